@@ -1,0 +1,91 @@
+#include "ledger/event.h"
+
+#include <array>
+#include <utility>
+
+namespace ledger {
+namespace {
+
+// Enumerators are numbered from 0 in the order of these lists.
+template <std::size_t N>
+constexpr std::array<EnumName, N> numbered(const std::string_view (&names)[N]) {
+  std::array<EnumName, N> out{};
+  for (std::size_t i = 0; i < N; ++i) out[i] = {static_cast<std::uint32_t>(i), names[i]};
+  return out;
+}
+
+constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment_first"});
+constexpr auto kDeclineReasons = numbered(
+    {"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output", "encrypted",
+     "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy", "exposure", "offline",
+     "inference_unavailable", "wallet_unavailable", "disk_full"});
+constexpr auto kNoticePurposes =
+    numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
+constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
+constexpr auto kInferenceFailures =
+    numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",
+              "server_error", "cut_off", "malformed", "lost"});
+constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length"});
+
+template <class Variant, std::size_t... I>
+Result<Event> decode_as(std::uint32_t type, std::string_view facts, std::index_sequence<I...>) {
+  std::optional<Result<Event>> out;
+  const auto try_type = [&]<class T>(std::type_identity<T>) {
+    if (T::kType != type) return false;
+    auto value = decode<T>(facts);
+    out = value ? Result<Event>(std::move(*value)) : Result<Event>(tl::unexpected(value.error()));
+    return true;
+  };
+  (try_type(std::type_identity<std::variant_alternative_t<I, Variant>>{}) || ...);
+  if (out) return std::move(*out);
+  return fail(ErrorKind::invocation, "ledger.unknown_type", "an entry has the unknown type " + std::to_string(type), {},
+              "it was written by a newer version: update sellcompute");
+}
+
+}  // namespace
+
+std::span<const EnumName> enum_names(PaymentMode) { return kPaymentModes; }
+std::span<const EnumName> enum_names(DeclineReason) { return kDeclineReasons; }
+std::span<const EnumName> enum_names(NoticePurpose) { return kNoticePurposes; }
+std::span<const EnumName> enum_names(InvoicePurpose) { return kInvoicePurposes; }
+std::span<const EnumName> enum_names(InferenceFailure) { return kInferenceFailures; }
+std::span<const EnumName> enum_names(FinishReason) { return kFinishReasons; }
+
+std::uint32_t type_of(const Event& event) {
+  return std::visit([](const auto& e) { return std::decay_t<decltype(e)>::kType; }, event);
+}
+
+std::string_view type_name(std::uint32_t type) {
+  switch (type) {
+    case ProviderConfigured::kType: return "ProviderConfigured";
+    case WentOnline::kType: return "WentOnline";
+    case WentOffline::kType: return "WentOffline";
+    case RequestsDropped::kType: return "RequestsDropped";
+    case JobRequested::kType: return "JobRequested";
+    case JobDeclined::kType: return "JobDeclined";
+    case JobQuoted::kType: return "JobQuoted";
+    case InvoiceIssued::kType: return "InvoiceIssued";
+    case InvoiceFailed::kType: return "InvoiceFailed";
+    case InvoiceSettled::kType: return "InvoiceSettled";
+    case InvoiceExpired::kType: return "InvoiceExpired";
+    case InferenceStarted::kType: return "InferenceStarted";
+    case InferenceCompleted::kType: return "InferenceCompleted";
+    case InferenceFailed::kType: return "InferenceFailed";
+    case NoticeSigned::kType: return "NoticeSigned";
+    case NoticePublished::kType: return "NoticePublished";
+    case JobCancelled::kType: return "JobCancelled";
+    case JobExpired::kType: return "JobExpired";
+    case RefundOwed::kType: return "RefundOwed";
+    default: return "Unknown";
+  }
+}
+
+std::string encode_facts(const Event& event) {
+  return std::visit([](const auto& e) { return encode(e); }, event);
+}
+
+Result<Event> decode_facts(std::uint32_t type, std::string_view facts) {
+  return decode_as<Event>(type, facts, std::make_index_sequence<std::variant_size_v<Event>>{});
+}
+
+}  // namespace ledger

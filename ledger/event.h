@@ -1,0 +1,589 @@
+// What can happen: one struct a fact, in the past tense, written once and never changed.
+//
+// Time, randomness and the outside world enter the program only as fields of these structs. A fact that records a decision
+// carries its Basis, so that the decision can be made again years later. Texts (prompts, results, wire bytes) are not here:
+// facts refer to them by TextRef (ledger/text.h). Bytes: ledger/codec.h; on disk: ledger/FORMAT.md.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "ledger/codec.h"
+
+namespace ledger {
+
+// ---- the words that facts are made of -------------------------------------------------------------------------------
+
+// Names for an enum's values, in the order of their numbers; 0 is always "unspecified" and is never written on purpose.
+struct EnumName {
+  std::uint32_t value;
+  std::string_view name;
+};
+
+// Who moves first: the seller (the invoice rides on the result) or the customer (the invoice precedes the work).
+enum class PaymentMode : std::uint32_t { unspecified, result_first, payment_first };
+
+enum class DeclineReason : std::uint32_t {
+  unspecified,
+  malformed,           // the request contradicts itself or cannot be read
+  parameter,           // a parameter is out of its range or no number
+  no_prompt,           // nothing to answer
+  unsupported_input,   // an input type that we do not serve
+  unsupported_output,  // an output type that we do not make
+  encrypted,           // a form of encryption that we cannot read
+  unknown_model,
+  too_long,            // the prompt exceeds the model's context or the limits of the answer's event
+  too_old,             // asked longer ago than we serve
+  expired,             // past its NIP-40 expiration
+  bid_too_low,
+  busy,                // no slot and no room in the queue
+  exposure,            // the customer owes too much already
+  offline,             // draining, or not selling
+  inference_unavailable,
+  wallet_unavailable,
+  disk_full,
+};
+
+enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
+
+enum class InvoicePurpose : std::uint32_t { unspecified, job };
+
+enum class InferenceFailure : std::uint32_t {
+  unspecified,
+  unreachable,      // no connection to the backend
+  timed_out,        // no first token, or a stall
+  unknown_model,
+  input_too_long,
+  busy,
+  rejected,         // another 4xx: the same request will fail again
+  server_error,     // 5xx, or an error line in the stream
+  cut_off,          // the stream ended without its last line
+  malformed,        // the stream was not what the API promises
+  lost,             // the process died while it ran
+};
+
+enum class FinishReason : std::uint32_t { unspecified, stop, length };
+
+std::span<const EnumName> enum_names(PaymentMode);
+std::span<const EnumName> enum_names(DeclineReason);
+std::span<const EnumName> enum_names(NoticePurpose);
+std::span<const EnumName> enum_names(InvoicePurpose);
+std::span<const EnumName> enum_names(InferenceFailure);
+std::span<const EnumName> enum_names(FinishReason);
+
+template <class Enum>
+  requires std::is_enum_v<Enum> && requires(Enum e) { enum_names(e); }
+std::string_view name(Enum value) {
+  for (const EnumName& entry : enum_names(value)) {
+    if (entry.value == static_cast<std::uint32_t>(value)) return entry.name;
+  }
+  return "unknown";
+}
+
+// What one model costs and can do. A price is base + input + output, each rounded up once, in the sum.
+struct ModelOffer {
+  std::string name;
+  Msat base;                        // per job
+  Msat input_per_1k_tokens;
+  Msat output_per_1k_tokens;
+  std::uint64_t context_tokens = 0;     // prompt and answer together
+  std::uint64_t max_output_tokens = 0;  // the cap on an answer, always sent to the backend
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = ModelOffer;
+    return std::tuple{field(1, "name", &T::name),
+                      field(2, "base_msat", &T::base),
+                      field(3, "input_msat_per_1k_tokens", &T::input_per_1k_tokens),
+                      field(4, "output_msat_per_1k_tokens", &T::output_per_1k_tokens),
+                      field(5, "context_tokens", &T::context_tokens),
+                      field(6, "max_output_tokens", &T::max_output_tokens)};
+  }
+};
+
+// The generation parameters that a customer named; absent means the backend's default.
+struct GenerationParams {
+  std::optional<std::uint64_t> max_tokens;
+  std::optional<double> temperature;
+  std::optional<std::uint64_t> top_k;
+  std::optional<double> top_p;
+  std::optional<double> frequency_penalty;
+  std::optional<double> presence_penalty;
+  std::optional<std::int64_t> seed;
+  std::vector<std::string> stop;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = GenerationParams;
+    return std::tuple{field(1, "max_tokens", &T::max_tokens),
+                      field(2, "temperature", &T::temperature),
+                      field(3, "top_k", &T::top_k),
+                      field(4, "top_p", &T::top_p),
+                      field(5, "frequency_penalty", &T::frequency_penalty),
+                      field(6, "presence_penalty", &T::presence_penalty),
+                      field(7, "seed", &T::seed),
+                      field(8, "stop", &T::stop)};
+  }
+};
+
+// Why a request that was ours to answer cannot be served as it stands.
+struct RequestFault {
+  DeclineReason reason = DeclineReason::unspecified;
+  std::string message;  // for the customer: what is wrong and what would work
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RequestFault;
+    return std::tuple{field(1, "reason", &T::reason), field(2, "message", &T::message)};
+  }
+};
+
+// The part of the shop's state that a decision used.
+struct Basis {
+  std::uint32_t slots = 0;
+  std::uint32_t slots_busy = 0;
+  std::uint32_t queued = 0;
+  bool stranger = false;          // has settled nothing lately
+  Msat customer_exposure;         // unpaid: reserved, running or revealed
+  Msat customer_credit;           // what a known customer may owe
+  Msat stranger_pool_left;        // what all strangers together may still owe this hour
+  Msat total_exposure;
+  bool inference_healthy = false;
+  bool wallet_healthy = false;
+  bool draining = false;
+  bool disk_low = false;
+  std::uint32_t notices_to_customer = 0;  // error notices told in the last hour, to this customer and to all
+  std::uint32_t notices_to_all = 0;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = Basis;
+    return std::tuple{field(1, "slots", &T::slots),
+                      field(2, "slots_busy", &T::slots_busy),
+                      field(3, "queued", &T::queued),
+                      field(4, "stranger", &T::stranger),
+                      field(5, "customer_exposure_msat", &T::customer_exposure),
+                      field(6, "customer_credit_msat", &T::customer_credit),
+                      field(7, "stranger_pool_left_msat", &T::stranger_pool_left),
+                      field(8, "total_exposure_msat", &T::total_exposure),
+                      field(9, "inference_healthy", &T::inference_healthy),
+                      field(10, "wallet_healthy", &T::wallet_healthy),
+                      field(11, "draining", &T::draining),
+                      field(12, "disk_low", &T::disk_low),
+                      field(13, "notices_to_customer", &T::notices_to_customer),
+                      field(14, "notices_to_all", &T::notices_to_all)};
+  }
+};
+
+// One relay's answer to a publication (NIP-01 OK).
+struct RelayAnswer {
+  std::string relay;
+  bool accepted = false;
+  std::string message;
+  TimeMs at;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RelayAnswer;
+    return std::tuple{field(1, "relay", &T::relay), field(2, "accepted", &T::accepted),
+                      field(3, "message", &T::message), field(4, "at_ms", &T::at)};
+  }
+};
+
+struct DropCount {
+  std::string reason;
+  std::uint64_t count = 0;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = DropCount;
+    return std::tuple{field(1, "reason", &T::reason), field(2, "count", &T::count)};
+  }
+};
+
+// ---- facts about the shop -------------------------------------------------------------------------------------------
+
+// The selling configuration from now on: an allow-list, it holds no secret and no address of the operator's network.
+// (Members start at zero, as everywhere in facts: zero is what absent means on disk. Defaults are in cmd/config.)
+struct ProviderConfigured {
+  static constexpr std::uint32_t kType = 1;
+  PublicKey provider;
+  std::string wallet;                    // the kind: sandbox, nwc, ...
+  bool play_money = false;               // the wallet's money is not real
+  Msat wallet_unit;                // amounts are multiples of it
+  Msat wallet_minimum;
+  std::vector<ModelOffer> models;        // the first is the default
+  PaymentMode payment_mode = PaymentMode::unspecified;
+  std::uint32_t slots = 0;               // inferences at a time
+  std::uint32_t queue_limit = 0;         // jobs that may wait for a slot
+  std::uint32_t credit_percent = 0;     // a customer may owe this share of what they settled in credit_window
+  std::int64_t credit_window_ms = 0;
+  Msat stranger_pool;           // all strangers together may owe this much, counted over stranger_window
+  std::int64_t stranger_window_ms = 0;
+  Msat exposure_limit;        // everybody together
+  std::int64_t invoice_expiry_ms = 0;
+  std::int64_t invoice_grace_ms = 0;
+  std::uint32_t inference_attempts = 0;
+  std::int64_t inference_retry_ms = 0;   // doubled with each attempt
+  std::uint32_t invoice_attempts = 0;
+  std::int64_t invoice_retry_ms = 0;     // doubled with each attempt
+  std::int64_t delivery_deadline_ms = 0;
+  std::int64_t request_age_limit_ms = 0;
+  std::uint64_t result_event_limit_bytes = 0;
+  bool serve_broadcast = false;           // jobs with no `p` at all
+  std::uint32_t error_notices_per_customer = 0;  // an hour
+  std::uint32_t error_notices = 0;             // an hour
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = ProviderConfigured;
+    return std::tuple{field(1, "provider", &T::provider),
+                      field(2, "wallet", &T::wallet),
+                      field(3, "play_money", &T::play_money),
+                      field(4, "wallet_unit_msat", &T::wallet_unit),
+                      field(5, "wallet_minimum_msat", &T::wallet_minimum),
+                      field(6, "models", &T::models),
+                      field(7, "payment_mode", &T::payment_mode),
+                      field(8, "slots", &T::slots),
+                      field(9, "queue_limit", &T::queue_limit),
+                      field(10, "credit_percent", &T::credit_percent),
+                      field(11, "credit_window_ms", &T::credit_window_ms),
+                      field(12, "stranger_pool_msat", &T::stranger_pool),
+                      field(13, "stranger_window_ms", &T::stranger_window_ms),
+                      field(14, "exposure_limit_msat", &T::exposure_limit),
+                      field(15, "invoice_expiry_ms", &T::invoice_expiry_ms),
+                      field(16, "invoice_grace_ms", &T::invoice_grace_ms),
+                      field(17, "inference_attempts", &T::inference_attempts),
+                      field(18, "inference_retry_ms", &T::inference_retry_ms),
+                      field(19, "invoice_attempts", &T::invoice_attempts),
+                      field(20, "invoice_retry_ms", &T::invoice_retry_ms),
+                      field(21, "delivery_deadline_ms", &T::delivery_deadline_ms),
+                      field(22, "request_age_limit_ms", &T::request_age_limit_ms),
+                      field(23, "result_event_limit_bytes", &T::result_event_limit_bytes),
+                      field(24, "serve_broadcast", &T::serve_broadcast),
+                      field(25, "error_notices_per_customer", &T::error_notices_per_customer),
+                      field(26, "error_notices", &T::error_notices)};
+  }
+};
+
+struct WentOnline {
+  static constexpr std::uint32_t kType = 2;
+  std::string version;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "version", &WentOnline::version)}; }
+};
+
+struct WentOffline {
+  static constexpr std::uint32_t kType = 3;
+  std::string reason;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "reason", &WentOffline::reason)}; }
+};
+
+// What the door refused in a window of time, counted by reason.
+struct RequestsDropped {
+  static constexpr std::uint32_t kType = 4;
+  TimeMs from;
+  TimeMs until;
+  std::vector<DropCount> counts;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RequestsDropped;
+    return std::tuple{field(1, "from_ms", &T::from), field(2, "until_ms", &T::until), field(3, "counts", &T::counts)};
+  }
+};
+
+// ---- facts of a job -------------------------------------------------------------------------------------------------
+
+struct JobRequested {
+  static constexpr std::uint32_t kType = 16;
+  TextRef request;                  // the request event as it crossed the wire
+  PublicKey customer;
+  std::uint32_t kind = 0;           // NIP-90 request kind
+  std::int64_t created_at_s = 0;    // the customer's clock
+  std::string relay;                // where we saw it first
+  std::vector<std::string> reply_relays;  // where the customer wants answers, checked and capped
+  bool addressed = false;           // it names us; else the customer asked the market
+  std::uint64_t prompt_bytes = 0;
+  std::uint64_t input_tokens = 0;   // our estimate
+  std::string model;                // as asked; empty: whatever we offer
+  GenerationParams params;
+  std::string output;               // MIME type asked for; empty: text/plain
+  std::optional<Msat> bid;
+  std::optional<TimeMs> expires_at; // NIP-40
+  std::optional<RequestFault> fault;
+  std::uint64_t request_bytes = 0;  // of the wire text
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = JobRequested;
+    return std::tuple{field(1, "request", &T::request),
+                      field(2, "customer", &T::customer),
+                      field(3, "kind", &T::kind),
+                      field(4, "created_at_s", &T::created_at_s),
+                      field(5, "relay", &T::relay),
+                      field(6, "reply_relays", &T::reply_relays),
+                      field(7, "addressed", &T::addressed),
+                      field(8, "prompt_bytes", &T::prompt_bytes),
+                      field(9, "input_tokens", &T::input_tokens),
+                      field(10, "model", &T::model),
+                      field(11, "params", &T::params),
+                      field(12, "output", &T::output),
+                      field(13, "bid_msat", &T::bid),
+                      field(14, "expires_at_ms", &T::expires_at),
+                      field(15, "fault", &T::fault),
+                      field(16, "request_bytes", &T::request_bytes)};
+  }
+};
+
+struct JobDeclined {
+  static constexpr std::uint32_t kType = 17;
+  DeclineReason reason = DeclineReason::unspecified;
+  std::string message;  // for the customer
+  bool told = false;    // an error notice is owed; silent for broadcasts and beyond the limits of notices
+  Basis basis;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = JobDeclined;
+    return std::tuple{field(1, "reason", &T::reason), field(2, "message", &T::message), field(3, "told", &T::told),
+                      field(4, "basis", &T::basis)};
+  }
+};
+
+// The most that this job will cost: never billed above it.
+struct JobQuoted {
+  static constexpr std::uint32_t kType = 18;
+  std::string model;
+  Msat price;
+  std::uint64_t input_tokens = 0;       // the estimate the price stands on
+  std::uint64_t max_output_tokens = 0;  // and the cap sent to the backend
+  PaymentMode payment_mode = PaymentMode::unspecified;
+  Basis basis;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = JobQuoted;
+    return std::tuple{field(1, "model", &T::model),
+                      field(2, "price_msat", &T::price),
+                      field(3, "input_tokens", &T::input_tokens),
+                      field(4, "max_output_tokens", &T::max_output_tokens),
+                      field(5, "payment_mode", &T::payment_mode),
+                      field(6, "basis", &T::basis)};
+  }
+};
+
+struct InvoiceIssued {
+  static constexpr std::uint32_t kType = 19;
+  InvoicePurpose purpose = InvoicePurpose::unspecified;
+  std::uint32_t attempt = 0;
+  std::string wallet;
+  std::string bolt11;
+  Hash256 payment_hash;
+  Msat amount;
+  TimeMs expires_at;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InvoiceIssued;
+    return std::tuple{field(1, "purpose", &T::purpose), field(2, "attempt", &T::attempt),
+                      field(3, "wallet", &T::wallet),   field(4, "bolt11", &T::bolt11),
+                      field(5, "payment_hash", &T::payment_hash), field(6, "amount_msat", &T::amount),
+                      field(7, "expires_at_ms", &T::expires_at)};
+  }
+};
+
+struct InvoiceFailed {
+  static constexpr std::uint32_t kType = 20;
+  InvoicePurpose purpose = InvoicePurpose::unspecified;
+  std::uint32_t attempt = 0;
+  std::string message;
+  std::optional<TimeMs> retry_at;  // absent: given up
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InvoiceFailed;
+    return std::tuple{field(1, "purpose", &T::purpose), field(2, "attempt", &T::attempt),
+                      field(3, "message", &T::message), field(4, "retry_at_ms", &T::retry_at)};
+  }
+};
+
+// The wallet said that the money arrived. Earned means this, and only this.
+struct InvoiceSettled {
+  static constexpr std::uint32_t kType = 21;
+  Hash256 payment_hash;
+  Msat received;
+  Msat fee;
+  TimeMs settled_at;          // by the wallet
+  std::uint64_t index = 0;    // the wallet's own, where it has one
+  Hash256 preimage;           // zero where the wallet gives none
+  std::string evidence;       // the wallet's statement, verbatim
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InvoiceSettled;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "received_msat", &T::received),
+                      field(3, "fee_msat", &T::fee),              field(4, "settled_at_ms", &T::settled_at),
+                      field(5, "index", &T::index),               field(6, "preimage", &T::preimage),
+                      field(7, "evidence", &T::evidence)};
+  }
+};
+
+// The wallet, asked after expiry plus grace, said that it was never paid.
+struct InvoiceExpired {
+  static constexpr std::uint32_t kType = 22;
+  Hash256 payment_hash;
+  std::string evidence;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InvoiceExpired;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "evidence", &T::evidence)};
+  }
+};
+
+struct InferenceStarted {
+  static constexpr std::uint32_t kType = 23;
+  std::uint32_t attempt = 0;
+  std::string model;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InferenceStarted;
+    return std::tuple{field(1, "attempt", &T::attempt), field(2, "model", &T::model)};
+  }
+};
+
+struct InferenceCompleted {
+  static constexpr std::uint32_t kType = 24;
+  std::uint32_t attempt = 0;
+  TextRef result;
+  std::uint64_t result_bytes = 0;
+  std::uint64_t input_tokens = 0;   // as the backend counted them
+  std::uint64_t output_tokens = 0;
+  FinishReason finish = FinishReason::unspecified;
+  std::int64_t first_token_ms = 0;  // measured by us
+  std::int64_t total_ms = 0;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InferenceCompleted;
+    return std::tuple{field(1, "attempt", &T::attempt),
+                      field(2, "result", &T::result),
+                      field(3, "result_bytes", &T::result_bytes),
+                      field(4, "input_tokens", &T::input_tokens),
+                      field(5, "output_tokens", &T::output_tokens),
+                      field(6, "finish", &T::finish),
+                      field(7, "first_token_ms", &T::first_token_ms),
+                      field(8, "total_ms", &T::total_ms)};
+  }
+};
+
+struct InferenceFailed {
+  static constexpr std::uint32_t kType = 25;
+  std::uint32_t attempt = 0;
+  InferenceFailure failure = InferenceFailure::unspecified;
+  std::string message;
+  std::optional<TimeMs> retry_at;  // absent: given up
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InferenceFailed;
+    return std::tuple{field(1, "attempt", &T::attempt), field(2, "failure", &T::failure),
+                      field(3, "message", &T::message), field(4, "retry_at_ms", &T::retry_at)};
+  }
+};
+
+// An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90.h rebuilds it and checks its id),
+// so the same bytes are published again after a crash. `content` is zero where the event's content is empty; it may be the
+// result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the request's text.
+struct NoticeSigned {
+  static constexpr std::uint32_t kType = 26;
+  NoticePurpose purpose = NoticePurpose::unspecified;
+  std::uint32_t kind = 0;
+  EventId event;
+  std::int64_t created_at_s = 0;
+  Signature signature;
+  TextRef content;
+  TextRef tags;
+  std::vector<std::string> targets;  // relays, at most eight
+  TimeMs deadline;                   // tried until then
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = NoticeSigned;
+    return std::tuple{field(1, "purpose", &T::purpose),
+                      field(2, "kind", &T::kind),
+                      field(3, "event", &T::event),
+                      field(4, "created_at_s", &T::created_at_s),
+                      field(5, "signature", &T::signature),
+                      field(6, "content", &T::content),
+                      field(7, "tags", &T::tags),
+                      field(8, "targets", &T::targets),
+                      field(9, "deadline_ms", &T::deadline)};
+  }
+};
+
+// What the relays said: once at the first acceptance (delivered), once more at the end (`final`) if the answers differ.
+struct NoticePublished {
+  static constexpr std::uint32_t kType = 27;
+  NoticePurpose purpose = NoticePurpose::unspecified;
+  EventId event;
+  std::vector<RelayAnswer> answers;
+  bool final = false;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = NoticePublished;
+    return std::tuple{field(1, "purpose", &T::purpose), field(2, "event", &T::event),
+                      field(3, "answers", &T::answers), field(4, "final", &T::final)};
+  }
+};
+
+struct JobCancelled {
+  static constexpr std::uint32_t kType = 28;
+  std::string reason;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "reason", &JobCancelled::reason)}; }
+};
+
+// Nothing more will be done for it: its own expiration passed, or its payment-first invoice was never paid.
+struct JobExpired {
+  static constexpr std::uint32_t kType = 29;
+  std::string reason;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "reason", &JobExpired::reason)}; }
+};
+
+// Money arrived that we do not deserve: for work that could not be done, or a second time.
+struct RefundOwed {
+  static constexpr std::uint32_t kType = 30;
+  Hash256 payment_hash;
+  Msat amount;
+  std::string reason;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RefundOwed;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "amount_msat", &T::amount),
+                      field(3, "reason", &T::reason)};
+  }
+};
+
+// Types 31 to 33 are kept for RefundStarted, RefundPaid and RefundFailed.
+
+using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
+                           InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
+                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
+                           RefundOwed>;
+
+// The stable number and the name ("JobQuoted") of an event's type.
+std::uint32_t type_of(const Event& event);
+std::string_view type_name(std::uint32_t type);
+
+std::string encode_facts(const Event& event);
+// Fails with "ledger.unknown_type" for a type that a newer version wrote, and "ledger.corrupt" for bad bytes.
+Result<Event> decode_facts(std::uint32_t type, std::string_view facts);
+
+// ---- the entry ------------------------------------------------------------------------------------------------------
+
+inline constexpr std::uint32_t kFormatVersion = 1;
+
+// What the Merkle tree is over. The position of an entry is its place in the tree.
+struct Header {
+  std::uint32_t format_version = 0;
+  std::uint32_t type = 0;
+  TimeMs time;         // max(previous entry's time, now)
+  JobId job;           // zero for facts about the shop
+  Hash256 facts_sha256;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = Header;
+    return std::tuple{field(1, "format_version", &T::format_version), field(2, "type", &T::type),
+                      field(3, "time_ms", &T::time), field(4, "job", &T::job),
+                      field(5, "facts_sha256", &T::facts_sha256)};
+  }
+};
+
+}  // namespace ledger

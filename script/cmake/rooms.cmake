@@ -1,0 +1,44 @@
+# The rules of the house, as targets.
+
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+                    -Wno-missing-field-initializers)  # facts are written with designated initializers
+# GCC 12 reports these in the standard library's own inlined code at -O2.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+
+set(SELLCOMPUTE_SANITIZE "" CACHE STRING "sanitizers to build with, such as address,undefined")
+if(SELLCOMPUTE_SANITIZE)
+  add_compile_options(-fsanitize=${SELLCOMPUTE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SELLCOMPUTE_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+
+# A room that meets the outside world (sockets, disks, clocks, threads).
+function(adapter_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(CCACHE)
+    set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+endfunction()
+
+# A pure room: compiling it fails if any of its files reaches a header of RocksDB, Asio, Beast, websocketpp, sockets or
+# threads, however indirectly. The launcher reads the dependency file that the compiler has just written.
+function(pure_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/script/compile-pure;${CCACHE}")
+endfunction()
+
+# unit_test(NAME sources... LIBRARIES libs...): one GoogleTest program a room, each of its tests known to ctest.
+include(GoogleTest)
+function(unit_test name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main GTest::gmock)
+  target_compile_definitions(${name} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  if(CCACHE)
+    set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." PROPERTIES LABELS unit TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,74 @@
+// The bytes of facts: protobuf's wire format, canonical, tolerant of what newer versions add.
+#include "ledger/codec.h"
+
+#include <gtest/gtest.h>
+
+#include "ledger/event.h"
+
+namespace ledger {
+namespace {
+
+TEST(Codec, WritesProtobufBytesInFieldOrderWithoutDefaults) {
+  InvoiceFailed event;
+  event.attempt = 300;
+  event.message = "no";
+  EXPECT_EQ(to_hex(encode(event)), "10ac021a026e6f");
+}
+
+TEST(Codec, ReadsBackEveryFieldOfAFact) {
+  JobRequested event;
+  event.request = *TextRef::from_hex(std::string(64, 'a'));
+  event.reply_relays = {"wss://a", "wss://b"};
+  event.params.temperature = 0.5;
+  event.params.seed = -7;
+  event.bid = Msat{0};
+  event.fault = RequestFault{DeclineReason::parameter, "temperature: 9 is above 2.0", {}};
+  const auto back = decode<JobRequested>(encode(event));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->request, event.request);
+  EXPECT_EQ(back->reply_relays, event.reply_relays);
+  EXPECT_EQ(back->params.temperature, 0.5);
+  EXPECT_EQ(back->params.seed, -7);
+  EXPECT_EQ(back->bid, Msat{0}) << "an optional that is set to zero is not absent";
+  EXPECT_EQ(back->fault->reason, DeclineReason::parameter);
+  EXPECT_EQ(encode(*back), encode(event));
+}
+
+TEST(Codec, KeepsFieldsThatANewerVersionWrote) {
+  const std::string newer = encode(WentOffline{"drained", {}}) + *from_hex("c23e03616263");  // field 1000 = "abc"
+  const auto event = decode<WentOffline>(newer);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->reason, "drained");
+  EXPECT_EQ(encode(*event), newer);
+}
+
+TEST(Codec, RefusesBytesThatAreNoMessage) {
+  for (const char* hex : {"0a", "0a05616263", "08", "ffffffffffffffffffffff01", "00", "0b", "0801"}) {
+    EXPECT_FALSE(decode<WentOffline>(*from_hex(hex))) << hex;
+  }
+}
+
+TEST(Codec, RefusesAnIdOfTheWrongSize) { EXPECT_FALSE(decode<JobRequested>(*from_hex("0a03616263"))); }
+
+TEST(Facts, EveryTypeHasANumberANameAndItsBytes) {
+  const Event event = JobQuoted{.model = "m", .price = Msat{9000}};
+  EXPECT_EQ(type_name(type_of(event)), "JobQuoted");
+  const auto back = decode_facts(type_of(event), encode_facts(event));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(std::get<JobQuoted>(*back).price, Msat{9000});
+  EXPECT_EQ(decode_facts(9999, "").error().code, "ledger.unknown_type");
+}
+
+TEST(Money, SumsAreCheckedAndPricesRoundUp) {
+  EXPECT_THROW((Msat{INT64_MAX} + Msat{1}), std::overflow_error);
+  EXPECT_EQ(Msat{10}.scaled_up(1, 3), Msat{4});
+  EXPECT_EQ(Msat{8001}.rounded_up_to(Msat{1000}), Msat{9000});
+  EXPECT_EQ(Msat{8000}.rounded_up_to(Msat{1000}), Msat{8000});
+  EXPECT_EQ(Msat::from_digits("2100000000000000000"), Msat{Msat::kMax});
+  for (const char* bad : {"", "-1", "1.5", "1e3", " 1", "2100000000000000001", "99999999999999999999"}) {
+    EXPECT_FALSE(Msat::from_digits(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace ledger
