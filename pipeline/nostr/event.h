@@ -1,0 +1,36 @@
+// A Nostr event (NIP-01) as a value, its canonical bytes and its wire form. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/result.h"
+#include "ledger/types.h"
+
+namespace nostr {
+
+using ledger::EventId;
+using ledger::PublicKey;
+using ledger::Result;
+using ledger::Signature;
+
+using Tag = std::vector<std::string>;
+
+struct Event {
+  EventId id;
+  PublicKey pubkey;
+  std::int64_t created_at = 0;  // seconds
+  std::uint32_t kind = 0;
+  std::vector<Tag> tags;
+  std::string content;
+  Signature sig;
+
+  bool operator==(const Event&) const = default;
+
+  // The first value of the first tag with this name, or nothing.
+  std::optional<std::string_view> tag_value(std::string_view name) const;
+};
+
+}  // namespace nostr
