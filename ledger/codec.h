@@ -9,7 +9,8 @@
 //
 // Field numbers never change and are never used again. Types and their protobuf counterparts: bool; uint32/uint64;
 // int64, Msat, TimeMs -> int64; double; enum class -> enum; std::string -> string; FixedBytes -> bytes (zero = absent);
-// a struct with fields() -> message; std::optional -> optional; std::vector -> repeated (of strings, bytes or messages).
+// a struct with fields() -> message; std::optional -> optional; std::vector -> repeated (of strings, bytes or
+// messages).
 #pragma once
 
 #include <bit>
@@ -37,7 +38,9 @@ constexpr Field<Struct, Member> field(std::uint32_t number, std::string_view nam
 }
 
 template <class T>
-concept Message = requires { T::fields(); };
+concept Message = requires {
+  T::fields();
+};
 
 template <class T>
 void encode_to(std::string& out, const T& message);
@@ -60,12 +63,18 @@ namespace wire {
 
 enum Type : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-template <class T> struct is_optional : std::false_type {};
-template <class T> struct is_optional<std::optional<T>> : std::true_type {};
-template <class T> struct is_vector : std::false_type {};
-template <class T> struct is_vector<std::vector<T>> : std::true_type {};
-template <class T> struct is_fixed_bytes : std::false_type {};
-template <std::size_t N, class Tag> struct is_fixed_bytes<FixedBytes<N, Tag>> : std::true_type {};
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+template <class T>
+struct is_vector : std::false_type {};
+template <class T>
+struct is_vector<std::vector<T>> : std::true_type {};
+template <class T>
+struct is_fixed_bytes : std::false_type {};
+template <std::size_t N, class Tag>
+struct is_fixed_bytes<FixedBytes<N, Tag>> : std::true_type {};
 
 inline void put_varint(std::string& out, std::uint64_t value) {
   while (value >= 0x80) {
@@ -94,11 +103,14 @@ inline bool get_bytes(std::string_view& in, std::string_view& value) {
   return true;
 }
 
-inline void put_tag(std::string& out, std::uint32_t number, Type type) { put_varint(out, number << 3 | type); }
+inline void put_tag(std::string& out, std::uint32_t number, Type type) {
+  put_varint(out, number << 3 | type);
+}
 
 template <class T>
 constexpr Type type_of() {
-  if constexpr (std::is_same_v<T, double>) return kFixed64;
+  if constexpr (std::is_same_v<T, double>)
+    return kFixed64;
   else if constexpr (std::is_integral_v<T> || std::is_enum_v<T> || std::is_same_v<T, Msat> || std::is_same_v<T, TimeMs>)
     return kVarint;
   else
@@ -107,25 +119,36 @@ constexpr Type type_of() {
 
 template <class T>
 std::uint64_t to_varint(const T& value) {
-  if constexpr (std::is_same_v<T, Msat>) return static_cast<std::uint64_t>(value.value);
-  else if constexpr (std::is_same_v<T, TimeMs>) return static_cast<std::uint64_t>(value.ms);
-  else return static_cast<std::uint64_t>(value);
+  if constexpr (std::is_same_v<T, Msat>)
+    return static_cast<std::uint64_t>(value.value);
+  else if constexpr (std::is_same_v<T, TimeMs>)
+    return static_cast<std::uint64_t>(value.ms);
+  else
+    return static_cast<std::uint64_t>(value);
 }
 
 template <class T>
 T from_varint(std::uint64_t raw) {
-  if constexpr (std::is_same_v<T, Msat>) return Msat{static_cast<std::int64_t>(raw)};
-  else if constexpr (std::is_same_v<T, TimeMs>) return TimeMs{static_cast<std::int64_t>(raw)};
-  else return static_cast<T>(raw);
+  if constexpr (std::is_same_v<T, Msat>)
+    return Msat{static_cast<std::int64_t>(raw)};
+  else if constexpr (std::is_same_v<T, TimeMs>)
+    return TimeMs{static_cast<std::int64_t>(raw)};
+  else
+    return static_cast<T>(raw);
 }
 
 template <class T>
 bool is_default(const T& value) {
-  if constexpr (type_of<T>() == kVarint) return to_varint(value) == 0;
-  else if constexpr (std::is_same_v<T, double>) return std::bit_cast<std::uint64_t>(value) == 0;
-  else if constexpr (is_fixed_bytes<T>::value) return value.is_zero();
-  else if constexpr (std::is_same_v<T, std::string>) return value.empty();
-  else return false;
+  if constexpr (type_of<T>() == kVarint)
+    return to_varint(value) == 0;
+  else if constexpr (std::is_same_v<T, double>)
+    return std::bit_cast<std::uint64_t>(value) == 0;
+  else if constexpr (is_fixed_bytes<T>::value)
+    return value.is_zero();
+  else if constexpr (std::is_same_v<T, std::string>)
+    return value.empty();
+  else
+    return false;
 }
 
 template <class T>
@@ -206,8 +229,10 @@ inline bool skip(std::string_view& in, std::uint32_t type) {
   std::uint64_t ignored = 0;
   std::string_view bytes;
   switch (type) {
-    case kVarint: return get_varint(in, ignored);
-    case kBytes: return get_bytes(in, bytes);
+    case kVarint:
+      return get_varint(in, ignored);
+    case kBytes:
+      return get_bytes(in, bytes);
     case kFixed64:
     case kFixed32: {
       const std::size_t size = type == kFixed64 ? 8 : 4;
@@ -215,7 +240,8 @@ inline bool skip(std::string_view& in, std::uint32_t type) {
       in.remove_prefix(size);
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

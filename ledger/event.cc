@@ -15,16 +15,16 @@ constexpr std::array<EnumName, N> numbered(const std::string_view (&names)[N]) {
 }
 
 constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment_first"});
-constexpr auto kDeclineReasons = numbered(
-    {"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output", "encrypted",
-     "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy", "exposure", "offline",
-     "inference_unavailable", "wallet_unavailable", "disk_full"});
+constexpr auto kDeclineReasons =
+    numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
+              "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
+              "inference_unavailable", "wallet_unavailable", "disk_full"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
 constexpr auto kInferenceFailures =
     numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",
-              "server_error", "cut_off", "malformed", "lost"});
+              "server_error", "cut_off", "malformed"});
 constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length"});
 
 template <class Variant, std::size_t... I>
@@ -44,12 +44,24 @@ Result<Event> decode_as(std::uint32_t type, std::string_view facts, std::index_s
 
 }  // namespace
 
-std::span<const EnumName> enum_names(PaymentMode) { return kPaymentModes; }
-std::span<const EnumName> enum_names(DeclineReason) { return kDeclineReasons; }
-std::span<const EnumName> enum_names(NoticePurpose) { return kNoticePurposes; }
-std::span<const EnumName> enum_names(InvoicePurpose) { return kInvoicePurposes; }
-std::span<const EnumName> enum_names(InferenceFailure) { return kInferenceFailures; }
-std::span<const EnumName> enum_names(FinishReason) { return kFinishReasons; }
+std::span<const EnumName> enum_names(PaymentMode) {
+  return kPaymentModes;
+}
+std::span<const EnumName> enum_names(DeclineReason) {
+  return kDeclineReasons;
+}
+std::span<const EnumName> enum_names(NoticePurpose) {
+  return kNoticePurposes;
+}
+std::span<const EnumName> enum_names(InvoicePurpose) {
+  return kInvoicePurposes;
+}
+std::span<const EnumName> enum_names(InferenceFailure) {
+  return kInferenceFailures;
+}
+std::span<const EnumName> enum_names(FinishReason) {
+  return kFinishReasons;
+}
 
 std::uint32_t type_of(const Event& event) {
   return std::visit([](const auto& e) { return std::decay_t<decltype(e)>::kType; }, event);
@@ -57,26 +69,44 @@ std::uint32_t type_of(const Event& event) {
 
 std::string_view type_name(std::uint32_t type) {
   switch (type) {
-    case ProviderConfigured::kType: return "ProviderConfigured";
-    case WentOnline::kType: return "WentOnline";
-    case WentOffline::kType: return "WentOffline";
-    case RequestsDropped::kType: return "RequestsDropped";
-    case JobRequested::kType: return "JobRequested";
-    case JobDeclined::kType: return "JobDeclined";
-    case JobQuoted::kType: return "JobQuoted";
-    case InvoiceIssued::kType: return "InvoiceIssued";
-    case InvoiceFailed::kType: return "InvoiceFailed";
-    case InvoiceSettled::kType: return "InvoiceSettled";
-    case InvoiceExpired::kType: return "InvoiceExpired";
-    case InferenceStarted::kType: return "InferenceStarted";
-    case InferenceCompleted::kType: return "InferenceCompleted";
-    case InferenceFailed::kType: return "InferenceFailed";
-    case NoticeSigned::kType: return "NoticeSigned";
-    case NoticePublished::kType: return "NoticePublished";
-    case JobCancelled::kType: return "JobCancelled";
-    case JobExpired::kType: return "JobExpired";
-    case RefundOwed::kType: return "RefundOwed";
-    default: return "Unknown";
+    case ProviderConfigured::kType:
+      return "ProviderConfigured";
+    case WentOnline::kType:
+      return "WentOnline";
+    case WentOffline::kType:
+      return "WentOffline";
+    case RequestsDropped::kType:
+      return "RequestsDropped";
+    case JobRequested::kType:
+      return "JobRequested";
+    case JobDeclined::kType:
+      return "JobDeclined";
+    case JobQuoted::kType:
+      return "JobQuoted";
+    case InvoiceIssued::kType:
+      return "InvoiceIssued";
+    case InvoiceFailed::kType:
+      return "InvoiceFailed";
+    case InvoiceSettled::kType:
+      return "InvoiceSettled";
+    case InvoiceExpired::kType:
+      return "InvoiceExpired";
+    case InferenceStarted::kType:
+      return "InferenceStarted";
+    case InferenceCompleted::kType:
+      return "InferenceCompleted";
+    case InferenceFailed::kType:
+      return "InferenceFailed";
+    case NoticeSigned::kType:
+      return "NoticeSigned";
+    case NoticePublished::kType:
+      return "NoticePublished";
+    case JobExpired::kType:
+      return "JobExpired";
+    case RefundOwed::kType:
+      return "RefundOwed";
+    default:
+      return "Unknown";
   }
 }
 

@@ -1,8 +1,8 @@
 // What can happen: one struct a fact, in the past tense, written once and never changed.
 //
-// Time, randomness and the outside world enter the program only as fields of these structs. A fact that records a decision
-// carries its Basis, so that the decision can be made again years later. Texts (prompts, results, wire bytes) are not here:
-// facts refer to them by TextRef (ledger/text.h). Bytes: ledger/codec.h; on disk: ledger/FORMAT.md.
+// Time, randomness and the outside world enter the program only as fields of these structs. A fact that records a
+// decision carries its Basis, so that the decision can be made again years later. Texts (prompts, results, wire bytes)
+// are not here: facts refer to them by TextRef (ledger/text.h). Bytes: ledger/codec.h; on disk: ledger/FORMAT.md.
 #pragma once
 
 #include <span>
@@ -33,13 +33,11 @@ enum class DeclineReason : std::uint32_t {
   unsupported_output,  // an output type that we do not make
   encrypted,           // a form of encryption that we cannot read
   unknown_model,
-  too_long,            // the prompt exceeds the model's context or the limits of the answer's event
-  too_old,             // asked longer ago than we serve
-  expired,             // past its NIP-40 expiration
+  too_long,  // the prompt exceeds the model's context or the limits of the answer's event
+  too_old,   // asked longer ago than we serve
+  expired,   // past its NIP-40 expiration
   bid_too_low,
-  busy,                // no slot and no room in the queue
-  exposure,            // the customer owes too much already
-  offline,             // draining, or not selling
+  busy,  // no slot and no room in the queue
   inference_unavailable,
   wallet_unavailable,
   disk_full,
@@ -51,16 +49,15 @@ enum class InvoicePurpose : std::uint32_t { unspecified, job };
 
 enum class InferenceFailure : std::uint32_t {
   unspecified,
-  unreachable,      // no connection to the backend
-  timed_out,        // no first token, or a stall
+  unreachable,  // no connection to the backend
+  timed_out,    // no first token, or a stall
   unknown_model,
   input_too_long,
   busy,
-  rejected,         // another 4xx: the same request will fail again
-  server_error,     // 5xx, or an error line in the stream
-  cut_off,          // the stream ended without its last line
-  malformed,        // the stream was not what the API promises
-  lost,             // the process died while it ran
+  rejected,      // another 4xx: the same request will fail again
+  server_error,  // 5xx, or an error line in the stream
+  cut_off,       // the stream ended without its last line
+  malformed,     // the stream was not what the API promises
 };
 
 enum class FinishReason : std::uint32_t { unspecified, stop, length };
@@ -73,7 +70,9 @@ std::span<const EnumName> enum_names(InferenceFailure);
 std::span<const EnumName> enum_names(FinishReason);
 
 template <class Enum>
-  requires std::is_enum_v<Enum> && requires(Enum e) { enum_names(e); }
+requires std::is_enum_v<Enum> && requires(Enum e) {
+  enum_names(e);
+}
 std::string_view name(Enum value) {
   for (const EnumName& entry : enum_names(value)) {
     if (entry.value == static_cast<std::uint32_t>(value)) return entry.name;
@@ -84,7 +83,7 @@ std::string_view name(Enum value) {
 // What one model costs and can do. A price is base + input + output, each rounded up once, in the sum.
 struct ModelOffer {
   std::string name;
-  Msat base;                        // per job
+  Msat base;  // per job
   Msat input_per_1k_tokens;
   Msat output_per_1k_tokens;
   std::uint64_t context_tokens = 0;     // prompt and answer together
@@ -141,14 +140,13 @@ struct Basis {
   std::uint32_t slots = 0;
   std::uint32_t slots_busy = 0;
   std::uint32_t queued = 0;
-  bool stranger = false;          // has settled nothing lately
-  Msat customer_exposure;         // unpaid: reserved, running or revealed
-  Msat customer_credit;           // what a known customer may owe
-  Msat stranger_pool_left;        // what all strangers together may still owe this hour
+  bool stranger = false;    // has settled nothing lately
+  Msat customer_exposure;   // unpaid: reserved, running or revealed
+  Msat customer_credit;     // what a known customer may owe
+  Msat stranger_pool_left;  // what all strangers together may still owe this hour
   Msat total_exposure;
   bool inference_healthy = false;
   bool wallet_healthy = false;
-  bool draining = false;
   bool disk_low = false;
   std::uint32_t notices_to_customer = 0;  // error notices told in the last hour, to this customer and to all
   std::uint32_t notices_to_all = 0;
@@ -165,10 +163,9 @@ struct Basis {
                       field(8, "total_exposure_msat", &T::total_exposure),
                       field(9, "inference_healthy", &T::inference_healthy),
                       field(10, "wallet_healthy", &T::wallet_healthy),
-                      field(11, "draining", &T::draining),
-                      field(12, "disk_low", &T::disk_low),
-                      field(13, "notices_to_customer", &T::notices_to_customer),
-                      field(14, "notices_to_all", &T::notices_to_all)};
+                      field(11, "disk_low", &T::disk_low),
+                      field(12, "notices_to_customer", &T::notices_to_customer),
+                      field(13, "notices_to_all", &T::notices_to_all)};
   }
 };
 
@@ -203,31 +200,31 @@ struct DropCount {
 struct ProviderConfigured {
   static constexpr std::uint32_t kType = 1;
   PublicKey provider;
-  std::string wallet;                    // the kind: sandbox, nwc, ...
-  bool play_money = false;               // the wallet's money is not real
-  Msat wallet_unit;                // amounts are multiples of it
+  std::string wallet;       // the kind: sandbox, nwc, ...
+  bool play_money = false;  // the wallet's money is not real
+  Msat wallet_unit;         // amounts are multiples of it
   Msat wallet_minimum;
-  std::vector<ModelOffer> models;        // the first is the default
+  std::vector<ModelOffer> models;  // the first is the default
   PaymentMode payment_mode = PaymentMode::unspecified;
-  std::uint32_t slots = 0;               // inferences at a time
-  std::uint32_t queue_limit = 0;         // jobs that may wait for a slot
-  std::uint32_t credit_percent = 0;     // a customer may owe this share of what they settled in credit_window
+  std::uint32_t slots = 0;           // inferences at a time
+  std::uint32_t queue_limit = 0;     // jobs that may wait for a slot
+  std::uint32_t credit_percent = 0;  // a customer may owe this share of what they settled in credit_window
   std::int64_t credit_window_ms = 0;
-  Msat stranger_pool;           // all strangers together may owe this much, counted over stranger_window
+  Msat stranger_pool;  // all strangers together may owe this much, counted over stranger_window
   std::int64_t stranger_window_ms = 0;
-  Msat exposure_limit;        // everybody together
+  Msat exposure_limit;  // everybody together
   std::int64_t invoice_expiry_ms = 0;
   std::int64_t invoice_grace_ms = 0;
   std::uint32_t inference_attempts = 0;
-  std::int64_t inference_retry_ms = 0;   // doubled with each attempt
+  std::int64_t inference_retry_ms = 0;  // doubled with each attempt
   std::uint32_t invoice_attempts = 0;
-  std::int64_t invoice_retry_ms = 0;     // doubled with each attempt
+  std::int64_t invoice_retry_ms = 0;  // doubled with each attempt
   std::int64_t delivery_deadline_ms = 0;
   std::int64_t request_age_limit_ms = 0;
   std::uint64_t result_event_limit_bytes = 0;
-  bool serve_broadcast = false;           // jobs with no `p` at all
+  bool serve_broadcast = false;                  // jobs with no `p` at all
   std::uint32_t error_notices_per_customer = 0;  // an hour
-  std::uint32_t error_notices = 0;             // an hour
+  std::uint32_t error_notices = 0;               // an hour
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = ProviderConfigured;
@@ -291,20 +288,20 @@ struct RequestsDropped {
 
 struct JobRequested {
   static constexpr std::uint32_t kType = 16;
-  TextRef request;                  // the request event as it crossed the wire
+  TextRef request;  // the request event as it crossed the wire
   PublicKey customer;
-  std::uint32_t kind = 0;           // NIP-90 request kind
-  std::int64_t created_at_s = 0;    // the customer's clock
-  std::string relay;                // where we saw it first
+  std::uint32_t kind = 0;                 // NIP-90 request kind
+  std::int64_t created_at_s = 0;          // the customer's clock
+  std::string relay;                      // where we saw it first
   std::vector<std::string> reply_relays;  // where the customer wants answers, checked and capped
-  bool addressed = false;           // it names us; else the customer asked the market
+  bool addressed = false;                 // it names us; else the customer asked the market
   std::uint64_t prompt_bytes = 0;
-  std::uint64_t input_tokens = 0;   // our estimate
-  std::string model;                // as asked; empty: whatever we offer
+  std::uint64_t input_tokens = 0;  // our estimate
+  std::string model;               // as asked; empty: whatever we offer
   GenerationParams params;
-  std::string output;               // MIME type asked for; empty: text/plain
+  std::string output;  // MIME type asked for; empty: text/plain
   std::optional<Msat> bid;
-  std::optional<TimeMs> expires_at; // NIP-40
+  std::optional<TimeMs> expires_at;  // NIP-40
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text
   std::string unknown_fields;
@@ -343,10 +340,13 @@ struct JobDeclined {
   }
 };
 
-// The most that this job will cost: never billed above it.
+// The most that this job will cost, and the terms on which it is billed: never above `price`, whatever the prices are
+// later.
 struct JobQuoted {
   static constexpr std::uint32_t kType = 18;
-  std::string model;
+  ModelOffer terms;  // of the model that will answer
+  Msat unit;         // what the wallet can express
+  Msat minimum;
   Msat price;
   std::uint64_t input_tokens = 0;       // the estimate the price stands on
   std::uint64_t max_output_tokens = 0;  // and the cap sent to the backend
@@ -355,12 +355,14 @@ struct JobQuoted {
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobQuoted;
-    return std::tuple{field(1, "model", &T::model),
-                      field(2, "price_msat", &T::price),
-                      field(3, "input_tokens", &T::input_tokens),
-                      field(4, "max_output_tokens", &T::max_output_tokens),
-                      field(5, "payment_mode", &T::payment_mode),
-                      field(6, "basis", &T::basis)};
+    return std::tuple{field(1, "terms", &T::terms),
+                      field(2, "unit_msat", &T::unit),
+                      field(3, "minimum_msat", &T::minimum),
+                      field(4, "price_msat", &T::price),
+                      field(5, "input_tokens", &T::input_tokens),
+                      field(6, "max_output_tokens", &T::max_output_tokens),
+                      field(7, "payment_mode", &T::payment_mode),
+                      field(8, "basis", &T::basis)};
   }
 };
 
@@ -376,9 +378,12 @@ struct InvoiceIssued {
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceIssued;
-    return std::tuple{field(1, "purpose", &T::purpose), field(2, "attempt", &T::attempt),
-                      field(3, "wallet", &T::wallet),   field(4, "bolt11", &T::bolt11),
-                      field(5, "payment_hash", &T::payment_hash), field(6, "amount_msat", &T::amount),
+    return std::tuple{field(1, "purpose", &T::purpose),
+                      field(2, "attempt", &T::attempt),
+                      field(3, "wallet", &T::wallet),
+                      field(4, "bolt11", &T::bolt11),
+                      field(5, "payment_hash", &T::payment_hash),
+                      field(6, "amount_msat", &T::amount),
                       field(7, "expires_at_ms", &T::expires_at)};
   }
 };
@@ -403,16 +408,19 @@ struct InvoiceSettled {
   Hash256 payment_hash;
   Msat received;
   Msat fee;
-  TimeMs settled_at;          // by the wallet
-  std::uint64_t index = 0;    // the wallet's own, where it has one
-  Hash256 preimage;           // zero where the wallet gives none
-  std::string evidence;       // the wallet's statement, verbatim
+  TimeMs settled_at;        // by the wallet
+  std::uint64_t index = 0;  // the wallet's own, where it has one
+  Hash256 preimage;         // zero where the wallet gives none
+  std::string evidence;     // the wallet's statement, verbatim
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceSettled;
-    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "received_msat", &T::received),
-                      field(3, "fee_msat", &T::fee),              field(4, "settled_at_ms", &T::settled_at),
-                      field(5, "index", &T::index),               field(6, "preimage", &T::preimage),
+    return std::tuple{field(1, "payment_hash", &T::payment_hash),
+                      field(2, "received_msat", &T::received),
+                      field(3, "fee_msat", &T::fee),
+                      field(4, "settled_at_ms", &T::settled_at),
+                      field(5, "index", &T::index),
+                      field(6, "preimage", &T::preimage),
                       field(7, "evidence", &T::evidence)};
   }
 };
@@ -445,7 +453,7 @@ struct InferenceCompleted {
   std::uint32_t attempt = 0;
   TextRef result;
   std::uint64_t result_bytes = 0;
-  std::uint64_t input_tokens = 0;   // as the backend counted them
+  std::uint64_t input_tokens = 0;  // as the backend counted them
   std::uint64_t output_tokens = 0;
   FinishReason finish = FinishReason::unspecified;
   std::int64_t first_token_ms = 0;  // measured by us
@@ -478,9 +486,10 @@ struct InferenceFailed {
   }
 };
 
-// An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90.h rebuilds it and checks its id),
-// so the same bytes are published again after a crash. `content` is zero where the event's content is empty; it may be the
-// result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the request's text.
+// An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90.h rebuilds it and checks its
+// id), so the same bytes are published again after a crash. `content` is zero where the event's content is empty; it
+// may be the result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the
+// request's text.
 struct NoticeSigned {
   static constexpr std::uint32_t kType = 26;
   NoticePurpose purpose = NoticePurpose::unspecified;
@@ -495,14 +504,10 @@ struct NoticeSigned {
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = NoticeSigned;
-    return std::tuple{field(1, "purpose", &T::purpose),
-                      field(2, "kind", &T::kind),
-                      field(3, "event", &T::event),
-                      field(4, "created_at_s", &T::created_at_s),
-                      field(5, "signature", &T::signature),
-                      field(6, "content", &T::content),
-                      field(7, "tags", &T::tags),
-                      field(8, "targets", &T::targets),
+    return std::tuple{field(1, "purpose", &T::purpose),     field(2, "kind", &T::kind),
+                      field(3, "event", &T::event),         field(4, "created_at_s", &T::created_at_s),
+                      field(5, "signature", &T::signature), field(6, "content", &T::content),
+                      field(7, "tags", &T::tags),           field(8, "targets", &T::targets),
                       field(9, "deadline_ms", &T::deadline)};
   }
 };
@@ -517,19 +522,12 @@ struct NoticePublished {
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = NoticePublished;
-    return std::tuple{field(1, "purpose", &T::purpose), field(2, "event", &T::event),
-                      field(3, "answers", &T::answers), field(4, "final", &T::final)};
+    return std::tuple{field(1, "purpose", &T::purpose), field(2, "event", &T::event), field(3, "answers", &T::answers),
+                      field(4, "final", &T::final)};
   }
 };
 
-struct JobCancelled {
-  static constexpr std::uint32_t kType = 28;
-  std::string reason;
-  std::string unknown_fields;
-  static constexpr auto fields() { return std::tuple{field(1, "reason", &JobCancelled::reason)}; }
-};
-
-// Nothing more will be done for it: its own expiration passed, or its payment-first invoice was never paid.
+// Nothing more will be done for it: its own expiration passed, or its invoice was never paid.
 struct JobExpired {
   static constexpr std::uint32_t kType = 29;
   std::string reason;
@@ -551,12 +549,11 @@ struct RefundOwed {
   }
 };
 
-// Types 31 to 33 are kept for RefundStarted, RefundPaid and RefundFailed.
+// Kept: 28 for JobCancelled, 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
 
-using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
-                           InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
-                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
-                           RefundOwed>;
+using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
+                           JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
+                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobExpired, RefundOwed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);
@@ -574,8 +571,8 @@ inline constexpr std::uint32_t kFormatVersion = 1;
 struct Header {
   std::uint32_t format_version = 0;
   std::uint32_t type = 0;
-  TimeMs time;         // max(previous entry's time, now)
-  JobId job;           // zero for facts about the shop
+  TimeMs time;  // max(previous entry's time, now)
+  JobId job;    // zero for facts about the shop
   Hash256 facts_sha256;
   std::string unknown_fields;
   static constexpr auto fields() {

@@ -1,6 +1,6 @@
-// The port through which the ledger meets a disk: an ordered key-value store with atomic, durable batches. RocksDB stands
-// behind it in production (ledger/rocksdb_store.h), a simulated disk in tests (tests/sim/sim_disk.h). No thread rule of its
-// own: one writer, and readers that have their own store object.
+// The port through which the ledger meets a disk: an ordered key-value store with atomic, durable batches. RocksDB
+// stands behind it in production (ledger/rocksdb_store.h), a simulated disk in tests (tests/sim/sim_disk.h). No thread
+// rule of its own: one writer, and readers that have their own store object.
 #pragma once
 
 #include <functional>
@@ -42,10 +42,11 @@ class KeyValue {
 
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key) const = 0;
 
-  // Calls `visit` for each key in [from, until) in byte order (an empty `until` means to the end) until it returns false.
-  // The views are valid during the call only.
+  // Calls `visit` for each key in [from, until) in byte order (an empty `until` means to the end) until it returns
+  // false. The views are valid during the call only.
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
-  virtual Result<void> scan(Family family, std::string_view from, std::string_view until, const Visitor& visit) const = 0;
+  virtual Result<void> scan(Family family, std::string_view from, std::string_view until,
+                            const Visitor& visit) const = 0;
   // The same range in descending order.
   virtual Result<void> scan_back(Family family, std::string_view from, std::string_view until,
                                  const Visitor& visit) const = 0;

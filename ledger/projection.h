@@ -1,5 +1,5 @@
-// A projection turns entries into view rows. Implementations live in replay/, cmd/ registers them as one fixed list. Rows are
-// written in the same batch as the entries they come from, so a view is never behind or ahead of its ledger.
+// A projection turns entries into view rows. Implementations live in replay/, cmd/ registers them as one fixed list.
+// Rows are written in the same batch as the entries they come from, so a view is never behind or ahead of its ledger.
 #pragma once
 
 #include <optional>

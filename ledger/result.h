@@ -10,8 +10,8 @@ namespace ledger {
 // The six kinds of the original system: who has to act on the failure.
 enum class ErrorKind { config, connection, job_request, job_processing, payment, invocation };
 
-// One failure. `code` is stable and machine-readable ("ledger.damaged", "relay.tls"); `message` says what failed and why;
-// `context` says where (a file, a URL, a position) and `hint` what to do about it; both may be empty.
+// One failure. `code` is stable and machine-readable ("ledger.damaged", "relay.tls"); `message` says what failed and
+// why; `context` says where (a file, a URL, a position) and `hint` what to do about it; both may be empty.
 struct Error {
   ErrorKind kind = ErrorKind::invocation;
   std::string code;
@@ -28,8 +28,7 @@ using Result = tl::expected<T, Error>;
 
 inline tl::unexpected<Error> fail(ErrorKind kind, std::string code, std::string message, std::string context = {},
                                   std::string hint = {}) {
-  return tl::unexpected<Error>(
-      Error{kind, std::move(code), std::move(message), std::move(context), std::move(hint)});
+  return tl::unexpected<Error>(Error{kind, std::move(code), std::move(message), std::move(context), std::move(hint)});
 }
 
 std::string_view name(ErrorKind kind);

@@ -1,5 +1,5 @@
-// Texts: prompts, results, wire bytes. Facts refer to a text by SHA-256(salt || text), so that pruning the text and its salt
-// leaves nothing to guess from, while facts, proofs and reports stay whole.
+// Texts: prompts, results, wire bytes. Facts refer to a text by SHA-256(salt || text), so that pruning the text and its
+// salt leaves nothing to guess from, while facts, proofs and reports stay whole.
 #pragma once
 
 #include <string>

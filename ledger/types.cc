@@ -19,7 +19,9 @@ int digit_value(char c) {
   return -1;
 }
 
-const unsigned char* unsigned_data(std::string_view data) { return reinterpret_cast<const unsigned char*>(data.data()); }
+const unsigned char* unsigned_data(std::string_view data) {
+  return reinterpret_cast<const unsigned char*>(data.data());
+}
 
 }  // namespace
 
@@ -57,7 +59,8 @@ Hash256 sha256(std::string_view data) {
 Hash256 hmac_sha256(std::string_view key, std::string_view data) {
   Hash256 out;
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), unsigned_data(data), data.size(), out.bytes.data(), &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), unsigned_data(data), data.size(), out.bytes.data(),
+       &size);
   return out;
 }
 
@@ -93,12 +96,18 @@ std::optional<Msat> Msat::from_digits(std::string_view digits) {
 
 std::string_view name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::config: return "config";
-    case ErrorKind::connection: return "connection";
-    case ErrorKind::job_request: return "job_request";
-    case ErrorKind::job_processing: return "job_processing";
-    case ErrorKind::payment: return "payment";
-    case ErrorKind::invocation: return "invocation";
+    case ErrorKind::config:
+      return "config";
+    case ErrorKind::connection:
+      return "connection";
+    case ErrorKind::job_request:
+      return "job_request";
+    case ErrorKind::job_processing:
+      return "job_processing";
+    case ErrorKind::payment:
+      return "payment";
+    case ErrorKind::invocation:
+      return "invocation";
   }
   return "invocation";
 }

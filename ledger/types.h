@@ -29,12 +29,12 @@ struct FixedBytes {
   static std::optional<FixedBytes> from_hex(std::string_view hex);
 };
 
-using Hash256 = FixedBytes<32, struct Hash256Tag>;     // a SHA-256 digest
-using EventId = FixedBytes<32, struct EventIdTag>;     // a Nostr event id (NIP-01)
-using PublicKey = FixedBytes<32, struct PublicKeyTag>; // an x-only public key (BIP-340)
-using Signature = FixedBytes<64, struct SignatureTag>; // a Schnorr signature (BIP-340)
-using TextRef = FixedBytes<32, struct TextRefTag>;     // SHA-256(salt || text), see ledger/text.h
-using JobId = EventId;                                 // a job is named by the id of its request event
+using Hash256 = FixedBytes<32, struct Hash256Tag>;      // a SHA-256 digest
+using EventId = FixedBytes<32, struct EventIdTag>;      // a Nostr event id (NIP-01)
+using PublicKey = FixedBytes<32, struct PublicKeyTag>;  // an x-only public key (BIP-340)
+using Signature = FixedBytes<64, struct SignatureTag>;  // a Schnorr signature (BIP-340)
+using TextRef = FixedBytes<32, struct TextRefTag>;      // SHA-256(salt || text), see ledger/text.h
+using JobId = EventId;                                  // a job is named by the id of its request event
 
 // A position in the ledger, counted from 0.
 using Seq = std::uint64_t;
@@ -48,8 +48,8 @@ struct TimeMs {
   std::int64_t operator-(TimeMs other) const { return ms - other.ms; }
 };
 
-// Millisatoshi. Sums and products are checked: overflow throws std::overflow_error, it never wraps. Amounts from outside
-// are bounded by `kMax` (all bitcoin there will ever be) before they become an Msat.
+// Millisatoshi. Sums and products are checked: overflow throws std::overflow_error, it never wraps. Amounts from
+// outside are bounded by `kMax` (all bitcoin there will ever be) before they become an Msat.
 struct Msat {
   static constexpr std::int64_t kMax = 2'100'000'000'000'000'000;
   std::int64_t value = 0;
