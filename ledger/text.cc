@@ -2,10 +2,6 @@
 
 namespace ledger {
 
-TextRef ref(const Text& text) {
-  std::string salted(text.salt.view());
-  salted += text.bytes;
-  return {sha256(salted).bytes};
-}
+TextRef ref(const Text& text) { return {sha256(text.salt.view(), text.bytes).bytes}; }
 
 }  // namespace ledger

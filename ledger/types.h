@@ -76,6 +76,8 @@ std::string to_hex(std::string_view raw);
 std::optional<std::string> from_hex(std::string_view hex);
 
 Hash256 sha256(std::string_view data);
+// Of `first` followed by `second`, which need not lie together.
+Hash256 sha256(std::string_view first, std::string_view second);
 Hash256 hmac_sha256(std::string_view key, std::string_view data);
 
 // Hash functor for unordered containers: the bytes are hashes already.
