@@ -1,0 +1,61 @@
+// One thread that owns the ledger and makes waiting groups durable together: however many wait, one append, one fsync.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "ledger/ledger.h"
+
+namespace ledger {
+
+class GroupCommit {
+ public:
+  // Called once on the writer thread, in the order of submission, when the group is durable or has failed. It must be
+  // quick and must not throw: post the rest to your own thread.
+  using Done = std::function<void(Result<void>)>;
+
+  // Groups that may wait for the disk. At twelve entries a sale and 200 us a commit it is never reached by honest
+  // traffic.
+  static constexpr std::size_t kQueueLimit = 4096;
+
+  explicit GroupCommit(std::unique_ptr<Ledger> ledger, std::size_t queue_limit = kQueueLimit);
+  ~GroupCommit();  // stop()
+
+  // Queues a group, from any thread. Fails with "ledger.queue_full" when the disk does not keep up, and with
+  // "ledger.stopped" after stop(): then `done` is never called and nothing was taken.
+  Result<void> submit(Group group, Done done);
+
+  // Runs `task` on the writer thread after the groups queued so far are durable: for checkpoints. Fails as submit()
+  // does.
+  Result<void> submit_task(std::function<void(Ledger&)> task);
+
+  // Finishes what is queued, then ends the thread. Not from the writer thread itself.
+  void stop();
+
+ private:
+  struct Waiting {
+    Group group;
+    Done done;
+    std::function<void(Ledger&)> task;  // instead of a group
+  };
+
+  Result<void> enqueue(Waiting waiting);
+  void run();
+  void append_groups(std::span<Waiting> waiting);
+
+  std::unique_ptr<Ledger> ledger_;
+  const std::size_t queue_limit_;
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::vector<Waiting> queue_;  // guarded by mutex_, like stopping_
+  bool stopping_ = false;
+  std::vector<Group> groups_;  // the writer thread's
+  std::thread writer_;         // last: it uses all of the above
+};
+
+}  // namespace ledger
