@@ -1,0 +1,342 @@
+#include "pipeline/core/engine.h"
+
+#include <algorithm>
+
+namespace core {
+namespace {
+
+constexpr std::int64_t kLongestRetryMs = 10LL * 60 * 1000;
+
+// Doubled with each failure, up to ten minutes.
+std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
+  return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
+}
+
+bool may_pass(ledger::InferenceFailure failure) {
+  switch (failure) {
+    case ledger::InferenceFailure::unknown_model:
+    case ledger::InferenceFailure::input_too_long:
+    case ledger::InferenceFailure::rejected:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool contains(const std::vector<Work>& works, const Work& work) {
+  return std::ranges::find(works, work) != works.end();
+}
+
+bool is_watch(const Work& work) {
+  return work.action == Action::watch;
+}
+
+}  // namespace
+
+Engine::Engine(Recovery recovery) : now_(recovery.time) {
+  if (recovery.policy) policy_ = std::move(*recovery.policy);
+  for (auto& [customer, days] : recovery.settled) shop_.customers[customer].settled = std::move(days);
+  for (const Job& job : recovery.recent_jobs) {
+    Accounts windows = accounts_of(job);
+    windows.exposure = {};
+    windows.settled = {};
+    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, windows);
+  }
+  for (Job& job : recovery.open_jobs) {
+    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, {.exposure = exposure(job)});
+    const JobId id = job.id;
+    jobs_[id].job = std::move(job);
+  }
+}
+
+Step Engine::step(Input input, TimeMs now) {
+  now_ = std::max(now_, now);
+  Step out;
+  std::visit([&](auto& one) { on(out, one); }, input);
+  start_queued(out);
+  return out;
+}
+
+Step Engine::resume(TimeMs now) {
+  now_ = std::max(now_, now);
+  Step out;
+  std::vector<Wake> ids;
+  for (const auto& [id, live] : jobs_) ids.emplace_back(live.job.requested_at, id);
+  std::ranges::sort(ids);
+  for (const auto& [time, id] : ids) advance(out, id);
+  start_queued(out);
+  return out;
+}
+
+const Job* Engine::find(const JobId& id) const {
+  const auto it = jobs_.find(id);
+  return it == jobs_.end() ? nullptr : &it->second.job;
+}
+
+void Engine::adopt(Job job) {
+  const JobId id = job.id;
+  jobs_.try_emplace(id, Live{.job = std::move(job)});
+}
+
+std::optional<TimeMs> Engine::next_wake() const {
+  if (wakes_.empty()) return std::nullopt;
+  return wakes_.top().first;
+}
+
+bool Engine::drained() const {
+  return queue_.empty() && std::ranges::all_of(jobs_, [](const auto& entry) {
+           return std::ranges::all_of(entry.second.in_flight, is_watch);
+         });
+}
+
+// ---- the kernel -----------------------------------------------------------------------------------------------------
+
+void Engine::append(Step& step, const JobId& id, Event event, std::vector<ledger::Text> texts) {
+  if (!id.is_zero()) {
+    Live& live = jobs_[id];
+    const Accounts before = accounts_of(live.job);
+    evolve(live.job, id, now_, event);
+    shop_.account(live.job.request->customer, now_, before, accounts_of(live.job));
+  }
+  step.entries.push_back({.time = now_, .job = id, .event = std::move(event), .texts = std::move(texts)});
+}
+
+// Lets the stages decide until nothing is left to decide; what remains is work for adapters.
+Due Engine::decide_until_settled(Step& step, const JobId& id, const Live& live) {
+  for (;;) {
+    Due effects;
+    std::vector<Event> decisions;
+    for (const Stage& stage : stages()) {
+      const Due due = stage.due(live.job, now_);
+      if (due.wake_at && (!effects.wake_at || *due.wake_at < *effects.wake_at)) effects.wake_at = due.wake_at;
+      for (const Work& work : due.work) {
+        if (work.action == Action::decide) {
+          decisions = stage.decide(live.job, shop_, policy_, now_);
+        } else {
+          effects.work.push_back(work);
+        }
+      }
+      if (!decisions.empty()) break;
+    }
+    if (decisions.empty()) return effects;
+    for (Event& event : decisions) append(step, id, std::move(event));
+  }
+}
+
+void Engine::advance(Step& step, const JobId& id) {
+  const auto it = jobs_.find(id);
+  if (it == jobs_.end()) return;
+  Live& live = it->second;
+  bool wants_slot = false;
+  const Due effects = decide_until_settled(step, id, live);
+  for (const Work& work : effects.work) {
+    if (contains(live.in_flight, work)) continue;
+    if (work.action == Action::infer) {
+      wants_slot = true;
+      continue;
+    }
+    live.in_flight.push_back(work);
+    step.commands.push_back({id, work});
+  }
+  wants_slot ? enqueue(id, live) : leave_queue(id, live);
+  if (effects.wake_at && effects.wake_at != live.wake_at) wakes_.emplace(*effects.wake_at, id);
+  live.wake_at = effects.wake_at;
+  rest(id);
+}
+
+void Engine::start_queued(Step& step) {
+  while (!queue_.empty() && shop_.slots_busy < policy_.slots) {
+    const JobId id = queue_.front();
+    Live& live = jobs_.at(id);
+    leave_queue(id, live);
+    const Work work{.action = Action::infer, .attempt = live.job.inference_failures + 1};
+    if (live.job.inference_started < work.attempt) {
+      append(step, id, ledger::InferenceStarted{.attempt = work.attempt, .model = live.job.quote->terms.name});
+    }
+    live.in_flight.push_back(work);
+    ++shop_.slots_busy;
+    step.commands.push_back({id, work});
+  }
+}
+
+void Engine::enqueue(const JobId& id, Live& live) {
+  if (live.queued) return;
+  live.queued = true;
+  queue_.push_back(id);
+  shop_.queued = static_cast<std::uint32_t>(queue_.size());
+}
+
+void Engine::leave_queue(const JobId& id, Live& live) {
+  if (!live.queued) return;
+  live.queued = false;
+  std::erase(queue_, id);
+  shop_.queued = static_cast<std::uint32_t>(queue_.size());
+}
+
+void Engine::finished(const JobId& id, const Work& work) {
+  const auto it = jobs_.find(id);
+  if (it == jobs_.end()) return;
+  const auto removed = std::erase(it->second.in_flight, work);
+  if (removed > 0 && work.action == Action::infer) --shop_.slots_busy;
+}
+
+// A job with nothing due, now or later, leaves memory; the ledger has it.
+void Engine::rest(const JobId& id) {
+  const auto it = jobs_.find(id);
+  const Live& live = it->second;
+  if (live.in_flight.empty() && !live.queued && !live.wake_at) jobs_.erase(it);
+}
+
+// ---- inputs ---------------------------------------------------------------------------------------------------------
+
+void Engine::on(Step& step, Configured& input) {
+  if (ledger::encode(policy_) == ledger::encode(input.policy)) return;
+  policy_ = input.policy;
+  append(step, {}, std::move(input.policy));
+}
+
+void Engine::on(Step& step, Online& input) {
+  append(step, {}, ledger::WentOnline{.version = std::move(input.version)});
+}
+
+void Engine::on(Step& step, Offline& input) {
+  append(step, {}, ledger::WentOffline{.reason = std::move(input.reason)});
+}
+
+void Engine::on(Step& step, RequestsRefused& input) {
+  append(step, {}, std::move(input.counts));
+}
+
+void Engine::on(Step& step, RequestArrived& input) {
+  if (jobs_.contains(input.job)) return;
+  std::vector<ledger::Text> texts;
+  texts.push_back(std::move(input.text));
+  append(step, input.job, std::move(input.facts), std::move(texts));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InvoiceCreated& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); !job || !job->invoices.empty()) return;
+  append(step, input.job, std::move(input.invoice));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InvoiceNotCreated& input) {
+  finished(input.job, input.work);
+  const Job* job = find(input.job);
+  if (!job) return;
+  const std::uint32_t failures = job->invoice_failures + 1;
+  ledger::InvoiceFailed failed{
+      .purpose = ledger::InvoicePurpose::job, .attempt = input.work.attempt, .message = std::move(input.message)};
+  if (failures < policy_.invoice_attempts) failed.retry_at = now_ + back_off_ms(policy_.invoice_retry_ms, failures);
+  append(step, input.job, std::move(failed));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InferenceEnded& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); !job || job->completion) return;
+  std::vector<ledger::Text> texts;
+  texts.push_back(std::move(input.result));
+  append(step, input.job, std::move(input.completion), std::move(texts));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InferenceBroke& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); !job || job->completion) return;
+  const std::uint32_t attempt = input.work.attempt;
+  ledger::InferenceFailed failed{.attempt = attempt, .failure = input.failure, .message = std::move(input.message)};
+  if (may_pass(input.failure) && attempt < policy_.inference_attempts) {
+    failed.retry_at = now_ + back_off_ms(policy_.inference_retry_ms, attempt);
+  }
+  append(step, input.job, std::move(failed));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, NoticeReady& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); !job || find_notice(*job, input.notice.purpose)) return;
+  append(step, input.job, std::move(input.notice), std::move(input.texts));
+  advance(step, input.job);
+}
+
+// Delivered at the first acceptance: that is a fact at once. The other answers wait for the end.
+void Engine::on(Step& step, RelayAnswered& input) {
+  const auto it = jobs_.find(input.job);
+  if (it == jobs_.end()) return;
+  Live& live = it->second;
+  const Notice* notice = find_notice(live.job, input.work.purpose);
+  if (!notice) return;
+  const bool first_acceptance = input.answer.accepted && !notice->delivered;
+  live.answers.emplace_back(input.work.purpose, std::move(input.answer));
+  if (!first_acceptance) return;
+  ledger::NoticePublished published{.purpose = input.work.purpose, .event = notice->notice.event};
+  published.answers.push_back(live.answers.back().second);
+  append(step, input.job, std::move(published));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, PublishEnded& input) {
+  finished(input.job, input.work);
+  const auto it = jobs_.find(input.job);
+  if (it == jobs_.end()) return;
+  Live& live = it->second;
+  ledger::NoticePublished published{.purpose = input.work.purpose, .final = true};
+  for (auto& [purpose, answer] : live.answers) {
+    if (purpose == input.work.purpose) published.answers.push_back(answer);
+  }
+  std::erase_if(live.answers, [&](const auto& entry) { return entry.first == input.work.purpose; });
+  const Notice* notice = find_notice(live.job, input.work.purpose);
+  const bool all_accepted = std::ranges::all_of(published.answers, &ledger::RelayAnswer::accepted);
+  if (notice && !notice->closed && !(notice->delivered && all_accepted)) {
+    published.event = notice->notice.event;
+    append(step, input.job, std::move(published));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, Settled& input) {
+  const auto it = jobs_.find(input.job);
+  if (it == jobs_.end()) return;
+  Live& live = it->second;
+  const auto invoice = std::ranges::find_if(
+      live.job.invoices, [&](const Invoice& one) { return one.issued.payment_hash == input.settlement.payment_hash; });
+  if (invoice == live.job.invoices.end()) return;
+  finished(input.job,
+           {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - live.job.invoices.begin())});
+  if (!invoice->settled) append(step, input.job, std::move(input.settlement));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, NeverPaid& input) {
+  const auto it = jobs_.find(input.job);
+  if (it == jobs_.end()) return;
+  Live& live = it->second;
+  const auto invoice = std::ranges::find_if(
+      live.job.invoices, [&](const Invoice& one) { return one.issued.payment_hash == input.expiry.payment_hash; });
+  if (invoice == live.job.invoices.end()) return;
+  finished(input.job,
+           {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - live.job.invoices.begin())});
+  if (!invoice->settled && !invoice->expired) append(step, input.job, std::move(input.expiry));
+  advance(step, input.job);
+}
+
+void Engine::on(Step&, HealthChanged& input) {
+  shop_.inference_healthy = input.inference;
+  shop_.wallet_healthy = input.wallet;
+  shop_.disk_low = input.disk_low;
+}
+
+void Engine::on(Step& step, Tick&) {
+  shop_.forget(policy_, now_);
+  while (!wakes_.empty() && wakes_.top().first <= now_) {
+    const JobId id = wakes_.top().second;
+    wakes_.pop();
+    if (const auto it = jobs_.find(id); it != jobs_.end()) it->second.wake_at.reset();
+    advance(step, id);
+  }
+}
+
+}  // namespace core

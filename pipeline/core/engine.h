@@ -1,0 +1,182 @@
+// The engine: no I/O, no clock, no randomness. step(Input) -> {entries, commands}. Entries go into the ledger as one
+// group; commands leave only when that group is durable; what adapters answer comes back as Inputs. Recovery is no
+// special case: give it the open jobs and ask what is due. Cost per step does not grow with the number of open jobs.
+#pragma once
+
+#include <queue>
+#include <unordered_map>
+#include <variant>
+
+#include "pipeline/core/stages/stage.h"
+
+namespace core {
+
+// ---- inputs: what the world says ------------------------------------------------------------------------------------
+
+struct Configured {
+  Policy policy;
+};
+struct Online {
+  std::string version;
+};
+struct Offline {
+  std::string reason;
+};
+// A valid request that is ours to answer. One that the engine knows already is ignored; the runtime asks the ledger
+// about those that are closed.
+struct RequestArrived {
+  JobId job;
+  ledger::JobRequested facts;
+  ledger::Text text;  // facts.request refers to it
+};
+struct RequestsRefused {
+  ledger::RequestsDropped counts;
+};
+struct InvoiceCreated {
+  JobId job;
+  Work work;
+  ledger::InvoiceIssued invoice;
+};
+struct InvoiceNotCreated {
+  JobId job;
+  Work work;
+  std::string message;
+};
+struct InferenceEnded {
+  JobId job;
+  Work work;
+  ledger::InferenceCompleted completion;
+  ledger::Text result;
+};
+struct InferenceBroke {
+  JobId job;
+  Work work;
+  ledger::InferenceFailure failure;
+  std::string message;
+};
+struct NoticeReady {
+  JobId job;
+  Work work;
+  ledger::NoticeSigned notice;
+  std::vector<ledger::Text> texts;
+};
+struct RelayAnswered {
+  JobId job;
+  Work work;
+  ledger::RelayAnswer answer;
+};
+// Every target has given its last answer, or the deadline is over.
+struct PublishEnded {
+  JobId job;
+  Work work;
+};
+struct Settled {
+  JobId job;
+  ledger::InvoiceSettled settlement;
+};
+// The wallet, asked after expiry plus grace, says that it was never paid.
+struct NeverPaid {
+  JobId job;
+  ledger::InvoiceExpired expiry;
+};
+struct HealthChanged {
+  bool inference = true;
+  bool wallet = true;
+  bool disk_low = false;
+};
+struct Tick {};
+
+using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InvoiceCreated,
+                           InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered, PublishEnded,
+                           Settled, NeverPaid, HealthChanged, Tick>;
+
+// ---- outputs --------------------------------------------------------------------------------------------------------
+
+// Work for an adapter. What it is about is read from the job and the policy by pure functions (job.h).
+struct Command {
+  JobId job;
+  Work work;
+};
+
+struct Step {
+  std::vector<ledger::NewEntry> entries;
+  std::vector<Command> commands;
+};
+
+// What the ledger's views know at start.
+struct Recovery {
+  TimeMs time;  // of the last entry
+  std::optional<Policy> policy;
+  std::vector<Job> open_jobs;
+  std::vector<Job> recent_jobs;  // requested within the longest window of the policy, open or not
+  std::vector<std::pair<PublicKey, std::vector<SettledDay>>> settled;
+};
+
+class Engine {
+ public:
+  Engine() = default;
+  explicit Engine(Recovery recovery);
+
+  // What one input comes to at `now`. Entries bear max(previous entry's time, now).
+  Step step(Input input, TimeMs now);
+  // What is due for all jobs in memory: once, after recovery.
+  Step resume(TimeMs now);
+
+  // The job as it is after all steps so far; null when it is closed or unknown.
+  const Job* find(const JobId& id) const;
+  // Takes up a closed job about which the world has more to say (a late settlement).
+  void adopt(Job job);
+
+  const Policy& policy() const { return policy_; }
+  const Shop& shop() const { return shop_; }
+  std::size_t open_jobs() const { return jobs_.size(); }
+  // When the next Tick is wanted; nothing while only the world can wake a job.
+  std::optional<TimeMs> next_wake() const;
+  // Nothing is queued or in flight but the watching of invoices: a drain is complete.
+  bool drained() const;
+
+ private:
+  struct Live {
+    Job job;
+    std::vector<Work> in_flight;
+    bool queued = false;  // waits for a slot
+    std::optional<TimeMs> wake_at;
+    std::vector<std::pair<NoticePurpose, ledger::RelayAnswer>> answers;  // not in the ledger yet
+  };
+  using Wake = std::pair<TimeMs, JobId>;
+
+  void append(Step& step, const JobId& id, Event event, std::vector<ledger::Text> texts = {});
+  void advance(Step& step, const JobId& id);
+  Due decide_until_settled(Step& step, const JobId& id, const Live& live);
+  void start_queued(Step& step);
+  void enqueue(const JobId& id, Live& live);
+  void leave_queue(const JobId& id, Live& live);
+  void finished(const JobId& id, const Work& work);
+  void rest(const JobId& id);
+
+  void on(Step& step, Configured& input);
+  void on(Step& step, Online& input);
+  void on(Step& step, Offline& input);
+  void on(Step& step, RequestArrived& input);
+  void on(Step& step, RequestsRefused& input);
+  void on(Step& step, InvoiceCreated& input);
+  void on(Step& step, InvoiceNotCreated& input);
+  void on(Step& step, InferenceEnded& input);
+  void on(Step& step, InferenceBroke& input);
+  void on(Step& step, NoticeReady& input);
+  void on(Step& step, RelayAnswered& input);
+  void on(Step& step, PublishEnded& input);
+  void on(Step& step, Settled& input);
+  void on(Step& step, NeverPaid& input);
+  void on(Step& step, HealthChanged& input);
+  void on(Step& step, Tick& input);
+
+  TimeMs now_;  // of the current step; never goes back
+  Policy policy_;
+  Shop shop_;
+  std::unordered_map<JobId, Live, ledger::FixedBytesHash> jobs_;
+  std::deque<JobId> queue_;  // jobs that wait for a slot, in the order they became ready
+  std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
+};
+
+}  // namespace core

@@ -1,0 +1,228 @@
+#include "pipeline/core/job.h"
+
+#include <algorithm>
+#include <array>
+
+#include "pipeline/core/pricing.h"
+
+namespace core {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+Invoice* mutable_invoice(Job& job, const Hash256& payment_hash) {
+  const auto it = std::ranges::find_if(
+      job.invoices, [&](const Invoice& invoice) { return invoice.issued.payment_hash == payment_hash; });
+  return it == job.invoices.end() ? nullptr : &*it;
+}
+
+void on_notice_signed(Job& job, const ledger::NoticeSigned& signed_notice) {
+  if (find_notice(job, signed_notice.purpose)) return;
+  job.notices.push_back({.notice = signed_notice});
+  const bool carries_invoice =
+      signed_notice.purpose == NoticePurpose::payment_required || signed_notice.purpose == NoticePurpose::result;
+  if (carries_invoice && !job.invoices.empty()) job.invoices.back().revealed = true;
+}
+
+void on_notice_published(Job& job, TimeMs time, const ledger::NoticePublished& published) {
+  for (Notice& notice : job.notices) {
+    if (notice.notice.event != published.event) continue;
+    notice.answers = published.answers;
+    const bool accepted = std::ranges::any_of(published.answers, &ledger::RelayAnswer::accepted);
+    if (accepted && !notice.delivered) notice.delivered_at = time;
+    notice.delivered = notice.delivered || accepted;
+    notice.closed = notice.closed || published.final;
+  }
+}
+
+}  // namespace
+
+void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
+  job.id = id;
+  job.updated_at = time;
+  std::visit(Overloaded{
+                 [&](const ledger::JobRequested& e) {
+                   if (job.request) return;
+                   job.request = e;
+                   job.requested_at = time;
+                 },
+                 [&](const ledger::JobDeclined& e) {
+                   if (!job.declined && !job.quote) job.declined = e;
+                 },
+                 [&](const ledger::JobQuoted& e) {
+                   if (!job.declined && !job.quote) job.quote = e;
+                 },
+                 [&](const ledger::InvoiceIssued& e) {
+                   if (!find_invoice(job, e.payment_hash)) job.invoices.push_back({.issued = e});
+                 },
+                 [&](const ledger::InvoiceFailed& e) {
+                   job.invoice_failed = e;
+                   ++job.invoice_failures;
+                 },
+                 [&](const ledger::InvoiceSettled& e) {
+                   Invoice* invoice = mutable_invoice(job, e.payment_hash);
+                   if (invoice && !invoice->settled) invoice->settled = e;
+                 },
+                 [&](const ledger::InvoiceExpired& e) {
+                   Invoice* invoice = mutable_invoice(job, e.payment_hash);
+                   if (invoice && !invoice->expired) invoice->expired = e;
+                 },
+                 [&](const ledger::InferenceStarted& e) {
+                   job.inference_started = std::max(job.inference_started, e.attempt);
+                 },
+                 [&](const ledger::InferenceCompleted& e) {
+                   if (!job.completion) job.completion = e;
+                 },
+                 [&](const ledger::InferenceFailed& e) {
+                   if (e.attempt <= job.inference_failures) return;
+                   job.inference_failures = e.attempt;
+                   job.inference_failed = e;
+                 },
+                 [&](const ledger::NoticeSigned& e) { on_notice_signed(job, e); },
+                 [&](const ledger::NoticePublished& e) { on_notice_published(job, time, e); },
+                 [&](const ledger::JobExpired& e) {
+                   if (!job.expired) job.expired = e;
+                 },
+                 [&](const ledger::RefundOwed& e) {
+                   const bool known = std::ranges::any_of(
+                       job.refunds, [&](const auto& r) { return r.payment_hash == e.payment_hash; });
+                   if (!known) job.refunds.push_back(e);
+                 },
+                 // Facts about the shop are not about a job.
+                 [](const ledger::ProviderConfigured&) {},
+                 [](const ledger::WentOnline&) {},
+                 [](const ledger::WentOffline&) {},
+                 [](const ledger::RequestsDropped&) {},
+             },
+             event);
+}
+
+const Notice* find_notice(const Job& job, NoticePurpose purpose) {
+  const auto it =
+      std::ranges::find_if(job.notices, [&](const Notice& notice) { return notice.notice.purpose == purpose; });
+  return it == job.notices.end() ? nullptr : &*it;
+}
+
+const Invoice* find_invoice(const Job& job, const Hash256& payment_hash) {
+  const auto it = std::ranges::find_if(
+      job.invoices, [&](const Invoice& invoice) { return invoice.issued.payment_hash == payment_hash; });
+  return it == job.invoices.end() ? nullptr : &*it;
+}
+
+const Invoice* current_invoice(const Job& job) {
+  return job.invoices.empty() ? nullptr : &job.invoices.back();
+}
+
+bool paid(const Job& job) {
+  return std::ranges::any_of(job.invoices, [](const Invoice& invoice) { return invoice.settled.has_value(); });
+}
+
+Msat settled_amount(const Job& job) {
+  Msat sum;
+  for (const Invoice& invoice : job.invoices) {
+    if (invoice.settled) sum += invoice.settled->received;
+  }
+  return sum;
+}
+
+bool payment_first(const Job& job) {
+  return job.quote && job.quote->payment_mode == ledger::PaymentMode::payment_first;
+}
+
+bool ended_without_result(const Job& job) {
+  if (job.declined) return true;
+  if (job.expired && !paid(job)) return true;
+  if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;
+  return job.invoice_failed && !job.invoice_failed->retry_at && job.invoices.empty();
+}
+
+bool may_run(const Job& job) {
+  return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job));
+}
+
+Msat amount_due(const Job& job) {
+  if (!job.quote) return {};
+  const auto& quote = *job.quote;
+  if (payment_first(job)) return quote.price;
+  if (!job.completion) return {};
+  // The customer agreed to our estimate of the input; a backend's larger count is our risk, a smaller one their gain.
+  const std::uint64_t input = std::min(job.completion->input_tokens, quote.input_tokens);
+  return std::min(quote.price, price(quote.terms, input, job.completion->output_tokens, quote.unit, quote.minimum));
+}
+
+Msat exposure(const Job& job) {
+  if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
+  const Invoice* invoice = current_invoice(job);
+  if (invoice) return invoice->expired ? Msat{} : invoice->issued.amount;
+  return job.completion ? amount_due(job) : job.quote->price;
+}
+
+State state(const Job& job) {
+  if (!job.refunds.empty()) return State::refund_owed;
+  if (job.declined) return State::declined;
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  if (result && result->delivered) {
+    if (paid(job)) return State::settled;
+    const Invoice* invoice = current_invoice(job);
+    if (!invoice) return State::delivered_free;
+    return invoice->expired ? State::unpaid : State::delivered_unpaid;
+  }
+  if (result) return result->closed ? State::undelivered : State::delivering;
+  if (job.expired && !paid(job)) return State::expired;
+  if (ended_without_result(job)) return State::failed;
+  if (!job.quote) return State::requested;
+  if (!may_run(job)) return State::awaiting_payment;
+  return job.completion ? State::invoicing : State::working;
+}
+
+namespace {
+
+constexpr std::array kStates{State::requested,      State::declined,   State::awaiting_payment, State::working,
+                             State::invoicing,      State::delivering, State::delivered_unpaid, State::settled,
+                             State::delivered_free, State::unpaid,     State::expired,          State::undelivered,
+                             State::failed,         State::refund_owed};
+
+}  // namespace
+
+std::span<const State> all_states() {
+  return kStates;
+}
+
+std::string_view name(State state) {
+  switch (state) {
+    case State::requested:
+      return "requested";
+    case State::declined:
+      return "declined";
+    case State::awaiting_payment:
+      return "awaiting_payment";
+    case State::working:
+      return "working";
+    case State::invoicing:
+      return "invoicing";
+    case State::delivering:
+      return "delivering";
+    case State::delivered_unpaid:
+      return "delivered_unpaid";
+    case State::settled:
+      return "settled";
+    case State::delivered_free:
+      return "delivered_free";
+    case State::unpaid:
+      return "unpaid";
+    case State::expired:
+      return "expired";
+    case State::undelivered:
+      return "undelivered";
+    case State::failed:
+      return "failed";
+    case State::refund_owed:
+      return "refund_owed";
+  }
+  return "unknown";
+}
+
+}  // namespace core

@@ -1,0 +1,128 @@
+// A job: what the facts about one request add up to. There is no other job state anywhere; views store this very
+// struct.
+#pragma once
+
+#include "ledger/entry.h"
+
+namespace core {
+
+using ledger::Event;
+using ledger::field;
+using ledger::Hash256;
+using ledger::JobId;
+using ledger::Msat;
+using ledger::NoticePurpose;
+using ledger::PublicKey;
+using ledger::TimeMs;
+
+struct Invoice {
+  ledger::InvoiceIssued issued;
+  bool revealed = false;  // a durable notice carries it: the customer may have seen it
+  std::optional<ledger::InvoiceSettled> settled;
+  std::optional<ledger::InvoiceExpired> expired;
+  static constexpr auto fields() {
+    using T = Invoice;
+    return std::tuple{field(1, "issued", &T::issued), field(2, "revealed", &T::revealed),
+                      field(3, "settled", &T::settled), field(4, "expired", &T::expired)};
+  }
+};
+
+struct Notice {
+  ledger::NoticeSigned notice;
+  bool delivered = false;  // a relay accepted it
+  bool closed = false;     // nothing more will be tried
+  std::vector<ledger::RelayAnswer> answers;
+  TimeMs delivered_at;
+  static constexpr auto fields() {
+    using T = Notice;
+    return std::tuple{field(1, "notice", &T::notice), field(2, "delivered", &T::delivered),
+                      field(3, "closed", &T::closed), field(4, "answers", &T::answers),
+                      field(5, "delivered_at_ms", &T::delivered_at)};
+  }
+};
+
+struct Job {
+  JobId id;
+  TimeMs requested_at;
+  TimeMs updated_at;
+  std::optional<ledger::JobRequested> request;
+  std::optional<ledger::JobDeclined> declined;
+  std::optional<ledger::JobQuoted> quote;
+  std::vector<Invoice> invoices;
+  std::uint32_t invoice_failures = 0;
+  std::optional<ledger::InvoiceFailed> invoice_failed;  // the last one
+  std::uint32_t inference_started = 0;                  // the last attempt that was started
+  std::uint32_t inference_failures = 0;
+  std::optional<ledger::InferenceFailed> inference_failed;  // the last one
+  std::optional<ledger::InferenceCompleted> completion;
+  std::vector<Notice> notices;
+  std::optional<ledger::JobExpired> expired;
+  std::vector<ledger::RefundOwed> refunds;
+  static constexpr auto fields() {
+    using T = Job;
+    return std::tuple{field(1, "id", &T::id),
+                      field(2, "requested_at_ms", &T::requested_at),
+                      field(3, "updated_at_ms", &T::updated_at),
+                      field(4, "request", &T::request),
+                      field(5, "declined", &T::declined),
+                      field(6, "quote", &T::quote),
+                      field(7, "invoices", &T::invoices),
+                      field(8, "invoice_failures", &T::invoice_failures),
+                      field(9, "invoice_failed", &T::invoice_failed),
+                      field(10, "inference_started", &T::inference_started),
+                      field(11, "inference_failures", &T::inference_failures),
+                      field(12, "inference_failed", &T::inference_failed),
+                      field(13, "completion", &T::completion),
+                      field(14, "notices", &T::notices),
+                      field(15, "expired", &T::expired),
+                      field(16, "refunds", &T::refunds)};
+  }
+};
+
+// The job after one more fact. Total: any event in any state; a fact about something that the job does not have, or
+// that it has already, changes nothing but `updated_at`.
+void evolve(Job& job, JobId id, TimeMs time, const Event& event);
+
+// Where a job stands, for people and for list filters. Derived, never stored.
+enum class State {
+  requested,
+  declined,
+  awaiting_payment,  // payment first: nothing happens until it is paid
+  working,           // waiting for a slot, or running
+  invoicing,         // answered, the invoice or the result notice is being made
+  delivering,        // the result is signed, no relay has it yet
+  delivered_unpaid,
+  settled,         // delivered and paid
+  delivered_free,  // delivered, and nothing was asked for it
+  unpaid,          // delivered, and the wallet says that it was never paid
+  expired,
+  undelivered,  // no relay took the result before the deadline
+  failed,       // could not be served; nothing was paid
+  refund_owed,
+};
+State state(const Job& job);
+std::string_view name(State state);
+std::span<const State> all_states();
+
+// ---- what the rules ask about a job ---------------------------------------------------------------------------------
+
+const Notice* find_notice(const Job& job, NoticePurpose purpose);
+const Invoice* find_invoice(const Job& job, const Hash256& payment_hash);
+// The invoice that asks for this job's money: the last one made.
+const Invoice* current_invoice(const Job& job);
+
+bool paid(const Job& job);
+Msat settled_amount(const Job& job);  // what the wallet received
+bool payment_first(const Job& job);
+// An error that ends the job without a result: declined, expired unpaid, or given up after the last attempt.
+bool ended_without_result(const Job& job);
+// Quoted, and where payment comes first, paid.
+bool may_run(const Job& job);
+
+// What an invoice for this job asks for: the quote where payment comes first; else the tokens really used, never more
+// than the quote. Zero: no invoice.
+Msat amount_due(const Job& job);
+// What the customer may owe us for this job as it stands: reserved when quoted, freed when paid, expired or failed.
+Msat exposure(const Job& job);
+
+}  // namespace core

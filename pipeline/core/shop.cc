@@ -1,0 +1,70 @@
+#include "pipeline/core/shop.h"
+
+#include <algorithm>
+
+namespace core {
+
+Accounts accounts_of(const Job& job) {
+  const bool trusted_stranger = job.quote && job.quote->basis.stranger && !payment_first(job);
+  return {.exposure = exposure(job),
+          .settled = settled_amount(job),
+          .stranger_quote = trusted_stranger ? job.quote->price : Msat{},
+          .told = job.declined && job.declined->told};
+}
+
+void Shop::account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after) {
+  if (after.exposure != before.exposure || after.settled != before.settled) {
+    Customer& record = customers[customer];
+    record.exposure += after.exposure - before.exposure;
+    total_exposure += after.exposure - before.exposure;
+    if (after.settled != before.settled) {
+      const std::int64_t day = time.ms / kDayMs;
+      if (record.settled.empty() || record.settled.back().day != day) record.settled.push_back({day, {}});
+      record.settled.back().amount += after.settled - before.settled;
+    }
+    if (record.exposure == Msat{} && record.settled.empty()) customers.erase(customer);
+  }
+  if (after.stranger_quote != before.stranger_quote) stranger_quotes.emplace_back(time, after.stranger_quote);
+  if (after.told && !before.told) told_notices.emplace_back(time, customer);
+}
+
+void Shop::forget(const Policy& policy, TimeMs now) {
+  while (!stranger_quotes.empty() && now - stranger_quotes.front().first >= policy.stranger_window_ms) {
+    stranger_quotes.pop_front();
+  }
+  while (!told_notices.empty() && now - told_notices.front().first >= kNoticeWindowMs) told_notices.pop_front();
+}
+
+ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now) {
+  Msat settled_lately;
+  Msat customer_exposure;
+  if (const auto it = shop.customers.find(customer); it != shop.customers.end()) {
+    customer_exposure = it->second.exposure;
+    for (const SettledDay& day : it->second.settled) {
+      if ((day.day + 1) * kDayMs > now.ms - policy.credit_window_ms) settled_lately += day.amount;
+    }
+  }
+  Msat pool_used;
+  for (const auto& [time, amount] : shop.stranger_quotes) {
+    if (now - time < policy.stranger_window_ms) pool_used += amount;
+  }
+  ledger::Basis out{.slots = policy.slots,
+                    .slots_busy = shop.slots_busy,
+                    .queued = shop.queued,
+                    .stranger = settled_lately == Msat{},
+                    .customer_exposure = customer_exposure,
+                    .customer_credit = settled_lately.scaled_up(policy.credit_percent, 100),
+                    .stranger_pool_left = std::max(Msat{}, policy.stranger_pool - pool_used),
+                    .total_exposure = shop.total_exposure,
+                    .inference_healthy = shop.inference_healthy,
+                    .wallet_healthy = shop.wallet_healthy,
+                    .disk_low = shop.disk_low};
+  for (const auto& [time, told] : shop.told_notices) {
+    if (now - time >= kNoticeWindowMs) continue;
+    ++out.notices_to_all;
+    if (told == customer) ++out.notices_to_customer;
+  }
+  return out;
+}
+
+}  // namespace core

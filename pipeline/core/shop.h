@@ -1,0 +1,63 @@
+// The shop: what jobs share. Money at risk and customers' credit are folded from jobs; health and slots are told from
+// outside.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include "pipeline/core/job.h"
+
+namespace core {
+
+using Policy = ledger::ProviderConfigured;
+
+// What one job contributes to the shop's books. Compared before and after a fact, it gives the change.
+struct Accounts {
+  Msat exposure;
+  Msat settled;
+  Msat stranger_quote;  // quoted, result first, to somebody who had settled nothing lately
+  bool told = false;    // an error notice was granted
+};
+Accounts accounts_of(const Job& job);
+
+// What a customer settled on one UTC day.
+struct SettledDay {
+  std::int64_t day = 0;  // days since 1970-01-01
+  Msat amount;
+  static constexpr auto fields() {
+    return std::tuple{field(1, "day", &SettledDay::day), field(2, "amount_msat", &SettledDay::amount)};
+  }
+  bool operator==(const SettledDay&) const = default;
+};
+inline constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+inline constexpr std::int64_t kNoticeWindowMs = 3600LL * 1000;  // error notices are limited per hour
+
+struct Customer {
+  Msat exposure;
+  std::vector<SettledDay> settled;  // ascending by day
+};
+
+struct Shop {
+  // Folded from facts.
+  std::unordered_map<PublicKey, Customer, ledger::FixedBytesHash> customers;
+  Msat total_exposure;
+  std::deque<std::pair<TimeMs, Msat>> stranger_quotes;    // within the stranger window, oldest first
+  std::deque<std::pair<TimeMs, PublicKey>> told_notices;  // within the notice window, oldest first
+
+  // Told from outside; volatile.
+  bool inference_healthy = true;
+  bool wallet_healthy = true;
+  bool disk_low = false;
+  std::uint32_t slots_busy = 0;
+  std::uint32_t queued = 0;
+
+  // Books the change that a fact made to one job.
+  void account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after);
+  // Forgets what has left its window, so that memory is bounded by what happened lately.
+  void forget(const Policy& policy, TimeMs now);
+};
+
+// The part of the shop's state that a decision about this customer uses.
+ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now);
+
+}  // namespace core

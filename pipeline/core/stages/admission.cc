@@ -1,0 +1,164 @@
+// Admission: every request gets a quote or a reason why not, from its own facts and the shop's state, which is
+// recorded.
+#include <algorithm>
+
+#include "pipeline/core/pricing.h"
+#include "pipeline/core/stages/stage.h"
+
+namespace core {
+namespace {
+
+using ledger::DeclineReason;
+using ledger::JobDeclined;
+using ledger::JobQuoted;
+
+// A token of output takes at most this many bytes of the result's event on average; the runtime cuts an answer that
+// takes more.
+constexpr std::uint64_t kBytesPerToken = 6;
+// Signature, ids, invoice and the other tags of a result's event.
+constexpr std::uint64_t kResultOverheadBytes = 3 * 1024;
+constexpr std::uint64_t kMinOutputTokens = 16;
+
+struct Refusal {
+  DeclineReason reason;
+  std::string message;
+};
+
+std::string sats(Msat amount) {
+  const std::int64_t rest = amount.value % 1000;
+  std::string out = std::to_string(amount.value / 1000);
+  if (rest != 0) {
+    std::string digits = std::to_string(1000 + rest).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    out += "." + digits;
+  }
+  return out + " sat";
+}
+
+const ledger::ModelOffer* find_offer(const Policy& policy, const std::string& model) {
+  if (policy.models.empty()) return nullptr;
+  if (model.empty()) return &policy.models.front();
+  // Ollama's names carry a tag; "llama3.2" means "llama3.2:latest".
+  const auto it = std::ranges::find_if(policy.models, [&](const ledger::ModelOffer& offer) {
+    return offer.name == model || offer.name == model + ":latest" || offer.name + ":latest" == model;
+  });
+  return it == policy.models.end() ? nullptr : &*it;
+}
+
+std::string offered_models(const Policy& policy) {
+  std::string out;
+  for (const auto& offer : policy.models) out += (out.empty() ? "" : ", ") + offer.name;
+  return out;
+}
+
+// Room for the answer in the result's event, where the request is quoted whole (its quotes escaped once more).
+std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const Policy& policy) {
+  const std::uint64_t taken = kResultOverheadBytes + request.request_bytes + request.request_bytes / 4;
+  return taken >= policy.result_event_limit_bytes ? 0 : (policy.result_event_limit_bytes - taken) / kBytesPerToken;
+}
+
+std::optional<Refusal> refuse_by_itself(const ledger::JobRequested& request, const Policy& policy, TimeMs now) {
+  if (request.fault) return Refusal{request.fault->reason, request.fault->message};
+  if (request.expires_at && *request.expires_at <= now) {
+    return Refusal{DeclineReason::expired, "the request had expired before we could answer"};
+  }
+  if (now.ms - request.created_at_s * 1000 > policy.request_age_limit_ms) {
+    return Refusal{DeclineReason::too_old, "the request is older than " +
+                                               std::to_string(policy.request_age_limit_ms / 60'000) +
+                                               " minutes; send it again if you still want it"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> refuse_by_shop(const ledger::Basis& basis, const Policy& policy) {
+  if (!basis.inference_healthy)
+    return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
+  if (!basis.wallet_healthy)
+    return Refusal{DeclineReason::wallet_unavailable, "our wallet is unreachable; try again later"};
+  if (basis.disk_low) return Refusal{DeclineReason::disk_full, "we cannot record new jobs just now; try again later"};
+  if (basis.slots_busy >= basis.slots && basis.queued >= policy.queue_limit) {
+    return Refusal{DeclineReason::busy,
+                   "all slots are busy and " + std::to_string(basis.queued) + " jobs are waiting; try again later"};
+  }
+  return std::nullopt;
+}
+
+// Strangers share a pool, customers have credit for a share of what they settled lately; beyond it, payment comes
+// first.
+ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basis, Msat price) {
+  if (policy.payment_mode == ledger::PaymentMode::payment_first) return ledger::PaymentMode::payment_first;
+  const bool within_credit =
+      basis.stranger ? price <= basis.stranger_pool_left : basis.customer_exposure + price <= basis.customer_credit;
+  const bool within_limit = basis.total_exposure + price <= policy.exposure_limit;
+  return within_credit && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
+}
+
+tl::expected<JobQuoted, Refusal> quote(const ledger::JobRequested& request, const Policy& policy,
+                                       const ledger::Basis& basis) {
+  const ledger::ModelOffer* offer = find_offer(policy, request.model);
+  if (!offer) {
+    return tl::unexpected(Refusal{DeclineReason::unknown_model,
+                                  "no model \"" + request.model + "\" here; we serve " + offered_models(policy)});
+  }
+  const std::uint64_t wanted = request.params.max_tokens.value_or(offer->max_output_tokens);
+  const std::uint64_t room =
+      request.input_tokens >= offer->context_tokens ? 0 : offer->context_tokens - request.input_tokens;
+  const std::uint64_t cap = std::min({wanted, offer->max_output_tokens, room, output_tokens_that_fit(request, policy)});
+  if (cap < std::min(wanted, kMinOutputTokens)) {
+    return tl::unexpected(Refusal{DeclineReason::too_long, "the prompt (about " + std::to_string(request.input_tokens) +
+                                                               " tokens) leaves no room for an answer; " + offer->name +
+                                                               " takes " + std::to_string(offer->context_tokens) +
+                                                               " tokens in all"});
+  }
+  const Msat asked = price(*offer, request.input_tokens, cap, policy.wallet_unit, policy.wallet_minimum);
+  if (request.bid && asked > *request.bid) {
+    std::string message =
+        "bid " + sats(*request.bid) + ", asked " + sats(asked) + " for up to " + std::to_string(cap) + " tokens";
+    const auto affordable =
+        affordable_output_tokens(*offer, request.input_tokens, *request.bid, policy.wallet_unit, policy.wallet_minimum);
+    if (affordable.value_or(0) >= kMinOutputTokens) {
+      message += "; max_tokens " + std::to_string(*affordable) + " would fit the bid";
+    }
+    return tl::unexpected(Refusal{DeclineReason::bid_too_low, message});
+  }
+  return JobQuoted{.terms = *offer,
+                   .unit = policy.wallet_unit,
+                   .minimum = policy.wallet_minimum,
+                   .price = asked,
+                   .input_tokens = request.input_tokens,
+                   .max_output_tokens = cap,
+                   .payment_mode = payment_mode(policy, basis, asked),
+                   .basis = basis};
+}
+
+JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, const ledger::Basis& basis,
+                    Refusal why) {
+  // A broadcast asked the market, not us; and nobody can make us send more than so many notices.
+  const bool told = request.addressed && basis.notices_to_customer < policy.error_notices_per_customer &&
+                    basis.notices_to_all < policy.error_notices;
+  return {.reason = why.reason, .message = std::move(why.message), .told = told, .basis = basis};
+}
+
+Due due_admission(const Job& job, TimeMs) {
+  if (!job.request || job.quote || job.declined) return {};
+  return {.work = {{.action = Action::decide}}};
+}
+
+std::vector<Event> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
+  const auto& request = *job.request;
+  const ledger::Basis used = basis(shop, policy, request.customer, now);
+  auto refusal = refuse_by_itself(request, policy, now);
+  if (!refusal) refusal = refuse_by_shop(used, policy);
+  if (refusal) return {decline(request, policy, used, std::move(*refusal))};
+  auto quoted = quote(request, policy, used);
+  if (!quoted) return {decline(request, policy, used, std::move(quoted.error()))};
+  return {std::move(*quoted)};
+}
+
+}  // namespace
+
+Stage stage::admission() {
+  return {"admission", due_admission, decide};
+}
+
+}  // namespace core

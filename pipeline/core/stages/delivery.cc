@@ -1,0 +1,51 @@
+// Delivery: the result notice (kind 6050) once answered and, if anything is due, invoiced; and every signed notice to
+// its relays until one accepts it or the deadline passes.
+#include "pipeline/core/stages/stage.h"
+
+namespace core {
+namespace {
+
+bool result_owed(const Job& job) {
+  return job.completion && (amount_due(job) == Msat{} || !job.invoices.empty()) &&
+         !find_notice(job, NoticePurpose::result);
+}
+
+bool undelivered(const Notice& notice) {
+  return !notice.delivered && !notice.closed;
+}
+
+Due due_delivery(const Job& job, TimeMs now) {
+  Due out;
+  if (result_owed(job)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
+  bool overdue = false;
+  for (const Notice& notice : job.notices) {
+    if (!undelivered(notice)) continue;
+    if (notice.notice.deadline <= now) {
+      overdue = true;
+      continue;
+    }
+    out.work.push_back({.action = Action::publish, .purpose = notice.notice.purpose});
+    if (!out.wake_at || notice.notice.deadline < *out.wake_at) out.wake_at = notice.notice.deadline;
+  }
+  if (overdue) out.work.push_back({.action = Action::decide});
+  return out;
+}
+
+// Past its deadline, a notice that no relay took is closed.
+std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
+  std::vector<Event> events;
+  for (const Notice& notice : job.notices) {
+    if (!undelivered(notice) || notice.notice.deadline > now) continue;
+    events.push_back(ledger::NoticePublished{
+        .purpose = notice.notice.purpose, .event = notice.notice.event, .answers = notice.answers, .final = true});
+  }
+  return events;
+}
+
+}  // namespace
+
+Stage stage::delivery() {
+  return {"delivery", due_delivery, decide};
+}
+
+}  // namespace core

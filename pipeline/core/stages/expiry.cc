@@ -1,0 +1,37 @@
+// Expiry: an unpaid job that nobody waits for any more is closed. A payment reopens it: settlement wins in any state.
+#include "pipeline/core/stages/stage.h"
+
+namespace core {
+namespace {
+
+// Why the job is over at `now`, or null; `wake_at` is set when time alone will end it.
+const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
+  if (!job.quote || job.expired || job.completion || paid(job) || ended_without_result(job)) return nullptr;
+  const Invoice* invoice = current_invoice(job);
+  if (invoice && invoice->expired) return "the invoice was not paid in time";
+  const bool started = job.inference_started > 0;
+  if (started || !job.request->expires_at) return nullptr;
+  if (*job.request->expires_at <= now) return "the request expired before it could be served";
+  if (wake_at) *wake_at = job.request->expires_at;
+  return nullptr;
+}
+
+Due due_expiry(const Job& job, TimeMs now) {
+  Due out;
+  if (over(job, now, &out.wake_at)) out.work.push_back({.action = Action::decide});
+  return out;
+}
+
+std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
+  const char* reason = over(job, now, nullptr);
+  if (!reason) return {};
+  return {ledger::JobExpired{.reason = reason}};
+}
+
+}  // namespace
+
+Stage stage::expiry() {
+  return {"expiry", due_expiry, decide};
+}
+
+}  // namespace core
