@@ -1,0 +1,15 @@
+// Standard base64 with padding (RFC 4648, section 4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ledger {
+
+std::string to_base64(std::string_view raw);
+
+// Exactly what to_base64 would have written, or nothing: no white space, no missing padding, no stray bits.
+std::optional<std::string> from_base64(std::string_view base64);
+
+}  // namespace ledger
