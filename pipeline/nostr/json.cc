@@ -1,0 +1,362 @@
+#include "pipeline/nostr/json.h"
+
+#include <cstring>
+#include <limits>
+
+namespace nostr {
+namespace {
+
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20;
+}
+
+// The letter after the backslash for characters with a short escape, or 0.
+char short_escape(char c) {
+  switch (c) {
+    case '\n':
+      return 'n';
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    default:
+      return 0;
+  }
+}
+
+bool is_continuation(std::string_view text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+}
+
+// The size of the well-formed character at `at`, which is no ASCII; 0 if there is none (Unicode, table 3-7).
+std::size_t multibyte_size(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0xc2 || lead > 0xf4 || !is_continuation(text, at + 1)) return 0;
+  if (lead < 0xe0) return 2;
+  const auto second = static_cast<unsigned char>(text[at + 1]);
+  if (!is_continuation(text, at + 2)) return 0;
+  if (lead < 0xf0) return (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ? 0 : 3;
+  if (!is_continuation(text, at + 3)) return 0;
+  return (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f) ? 0 : 4;
+}
+
+void append_utf8(std::string& out, std::uint32_t code) {
+  const auto byte = [&](std::uint32_t value) { out.push_back(static_cast<char>(value)); };
+  if (code < 0x80) {
+    byte(code);
+  } else if (code < 0x800) {
+    byte(0xc0 | code >> 6);
+    byte(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    byte(0xe0 | code >> 12);
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  } else {
+    byte(0xf0 | code >> 18);
+    byte(0x80 | (code >> 12 & 0x3f));
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text, OtherControls others) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out.push_back('"');
+  std::size_t start = 0;  // of what is not yet copied
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (!is_control(c) && c != '"' && c != '\\') continue;
+    const char letter = short_escape(c);
+    if (letter == 0 && others == OtherControls::verbatim) continue;
+    out.append(text, start, i - start).push_back('\\');
+    start = i + 1;
+    if (letter != 0) {
+      out.push_back(letter);
+    } else {
+      out.append("u00").push_back(kHex[c >> 4]);
+      out.push_back(kHex[c & 15]);
+    }
+  }
+  out.append(text, start).push_back('"');
+}
+
+void append_json_tags(std::string& out, const std::vector<Tag>& tags, OtherControls others) {
+  out.push_back('[');
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    out.append(i == 0 ? "[" : ",[");
+    for (std::size_t j = 0; j < tags[i].size(); ++j) {
+      if (j != 0) out.push_back(',');
+      append_json_string(out, tags[i][j], others);
+    }
+    out.push_back(']');
+  }
+  out.push_back(']');
+}
+
+bool is_utf8(std::string_view text) {
+  static constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    std::uint64_t word = 0;
+    if (text.size() - i >= sizeof word) {
+      std::memcpy(&word, text.data() + i, sizeof word);
+      if ((word & kHighBits) == 0) {
+        i += sizeof word;
+        continue;
+      }
+    }
+    if (static_cast<unsigned char>(text[i]) < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t size = multibyte_size(text, i);
+    if (size == 0) return false;
+    i += size;
+  }
+  return true;
+}
+
+std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t size = max_bytes;
+  while (size > 0 && is_continuation(text, size)) --size;
+  return text.substr(0, size);
+}
+
+// ---- JsonReader -----------------------------------------------------------------------------------------------------
+
+JsonReader::JsonReader(std::string_view text) : text_(text) {
+  if (!is_utf8(text)) fault_ = Fault::utf8;
+}
+
+bool JsonReader::fail(Fault fault) {
+  if (fault_ == Fault::none) fault_ = fault;
+  return false;
+}
+
+char JsonReader::peek() {
+  if (fault_ != Fault::none) return 0;
+  while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+  return at_ < text_.size() ? text_[at_] : 0;
+}
+
+// What stands here is not what was asked for: a value of another type, or no value.
+bool JsonReader::fail_unless_value() {
+  const char c = peek();
+  const bool value = c != 0 && (is_digit(c) || std::string_view("{[\"-tfn").find(c) != std::string_view::npos);
+  return fail(value ? Fault::type : Fault::syntax);
+}
+
+std::size_t JsonReader::position() {
+  peek();
+  return at_;
+}
+
+bool JsonReader::end() {
+  peek();
+  if (fault_ != Fault::none) return false;
+  return at_ == text_.size() || fail(Fault::syntax);
+}
+
+bool JsonReader::begin(char open) {
+  if (peek() != open) return fail_unless_value();
+  ++at_;
+  const char close = open == '[' ? ']' : '}';
+  if (peek() != close) return true;
+  ++at_;
+  return false;
+}
+
+bool JsonReader::next(char close) {
+  const char c = peek();
+  if (c != ',' && c != close) return fail(Fault::syntax);
+  ++at_;
+  return c == ',';
+}
+
+bool JsonReader::name(std::string& out) {
+  if (peek() != '"') return fail(Fault::syntax);
+  if (!string(out)) return false;
+  if (peek() != ':') return fail(Fault::syntax);
+  ++at_;
+  return true;
+}
+
+bool JsonReader::string(std::string& out) {
+  out.clear();
+  if (peek() != '"') return fail_unless_value();
+  ++at_;
+  while (at_ < text_.size()) {
+    std::size_t run = at_;
+    while (run < text_.size() && text_[run] != '"' && text_[run] != '\\' && !is_control(text_[run])) ++run;
+    out.append(text_, at_, run - at_);
+    at_ = run;
+    if (at_ == text_.size() || is_control(text_[at_])) break;
+    if (text_[at_++] == '"') return true;
+    if (!unescape(out)) return false;
+  }
+  return fail(Fault::syntax);
+}
+
+bool JsonReader::hex4(std::uint32_t& out) {
+  if (text_.size() - at_ < 4) return fail(Fault::syntax);
+  const auto raw = ledger::from_hex(text_.substr(at_, 4));
+  if (!raw) return fail(Fault::syntax);
+  out = static_cast<std::uint32_t>(static_cast<unsigned char>((*raw)[0]) << 8 | static_cast<unsigned char>((*raw)[1]));
+  at_ += 4;
+  return true;
+}
+
+// The rest of an escape, after its backslash.
+bool JsonReader::unescape(std::string& out) {
+  if (at_ == text_.size()) return fail(Fault::syntax);
+  static constexpr std::string_view kLetters = "\"\\/bfnrt";
+  static constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
+  const char letter = text_[at_++];
+  if (letter != 'u') {
+    const std::size_t index = kLetters.find(letter);
+    if (index == std::string_view::npos) return fail(Fault::syntax);
+    out.push_back(kMeanings[index]);
+    return true;
+  }
+  std::uint32_t code = 0;
+  if (!hex4(code)) return false;
+  if (code >= 0xdc00 && code <= 0xdfff) return fail(Fault::utf8);
+  if (code >= 0xd800 && code <= 0xdbff) {
+    std::uint32_t low = 0;
+    if (text_.substr(at_, 2) != "\\u") return fail(Fault::utf8);
+    at_ += 2;
+    if (!hex4(low)) return false;
+    if (low < 0xdc00 || low > 0xdfff) return fail(Fault::utf8);
+    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+  }
+  append_utf8(out, code);
+  return true;
+}
+
+bool JsonReader::integer(std::int64_t& out) {
+  if (const char c = peek(); c != '-' && !is_digit(c)) return fail_unless_value();
+  const std::size_t start = at_;
+  if (!number()) return false;
+  std::string_view digits = text_.substr(start, at_ - start);
+  if (digits.find_first_of(".eE") != std::string_view::npos) return fail(Fault::type);
+  const bool negative = digits.front() == '-';
+  if (negative) digits.remove_prefix(1);
+  std::int64_t value = 0;  // negative all the way: the range below zero is the larger one
+  bool overflow = false;
+  for (const char c : digits) {
+    overflow = overflow || __builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, c - '0', &value);
+  }
+  overflow = overflow || (!negative && value == std::numeric_limits<std::int64_t>::min());
+  if (overflow) value = std::numeric_limits<std::int64_t>::min() + (negative ? 0 : 1);
+  out = negative ? value : -value;
+  return true;
+}
+
+bool JsonReader::boolean(bool& out) {
+  const char c = peek();
+  if (c != 't' && c != 'f') return fail_unless_value();
+  out = c == 't';
+  return literal(out ? "true" : "false");
+}
+
+bool JsonReader::literal(std::string_view word) {
+  if (text_.substr(at_, word.size()) != word) return fail(Fault::syntax);
+  at_ += word.size();
+  return true;
+}
+
+// -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
+bool JsonReader::number() {
+  const auto at = [&] { return at_ < text_.size() ? text_[at_] : '\0'; };
+  const auto digits = [&] {
+    if (!is_digit(at())) return fail(Fault::syntax);
+    while (is_digit(at())) ++at_;
+    return true;
+  };
+  if (at() == '-') ++at_;
+  if (at() == '0') {
+    ++at_;
+    if (is_digit(at())) return fail(Fault::syntax);
+  } else if (!digits()) {
+    return false;
+  }
+  if (at() == '.') {
+    ++at_;
+    if (!digits()) return false;
+  }
+  if (at() == 'e' || at() == 'E') {
+    ++at_;
+    if (at() == '+' || at() == '-') ++at_;
+    if (!digits()) return false;
+  }
+  return true;
+}
+
+bool JsonReader::tags(std::vector<Tag>& out, std::size_t max_tags) {
+  out.clear();
+  for (bool more = begin('['); more; more = next(']')) {
+    if (out.size() == max_tags) return fail(Fault::depth);
+    Tag& tag = out.emplace_back();
+    for (bool more_values = begin('['); more_values; more_values = next(']')) {
+      if (!string(tag.emplace_back())) return false;
+    }
+  }
+  return fault_ == Fault::none;
+}
+
+bool JsonReader::skip() {
+  return skip(0);
+}
+
+bool JsonReader::skip(unsigned depth) {
+  if (depth > kMaxJsonDepth) return fail(Fault::depth);
+  std::string ignored;
+  switch (const char c = peek()) {
+    case '{':
+      for (bool more = begin('{'); more; more = next('}')) {
+        if (!name(ignored) || !skip(depth + 1)) return false;
+      }
+      return fault_ == Fault::none;
+    case '[':
+      for (bool more = begin('['); more; more = next(']')) {
+        if (!skip(depth + 1)) return false;
+      }
+      return fault_ == Fault::none;
+    case '"':
+      return string(ignored);
+    case 't':
+      return literal("true");
+    case 'f':
+      return literal("false");
+    case 'n':
+      return literal("null");
+    default:
+      return c == '-' || is_digit(c) ? number() : fail(Fault::syntax);
+  }
+}
+
+bool JsonReader::raw(std::string_view& out) {
+  const std::size_t start = position();
+  if (!skip()) return false;
+  out = text_.substr(start, at_ - start);
+  return true;
+}
+
+}  // namespace nostr

@@ -1,0 +1,108 @@
+#include "pipeline/nostr/keys.h"
+
+#include <openssl/crypto.h>
+#include <secp256k1_schnorrsig.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "pipeline/nostr/nip19.h"
+
+namespace nostr {
+namespace {
+
+// One context for all threads, for as long as the process lives: libsecp256k1 only reads it after it was made.
+const secp256k1_context* context() {
+  static const secp256k1_context* const kContext = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
+  return kContext;
+}
+
+const unsigned char* unsigned_data(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+
+// These calls cannot fail with a valid key; if one does, nothing that it wrote may be used.
+void must(int result) {
+  if (result != 1) std::abort();
+}
+
+auto invalid() {
+  return ledger::fail(ledger::ErrorKind::config, "key.invalid", "this is no secret key", {},
+                      "give an nsec1… or 64 digits of hex");
+}
+
+}  // namespace
+
+void wipe(void* data, std::size_t size) {
+  OPENSSL_cleanse(data, size);
+}
+
+Result<SecretKey> SecretKey::from_bytes(std::string_view raw) {
+  SecretKey key;
+  if (raw.size() != SecretBytes::kSize || secp256k1_keypair_create(context(), &key.keypair_, unsigned_data(raw)) != 1) {
+    return invalid();
+  }
+  secp256k1_xonly_pubkey point;
+  must(secp256k1_keypair_xonly_pub(context(), &point, nullptr, &key.keypair_));
+  must(secp256k1_xonly_pubkey_serialize(context(), key.public_key_.bytes.data(), &point));
+  return key;
+}
+
+Result<SecretKey> SecretKey::from_text(std::string_view text) {
+  auto raw = SecretBytes::from_hex(text);
+  if (!raw) {
+    auto decoded = decode_nsec(text);
+    if (!decoded) return invalid();
+    raw = *decoded;
+    wipe(decoded->bytes.data(), decoded->bytes.size());
+  }
+  auto key = from_bytes(raw->view());
+  wipe(raw->bytes.data(), raw->bytes.size());
+  return key;
+}
+
+SecretKey::SecretKey(SecretKey&& other) noexcept : keypair_(other.keypair_), public_key_(other.public_key_) {
+  wipe(&other.keypair_, sizeof other.keypair_);
+}
+
+SecretKey& SecretKey::operator=(SecretKey&& other) noexcept {
+  if (this == &other) return *this;
+  keypair_ = other.keypair_;
+  public_key_ = other.public_key_;
+  wipe(&other.keypair_, sizeof other.keypair_);
+  return *this;
+}
+
+SecretKey::~SecretKey() {
+  wipe(&keypair_, sizeof keypair_);
+}
+
+Signature SecretKey::sign(std::string_view message, const AuxRandom& aux) const {
+  AuxRandom aux_bytes = aux;
+  secp256k1_schnorrsig_extraparams extra = SECP256K1_SCHNORRSIG_EXTRAPARAMS_INIT;
+  extra.ndata = aux_bytes.bytes.data();
+  Signature signature;
+  must(secp256k1_schnorrsig_sign_custom(context(), signature.bytes.data(), unsigned_data(message), message.size(),
+                                        &keypair_, &extra));
+  return signature;
+}
+
+SecretBytes SecretKey::reveal() const {
+  SecretBytes out;
+  must(secp256k1_keypair_sec(context(), out.bytes.data(), &keypair_));
+  return out;
+}
+
+bool verify_signature(const PublicKey& key, std::string_view message, const Signature& signature) {
+  secp256k1_xonly_pubkey point;
+  return secp256k1_xonly_pubkey_parse(context(), &point, key.bytes.data()) == 1 &&
+         secp256k1_schnorrsig_verify(context(), signature.bytes.data(), unsigned_data(message), message.size(),
+                                     &point) == 1;
+}
+
+bool is_point(const PublicKey& key) {
+  secp256k1_xonly_pubkey point;
+  return secp256k1_xonly_pubkey_parse(context(), &point, key.bytes.data()) == 1;
+}
+
+}  // namespace nostr

@@ -1,0 +1,88 @@
+// The messages between a client and a relay (NIP-01, NIP-42). Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/nip01.h"
+
+namespace nostr {
+
+inline constexpr std::size_t kMaxFrameBytes = kMaxEventBytes + 1024;  // an event and what stands around it
+inline constexpr std::size_t kMaxRelayTextBytes = 512;  // of what a relay says to a person; the rest is cut
+
+// ---- what we say ----------------------------------------------------------------------------------------------------
+
+// A condition on events; absent members do not restrict. All members must hold, and one value of each.
+struct Filter {
+  std::vector<EventId> ids;
+  std::vector<PublicKey> authors;
+  std::vector<std::uint32_t> kinds;
+  std::vector<std::pair<char, std::vector<std::string>>> tags;  // {'p', {…}} is "#p"
+  std::optional<std::int64_t> since_s;                          // created_at >= since
+  std::optional<std::int64_t> until_s;                          // created_at <= until
+  std::optional<std::uint64_t> limit;                           // of stored events
+};
+
+std::string to_json(const Filter& filter);
+
+// `event_json` is the event's wire form.
+std::string event_message(std::string_view event_json);
+std::string auth_message(std::string_view event_json);
+std::string req_message(std::string_view subscription, std::span<const Filter> filters);
+std::string close_message(std::string_view subscription);
+
+// ---- what a relay says ----------------------------------------------------------------------------------------------
+
+// An event of a subscription: parsed, not verified. `raw` is its JSON text inside the frame and lives as long as the
+// frame.
+struct RelayEvent {
+  std::string subscription;
+  Event event;
+  std::string_view raw;
+};
+
+// The answer to a publication; `message` is "" or starts with a machine word.
+struct RelayOk {
+  EventId event;
+  bool accepted = false;
+  std::string message;
+};
+
+// All stored events of the subscription have been sent.
+struct RelayEose {
+  std::string subscription;
+};
+
+// The relay ended the subscription, or never began it.
+struct RelayClosed {
+  std::string subscription;
+  std::string message;
+};
+
+struct RelayNotice {
+  std::string message;
+};
+
+// NIP-42: the relay wants to know who we are.
+struct RelayAuth {
+  std::string challenge;
+};
+
+using RelayMessage = std::variant<RelayEvent, RelayOk, RelayEose, RelayClosed, RelayNotice, RelayAuth>;
+
+// One frame. Fails with "relay.too_large", "relay.malformed", "relay.unknown_message" (a type that we do not know:
+// ignore it), or with the "event.…" code of the event inside.
+Result<RelayMessage> parse_relay_message(std::string_view frame, std::size_t max_bytes = kMaxFrameBytes);
+
+// The machine word of an OK or CLOSED message: "duplicate" of "duplicate: have it", "" where there is none. strfry's
+// "ERROR: " before it is passed over.
+std::string_view machine_word(std::string_view message);
+
+}  // namespace nostr

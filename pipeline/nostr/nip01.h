@@ -1,0 +1,49 @@
+// NIP-01: the canonical bytes of an event, its id, its wire form, and the strict reading of events from strangers.
+// Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/nostr/event.h"
+
+namespace nostr {
+
+inline constexpr std::size_t kMaxEventBytes = 128 * 1024;  // of JSON text; strfry refuses more than 64 KiB by default
+inline constexpr std::size_t kMaxTags = 2'000;             // strfry's default
+inline constexpr std::uint32_t kMaxKind = 65'535;
+inline constexpr std::int64_t kMaxCreatedAtS = 253'402'300'799;  // the end of the year 9999
+
+// [0,pubkey,created_at,kind,tags,content] with \n " \ \r \t \b \f escaped and everything else verbatim.
+std::string canonical(const Event& event);
+EventId compute_id(const Event& event);
+
+// Compact JSON in the order id, pubkey, created_at, kind, tags, content, sig. parse_event gives the same event back.
+std::string to_json(const Event& event);
+std::string tags_to_json(const std::vector<Tag>& tags);
+// Fails with "event.tags".
+Result<std::vector<Tag>> tags_from_json(std::string_view text);
+
+// One event from the JSON text of an object; nothing is verified yet. Strict about the seven fields, each of which must
+// stand there once (two readers of a repeated one could see two events); unknown fields are ignored. Failures, all of
+// the kind job_request: "event.too_large", "event.utf8", "event.syntax", "event.depth", "event.type",
+// "event.missing_field", "event.repeated_field", "event.hex" (ids, keys and signatures are lower-case hex of their
+// exact length), "event.created_at", "event.kind", "event.tags".
+Result<Event> parse_event(std::string_view text, std::size_t max_bytes = kMaxEventBytes);
+
+// The cheap half of verification. Besides the letter of NIP-01 this accepts the id over the \u001b form of control
+// characters without a short escape: JSON.stringify and serde write it, so most clients sign it. We never write such
+// characters (without_disputed_controls), so that everybody agrees on the ids of our events.
+bool id_matches(const Event& event);
+// The expensive half: the signature of the id by the pubkey.
+bool signature_matches(const Event& event);
+// Both, cheap one first. Fails with "event.id_mismatch" or "event.signature".
+Result<void> verify(const Event& event);
+
+// True for the control characters whose canonical form implementations dispute: below U+0020, except \n \r \t \b \f.
+bool has_disputed_controls(std::string_view text);
+// The text with each of them replaced by U+FFFD.
+std::string without_disputed_controls(std::string text);
+
+}  // namespace nostr
