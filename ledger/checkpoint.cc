@@ -145,7 +145,7 @@ Result<Checkpoint> verify_checkpoint(std::string_view note, const PublicKey& pro
     return wrong("malformed", "a checkpoint is lines of text, an empty line and lines of signatures");
   }
   const std::string_view body = note.substr(0, gap + 1);
-  const auto checkpoint = parse_body(body, provider);
+  auto checkpoint = parse_body(body, provider);
   if (!checkpoint) return checkpoint;
   return check_signatures(body, note.substr(gap + 2), provider).map([&] { return *checkpoint; });
 }

@@ -195,7 +195,7 @@ Result<Proof> MerkleTree::proof_of(const std::vector<Range>& siblings, const Til
 Result<Hash256> MerkleTree::subtree(const Range& range, const TileReader& stored) const {
   if (std::has_single_bit(range.leaves())) return perfect_subtree(range, stored);
   const auto [left, right] = range.halves();
-  const auto left_root = perfect_subtree(left, stored);
+  auto left_root = perfect_subtree(left, stored);
   if (!left_root) return left_root;
   return subtree(right, stored).map([&](const Hash256& right_root) { return node_hash(*left_root, right_root); });
 }
