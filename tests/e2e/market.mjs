@@ -1,0 +1,76 @@
+// A whole market on this machine: a relay, an Ollama, one provider online and one customer.
+import assert from 'node:assert/strict';
+import { openCustomer, RESULT_KIND, tagsOf, wireOf } from './customer.mjs';
+import { startOllama } from './ollama.mjs';
+import { createProvider, eventually } from './provider.mjs';
+import { startRelay } from './relay.mjs';
+
+export const MODES = ['result_first', 'payment_first'];
+
+// t: the test, at whose end everything is closed. start: what provider.start is given, or false to leave it off.
+export async function openMarket(t, { mode = 'result_first', settings = {}, start = {}, ollamaOptions, relayOptions } = {}) {
+  const closers = [];
+  t.after(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  const relay = await startRelay(relayOptions);
+  closers.push(relay.close);
+  const ollama = await startOllama(ollamaOptions);
+  closers.push(ollama.close);
+  const provider = await createProvider({ relay, ollama, settings: { 'selling.payment_mode': mode, ...settings } });
+  closers.push(provider.remove);
+  const customer = await openCustomer({ relayUrl: relay.url, provider: provider.pubkey });
+  closers.push(customer.close);
+  if (start) await provider.start(start);
+  return { relay, ollama, provider, customer, mode };
+}
+
+// A request addressed to the provider.
+export function addressed(provider, tags = [], prompt = 'What is a data vending machine?') {
+  return { tags: [['i', prompt, 'text'], ...tags, ['p', provider.pubkey]] };
+}
+
+// The customer's side of a sale, after the request: pays the one invoice when it is revealed and waits for the result and the
+// end. It keeps trying to pay while the provider is away.
+export async function buy({ provider }, job, timeoutMs = 30_000) {
+  const invoice = await job.invoice(timeoutMs);
+  const paid = await eventually(async () => {
+    const answer = await provider.pay(invoice);
+    return answer.code === 0 && answer;
+  }, `the payment of ${job.id}`, timeoutMs);
+  await job.result(timeoutMs);
+  await job.status('success', timeoutMs);
+  return { invoice, paid };
+}
+
+export async function untilState({ provider }, job, state, timeoutMs = 15_000) {
+  let row;
+  await eventually(async () => {
+    row = await provider.job(job.id);
+    return row?.state === state;
+  }, `${job.id} to be ${state}`, timeoutMs).catch((error) => {
+    throw new Error(`${error.message}; it is ${JSON.stringify(row)}`);
+  });
+  return row;
+}
+
+// What the provider ever sent about a job must agree with itself, seen from the relay's book, where repetitions show: one
+// result, one invoice, and the same bytes whenever an event was published again.
+export function assertNothingTwice({ relay, provider }, job) {
+  const sent = relay.heard
+    .map(({ event }) => event)
+    .filter((event) => event.pubkey === provider.pubkey && tagsOf(event, 'e')[0]?.[1] === job.id);
+  const distinct = (list) => [...new Set(list)];
+  const results = distinct(sent.filter((event) => event.kind === RESULT_KIND).map(wireOf));
+  assert.ok(results.length <= 1, `more than one result: ${results.join('\n')}`);
+  const invoices = distinct(sent.flatMap((event) => tagsOf(event, 'amount').map((tag) => tag[2])).filter(Boolean));
+  assert.ok(invoices.length <= 1, `more than one revealed invoice: ${invoices.join('\n')}`);
+  assert.equal(distinct(sent.map((event) => event.id)).length, distinct(sent.map(wireOf)).length, 'an event came back with other bytes');
+}
+
+// At the end of every test: the customer has nothing to complain about and the ledger proves itself.
+export async function assertClean({ customer, provider }) {
+  assert.deepEqual(customer.complaints, []);
+  const audit = await provider.cli(['audit']);
+  assert.equal(audit.code, 0, `audit: ${audit.stdout}${audit.stderr}`);
+}

@@ -1,0 +1,172 @@
+// The real program as a child process: its own folder with configuration, key and ledger; started, drained, killed, started
+// again on the same data; and its other commands run beside it.
+//
+// The binary: $SELLCOMPUTE, else build/release/cmd/sellcompute of this tree.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nsecEncode } from 'nostr-tools/nip19';
+import { generateSecretKey, getPublicKey } from 'nostr-tools/pure';
+
+const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 20_000;
+const COMMAND_TIMEOUT_MS = 30_000;
+
+export const binary = resolve(
+  process.env.SELLCOMPUTE || fileURLToPath(new URL('../../build/release/cmd/sellcompute', import.meta.url)),
+);
+// For `test(…, {skip})`: without the program there is nothing to test but the counterparts. A program that was named must exist.
+export const skipWithoutProgram = process.env.SELLCOMPUTE || existsSync(binary) ? false : `there is no program at ${binary}`;
+
+// settings: dotted keys to values ("selling.slots": 2), over those that every test needs.
+export async function createProvider({ relay, ollama, settings = {} }) {
+  const folder = await mkdtemp(join(tmpdir(), 'sellcompute-e2e-'));
+  const configFile = join(folder, 'config.toml');
+  const secretKey = generateSecretKey();
+  let serve; // the running child
+
+  const provider = {
+    folder,
+    pubkey: getPublicKey(secretKey),
+    log: [], // lines of every serve so far
+    cli,
+    json,
+    start,
+    stop,
+    kill,
+    death,
+    jobs: () => json(['jobs', 'list', '--json']),
+    job: async (id) => (await provider.jobs()).find((row) => row.job === id),
+    pay: (bolt11) => cli(['wallet', 'pay', bolt11]),
+    remove,
+  };
+
+  await writeFile(join(folder, 'nsec'), nsecEncode(secretKey) + '\n', { mode: 0o600 });
+  const made = await cli(['init', '--import', join(folder, 'nsec')]);
+  if (made.code !== 0) throw new Error(`init failed with ${made.code}: ${made.stderr}`);
+  await writeFile(
+    configFile,
+    toml({
+      'relays.urls': [relay.url],
+      'relays.allow_private': true,
+      'inference.url': ollama.url,
+      'wallet.kind': 'sandbox',
+      'selling.stranger_pool_msat': 1_000_000_000, // strangers are trusted: tests that are about credit say otherwise
+      'selling.exposure_limit_msat': 1_000_000_000,
+      'selling.error_notices_per_customer': 1000,
+      'selling.error_notices': 1000,
+      'selling.inference_retry': '100 ms',
+      'selling.invoice_retry': '100 ms',
+      ...settings,
+    }) + models(ollama),
+  );
+  return provider;
+
+  function run(args, env = {}) {
+    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELLCOMPUTE')));
+    return spawn(binary, ['--config', configFile, '--data-dir', join(folder, 'data'), ...args], {
+      cwd: folder,
+      env: { ...environment, XDG_RUNTIME_DIR: folder, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+  }
+
+  // One command from start to end: {code, stdout, stderr}.
+  function cli(args, { input = '', env } = {}) {
+    return new Promise((done, failed) => {
+      const child = run(args, env);
+      const output = { stdout: '', stderr: '' };
+      child.stdout.setEncoding('utf8').on('data', (text) => (output.stdout += text));
+      child.stderr.setEncoding('utf8').on('data', (text) => (output.stderr += text));
+      child.stdin.on('error', () => {}).end(input);
+      const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS);
+      child.on('error', failed);
+      child.on('close', (code, signal) => {
+        clearTimeout(timer);
+        done({ code: code ?? signal, ...output });
+      });
+    });
+  }
+
+  // The JSON objects that a command prints, one a line; it must succeed.
+  async function json(args) {
+    const { code, stdout, stderr } = await cli(args);
+    if (code !== 0) throw new Error(`${args.join(' ')} exited with ${code}: ${stderr}`);
+    return stdout.split('\n').filter(Boolean).map((text) => JSON.parse(text));
+  }
+
+  // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before.
+  // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows at start.
+  async function start({ killAt, clockMs } = {}) {
+    const env = {};
+    if (killAt) env.SELLCOMPUTE_TEST_KILL_AT = killAt;
+    if (clockMs) env.SELLCOMPUTE_TEST_CLOCK_MS = String(clockMs);
+    const child = run(['serve'], env);
+    serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => provider.log.push(...text.split('\n').filter(Boolean)));
+    }
+    if (killAt) return;
+    await eventually(() => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);
+      return relay.subscribed(5050) > 0;
+    }, 'serve to go online', START_TIMEOUT_MS);
+  }
+
+  // Ctrl-C: drains, and must end by itself. Returns its exit code.
+  async function stop() {
+    serve.child.kill('SIGINT');
+    return death(STOP_TIMEOUT_MS);
+  }
+
+  // kill -9, and waits until the relay has noticed.
+  async function kill() {
+    serve.child.kill('SIGKILL');
+    return death();
+  }
+
+  // Waits until serve has ended, whoever ended it: its exit code or signal.
+  async function death(timeoutMs = STOP_TIMEOUT_MS) {
+    const code = await Promise.race([serve.exit, sleep(timeoutMs, undefined, { ref: false })]);
+    if (code === undefined) throw new Error(`serve did not end within ${timeoutMs} ms: ${provider.log.slice(-5).join('\n')}`);
+    await eventually(() => relay.subscribed(5050) === 0, 'the relay to drop the dead connection');
+    return code;
+  }
+
+  async function remove() {
+    if (serve && serve.child.exitCode === null && serve.child.signalCode === null) await kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+// Resolves with the first truthy value of `look`.
+export async function eventually(look, what, timeoutMs = 10_000) {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await sleep(20);
+  }
+}
+
+function toml(settings) {
+  const sections = new Map();
+  for (const [key, value] of Object.entries(settings)) {
+    const [section, name] = key.split('.');
+    sections.set(section, [...(sections.get(section) ?? []), `${name} = ${JSON.stringify(value)}`]);
+  }
+  return [...sections].map(([section, lines]) => `[${section}]\n${lines.join('\n')}\n`).join('\n');
+}
+
+function models(ollama) {
+  return Object.entries(ollama.models)
+    .map(([name, context]) =>
+      ['', '[[models]]', `name = ${JSON.stringify(name)}`, 'base_msat = 1000', 'input_msat_per_1k_tokens = 2000',
+        'output_msat_per_1k_tokens = 10000', `context_tokens = ${context}`, 'max_output_tokens = 512', ''].join('\n'))
+    .join('');
+}
