@@ -1,0 +1,118 @@
+// NIP-90 text generation: the one codec between what customers send (kind 5050), what we answer (6050 and 7000), and
+// the ledger's facts. Requests are read liberally, answers are written exactly. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/event.h"
+#include "pipeline/inference/backend.h"
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/keys.h"
+
+namespace nostr {
+
+inline constexpr std::uint32_t kTextRequestKind = 5050;
+inline constexpr std::uint32_t kTextResultKind = 6050;
+inline constexpr std::uint32_t kFeedbackKind = 7000;
+
+inline constexpr std::size_t kMaxReplyRelays = 8;
+inline constexpr std::size_t kMaxResultEventBytes = 60 * 1024;  // relays refuse more than 64 KiB
+inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 7000 says to a person
+
+// ---- requests -------------------------------------------------------------------------------------------------------
+
+// What a verified event asks of us, or nothing when it is not ours: another kind, or its p tags name others only. `raw`
+// is its text as it crossed the wire. `request` and `relay` are left for the caller. A request that cannot be served as
+// it stands has its `fault` set, with a message for the customer that says what would work.
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us);
+
+// The conversation that a request stands for. First the `system` parameter; then each input in the order of its tag, as
+// the role that its marker names (system, user, assistant), else as the user's, with any other marker as a label before
+// it
+// ("label:\n…"); the content when no tag is an input. Neighbours of one role are one message, with an empty line
+// between them.
+std::vector<inference::ChatMessage> messages_of(const Event& request);
+
+// What we estimate, and bill, before a backend has counted: a token for every four bytes, rounded up, and four a
+// message.
+std::uint64_t estimate_tokens(std::span<const inference::ChatMessage> messages);
+
+// ---- answers, written -----------------------------------------------------------------------------------------------
+
+// The words of a 7000's status tag that NIP-90 knows.
+enum class Status { payment_required, processing, error, success, partial };
+std::string_view wire_name(Status status);  // "payment-required"
+
+// What an answer asks for.
+struct Bill {
+  ledger::Msat amount;
+  std::string bolt11;  // empty: an amount without an invoice
+};
+
+// Which request an answer is about.
+struct RequestRef {
+  EventId id;
+  PublicKey customer;
+  std::string relay;  // a hint where the request can be found; may be empty
+};
+
+// An event that lacks its key and its signature.
+struct Unsigned {
+  std::uint32_t kind = 0;
+  std::int64_t created_at_s = 0;
+  std::vector<Tag> tags;
+  std::string content;
+};
+
+// A 7000. `text` says why, for a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
+Unsigned feedback(const RequestRef& about, Status status, std::string text, const std::optional<Bill>& bill,
+                  std::int64_t created_at_s, std::string content = {});
+
+// The 6050. `request` and `raw` are the request and its text as it crossed the wire, quoted verbatim. Inputs are copied
+// as far as the event stays within kMaxResultEventBytes. `content` must be UTF-8 without disputed control characters.
+Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
+                const std::optional<Bill>& bill, std::int64_t created_at_s);
+
+Event sign(Unsigned answer, const SecretKey& key, const AuxRandom& aux);
+
+// The most bytes that the 6050 for this request takes when the answer has this many bytes inside a JSON string: for
+// admission, and for cutting an answer that grows too long. Counts the request quoted, ids, invoice and the other tags.
+std::size_t result_event_bytes(std::string_view raw, std::size_t content_json_bytes);
+
+// The bytes of a text inside a JSON string, without its quotation marks.
+std::size_t json_string_bytes(std::string_view text);
+
+// ---- answers, kept --------------------------------------------------------------------------------------------------
+
+// The tags as the ledger keeps them: JSON, with the request tag's value left out, because the request is kept already.
+std::string stored_tags(std::vector<Tag> tags);
+
+// The signed event of a notice from its fact and its texts. Fails with "notice.tags" or, when the texts do not give the
+// id that was signed, with "notice.id_mismatch".
+Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey& provider, std::string content,
+                             std::string_view tags_json, std::string_view request_json);
+
+// ---- answers, read --------------------------------------------------------------------------------------------------
+
+// What a provider's 6050 or 7000 says, as far as it says it.
+struct Answer {
+  EventId request;
+  PublicKey provider;
+  bool is_result = false;       // a 6050
+  std::string status;           // the word as it stands; "success" for a result without one
+  std::optional<Status> known;  // when it is one of NIP-90's
+  std::string text;             // what it says to a person
+  std::optional<ledger::Msat> amount;
+  std::string bolt11;  // empty: none
+  std::string content;
+  bool encrypted = false;
+};
+
+// Nothing for other kinds, and for an answer that names no request (its first e tag, or the id in its request tag).
+std::optional<Answer> read_answer(const Event& event);
+
+}  // namespace nostr

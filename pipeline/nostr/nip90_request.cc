@@ -1,0 +1,361 @@
+// Requests, read liberally: what clients send is listed in tests/unit/nostr/nip90_request_test.cc.
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "pipeline/nostr/json.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/url_guard.h"
+
+namespace nostr {
+namespace {
+
+using inference::ChatMessage;
+using ledger::DeclineReason;
+using ledger::GenerationParams;
+using ledger::JobRequested;
+using ledger::RequestFault;
+
+constexpr std::size_t kBytesPerToken = 4;
+constexpr std::size_t kTokensPerMessage = 4;  // the marks of a chat template around it
+constexpr std::uint64_t kMaxTokensParam = 1'000'000;
+constexpr std::uint64_t kMaxTopK = 100'000;
+constexpr std::size_t kMaxModelNameBytes = 200;
+constexpr std::size_t kMaxStops = 16;
+constexpr std::size_t kMaxStopBytes = 200;
+constexpr std::size_t kMaxQuotedBytes = 60;  // of the customer's own words in a message to them
+
+// ---- words ----------------------------------------------------------------------------------------------------------
+
+std::string_view trimmed(std::string_view text) {
+  static constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string quoted(std::string_view text) {
+  const std::string_view start = utf8_prefix(text, kMaxQuotedBytes);
+  return "\"" + without_disputed_controls(std::string(start)) + (start.size() < text.size() ? "…\"" : "\"");
+}
+
+std::string_view element(const Tag& tag, std::size_t index) {
+  return index < tag.size() ? std::string_view(tag[index]) : std::string_view();
+}
+
+// "top-k" and "Top_K" are one parameter.
+std::string param_name(const Tag& tag) {
+  std::string name = lower(trimmed(element(tag, 1)));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+bool is_param(const Tag& tag, std::string_view name) {
+  return element(tag, 0) == "param" && param_name(tag) == name;
+}
+
+// ---- inputs ---------------------------------------------------------------------------------------------------------
+
+bool is_text_type(std::string_view type) {
+  return type == "text" || type == "prompt";
+}
+bool is_input_type(std::string_view type) {
+  return is_text_type(type) || type == "url" || type == "event" || type == "job";
+}
+bool is_role(std::string_view marker) {
+  return marker == "system" || marker == "user" || marker == "assistant";
+}
+
+struct Input {
+  std::string_view text;
+  std::string type;    // lower case; empty: text
+  std::string marker;  // as it stands
+};
+
+// ["i", data, type, relay, marker]; some put the marker where the relay belongs.
+Input read_i(const Tag& tag) {
+  Input input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
+  input.marker = trimmed(element(tag, 4));
+  const std::string_view relay = trimmed(element(tag, 3));
+  if (input.marker.empty() && relay.find("://") == std::string_view::npos) input.marker = relay;
+  return input;
+}
+
+// ["input", type, data], or the form of an i tag.
+Input read_input(const Tag& tag) {
+  const std::string first = lower(trimmed(element(tag, 1)));
+  if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}};
+  return read_i(tag);
+}
+
+std::optional<Input> input_of(const Tag& tag) {
+  const std::string_view name = element(tag, 0);
+  std::optional<Input> input;
+  if (name == "i") input = read_i(tag);
+  if (name == "input") input = read_input(tag);
+  if (is_param(tag, "prompt")) input = Input{.text = element(tag, 2), .type = {}, .marker = {}};
+  if (input && trimmed(input->text).empty()) input.reset();
+  return input;
+}
+
+std::vector<Input> inputs_of(const Event& request) {
+  std::vector<Input> inputs;
+  for (const Tag& tag : request.tags) {
+    if (auto input = input_of(tag)) inputs.push_back(std::move(*input));
+  }
+  if (inputs.empty() && !trimmed(request.content).empty())
+    inputs.push_back({.text = request.content, .type = {}, .marker = {}});
+  return inputs;
+}
+
+void append_message(std::vector<ChatMessage>& messages, std::string_view role, std::string_view text) {
+  if (messages.empty() || messages.back().role != role) {
+    messages.push_back({std::string(role), std::string(text)});
+  } else {
+    messages.back().content.append("\n\n").append(text);
+  }
+}
+
+// ---- faults ---------------------------------------------------------------------------------------------------------
+
+using Fault = std::optional<RequestFault>;
+
+RequestFault fault(DeclineReason reason, std::string message) {
+  return {.reason = reason, .message = std::move(message)};
+}
+
+Fault find_input_fault(const Event& event, const std::vector<ChatMessage>& messages) {
+  for (const Input& input : inputs_of(event)) {
+    if (input.type.empty() || is_text_type(input.type)) continue;
+    return fault(DeclineReason::unsupported_input,
+                 "inputs of type " + quoted(input.type) +
+                     " are not served here; send the prompt itself: [\"i\",\"…\",\"text\"]");
+  }
+  const bool asks =
+      std::any_of(messages.begin(), messages.end(), [](const ChatMessage& message) { return message.role == "user"; });
+  if (asks) return {};
+  return fault(DeclineReason::no_prompt, "there is no prompt; send it as [\"i\",\"…\",\"text\"]");
+}
+
+Fault read_output(const Event& event, JobRequested& out) {
+  const std::string_view asked = trimmed(event.tag_value("output").value_or(""));
+  out.output = lower(trimmed(asked.substr(0, asked.find(';'))));  // without parameters such as charset
+  for (const std::string_view known : {"", "text/plain", "text/markdown", "application/json"}) {
+    if (out.output == known) return {};
+  }
+  out.output.clear();
+  return fault(DeclineReason::unsupported_output,
+               "output " + quoted(asked) + " is not made here; ask for text/plain, text/markdown or application/json");
+}
+
+Fault read_bid(const Event& event, JobRequested& out) {
+  const std::string_view bid = trimmed(event.tag_value("bid").value_or(""));
+  if (bid.empty()) return {};
+  out.bid = ledger::Msat::from_digits(bid);
+  if (out.bid) return {};
+  return fault(DeclineReason::malformed,
+               "the bid " + quoted(bid) + " is not an amount in millisatoshi, in plain digits");
+}
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Fault read_expiration(const Event& event, JobRequested& out) {
+  const std::string_view text = trimmed(event.tag_value("expiration").value_or(""));
+  if (text.empty()) return {};
+  const auto seconds = parse_number<std::int64_t>(text);
+  if (!seconds || *seconds < 0 || *seconds > kMaxCreatedAtS) {
+    return fault(DeclineReason::malformed, "the expiration " + quoted(text) + " is not a time in seconds since 1970");
+  }
+  out.expires_at = ledger::TimeMs{*seconds * 1000};
+  return {};
+}
+
+// ---- parameters -----------------------------------------------------------------------------------------------------
+
+template <class Number>
+struct ParamRange {
+  std::string_view name;
+  std::optional<Number> GenerationParams::*member;
+  Number low;
+  Number high;
+  std::string_view allowed;
+};
+
+constexpr ParamRange<std::uint64_t> kCounts[] = {
+    {"max_tokens", &GenerationParams::max_tokens, 1, kMaxTokensParam, "a whole number from 1 to 1000000"},
+    {"top_k", &GenerationParams::top_k, 0, kMaxTopK, "a whole number from 0 to 100000"},
+};
+constexpr ParamRange<std::int64_t> kIntegers[] = {
+    {"seed", &GenerationParams::seed, std::numeric_limits<std::int64_t>::min(),
+     std::numeric_limits<std::int64_t>::max(), "a whole number of 64 bits"},
+};
+constexpr ParamRange<double> kNumbers[] = {
+    {"temperature", &GenerationParams::temperature, 0.1, 2.0, "a number from 0.1 to 2.0"},
+    {"top_p", &GenerationParams::top_p, 0.0, 1.0, "a number from 0 to 1"},
+    {"frequency_penalty", &GenerationParams::frequency_penalty, -2.0, 2.0, "a number from -2 to 2"},
+    {"presence_penalty", &GenerationParams::presence_penalty, -2.0, 2.0, "a number from -2 to 2"},
+};
+
+Fault bad_param(std::string_view name, std::string_view value, std::string_view allowed) {
+  return fault(DeclineReason::parameter,
+               std::string(name) + " is " + quoted(value) + "; it must be " + std::string(allowed));
+}
+
+// Sets the parameter if it is one of the table. Not-a-number fails both comparisons, and so the range.
+template <class Number, std::size_t N>
+Fault read_from(const ParamRange<Number> (&table)[N], std::string_view name, std::string_view value,
+                GenerationParams& out) {
+  for (const auto& param : table) {
+    if (param.name != name) continue;
+    const auto number = parse_number<Number>(value);
+    if (!number || !(*number >= param.low && *number <= param.high)) return bad_param(name, value, param.allowed);
+    out.*(param.member) = number;
+  }
+  return {};
+}
+
+Fault read_stop(const Tag& tag, GenerationParams& out) {
+  for (std::size_t i = 2; i < tag.size(); ++i) {
+    if (tag[i].empty()) continue;
+    if (tag[i].size() > kMaxStopBytes || out.stop.size() == kMaxStops) {
+      return bad_param("stop", tag[i], "at most 16 texts of at most 200 bytes");
+    }
+    out.stop.push_back(tag[i]);
+  }
+  return {};
+}
+
+// One param tag. An empty value is a parameter that was not set; unknown parameters are for other providers.
+Fault read_param(const Tag& tag, JobRequested& out) {
+  const std::string name = param_name(tag);
+  if (name == "stop") return read_stop(tag, out.params);
+  const std::string_view value = trimmed(element(tag, 2));
+  if (value.empty()) return {};
+  if (name == "model") {
+    if (value.size() > kMaxModelNameBytes) return bad_param(name, value, "the name of a model");
+    out.model = value;
+    return {};
+  }
+  if (auto bad = read_from(kCounts, name, value, out.params)) return bad;
+  if (auto bad = read_from(kIntegers, name, value, out.params)) return bad;
+  return read_from(kNumbers, name, value, out.params);
+}
+
+Fault read_params(const Event& event, JobRequested& out) {
+  Fault first;
+  for (const Tag& tag : event.tags) {
+    if (element(tag, 0) != "param") continue;
+    auto bad = read_param(tag, out);
+    if (!first) first = std::move(bad);
+  }
+  return first;
+}
+
+// ---- the rest -------------------------------------------------------------------------------------------------------
+
+enum class Addressee { everybody, us, others };
+
+Addressee addressee(const Event& event, const PublicKey& us) {
+  Addressee found = Addressee::everybody;
+  for (const Tag& tag : event.tags) {
+    if (element(tag, 0) != "p" || trimmed(element(tag, 1)).empty()) continue;
+    const auto key = parse_public_key(trimmed(tag[1]));
+    if (key && *key == us) return Addressee::us;
+    found = Addressee::others;
+  }
+  return found;
+}
+
+// From one tag with many, or from several tags.
+std::vector<std::string> reply_relays(const Event& event) {
+  std::vector<std::string> relays;
+  for (const Tag& tag : event.tags) {
+    if (element(tag, 0) != "relays") continue;
+    for (std::size_t i = 1; i < tag.size() && relays.size() < kMaxReplyRelays; ++i) {
+      const auto url = parse_relay_url(trimmed(tag[i]));
+      if (!url) continue;
+      std::string text = url->text();
+      if (std::find(relays.begin(), relays.end(), text) == relays.end()) relays.push_back(std::move(text));
+    }
+  }
+  return relays;
+}
+
+Fault find_encryption_fault(const Event& event) {
+  const bool encrypted =
+      std::any_of(event.tags.begin(), event.tags.end(), [](const Tag& tag) { return element(tag, 0) == "encrypted"; });
+  if (!encrypted) return {};
+  return fault(DeclineReason::encrypted, "encrypted requests cannot be read here yet; send it in clear text");
+}
+
+void read_prompt(const std::vector<ChatMessage>& messages, JobRequested& out) {
+  for (const ChatMessage& message : messages) out.prompt_bytes += message.content.size();
+  out.input_tokens = estimate_tokens(messages);
+}
+
+}  // namespace
+
+std::vector<ChatMessage> messages_of(const Event& request) {
+  std::vector<ChatMessage> messages;
+  for (const Tag& tag : request.tags) {
+    if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
+  }
+  for (const Input& input : inputs_of(request)) {
+    const std::string role = lower(input.marker);
+    if (is_role(role)) {
+      append_message(messages, role, input.text);
+    } else if (input.marker.empty()) {
+      append_message(messages, "user", input.text);
+    } else {
+      append_message(messages, "user", input.marker + ":\n" + std::string(input.text));
+    }
+  }
+  return messages;
+}
+
+std::uint64_t estimate_tokens(std::span<const ChatMessage> messages) {
+  std::uint64_t tokens = 0;
+  for (const ChatMessage& message : messages) {
+    tokens += (message.content.size() + kBytesPerToken - 1) / kBytesPerToken + kTokensPerMessage;
+  }
+  return tokens;
+}
+
+std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us) {
+  if (event.kind != kTextRequestKind) return std::nullopt;
+  const Addressee to = addressee(event, us);
+  if (to == Addressee::others) return std::nullopt;
+  JobRequested out{.customer = event.pubkey,
+                   .kind = event.kind,
+                   .created_at_s = event.created_at,
+                   .reply_relays = reply_relays(event),
+                   .addressed = to == Addressee::us,
+                   .request_bytes = raw.size()};
+  out.fault = find_encryption_fault(event);
+  if (out.fault) return out;  // nothing else of it can be read
+  const auto messages = messages_of(event);
+  read_prompt(messages, out);
+  for (Fault found : {find_input_fault(event, messages), read_params(event, out), read_output(event, out),
+                      read_bid(event, out), read_expiration(event, out)}) {
+    if (found && !out.fault) out.fault = std::move(found);
+  }
+  return out;
+}
+
+}  // namespace nostr
