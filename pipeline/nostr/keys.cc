@@ -49,15 +49,15 @@ Result<SecretKey> SecretKey::from_bytes(std::string_view raw) {
 }
 
 Result<SecretKey> SecretKey::from_text(std::string_view text) {
-  auto raw = SecretBytes::from_hex(text);
-  if (!raw) {
-    auto decoded = decode_nsec(text);
-    if (!decoded) return invalid();
-    raw = *decoded;
-    wipe(decoded->bytes.data(), decoded->bytes.size());
+  if (auto raw = ledger::from_hex(text)) {
+    auto key = from_bytes(*raw);
+    wipe(raw->data(), raw->size());
+    return key;
   }
-  auto key = from_bytes(raw->view());
-  wipe(raw->bytes.data(), raw->bytes.size());
+  auto secret = decode_nsec(text);
+  if (!secret) return invalid();
+  auto key = from_bytes(secret->view());
+  wipe(secret->bytes.data(), secret->bytes.size());
   return key;
 }
 
