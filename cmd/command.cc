@@ -1,0 +1,22 @@
+#include "cmd/command.h"
+
+namespace cmd {
+
+Format Arguments::format() const {
+  return has("json") ? Format::json : has("csv") ? Format::csv : Format::people;
+}
+
+void add_json_option(cxxopts::OptionAdder& add) {
+  add("json", "for programs: one JSON object a line");
+}
+
+void add_json_and_csv_options(cxxopts::OptionAdder& add) {
+  add_json_option(add);
+  add("csv", "for spreadsheets");
+}
+
+tl::unexpected<ledger::Error> usage_error(std::string message, std::string hint) {
+  return ledger::fail(ledger::ErrorKind::config, "usage", std::move(message), {}, std::move(hint));
+}
+
+}  // namespace cmd

@@ -1,0 +1,17 @@
+// The table of subcommands.
+#pragma once
+
+#include <span>
+
+#include "cmd/command.h"
+
+namespace cmd {
+
+// All of them, in the order of the help.
+std::span<const Command> commands();
+
+// One file each.
+Command completion_command();
+Command config_command();
+
+}  // namespace cmd

@@ -1,0 +1,21 @@
+// sellcompute: sells AI inference on Nostr, paid over Lightning.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "cmd/commands.h"
+#include "cmd/program.h"
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  std::cin.tie(nullptr);
+  cmd::Context context{.in = std::cin, .out = std::cout, .err = std::cerr};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string_view::npos) continue;
+    context.sources.environment.emplace(variable.substr(0, equals), variable.substr(equals + 1));
+  }
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return static_cast<int>(cmd::run_program(cmd::commands(), arguments, context));
+}
