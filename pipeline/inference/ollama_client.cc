@@ -1,0 +1,238 @@
+#include "pipeline/inference/ollama_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "pipeline/inference/ollama_api.h"
+#include "pipeline/inference/ollama_stream.h"
+
+namespace inference {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMaxCachedModels = 10'000;  // digests whose context length is remembered
+constexpr std::string_view kRefused = "inference.refused";
+
+// One chat: what its connection says goes into the stream machine, what that says to the caller. Callbacks of the
+// connection hold it weakly and pin it while they run, so that the caller may drop its Generation inside `text`.
+class Chat : public std::enable_shared_from_this<Chat> {
+ public:
+  Chat(Backend::OnText text, Backend::OnDone done) : text_(std::move(text)), done_(std::move(done)) {}
+
+  void start(boost::asio::io_context& io, const HttpOrigin& origin, std::string body, HttpTimeouts timeouts) {
+    const auto pinned = [weak = weak_from_this()](auto input) {
+      return [weak, input](const auto&... what) {
+        if (const auto chat = weak.lock()) chat->tell(input(*chat, what...));
+      };
+    };
+    call_ = std::make_unique<HttpCall>(
+        io, origin, HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
+        HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
+                      .body = pinned([](Chat& chat, std::string_view bytes) {
+                        return chat.stream_.on_body(bytes, chat.elapsed_ms());
+                      }),
+                      .end = pinned([](Chat& chat) { return chat.stream_.on_end_of_body(chat.elapsed_ms()); }),
+                      .failed = pinned([](Chat& chat, const HttpFailure& failure) {
+                        return failure.timed_out_ms > 0 ? chat.stream_.on_timeout(failure.timed_out_ms)
+                                                        : chat.stream_.on_connection_error(failure.message);
+                      })});
+  }
+
+  // From now on the caller hears nothing, and the backend may stop.
+  void close() { call_.reset(); }
+
+ private:
+  std::int64_t elapsed_ms() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_).count();
+  }
+
+  void tell(Progress progress) {
+    if (!progress.text.empty()) text_(progress.text);
+    if (!call_ || !progress.end) return;
+    close();
+    done_(std::move(*progress.end));
+  }
+
+  const Backend::OnText text_;
+  const Backend::OnDone done_;
+  const Clock::time_point started_ = Clock::now();
+  OllamaStream stream_;
+  std::unique_ptr<HttpCall> call_;
+};
+
+class ChatGeneration final : public Generation {
+ public:
+  explicit ChatGeneration(std::shared_ptr<Chat> chat) : chat_(std::move(chat)) {}
+  ~ChatGeneration() override { chat_->close(); }
+
+ private:
+  const std::shared_ptr<Chat> chat_;
+};
+
+}  // namespace
+
+// The questions behind one status(): version, tags, ps, then show for each model not yet known; one after the other.
+class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusCheck> {
+ public:
+  StatusCheck(OllamaClient& client, std::function<void(ledger::Result<BackendStatus>)> done)
+      : client_(client), done_(std::move(done)) {}
+
+  void start() {
+    ask("/api/version", {}, [this](ledger::Result<std::string> body) {
+      take(body.and_then(parse_version), [this](std::string version) {
+        status_.version = std::move(version);
+        ask_tags();
+      });
+    });
+  }
+
+ private:
+  using Answer = std::function<void(ledger::Result<std::string> body)>;
+
+  void ask_tags() {
+    ask("/api/tags", {}, [this](ledger::Result<std::string> body) {
+      take(body.and_then(parse_tags), [this](std::vector<ListedModel> models) {
+        models_ = std::move(models);
+        for (const ListedModel& model : models_) status_.models.push_back({.name = model.name});
+        ask_ps();
+      });
+    });
+  }
+
+  void ask_ps() {
+    ask("/api/ps", {}, [this](ledger::Result<std::string> body) {
+      take(body.and_then(parse_ps), [this](const std::vector<ListedModel>& loaded) {
+        for (ModelInfo& model : status_.models) {
+          model.loaded = std::ranges::count(loaded, model.name, &ListedModel::name) > 0;
+        }
+        ask_show(0);
+      });
+    });
+  }
+
+  void ask_show(std::size_t index) {
+    auto& known = client_.context_tokens_;
+    for (; index < models_.size(); ++index) {
+      const auto found = known.find(models_[index].digest);
+      if (found == known.end()) break;
+      status_.models[index].context_tokens = found->second;
+    }
+    if (index == models_.size()) return finish(std::move(status_));
+    ask("/api/show", make_show_body(models_[index].name), [this, index](ledger::Result<std::string> body) {
+      // A model that is listed but cannot be shown (just deleted, or broken) is no reason to know nothing of the
+      // others.
+      if (!body && body.error().code == kRefused) return ask_show(index + 1);
+      take(body.and_then(parse_show), [this, index](std::uint64_t context_tokens) {
+        remember(models_[index], context_tokens);
+        status_.models[index].context_tokens = context_tokens;
+        ask_show(index + 1);
+      });
+    });
+  }
+
+  void remember(const ListedModel& model, std::uint64_t context_tokens) {
+    if (model.digest.empty()) return;
+    if (client_.context_tokens_.size() >= kMaxCachedModels) client_.context_tokens_.clear();
+    client_.context_tokens_[model.digest] = context_tokens;
+  }
+
+  // Asks one question; what the connection says is pinned to this check's life like a chat's.
+  void ask(std::string path, std::string request_body, Answer answer) {
+    body_.clear();
+    answer_ = std::move(answer);
+    const auto pinned = [weak = weak_from_this()](auto react) {
+      return [weak, react](const auto&... what) {
+        if (const auto check = weak.lock()) react(*check, what...);
+      };
+    };
+    const std::int64_t limit_ms = client_.timeouts_.status_ms;
+    call_ = std::make_unique<HttpCall>(
+        client_.io_, client_.origin_, HttpRequest{.path = std::move(path), .body = std::move(request_body)},
+        HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
+        HttpCallbacks{.head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
+                      .body = pinned([](StatusCheck& check, std::string_view bytes) { check.on_body(bytes); }),
+                      .end = pinned([](StatusCheck& check) { check.on_end(); }),
+                      .failed = pinned([](StatusCheck& check, const HttpFailure& what) { check.on_failed(what); })});
+  }
+
+  void on_body(std::string_view bytes) {
+    if (body_.size() + bytes.size() <= kMaxAnswerBytes) {
+      body_.append(bytes);
+    } else {
+      answered(failure("inference.malformed", "it answered without end"));
+    }
+  }
+
+  void on_end() {
+    if (http_status_ == 200) return answered(std::exchange(body_, {}));
+    answered(failure(kRefused, failure_of_status(http_status_, body_).message));
+  }
+
+  void on_failed(const HttpFailure& what) {
+    if (what.timed_out_ms == 0) return answered(failure("inference.unreachable", what.message));
+    answered(failure("inference.timed_out", "no answer within " + std::to_string(what.timed_out_ms) + " ms"));
+  }
+
+  void answered(ledger::Result<std::string> body) {
+    call_.reset();
+    const Answer answer = std::move(answer_);
+    answer(std::move(body));
+  }
+
+  tl::unexpected<ledger::Error> failure(std::string_view code, const std::string& message) const {
+    return ledger::fail(ledger::ErrorKind::connection, std::string(code), "Ollama: " + message,
+                        client_.origin_.authority, "is Ollama running? try `ollama serve`");
+  }
+
+  template <class T, class Next>
+  void take(ledger::Result<T> answer, Next next) {
+    if (answer) return next(std::move(*answer));
+    answer.error().context = client_.origin_.authority;
+    finish(tl::unexpected(std::move(answer.error())));
+  }
+
+  void finish(ledger::Result<BackendStatus> result) {
+    client_.checks_.erase(shared_from_this());
+    done_(std::move(result));
+  }
+
+  OllamaClient& client_;
+  const std::function<void(ledger::Result<BackendStatus>)> done_;
+  BackendStatus status_;
+  std::vector<ListedModel> models_;  // in step with status_.models
+  unsigned http_status_ = 0;
+  std::string body_;
+  Answer answer_;
+  std::unique_ptr<HttpCall> call_;
+};
+
+OllamaClient::OllamaClient(boost::asio::io_context& io, HttpOrigin origin, OllamaTimeouts timeouts)
+    : io_(io), origin_(std::move(origin)), timeouts_(timeouts) {}
+
+OllamaClient::~OllamaClient() = default;
+
+ledger::Result<std::unique_ptr<OllamaClient>> OllamaClient::create(boost::asio::io_context& io, std::string_view url,
+                                                                   OllamaTimeouts timeouts) {
+  return parse_origin(url).map([&](HttpOrigin origin) {
+    return std::unique_ptr<OllamaClient>(new OllamaClient(io, std::move(origin), timeouts));
+  });
+}
+
+std::unique_ptr<Generation> OllamaClient::chat(const ChatRequest& request, OnText text, OnDone done) {
+  const auto chat = std::make_shared<Chat>(std::move(text), std::move(done));
+  chat->start(
+      io_, origin_, make_chat_body(request),
+      {.connect_ms = timeouts_.connect_ms, .first_byte_ms = timeouts_.first_token_ms, .stall_ms = timeouts_.stall_ms});
+  return std::make_unique<ChatGeneration>(chat);
+}
+
+void OllamaClient::status(std::function<void(ledger::Result<BackendStatus>)> done) {
+  const auto check = std::make_shared<StatusCheck>(*this, std::move(done));
+  checks_.insert(check);
+  check->start();
+}
+
+}  // namespace inference

@@ -1,0 +1,51 @@
+// An Ollama server as a Backend, over HTTP. It sends what it is asked to at once: admission (how many at a time) is the
+// engine's, because Ollama queues without bound.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "pipeline/inference/backend.h"
+#include "pipeline/inference/http_call.h"
+
+namespace inference {
+
+struct OllamaTimeouts {
+  std::int64_t connect_ms = 5'000;
+  std::int64_t first_token_ms = 300'000;  // a large model may have to come from a slow disk first
+  std::int64_t stall_ms = 60'000;         // between two lines of an answer
+  std::int64_t status_ms = 10'000;        // for each answer behind status()
+};
+
+// Used from the io_context's thread only. Generations may outlive the client; destroying it ends its status calls
+// unanswered.
+class OllamaClient final : public Backend {
+ public:
+  // `url` like "http://127.0.0.1:11434" (parse_origin says what is refused). Connects to nothing yet.
+  static ledger::Result<std::unique_ptr<OllamaClient>> create(boost::asio::io_context& io, std::string_view url,
+                                                              OllamaTimeouts timeouts = {});
+  ~OllamaClient() override;
+
+  std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) override;
+
+  // The version, and each model with its context length (asked once per digest) and whether it is loaded. Fails with
+  // "inference.unreachable", "inference.timed_out", "inference.refused" or "inference.malformed".
+  void status(std::function<void(ledger::Result<BackendStatus>)> done) override;
+
+ private:
+  class StatusCheck;
+
+  OllamaClient(boost::asio::io_context& io, HttpOrigin origin, OllamaTimeouts timeouts);
+
+  boost::asio::io_context& io_;
+  const HttpOrigin origin_;
+  const OllamaTimeouts timeouts_;
+  std::map<std::string, std::uint64_t> context_tokens_;  // by digest
+  std::set<std::shared_ptr<StatusCheck>> checks_;
+};
+
+}  // namespace inference
