@@ -1,0 +1,198 @@
+#include "replay/jobs_view.h"
+
+#include <algorithm>
+
+#include "ledger/keys.h"
+
+namespace replay {
+namespace {
+
+using core::Job;
+using ledger::JobId;
+using ledger::Result;
+
+std::string big_endian(std::uint64_t value) {
+  std::string out(8, '\0');
+  for (int i = 7; i >= 0; --i, value >>= 8) out[static_cast<std::size_t>(i)] = static_cast<char>(value);
+  return out;
+}
+
+std::string newest(ledger::TimeMs time) {
+  return big_endian(~static_cast<std::uint64_t>(time.ms));
+}
+
+std::string key(char room, std::string_view a, std::string_view b = {}, std::string_view c = {}) {
+  std::string out(1, room);
+  out += a;
+  out += b;
+  out += c;
+  return out;
+}
+
+std::string state_prefix(core::State state) {
+  return key('s', std::string(1, static_cast<char>(state)));
+}
+std::string customer_prefix(const ledger::PublicKey& customer) {
+  return key('c', customer.view());
+}
+std::string model_prefix(std::string_view model) {
+  return key('m', model, std::string_view("\0", 1));
+}
+
+// The first key after all keys that begin with `prefix`; empty: to the end.
+std::string after(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (!prefix.empty()) ++prefix.back();
+  return prefix;
+}
+
+// The index rows that a job has, as it stands.
+std::vector<std::string> index_keys(const Job& job) {
+  const std::string place = newest(job.requested_at) + std::string(job.id.view());
+  std::vector<std::string> out{key('t', place), state_prefix(core::state(job)) + place};
+  if (job.request) out.push_back(customer_prefix(job.request->customer) + place);
+  if (job.quote) out.push_back(model_prefix(job.quote->terms.name) + place);
+  if (core::is_open(job)) out.push_back(key('o', job.id.view()));
+  return out;
+}
+
+void replace_index(const std::vector<std::string>& before, const std::vector<std::string>& now, ledger::Rows& rows) {
+  const auto missing_in = [](const std::vector<std::string>& keys, const std::string& one) {
+    return std::ranges::find(keys, one) == keys.end();
+  };
+  for (const auto& one : before) {
+    if (missing_in(now, one)) rows.erase(one);
+  }
+  for (const auto& one : now) {
+    if (missing_in(before, one)) rows.put(one, {});
+  }
+}
+
+Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
+  const auto row = reader.row(JobsView::kName, key('j', id));
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) {
+    return ledger::fail(ledger::ErrorKind::invocation, "ledger.views_stale",
+                        "the jobs view lacks a job that its index names", ledger::to_hex(id),
+                        "run `sellcompute replay --rebuild-views`");
+  }
+  return ledger::decode<Job>(**row);
+}
+
+// The jobs whose ids end the keys of this range, while `wanted` says so.
+Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string& prefix, std::size_t limit,
+                                 const std::function<bool(const Job&)>& keep) {
+  std::vector<Job> out;
+  Result<void> bad;
+  const auto scanned = reader.rows(JobsView::kName, prefix, after(prefix), [&](std::string_view row, std::string_view) {
+    if (row.size() < JobId::kSize) return true;
+    auto job = read_job(reader, row.substr(row.size() - JobId::kSize));
+    if (!job) {
+      bad = tl::unexpected(job.error());
+      return false;
+    }
+    if (keep(*job)) out.push_back(std::move(*job));
+    return out.size() < limit;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  if (!bad) return tl::unexpected(bad.error());
+  return out;
+}
+
+}  // namespace
+
+Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
+  if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.event))
+    rows.put("P", ledger::encode(*policy));
+  const JobId& id = entry.header.job;
+  if (id.is_zero()) return {};
+
+  Job job;
+  std::vector<std::string> before;
+  const std::string job_key = key('j', id.view());
+  auto row = rows.get(job_key);
+  if (!row) return tl::unexpected(row.error());
+  if (*row) {
+    auto known = ledger::decode<Job>(**row);
+    if (!known) return tl::unexpected(known.error());
+    job = std::move(*known);
+    before = index_keys(job);
+  }
+  core::evolve(job, id, entry.header.time, entry.event);
+  replace_index(before, index_keys(job), rows);
+  rows.put(job_key, ledger::encode(job));
+  rows.put(key('e', id.view(), big_endian(entry.seq)), {});
+  if (const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event)) {
+    rows.put(key('h', invoice->payment_hash.view()), std::string(id.view()));
+  }
+  return {};
+}
+
+Result<std::vector<Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter) {
+  std::string prefix = "t";
+  if (filter.model) prefix = model_prefix(*filter.model);
+  if (filter.state) prefix = state_prefix(*filter.state);
+  if (filter.customer) prefix = customer_prefix(*filter.customer);
+  bool past = false;  // the index is newest first: from the first job before `since` on, all are
+  std::vector<Job> out;
+  const auto scanned = jobs_in(reader, prefix, filter.limit, [&](const Job& job) {
+    past = past || (filter.since && job.requested_at < *filter.since);
+    return !past && (!filter.state || core::state(job) == *filter.state) &&
+           (!filter.customer || (job.request && job.request->customer == *filter.customer)) &&
+           (!filter.model || (job.quote && job.quote->terms.name == *filter.model));
+  });
+  return scanned;
+}
+
+Result<std::optional<Job>> find_job(const ledger::Reader& reader, const JobId& id) {
+  const auto row = reader.row(JobsView::kName, key('j', id.view()));
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return std::optional<Job>();
+  auto job = ledger::decode<Job>(**row);
+  if (!job) return tl::unexpected(job.error());
+  return std::optional<Job>(std::move(*job));
+}
+
+Result<std::vector<JobId>> jobs_with_prefix(const ledger::Reader& reader, std::string_view hex_prefix,
+                                            std::size_t limit) {
+  const std::string even(hex_prefix.substr(0, hex_prefix.size() / 2 * 2));
+  const auto bytes = ledger::from_hex(even);
+  if (!bytes) return std::vector<JobId>();
+  std::vector<JobId> out;
+  const std::string prefix = key('j', *bytes);
+  const auto scanned = reader.rows(JobsView::kName, prefix, after(prefix), [&](std::string_view row, std::string_view) {
+    const auto id = JobId::from_bytes(row.substr(1));
+    if (id && id->hex().starts_with(hex_prefix)) out.push_back(*id);
+    return out.size() < limit;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return out;
+}
+
+Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, const JobId& id) {
+  std::vector<ledger::Seq> out;
+  const std::string prefix = key('e', id.view());
+  const auto scanned = reader.rows(JobsView::kName, prefix, after(prefix), [&](std::string_view row, std::string_view) {
+    ledger::Seq seq = 0;
+    for (const char c : row.substr(prefix.size())) seq = seq << 8 | static_cast<std::uint8_t>(c);
+    out.push_back(seq);
+    return true;
+  });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return out;
+}
+
+Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader) {
+  const auto row = reader.row(JobsView::kName, "P");
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return std::optional<core::Policy>();
+  auto policy = ledger::decode<core::Policy>(**row);
+  if (!policy) return tl::unexpected(policy.error());
+  return std::optional<core::Policy>(std::move(*policy));
+}
+
+Result<std::vector<Job>> open_jobs(const ledger::Reader& reader) {
+  return jobs_in(reader, "o", SIZE_MAX, [](const Job&) { return true; });
+}
+
+}  // namespace replay

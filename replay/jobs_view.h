@@ -1,0 +1,57 @@
+// The jobs view: every job as its facts make it, and the indexes that lists need. Rows of projection "jobs" (times and
+// positions are 8 bytes, big-endian; `newest` is a time subtracted from 2^64-1, so that an ascending scan is newest
+// first):
+//   j job                    -> core::Job
+//   o job                    -> (empty)  the job is open: recovery takes it up
+//   e job seq                -> (empty)  the positions of a job's facts
+//   t newest job             -> (empty)  all jobs, newest request first
+//   s state newest job       -> (empty)  by core::State, one byte
+//   c customer newest job    -> (empty)
+//   m model 0 newest job     -> (empty)  by the model that answers
+//   h payment_hash           -> job
+//   P                        -> the policy in force, as ProviderConfigured
+#pragma once
+
+#include "ledger/projection.h"
+#include "ledger/reader.h"
+#include "pipeline/core/engine.h"
+
+namespace replay {
+
+class JobsView final : public ledger::Projection {
+ public:
+  static constexpr std::string_view kName = "jobs";
+  std::string_view name() const override { return kName; }
+  std::uint32_t version() const override { return 1; }
+  ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
+};
+
+// What a list may be narrowed by. One index serves it; the other conditions are checked on the jobs it gives.
+struct JobFilter {
+  std::optional<core::State> state;
+  std::optional<ledger::PublicKey> customer;
+  std::optional<std::string> model;
+  std::optional<ledger::TimeMs> since;
+  std::size_t limit = 20;
+};
+
+// Jobs from the view, newest request first.
+ledger::Result<std::vector<core::Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter);
+
+// One job, or nothing.
+ledger::Result<std::optional<core::Job>> find_job(const ledger::Reader& reader, const ledger::JobId& id);
+
+// The ids that begin with these hexadecimal digits, at most `limit`.
+ledger::Result<std::vector<ledger::JobId>> jobs_with_prefix(const ledger::Reader& reader, std::string_view hex_prefix,
+                                                            std::size_t limit);
+
+// The positions of a job's facts, ascending.
+ledger::Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, const ledger::JobId& id);
+
+// The policy in force at the end of the ledger, or nothing before the first start.
+ledger::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);
+
+// Every job that something is still due for.
+ledger::Result<std::vector<core::Job>> open_jobs(const ledger::Reader& reader);
+
+}  // namespace replay
