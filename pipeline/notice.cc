@@ -1,0 +1,135 @@
+#include "pipeline/notice.h"
+
+#include <algorithm>
+
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
+
+namespace runtime {
+namespace {
+
+using core::Job;
+using ledger::NoticePurpose;
+using ledger::Result;
+using ledger::TextRef;
+using ledger::TimeMs;
+
+// What the customer owes for this job as the notice is written; nothing once it is paid, or when it costs nothing.
+std::optional<nostr::Bill> bill_of(const Job& job) {
+  const core::Invoice* invoice = core::current_invoice(job);
+  if (!invoice || core::paid(job)) return std::nullopt;
+  return nostr::Bill{invoice->issued.amount, invoice->issued.bolt11};
+}
+
+std::string sats(ledger::Msat amount) {
+  return std::to_string((amount.value + 999) / 1000) + " sat";
+}
+
+std::string error_text(const Job& job) {
+  if (job.declined) return job.declined->message;
+  if (job.expired) return job.expired->reason;
+  if (core::paid(job)) return "the job could not be served; what you paid is owed back to you";
+  if (job.inference_failed && !job.completion) return "the model server failed; you owe nothing";
+  return "no invoice could be made for the answer; you owe nothing";
+}
+
+std::string status_text(const Job& job, NoticePurpose purpose) {
+  switch (purpose) {
+    case NoticePurpose::payment_required:
+      return sats(core::amount_due(job)) + " for up to " + std::to_string(job.quote->max_output_tokens) +
+             " tokens of " + job.quote->terms.name;
+    case NoticePurpose::processing:
+      return job.quote->terms.name + " is working on it";
+    case NoticePurpose::success:
+      return "the result has been published";
+    default:
+      return error_text(job);
+  }
+}
+
+nostr::Status status_of(NoticePurpose purpose) {
+  switch (purpose) {
+    case NoticePurpose::payment_required:
+      return nostr::Status::payment_required;
+    case NoticePurpose::processing:
+      return nostr::Status::processing;
+    case NoticePurpose::success:
+      return nostr::Status::success;
+    default:
+      return nostr::Status::error;
+  }
+}
+
+Result<nostr::Unsigned> compose(const Job& job, NoticePurpose purpose, const TextReader& texts, TimeMs now) {
+  const std::int64_t created_at_s = now.ms / 1000;
+  if (purpose != NoticePurpose::result) {
+    const bool asks_for_money = purpose == NoticePurpose::payment_required;
+    return nostr::feedback({job.id, job.request->customer, job.request->relay}, status_of(purpose),
+                           status_text(job, purpose), asks_for_money ? bill_of(job) : std::nullopt, created_at_s);
+  }
+  auto raw = texts(job.request->request);
+  if (!raw) return tl::unexpected(raw.error());
+  auto content = texts(job.completion->result);
+  if (!content) return tl::unexpected(content.error());
+  const auto request = nostr::parse_event(*raw);
+  if (!request) return tl::unexpected(request.error());
+  return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), created_at_s);
+}
+
+std::vector<std::string> targets_of(const Job& job, const std::vector<std::string>& own_relays) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& relay) {
+    const bool known = std::ranges::find(out, relay) != out.end();
+    if (!relay.empty() && !known && out.size() < kMaxTargets) out.push_back(relay);
+  };
+  add(job.request->relay);
+  std::ranges::for_each(job.request->reply_relays, add);
+  std::ranges::for_each(own_relays, add);
+  return out;
+}
+
+}  // namespace
+
+Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
+                                      const std::vector<std::string>& own_relays, const TextReader& texts,
+                                      const nostr::SecretKey& key, const Random& random, TimeMs now) {
+  const auto unsigned_notice = compose(job, work.purpose, texts, now);
+  if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
+  const nostr::Event event = nostr::sign(*unsigned_notice, key, {random().bytes});
+
+  core::NoticeReady out{.job = job.id, .work = work};
+  out.notice = {.purpose = work.purpose,
+                .kind = event.kind,
+                .event = event.id,
+                .created_at_s = event.created_at,
+                .signature = event.sig,
+                .targets = targets_of(job, own_relays),
+                .deadline = now + policy.delivery_deadline_ms};
+  const auto keep = [&](std::string bytes) {
+    out.texts.push_back({.salt = random(), .bytes = std::move(bytes)});
+    return ledger::ref(out.texts.back());
+  };
+  out.notice.tags = keep(nostr::stored_tags(event.tags));
+  if (work.purpose == NoticePurpose::result) {
+    out.notice.content = job.completion->result;  // kept already: a text is stored once
+  } else if (!event.content.empty()) {
+    out.notice.content = keep(event.content);
+  }
+  return out;
+}
+
+Result<std::string> notice_json(const Job& job, const ledger::NoticeSigned& notice, const ledger::PublicKey& provider,
+                                const TextReader& texts) {
+  const auto read = [&](const TextRef& ref) { return ref.is_zero() ? Result<std::string>(std::string()) : texts(ref); };
+  auto content = read(notice.content);
+  if (!content) return tl::unexpected(content.error());
+  const auto tags = read(notice.tags);
+  if (!tags) return tl::unexpected(tags.error());
+  const auto request = read(notice.purpose == NoticePurpose::result ? job.request->request : TextRef{});
+  if (!request) return tl::unexpected(request.error());
+  const auto event = nostr::rebuild_notice(notice, provider, std::move(*content), *tags, *request);
+  if (!event) return tl::unexpected(event.error());
+  return nostr::to_json(*event);
+}
+
+}  // namespace runtime

@@ -1,0 +1,25 @@
+// From a job to the signed answer that is due, and from the ledger back to the very same signed bytes.
+#pragma once
+
+#include "pipeline/core/engine.h"
+#include "pipeline/nostr/keys.h"
+#include "pipeline/ports.h"
+
+namespace runtime {
+
+// Reads a text of the ledger that must be there.
+using TextReader = std::function<ledger::Result<std::string>(const ledger::TextRef&)>;
+
+inline constexpr std::size_t kMaxTargets = 8;
+
+// Composes, signs and salts the notice that `work` asks for. Targets: where the request came from, where the customer
+// wants answers, our own relays; eight at most.
+ledger::Result<core::NoticeReady> make_notice(const core::Job& job, const core::Work& work, const core::Policy& policy,
+                                              const std::vector<std::string>& own_relays, const TextReader& texts,
+                                              const nostr::SecretKey& key, const Random& random, ledger::TimeMs now);
+
+// The signed event of a notice, as JSON; fails when its texts are gone or do not give the id that was signed.
+ledger::Result<std::string> notice_json(const core::Job& job, const ledger::NoticeSigned& notice,
+                                        const ledger::PublicKey& provider, const TextReader& texts);
+
+}  // namespace runtime

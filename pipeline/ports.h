@@ -1,0 +1,45 @@
+// The ports of the runtime: what it needs from the world besides a wallet (wallet/wallet.h) and a backend
+// (inference/backend.h). In production they are RocksDB, Asio and websockets (cmd/serve.cc joins them); in the
+// simulator they are a simulated disk and virtual time. All callbacks come on the runtime's own thread, never inside
+// the call that asked.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "ledger/entry.h"
+#include "pipeline/core/job.h"
+
+namespace runtime {
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // `done` is called when the group is durable or has failed, in the order of the calls.
+  virtual void append(ledger::Group group, std::function<void(ledger::Result<void>)> done) = 0;
+  // A text that is durable; nothing when it was pruned.
+  virtual ledger::Result<std::optional<std::string>> text(const ledger::TextRef& ref) = 0;
+  // A job as the durable entries make it, open or closed; nothing when the ledger has none of that id.
+  virtual ledger::Result<std::optional<core::Job>> job(const ledger::JobId& id) = 0;
+};
+
+class Relays {
+ public:
+  virtual ~Relays() = default;
+  // One try; exactly one answer, also when the relay cannot be reached or may not be (then the message says why).
+  virtual void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done) = 0;
+};
+
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  virtual ledger::TimeMs now() const = 0;
+  virtual void after(std::int64_t delay_ms, std::function<void()> task) = 0;
+};
+
+// 32 bytes that nobody can guess: salts of texts, auxiliary randomness of signatures.
+using Random = std::function<ledger::Salt()>;
+
+}  // namespace runtime

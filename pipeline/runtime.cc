@@ -1,0 +1,366 @@
+#include "pipeline/runtime.h"
+
+#include <algorithm>
+
+#include "pipeline/delivery.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
+#include "pipeline/notice.h"
+#include "pipeline/settlement_watch.h"
+
+namespace runtime {
+
+using core::Action;
+using core::Job;
+using core::Work;
+using ledger::Result;
+using ledger::TimeMs;
+
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kHealthCheckMs = 15'000;
+constexpr std::int64_t kCursorIntervalMs = 10'000;
+
+}  // namespace
+
+Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery,
+                 std::function<void(ledger::Error)> fatal)
+    : ports_(std::move(ports)),
+      key_(key),
+      options_(std::move(options)),
+      engine_(std::move(recovery)),
+      fatal_(std::move(fatal)),
+      refused_since_(ports_.scheduler.now()) {}
+
+void Runtime::start(core::Policy policy, std::string version) {
+  post(core::Configured{std::move(policy)});
+  post(core::Online{std::move(version)});
+  commit(engine_.resume(ports_.scheduler.now()), {});
+  check_health();
+  ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
+  ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
+}
+
+// ---- inputs in, entries and commands out ----------------------------------------------------------------------------
+
+void Runtime::post(core::Input input, std::shared_ptr<void> receipt) {
+  if (failed_) return;
+  commit(engine_.step(std::move(input), ports_.scheduler.now()), std::move(receipt));
+}
+
+// Commands wait for their own facts and for all facts before them.
+void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
+  arm_wake();
+  if (step.entries.empty()) {
+    if (pending_.empty()) {
+      for (const core::Command& command : step.commands) dispatch(command);
+    } else {
+      Pending& last = pending_.back();
+      std::ranges::move(step.commands, std::back_inserter(last.commands));
+      if (receipt) last.receipts.push_back(std::move(receipt));
+    }
+    finish_drain();
+    return;
+  }
+  Pending& pending = pending_.emplace_back();
+  pending.commands = std::move(step.commands);
+  if (receipt) pending.receipts.push_back(std::move(receipt));
+  if (on_entry) {
+    for (const auto& entry : step.entries) pending.entries.push_back({entry.time, entry.job, entry.event, {}});
+  }
+  ports_.journal.append({.entries = std::move(step.entries)},
+                        [this](const Result<void>& result) { on_durable(result); });
+}
+
+void Runtime::on_durable(const Result<void>& result) {
+  if (failed_) return;
+  if (!result) {
+    failed_ = true;
+    fatal_(result.error());
+    return;
+  }
+  const Pending done = std::move(pending_.front());
+  pending_.pop_front();
+  for (const auto& entry : done.entries) on_entry(entry);
+  for (const core::Command& command : done.commands) dispatch(command);
+  finish_drain();
+}
+
+void Runtime::dispatch(const core::Command& command) {
+  const Job* job = engine_.find(command.job);
+  if (!job || failed_) return;
+  switch (command.work.action) {
+    case Action::infer:
+      return infer(*job, command.work);
+    case Action::create_invoice:
+      return create_invoice(*job, command.work);
+    case Action::sign:
+      return sign(*job, command.work);
+    case Action::publish:
+      return publish(*job, command.work);
+    case Action::watch:
+      return watch_invoice(*job, command.work);
+    case Action::decide:
+      return;  // the engine's own
+  }
+}
+
+void Runtime::arm_wake() {
+  const auto wake = engine_.next_wake();
+  if (!wake || (armed_ && *armed_ <= *wake)) return;
+  armed_ = wake;
+  ports_.scheduler.after(std::max<std::int64_t>(0, *wake - ports_.scheduler.now()), [this, at = *wake] {
+    if (armed_ == at) armed_.reset();
+    post(core::Tick{});
+  });
+}
+
+// ---- the door -------------------------------------------------------------------------------------------------------
+
+void Runtime::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
+                         std::shared_ptr<void> receipt) {
+  if (failed_ || draining_) {
+    held_receipts_.push_back(std::move(receipt));
+    return;
+  }
+  auto request = nostr::read_request(event, raw, key_.public_key());
+  if (!request || (!request->addressed && !engine_.policy().serve_broadcast)) return on_refused("not_ours");
+  const bool on_its_way = std::ranges::any_of(pending_, [&](const Pending& one) { return one.arrived == event.id; });
+  if (on_its_way || engine_.find(event.id)) return;
+  const auto known = ports_.journal.job(event.id);
+  if (!known) {
+    failed_ = true;
+    return fatal_(known.error());
+  }
+  if (*known) return;
+  ledger::Text text{.salt = ports_.random(), .bytes = std::move(raw)};
+  request->request = ledger::ref(text);
+  request->relay = relay;
+  post(core::RequestArrived{event.id, std::move(*request), std::move(text)}, std::move(receipt));
+  if (!pending_.empty()) pending_.back().arrived = event.id;
+}
+
+void Runtime::on_refused(const std::string& reason) {
+  ++refused_[reason];
+}
+
+void Runtime::every_minute() {
+  if (failed_) return;
+  const TimeMs now = ports_.scheduler.now();
+  if (!refused_.empty()) {
+    ledger::RequestsDropped dropped{.from = refused_since_, .until = now};
+    for (const auto& [reason, count] : refused_) dropped.counts.push_back({.reason = reason, .count = count});
+    refused_.clear();
+    post(core::RequestsRefused{std::move(dropped)});
+  }
+  refused_since_ = now;
+  post(core::Tick{});
+  ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
+}
+
+void Runtime::save_cursors() {
+  if (failed_) return;
+  if (cursors && !draining_) {
+    ledger::Group group{.cursors = cursors()};
+    if (!group.cursors.empty()) {
+      pending_.emplace_back();
+      ports_.journal.append(std::move(group), [this](const Result<void>& result) { on_durable(result); });
+    }
+  }
+  ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
+}
+
+void Runtime::check_health() {
+  if (failed_) return;
+  const auto changed = [this] {
+    post(
+        core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_, .disk_low = ports_.disk_low()});
+  };
+  ports_.backend.status([this, changed](const Result<inference::BackendStatus>& status) {
+    inference_healthy_ = status.has_value();
+    changed();
+  });
+  ports_.wallet.status([this, changed](const Result<wallet::WalletStatus>& status) {
+    wallet_healthy_ = status.has_value();
+    changed();
+  });
+  ports_.scheduler.after(kHealthCheckMs, [this] { check_health(); });
+}
+
+void Runtime::drain(std::string reason, std::function<void()> done) {
+  draining_ = true;
+  drain_reason_ = std::move(reason);
+  drained_ = std::move(done);
+  finish_drain();
+}
+
+void Runtime::finish_drain() {
+  if (!draining_ || !drained_ || !pending_.empty() || !engine_.drained()) return;
+  if (!drain_reason_.empty()) {
+    post(core::Offline{std::exchange(drain_reason_, {})});  // and again from on_durable
+    return;
+  }
+  ports_.scheduler.after(0, std::exchange(drained_, nullptr));
+}
+
+// ---- commands -------------------------------------------------------------------------------------------------------
+
+Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
+  auto text = ports_.journal.text(ref);
+  if (!text) return tl::unexpected(text.error());
+  if (!*text) {
+    return ledger::fail(ledger::ErrorKind::job_processing, "ledger.pruned", "a text that is still needed was pruned",
+                        ref.hex());
+  }
+  return std::move(**text);
+}
+
+void Runtime::infer(const Job& job, const Work& work) {
+  const auto raw = text_of(job.request->request);
+  const auto event = raw ? nostr::parse_event(*raw) : tl::unexpected(raw.error());
+  if (!event) {
+    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, event.error().describe()});
+  }
+  const inference::ChatRequest request{.model = job.quote->terms.name,
+                                       .messages = nostr::messages_of(*event),
+                                       .params = job.request->params,
+                                       .max_output_tokens = job.quote->max_output_tokens,
+                                       .context_tokens = job.quote->terms.context_tokens,
+                                       .json = job.request->output == "application/json"};
+  const std::size_t taken = nostr::result_event_bytes(*raw, 0);
+  const std::size_t limit = engine_.policy().result_event_limit_bytes;
+  const std::size_t room = limit > taken ? limit - taken : 0;
+  const ledger::JobId id = job.id;
+  Running& running = running_[id];
+  running.started = ports_.scheduler.now();
+  running.generation = ports_.backend.chat(
+      request,
+      [this, id, work, room](std::string_view chunk) {
+        const auto one = running_.find(id);
+        if (one != running_.end() && !add_text(one->second, chunk, room)) end_at_limit(id, work);
+      },
+      [this, id, work](tl::expected<inference::Completion, inference::Failure> outcome) {
+        end_inference(id, work, std::move(outcome));
+      });
+}
+
+// False once the answer outgrows what relays take.
+bool Runtime::add_text(Running& running, std::string_view chunk, std::size_t room) {
+  running.wire_bytes += nostr::json_string_bytes(chunk);
+  if (running.wire_bytes > room) return false;
+  running.text += chunk;
+  ++running.chunks;
+  return true;
+}
+
+// The answer ends here, as at its token cap. The backend gives no count any more: a chunk is a token.
+void Runtime::end_at_limit(const ledger::JobId& id, const Work& work) {
+  const Running& running = running_.at(id);
+  end_inference(id, work,
+                inference::Completion{.text = running.text,
+                                      .input_tokens = engine_.find(id)->quote->input_tokens,
+                                      .output_tokens = running.chunks,
+                                      .finish = ledger::FinishReason::length,
+                                      .total_ms = ports_.scheduler.now() - running.started});
+}
+
+void Runtime::end_inference(const ledger::JobId& id, const Work& work,
+                            tl::expected<inference::Completion, inference::Failure> outcome) {
+  const auto running = running_.find(id);
+  if (running == running_.end()) return;  // ended already
+  // The backend is on the stack: its generation goes when it is not.
+  std::shared_ptr<inference::Generation> generation = std::move(running->second.generation);
+  ports_.scheduler.after(0, [generation = std::move(generation)] {});
+  running_.erase(running);
+  if (!outcome) return post(core::InferenceBroke{id, work, outcome.error().kind, outcome.error().message});
+  ledger::Text result{.salt = ports_.random(), .bytes = nostr::without_disputed_controls(std::move(outcome->text))};
+  post(core::InferenceEnded{id,
+                            work,
+                            {.attempt = work.attempt,
+                             .result = ledger::ref(result),
+                             .result_bytes = result.bytes.size(),
+                             .input_tokens = outcome->input_tokens,
+                             .output_tokens = outcome->output_tokens,
+                             .finish = outcome->finish,
+                             .first_token_ms = outcome->first_token_ms,
+                             .total_ms = outcome->total_ms},
+                            std::move(result)});
+}
+
+void Runtime::create_invoice(const Job& job, const Work& work) {
+  const wallet::InvoiceOrder order{.job = job.id,
+                                   .purpose = ledger::InvoicePurpose::job,
+                                   .attempt = work.attempt,
+                                   .amount = core::amount_due(job),
+                                   .description = "sellcompute job " + job.id.hex().substr(0, 8),
+                                   .expiry_ms = engine_.policy().invoice_expiry_ms};
+  ports_.wallet.create_invoice(order, [this, order, work](const Result<std::string>& made) {
+    const auto invoice = made ? wallet::check_invoice(*made, order.amount, options_.networks, ports_.scheduler.now())
+                              : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
+    if (!invoice) return post(core::InvoiceNotCreated{order.job, work, invoice.error().describe()});
+    post(core::InvoiceCreated{order.job,
+                              work,
+                              {.purpose = order.purpose,
+                               .attempt = order.attempt,
+                               .wallet = ports_.wallet.kind(),
+                               .bolt11 = *made,
+                               .payment_hash = invoice->payment_hash,
+                               .amount = order.amount,
+                               .expires_at = invoice->expires_at()}});
+  });
+}
+
+void Runtime::sign(const Job& job, const Work& work) {
+  auto notice = make_notice(
+      job, work, engine_.policy(), options_.own_relays, [this](const ledger::TextRef& ref) { return text_of(ref); },
+      key_, ports_.random, ports_.scheduler.now());
+  if (!notice) {
+    failed_ = true;
+    return fatal_(notice.error());
+  }
+  post(std::move(*notice));
+}
+
+void Runtime::publish(const Job& job, const Work& work) {
+  const core::Notice* notice = core::find_notice(job, work.purpose);
+  auto json =
+      notice_json(job, notice->notice, key_.public_key(), [this](const ledger::TextRef& ref) { return text_of(ref); });
+  if (!json) {
+    failed_ = true;
+    return fatal_(json.error());
+  }
+  const ledger::JobId id = job.id;
+  deliver(ports_.relays, ports_.scheduler,
+          {.event_json = std::move(*json),
+           .event = notice->notice.event,
+           .targets = notice->notice.targets,
+           .deadline = notice->notice.deadline,
+           .answered =
+               [this, id, work](ledger::RelayAnswer answer) {
+                 post(core::RelayAnswered{id, work, std::move(answer)});
+               },
+           .ended =
+               [this, id, work] {
+                 post(core::PublishEnded{id, work});
+               }});
+}
+
+void Runtime::watch_invoice(const Job& job, const Work& work) {
+  const ledger::InvoiceIssued& invoice = job.invoices[work.attempt].issued;
+  const ledger::JobId id = job.id;
+  watch(ports_.wallet, ports_.scheduler,
+        {.payment_hash = invoice.payment_hash,
+         .since = ports_.scheduler.now(),
+         .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
+         .settled =
+             [this, id](ledger::InvoiceSettled settlement) {
+               post(core::Settled{id, std::move(settlement)});
+             },
+         .never_paid =
+             [this, id](ledger::InvoiceExpired expiry) {
+               post(core::NeverPaid{id, std::move(expiry)});
+             }});
+}
+
+}  // namespace runtime

@@ -1,0 +1,119 @@
+// The runtime joins the engine to the ledger and the adapters: the only place where core and I/O meet. It has no I/O
+// library of its own, so the simulator runs this very code. Single-threaded: every call and every callback on one
+// thread.
+#pragma once
+
+#include <map>
+
+#include "pipeline/core/engine.h"
+#include "pipeline/inference/backend.h"
+#include "pipeline/nostr/keys.h"
+#include "pipeline/ports.h"
+#include "pipeline/wallet/bolt11.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace runtime {
+
+struct Ports {
+  Journal& journal;
+  wallet::Wallet& wallet;
+  inference::Backend& backend;
+  Relays& relays;
+  Scheduler& scheduler;
+  Random random;
+  std::function<bool()> disk_low;
+};
+
+struct Options {
+  std::vector<std::string> own_relays;    // answers go there too
+  std::vector<wallet::Network> networks;  // whose invoices we believe
+};
+
+class Runtime {
+ public:
+  // `fatal` is called once when the ledger fails: nothing more leaves this process, which must end (DESIGN: never
+  // retried).
+  Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery,
+          std::function<void(ledger::Error)> fatal);
+
+  // Goes online under this policy and takes up every open job.
+  void start(core::Policy policy, std::string version);
+
+  // A verified event of a job request kind. The receipt is held until the event is durable or refused (gap-free
+  // intake).
+  void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  // The door refused something: counted, and told to the ledger once a minute.
+  void on_refused(const std::string& reason);
+
+  // Takes no new jobs, lets started ones finish, then records why and calls `done`. Requests that arrive meanwhile keep
+  // their receipts, so they are asked for again at the next start.
+  void drain(std::string reason, std::function<void()> done);
+
+  // Relay cursors to be made durable with the next append; asked once every ten seconds.
+  std::function<std::vector<std::pair<std::string, ledger::TimeMs>>()> cursors;
+  // Told after each entry is durable: for the live line and the log.
+  std::function<void(const ledger::NewEntry&)> on_entry;
+
+  const core::Engine& engine() const { return engine_; }
+  bool healthy() const { return inference_healthy_ && wallet_healthy_; }
+
+ private:
+  struct Pending {
+    std::vector<core::Command> commands;
+    std::vector<ledger::NewEntry> entries;  // as told to on_entry, without texts
+    std::vector<std::shared_ptr<void>> receipts;
+    ledger::JobId arrived;  // the request that this group records, if any
+  };
+  // One inference under way.
+  struct Running {
+    std::unique_ptr<inference::Generation> generation;
+    std::string text;
+    std::uint64_t chunks = 0;
+    std::size_t wire_bytes = 0;  // of the text as JSON
+    ledger::TimeMs started;
+  };
+
+  void post(core::Input input, std::shared_ptr<void> receipt = {});
+  void commit(core::Step step, std::shared_ptr<void> receipt);
+  void on_durable(const ledger::Result<void>& result);
+  void dispatch(const core::Command& command);
+  void arm_wake();
+  void finish_drain();
+
+  void infer(const core::Job& job, const core::Work& work);
+  void create_invoice(const core::Job& job, const core::Work& work);
+  void sign(const core::Job& job, const core::Work& work);
+  void publish(const core::Job& job, const core::Work& work);
+  void watch_invoice(const core::Job& job, const core::Work& work);
+
+  static bool add_text(Running& running, std::string_view chunk, std::size_t room);
+  void end_at_limit(const core::JobId& job, const core::Work& work);
+  void end_inference(const core::JobId& job, const core::Work& work,
+                     tl::expected<inference::Completion, inference::Failure> outcome);
+  ledger::Result<std::string> text_of(const ledger::TextRef& ref);
+  void every_minute();
+  void check_health();
+  void save_cursors();
+
+  Ports ports_;
+  const nostr::SecretKey& key_;
+  Options options_;
+  core::Engine engine_;
+  std::function<void(ledger::Error)> fatal_;
+  bool failed_ = false;
+
+  std::deque<Pending> pending_;  // appends on their way to the disk, in order
+  std::map<core::JobId, Running> running_;
+  std::map<std::string, std::uint64_t> refused_;  // by reason, since refused_since_
+  ledger::TimeMs refused_since_;
+  std::optional<ledger::TimeMs> armed_;
+  bool inference_healthy_ = true;
+  bool wallet_healthy_ = true;
+
+  bool draining_ = false;
+  std::string drain_reason_;
+  std::function<void()> drained_;
+  std::vector<std::shared_ptr<void>> held_receipts_;
+};
+
+}  // namespace runtime
