@@ -1,0 +1,101 @@
+// All relays: our own, which bring requests and keep a cursor each, and customers' relays, which are only published to.
+// What comes out of here is verified and new. One io_context thread owns everything but the signature checks.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/event.h"
+#include "pipeline/nostr/intake.h"
+#include "pipeline/nostr/relay_session.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace nostr {
+
+struct PoolOptions {
+  std::vector<std::string> relays;  // our own: the operator's word, never guarded
+  std::vector<Filter> wanted;       // what we subscribe to, without since; see request_filters()
+  bool allow_private = false;       // customers' relays at private addresses: for tests and private networks
+  IntakeLimits limits;
+  std::size_t max_guests = 64;  // customers' relays known at once
+  std::size_t verify_threads = 1;
+  std::string extra_ca_file;       // PEM, trusted besides the system's authorities
+  std::function<TimeMs()> clock;   // wall clock
+  std::function<double()> random;  // uniform in [0, 1)
+  // A signed kind 22242 event (NIP-42), or nothing.
+  std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
+};
+
+// The filters of a seller: requests, cancels and pings addressed to us, cancels that name the request's kind (NIP-09),
+// and all requests if those open to anybody are served too.
+std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast);
+
+// One verified event that came for the first time.
+struct Received {
+  std::string relay;
+  Event event;
+  std::string raw;  // its JSON text as it crossed the wire
+  // Keep a copy until the event is durable or refused: while one is out, the cursors of the relays that sent the event
+  // stay behind it, and a relay with too many is not read any further. Any thread may drop the last copy, before the
+  // io_context ends.
+  std::shared_ptr<void> receipt;
+};
+
+struct PoolHandlers {
+  std::function<void(Received)> on_event;
+  std::function<void(const std::string& relay, Refusal reason)> on_refused;
+  std::function<void(const std::string& relay, RelayState state, const std::string& reason)> on_health;
+  std::function<void(const std::string& relay, const std::string& text)> on_notice;
+};
+
+struct RelayHealth {
+  std::string url;
+  bool own = true;
+  RelayState state = RelayState::idle;
+  std::string reason;
+  std::optional<std::int64_t> latency_ms;
+  std::optional<TimeMs> last_event;  // our clock
+  std::optional<TimeMs> cursor;
+};
+
+// Handlers and callbacks are called on the io_context's thread, never from inside a call of the pool. URLs are compared
+// in their normal form (url_guard.h).
+class RelayPool {
+ public:
+  // Fails with "relay_url.invalid" if one of our own relays is no relay URL.
+  static ledger::Result<std::unique_ptr<RelayPool>> make(boost::asio::io_context& io, PoolOptions options,
+                                                         PoolHandlers handlers);
+  // Waits for the signature checks that run; no handler is called any more.
+  ~RelayPool();
+
+  // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
+  void start(const std::map<std::string, TimeMs>& cursors);
+
+  // To one of our relays or a customer's. `done` is called exactly once, within kPublishTimeoutMs: a time-out, an
+  // address that may not be dialled or a full queue is an answer too, not accepted and with a message that says so.
+  void publish(const std::string& relay, const std::string& event_json, const EventId& id,
+               std::function<void(ledger::RelayAnswer)> done);
+
+  // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a
+  // relay that is not ours, and before start().
+  std::optional<TimeMs> cursor(const std::string& relay) const;
+
+  std::vector<RelayHealth> health() const;
+
+  // Answers what waits and hangs up. Receipts that are still out have no effect any more.
+  void shut_down();
+
+ private:
+  class Impl;
+  explicit RelayPool(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace nostr
