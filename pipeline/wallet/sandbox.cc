@@ -1,0 +1,64 @@
+#include "pipeline/wallet/sandbox.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+namespace wallet {
+
+// One thread that does the work in order and hands each answer to the io_context, which counts as busy until then.
+class SandboxWallet::Disk {
+ public:
+  explicit Disk(boost::asio::io_context& io) : io_(io) {}
+  ~Disk() { thread_.join(); }
+
+  template <class Answer, class Work>
+  void run(Work work, std::function<void(Result<Answer>)> done) {
+    auto answers = boost::asio::prefer(io_.get_executor(), boost::asio::execution::outstanding_work.tracked);
+    boost::asio::post(thread_, [answers, work = std::move(work), done = std::move(done)]() mutable {
+      boost::asio::post(answers, [answer = Result<Answer>(work()), done = std::move(done)] { done(answer); });
+    });
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  boost::asio::thread_pool thread_{1};
+};
+
+Result<std::unique_ptr<SandboxWallet>> SandboxWallet::open(boost::asio::io_context& io, std::filesystem::path folder,
+                                                           const runtime::Secret& secret, Clock clock) {
+  SandboxBooks books(std::move(folder));
+  if (const auto prepared = books.prepare(); !prepared) return tl::unexpected(prepared.error());
+  return std::unique_ptr<SandboxWallet>(new SandboxWallet(io, std::move(books), secret, std::move(clock)));
+}
+
+SandboxWallet::SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const runtime::Secret& secret,
+                             Clock clock)
+    : books_(std::move(books)), secret_(secret), clock_(std::move(clock)), disk_(std::make_unique<Disk>(io)) {}
+
+SandboxWallet::~SandboxWallet() = default;
+
+void SandboxWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<std::string>)> done) {
+  disk_->run<std::string>([this, order, now = clock_()] { return books_.create(order, secret_, now); },
+                          std::move(done));
+}
+
+void SandboxWallet::look_up(const Hash256& payment_hash, std::function<void(Result<LookupAnswer>)> done) {
+  disk_->run<LookupAnswer>([this, payment_hash, now = clock_()] { return books_.look_up(payment_hash, now); },
+                           std::move(done));
+}
+
+void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  disk_->run<WalletStatus>(
+      [this] {
+        return books_.balance().map([](Msat balance) { return WalletStatus{"sandbox (play money)", balance}; });
+      },
+      std::move(done));
+}
+
+Result<Preimage> SandboxWallet::pay(const std::filesystem::path& folder, std::string_view bolt11, TimeMs now) {
+  return SandboxBooks(folder).pay(bolt11, now);
+}
+
+}  // namespace wallet

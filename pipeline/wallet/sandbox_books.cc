@@ -1,0 +1,307 @@
+#include "pipeline/wallet/sandbox_books.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/nostr/json.h"
+
+namespace wallet {
+namespace {
+
+using ledger::ErrorKind;
+using nlohmann::json;
+using std::filesystem::path;
+
+auto refuse(const char* code, std::string message, std::string context = {}, std::string hint = {}) {
+  return ledger::fail(ErrorKind::payment, code, std::move(message), std::move(context), std::move(hint));
+}
+
+auto damaged(const path& where) {
+  return refuse("sandbox.damaged", "this file of the sandbox's books is damaged", where.string(),
+                "look at it, or move the folder away: it holds play money only");
+}
+
+auto no_lock(const path& folder) {
+  return refuse("sandbox.lock", "could not lock the sandbox's books", folder.string());
+}
+
+// Held as long as it lives; the kernel lets go of it when the process dies.
+class FolderLock {
+ public:
+  explicit FolderLock(const path& folder) : fd_(::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (fd_ >= 0 && !held_ && ((held_ = ::flock(fd_, LOCK_EX) == 0) || errno == EINTR)) {
+    }
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  bool held() const { return held_; }
+
+ private:
+  int fd_;
+  bool held_ = false;
+};
+
+// Nothing if the file is missing.
+Result<std::optional<std::string>> read_if_there(const path& file) {
+  auto bytes = runtime::read_private_file(file);
+  if (bytes) return std::move(*bytes);
+  if (bytes.error().code == "secret_file.missing") return std::nullopt;
+  return tl::unexpected(bytes.error());
+}
+
+NodeKey sandbox_node_key(const runtime::Secret& secret) {
+  return NodeKey{ledger::hmac_sha256(secret.view(), "sellcompute sandbox node key 1\n").bytes};
+}
+
+Hash256 payment_secret(const runtime::Secret& secret, const Hash256& payment_hash) {
+  return ledger::hmac_sha256(secret.view(), "sellcompute sandbox payment secret 1\n" + payment_hash.hex() + "\n");
+}
+
+Result<void> check_order(const InvoiceOrder& order) {
+  if (order.amount.value <= 0 || order.amount.value % SandboxBooks::kUnit.value != 0) {
+    return refuse("sandbox.amount", "the sandbox makes invoices for whole satoshi only");
+  }
+  if (order.expiry_ms <= 0) return refuse("sandbox.expiry", "an invoice's expiry must be positive");
+  return {};
+}
+
+Invoice invoice_for(const InvoiceOrder& order, const runtime::Secret& secret, const Preimage& preimage, TimeMs now) {
+  Invoice invoice;
+  invoice.network = Network::regtest;
+  invoice.amount = order.amount;
+  invoice.timestamp_s = now.ms / 1000;
+  invoice.payment_hash = ledger::sha256(preimage.view());
+  invoice.payment_secret = payment_secret(secret, invoice.payment_hash);
+  invoice.description = nostr::utf8_prefix(order.description, kMaxBolt11DescriptionBytes);
+  invoice.expiry_s = order.expiry_ms / 1000 + (order.expiry_ms % 1000 != 0);
+  invoice.min_final_cltv_expiry = kDefaultMinFinalCltvExpiry;
+  invoice.features = {8, 14};  // var_onion_optin and payment_secret, as every invoice of today
+  return invoice;
+}
+
+std::string to_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+path file_of(const path& folder, const Hash256& payment_hash, const char* extension) {
+  return folder / (payment_hash.hex() + extension);
+}
+
+// ---- <payment hash>.json --------------------------------------------------------------------------------------------
+
+struct Record {
+  std::string bolt11;
+  Preimage preimage;
+  DecodedInvoice invoice;
+};
+
+std::string write_record(const InvoiceOrder& order, const std::string& bolt11, const Preimage& preimage) {
+  return json{{"bolt11", bolt11},
+              {"preimage", preimage.hex()},
+              {"job", order.job.hex()},
+              {"purpose", ledger::name(order.purpose)},
+              {"attempt", order.attempt}}
+             .dump(2) +
+         "\n";
+}
+
+// Nothing if there is no such invoice.
+Result<std::optional<Record>> read_record(const path& folder, const Hash256& payment_hash) {
+  const path file = file_of(folder, payment_hash, ".json");
+  const auto bytes = read_if_there(file);
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (!*bytes) return std::nullopt;
+  try {
+    const json fields = json::parse(**bytes);
+    const auto bolt11 = fields.at("bolt11").get<std::string>();
+    const auto preimage = Preimage::from_hex(fields.at("preimage").get<std::string>());
+    const auto invoice = decode_bolt11(bolt11);
+    if (!preimage || ledger::sha256(preimage->view()) != payment_hash) return damaged(file);
+    if (!invoice || invoice->payment_hash != payment_hash || !invoice->amount) return damaged(file);
+    return Record{bolt11, *preimage, *invoice};
+  } catch (const json::exception&) {
+    return damaged(file);
+  }
+}
+
+// ---- <payment hash>.paid --------------------------------------------------------------------------------------------
+
+std::string write_payment(const Record& record, TimeMs paid_at, std::uint64_t index) {
+  return json{{"payment_hash", record.invoice.payment_hash.hex()},
+              {"preimage", record.preimage.hex()},
+              {"amount_msat", record.invoice.amount->value},
+              {"paid_at_ms", paid_at.ms},
+              {"index", index}}
+             .dump(2) +
+         "\n";
+}
+
+Result<ledger::InvoiceSettled> parse_payment(const path& file, const std::string& bytes) {
+  try {
+    const json fields = json::parse(bytes);
+    const auto payment_hash = Hash256::from_hex(fields.at("payment_hash").get<std::string>());
+    const auto preimage = Preimage::from_hex(fields.at("preimage").get<std::string>());
+    const auto amount = Msat::from_digits(std::to_string(fields.at("amount_msat").get<std::int64_t>()));
+    if (!payment_hash || !preimage || !amount || ledger::sha256(preimage->view()) != *payment_hash)
+      return damaged(file);
+    return ledger::InvoiceSettled{.payment_hash = *payment_hash,
+                                  .received = *amount,
+                                  .settled_at = {fields.at("paid_at_ms").get<std::int64_t>()},
+                                  .index = fields.at("index").get<std::uint64_t>(),
+                                  .preimage = *preimage,
+                                  .evidence = bytes};
+  } catch (const json::exception&) {
+    return damaged(file);
+  }
+}
+
+std::vector<path> payments(const path& folder) {
+  std::vector<path> out;
+  std::error_code missing;  // of the folder: then nothing was paid
+  for (std::filesystem::directory_iterator i(folder, missing); !missing && i != end(i); i.increment(missing)) {
+    if (i->path().extension() == ".paid") out.push_back(i->path());
+  }
+  return out;
+}
+
+// ---- what became of an invoice --------------------------------------------------------------------------------------
+
+// InvoiceSettled or Expired, which never change, or nothing yet.
+Result<std::optional<LookupAnswer>> read_outcome(const path& folder, const Record& record) {
+  const path paid_file = file_of(folder, record.invoice.payment_hash, ".paid");
+  const auto paid = read_if_there(paid_file);
+  if (!paid) return tl::unexpected(paid.error());
+  if (*paid) {
+    const auto settled = parse_payment(paid_file, **paid);
+    if (!settled) return tl::unexpected(settled.error());
+    const bool ours =
+        settled->payment_hash == record.invoice.payment_hash && settled->received == record.invoice.amount;
+    if (!ours) return damaged(paid_file);
+    return *settled;
+  }
+  const auto expired = read_if_there(file_of(folder, record.invoice.payment_hash, ".expired"));
+  if (!expired) return tl::unexpected(expired.error());
+  if (*expired) return Expired{**expired};
+  return std::nullopt;
+}
+
+// Once it is told that an invoice expired, it stays expired: the answer is written down before it is given.
+Result<LookupAnswer> expire(const path& folder, const Record& record, TimeMs now) {
+  const FolderLock lock(folder);
+  if (!lock.held()) return no_lock(folder);
+  const auto outcome = read_outcome(folder, record);
+  if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome) return **outcome;
+  const std::string evidence = json{{"payment_hash", record.invoice.payment_hash.hex()},
+                                    {"expired_at_ms", record.invoice.expires_at().ms},
+                                    {"asked_at_ms", now.ms}}
+                                   .dump(2) +
+                               "\n";
+  const auto written = runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".expired"), evidence);
+  if (!written) return tl::unexpected(written.error());
+  return Expired{evidence};
+}
+
+Result<void> settle(const path& folder, const Record& record, TimeMs now) {
+  const FolderLock lock(folder);
+  if (!lock.held()) return no_lock(folder);
+  const auto outcome = read_outcome(folder, record);
+  if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome && std::holds_alternative<ledger::InvoiceSettled>(**outcome)) {
+    return refuse("sandbox.already_paid", "this invoice is paid already");
+  }
+  if (*outcome || now >= record.invoice.expires_at()) return refuse("sandbox.expired", "this invoice has expired");
+  return runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
+                                      write_payment(record, now, payments(folder).size() + 1));
+}
+
+// The invoice of this folder that the text stands for.
+Result<Record> find(const path& folder, std::string_view bolt11) {
+  const auto asked = decode_bolt11(bolt11);
+  if (!asked) return tl::unexpected(asked.error());
+  if (asked->network != Network::regtest) {
+    return refuse(
+        "sandbox.wrong_network",
+        "the sandbox settles its own regtest invoices only; this one is for " + std::string(name(asked->network)), {},
+        "pay it with a real wallet");
+  }
+  auto record = read_record(folder, asked->payment_hash);
+  if (!record) return tl::unexpected(record.error());
+  if (!*record) {
+    return refuse("sandbox.unknown_invoice", "the sandbox never made this invoice", folder.string(),
+                  "check that this is the folder of the seller who made it");
+  }
+  if (asked->amount != (*record)->invoice.amount) {
+    return refuse("sandbox.wrong_amount", "this text asks for another amount than the sandbox's invoice");
+  }
+  if (to_lower(bolt11) != (*record)->bolt11) {
+    return refuse("sandbox.another_invoice",
+                  "this text has the payment hash of an invoice of the sandbox, but is another");
+  }
+  return std::move(**record);
+}
+
+}  // namespace
+
+Result<void> SandboxBooks::prepare() const {
+  return runtime::create_private_folder(folder_);
+}
+
+Result<std::string> SandboxBooks::create(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+  if (const auto good = check_order(order); !good) return tl::unexpected(good.error());
+  const Preimage preimage = derive_preimage(secret.view(), kKind, order);
+  const Invoice invoice = invoice_for(order, secret, preimage, now);
+
+  const auto made_before = read_record(folder_, invoice.payment_hash);
+  if (!made_before) return tl::unexpected(made_before.error());
+  if (*made_before) return (*made_before)->bolt11;
+
+  const auto bolt11 = encode_bolt11(invoice, sandbox_node_key(secret));
+  if (!bolt11) return bolt11;
+  const auto written = runtime::create_private_file(file_of(folder_, invoice.payment_hash, ".json"),
+                                                    write_record(order, *bolt11, preimage));
+  if (!written && written.error().code != "secret_file.exists") return tl::unexpected(written.error());
+  if (!written) return create(order, secret, now);  // another process was faster: its text counts
+  return bolt11;
+}
+
+Result<LookupAnswer> SandboxBooks::look_up(const Hash256& payment_hash, TimeMs now) const {
+  const auto record = read_record(folder_, payment_hash);
+  if (!record) return tl::unexpected(record.error());
+  if (!*record) return Unknown{};
+  const auto outcome = read_outcome(folder_, **record);
+  if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome) return **outcome;
+  if (now < (*record)->invoice.expires_at()) return Open{};
+  return expire(folder_, **record, now);
+}
+
+Result<Preimage> SandboxBooks::pay(std::string_view bolt11, TimeMs now) const {
+  const auto record = find(folder_, bolt11);
+  if (!record) return tl::unexpected(record.error());
+  return settle(folder_, *record, now).map([&] { return record->preimage; });
+}
+
+Result<Msat> SandboxBooks::balance() const {
+  Msat sum;
+  for (const path& file : payments(folder_)) {
+    const auto bytes = runtime::read_private_file(file);
+    if (!bytes) return tl::unexpected(bytes.error());
+    const auto settled = parse_payment(file, *bytes);
+    if (!settled) return tl::unexpected(settled.error());
+    if (settled->received.value > Msat::kMax - sum.value) return damaged(file);
+    sum += settled->received;
+  }
+  return sum;
+}
+
+}  // namespace wallet
