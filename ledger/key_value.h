@@ -1,6 +1,6 @@
 // The port through which the ledger meets a disk: an ordered key-value store with atomic, durable batches. RocksDB
-// stands behind it in production (ledger/rocksdb_store.h), a simulated disk in tests (tests/support/sim_disk.h). No thread
-// rule of its own: one writer, and readers that have their own store object.
+// stands behind it in production (ledger/rocksdb_store.h), a simulated disk in tests (tests/support/sim_disk.h). No
+// thread rule of its own: one writer, and readers that have their own store object.
 #pragma once
 
 #include <functional>

@@ -95,10 +95,8 @@ void put_state(Batch& batch, const State& state) {
 }
 
 tl::unexpected<Error> damaged(std::string what, std::string position) {
-  return fail(
-      ErrorKind::invocation, "ledger.damaged", std::move(what), std::move(position),
-      "nothing was changed; copy the ledger's folder away, then restore a backup; `sellcompute audit` lists what "
-      "can still be read");
+  return fail(ErrorKind::invocation, "ledger.damaged", std::move(what), std::move(position),
+              "nothing was changed; copy the ledger's folder away before anything else, then restore a backup");
 }
 
 std::string entry_position(Seq seq) {

@@ -1,0 +1,85 @@
+#include "ledger/durable_mark.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "ledger/keys.h"
+
+namespace ledger {
+namespace {
+
+constexpr std::size_t kCheckBytes = 8;
+constexpr std::size_t kMarkBytes = 3 * 8 + kCheckBytes;  // three numbers, and the first bytes of their SHA-256
+
+std::filesystem::path mark_file(const std::filesystem::path& folder) {
+  return folder / "DURABLE";
+}
+
+std::string mark_bytes(const Durable& durable) {
+  std::string out = big_endian(durable.sequence);
+  out.append(big_endian(durable.manifest_number)).append(big_endian(durable.manifest_bytes));
+  const Hash256 check = sha256(out);
+  return out.append(check.view().substr(0, kCheckBytes));
+}
+
+std::optional<Durable> parse_mark(std::string_view bytes) {
+  if (bytes.size() != kMarkBytes) return std::nullopt;
+  const Durable out{.sequence = *from_big_endian(bytes.substr(0, 8)),
+                    .manifest_number = *from_big_endian(bytes.substr(8, 8)),
+                    .manifest_bytes = *from_big_endian(bytes.substr(16, 8))};
+  return mark_bytes(out) == bytes ? std::optional(out) : std::nullopt;
+}
+
+tl::unexpected<Error> io_error(std::string what, const std::filesystem::path& file) {
+  return fail(ErrorKind::invocation, "ledger.io", std::move(what) + ": " + std::strerror(errno), file.string(),
+              "check the disk and the folder's permissions");
+}
+
+}  // namespace
+
+Result<DurableMark> DurableMark::lock(const std::filesystem::path& folder) {
+  const auto file = mark_file(folder);
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return io_error("cannot open the ledger's mark", file);
+  DurableMark mark(descriptor, file);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return mark;
+  if (errno != EWOULDBLOCK) return io_error("cannot lock the ledger", file);
+  return fail(ErrorKind::invocation, "ledger.locked", "another process writes this ledger", folder.string(),
+              "a ledger has one writer: stop the other `sellcompute serve`, or use another ledger");
+}
+
+Result<std::optional<Durable>> DurableMark::read(const std::filesystem::path& folder) {
+  constexpr int kAttempts = 3;  // the writer may be in the middle of its 32 bytes
+  std::string bytes;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::ifstream in(mark_file(folder), std::ios::binary);
+    bytes.assign(kMarkBytes + 1, '\0');
+    in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    if (bytes.empty()) return std::nullopt;
+    if (const auto durable = parse_mark(bytes)) return durable;
+  }
+  return fail(ErrorKind::invocation, "ledger.damaged", "the mark of how far the ledger was durable is unreadable",
+              mark_file(folder).string(), "delete this file, then run `sellcompute audit`: the entries may be whole");
+}
+
+DurableMark::DurableMark(DurableMark&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), file_(std::move(other.file_)) {}
+
+DurableMark::~DurableMark() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<void> DurableMark::write(const Durable& durable) {
+  const std::string bytes = mark_bytes(durable);
+  const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), 0);
+  if (written != static_cast<ssize_t>(bytes.size())) return io_error("cannot record what is durable", file_);
+  return {};
+}
+
+}  // namespace ledger

@@ -1,0 +1,41 @@
+// The file DURABLE in a ledger's folder: how far the store was durable at least. It is also what a writer locks.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "ledger/result.h"
+
+namespace ledger {
+
+// What was on disk, synced, when the mark was written. It may lag behind the truth, it is never ahead of it.
+struct Durable {
+  std::uint64_t sequence = 0;         // of the last committed write
+  std::uint64_t manifest_number = 0;  // the MANIFEST in use, and its synced size
+  std::uint64_t manifest_bytes = 0;
+};
+
+class DurableMark {
+ public:
+  // Locks the mark for the one writer until it is destroyed; creates it if it is missing. Errors: "ledger.locked" when
+  // another process (or another object in this one) has it, "ledger.io".
+  static Result<DurableMark> lock(const std::filesystem::path& folder);
+
+  // What the mark in this folder says, without locking; nothing if there is none. "ledger.damaged" if it is unreadable.
+  static Result<std::optional<Durable>> read(const std::filesystem::path& folder);
+
+  DurableMark(DurableMark&& other) noexcept;
+  DurableMark& operator=(DurableMark&&) = delete;
+  ~DurableMark();
+
+  Result<void> write(const Durable& durable);
+
+ private:
+  DurableMark(int descriptor, std::filesystem::path file) : descriptor_(descriptor), file_(std::move(file)) {}
+
+  int descriptor_;
+  std::filesystem::path file_;
+};
+
+}  // namespace ledger
