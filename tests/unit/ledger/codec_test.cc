@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ledger/event.h"
+#include "ledger/text.h"
 
 namespace ledger {
 namespace {
@@ -59,6 +60,14 @@ TEST(Facts, EveryTypeHasANumberANameAndItsBytes) {
   ASSERT_TRUE(back);
   EXPECT_EQ(std::get<JobQuoted>(*back).price, Msat{9000});
   EXPECT_EQ(decode_facts(9999, "").error().code, "ledger.unknown_type");
+}
+
+TEST(Hashing, TakesATextInTwoParts) {
+  EXPECT_EQ(sha256("abc").hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256("a", "bc"), sha256("abc"));
+  EXPECT_EQ(sha256("", ""), sha256(""));
+  const Text text{.salt = *Salt::from_hex(std::string(64, '7')), .bytes = "a prompt"};
+  EXPECT_EQ(ref(text).hex(), sha256(std::string(text.salt.view()) + text.bytes).hex());
 }
 
 TEST(Money, SumsAreCheckedAndPricesRoundUp) {
