@@ -140,6 +140,9 @@ TEST(CheckpointNote, IsReadStrictly) {
        }) {
     EXPECT_EQ(code_of(replaced(note, from, to), provider), "checkpoint.malformed") << from << " -> " << to;
   }
+  for (const char* line : {"wit\x7fness AAAAAAA=", " AAAAAAA=", "witness AAAAAA==", "witness", "witness  AAAAAAA="}) {
+    EXPECT_EQ(code_of(note + kSignatureMark + line + "\n", provider), "checkpoint.malformed") << line;
+  }
   EXPECT_EQ(code_of(note + "\n", provider), "checkpoint.malformed");
   EXPECT_EQ(code_of(note.substr(0, note.size() - 1), provider), "checkpoint.malformed");
   EXPECT_EQ(code_of(std::string(kMaxCheckpointBytes + 1, 'a'), provider), "checkpoint.too_long");

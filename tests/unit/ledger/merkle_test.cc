@@ -227,11 +227,39 @@ TEST(Merkle, RefusesAConsistencyProofThatIsAlteredInAnyPart) {
   }
 }
 
+TEST(Merkle, RefusesAnInclusionProofForAnotherSizeOfTheTree) {
+  const StoredTree tree(300);
+  const Hash256 root = *tree.tree.root_at(256, tree.stored());
+  const Proof proof = *tree.tree.inclusion_proof(5, 256, tree.stored());
+  for (const Seq size : {Seq{6}, Seq{128}, Seq{257}, Seq{300}, Seq{512}}) {
+    EXPECT_FALSE(verify_inclusion(tree.leaves[5], 5, size, proof, root)) << size;
+  }
+  const Hash256 leaf = tree.leaves[0];
+  EXPECT_FALSE(verify_inclusion(leaf, 1, 1, {}, leaf)) << "there is one leaf, and it has index 0";
+  EXPECT_FALSE(verify_inclusion(leaf, 0, 1, {tree.leaves[1]}, node_hash(tree.leaves[1], leaf)))
+      << "one leaf is the root";
+}
+
+TEST(Merkle, RefusesAConsistencyProofForOtherSizes) {
+  const StoredTree tree(300);
+  const Hash256 old_root = *tree.tree.root_at(128, tree.stored());
+  const Hash256 root = *tree.tree.root_at(256, tree.stored());
+  const Proof proof = *tree.tree.consistency_proof(128, 256, tree.stored());
+  // (129 to 255 have the proof's shape too: it is the signed checkpoint that ties a root to its size.)
+  for (const Seq size : {Seq{127}, Seq{257}, Seq{300}, Seq{512}}) {
+    EXPECT_FALSE(verify_consistency(128, old_root, size, root, proof)) << size;
+  }
+  EXPECT_FALSE(verify_consistency(2, root, 1, root, {})) << "a tree does not shrink";
+  EXPECT_TRUE(verify_consistency(256, root, 256, root, {}));
+  EXPECT_FALSE(verify_consistency(256, root, 256, root, proof)) << "nothing to prove";
+}
+
 TEST(Merkle, AnEmptyTreeIsAPrefixOfEveryTree) {
   const StoredTree tree(5);
   EXPECT_EQ(tree.tree.consistency_proof(0, 5, tree.stored()), Proof{});
   EXPECT_TRUE(verify_consistency(0, empty_root(), 5, tree.tree.root(), {}));
   EXPECT_FALSE(verify_consistency(0, tree.tree.root(), 5, tree.tree.root(), {}));
+  EXPECT_FALSE(verify_consistency(0, empty_root(), 5, tree.tree.root(), {tree.tree.root()}));
 }
 
 // ---- tiles ----
