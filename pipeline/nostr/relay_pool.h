@@ -12,6 +12,7 @@
 #include "ledger/event.h"
 #include "pipeline/nostr/intake.h"
 #include "pipeline/nostr/relay_session.h"
+#include "pipeline/ports.h"
 
 namespace boost::asio {
 class io_context;
@@ -67,13 +68,13 @@ struct RelayHealth {
 
 // Handlers and callbacks are called on the io_context's thread, never from inside a call of the pool. URLs are compared
 // in their normal form (url_guard.h).
-class RelayPool {
+class RelayPool final : public runtime::Relays {
  public:
   // Fails with "relay_url.invalid" if one of our own relays is no relay URL.
   static ledger::Result<std::unique_ptr<RelayPool>> make(boost::asio::io_context& io, PoolOptions options,
                                                          PoolHandlers handlers);
   // Waits for the signature checks that run; no handler is called any more.
-  ~RelayPool();
+  ~RelayPool() override;
 
   // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
   void start(const std::map<std::string, TimeMs>& cursors);
@@ -81,7 +82,7 @@ class RelayPool {
   // To one of our relays or a customer's. `done` is called exactly once, within kPublishTimeoutMs: a time-out, an
   // address that may not be dialled or a full queue is an answer too, not accepted and with a message that says so.
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
-               std::function<void(ledger::RelayAnswer)> done);
+               std::function<void(ledger::RelayAnswer)> done) override;
 
   // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a
   // relay that is not ours, and before start().
