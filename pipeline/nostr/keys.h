@@ -10,7 +10,7 @@
 namespace nostr {
 
 using AuxRandom = ledger::FixedBytes<32, struct AuxRandomTag>;  // fresh randomness for one signature (BIP-340)
-using SecretBytes = ledger::FixedBytes<32, struct SecretTag>;
+using SecretBytes = ledger::FixedBytes<32, struct SecretBytesTag>;
 
 // A secret key. Moves, never copies, wipes itself; nothing prints it. One key may sign on several threads at once.
 class SecretKey {
