@@ -1,0 +1,33 @@
+// The check of the whole ledger, from its bytes alone: what damage there is, and where. Needs no trust in the writer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ledger/key_value.h"
+#include "ledger/types.h"
+
+namespace ledger {
+
+// One thing that is wrong.
+struct Finding {
+  std::string position;  // "entry 812", "tile 0/3", "checkpoint 4000", "meta state"
+  std::string what;      // what is wrong there
+};
+
+struct Verified {
+  Seq size = 0;                   // entries that the ledger says it has
+  Hash256 root;                   // recomputed over the headers that are there
+  std::vector<Finding> findings;  // in the order of positions; empty: the ledger is whole. At most kFindingLimit.
+};
+
+inline constexpr std::size_t kFindingLimit = 100;
+
+// Reads every entry and checks: positions follow each other up to the recorded size; headers and facts are readable;
+// times do not go back; SHA-256(facts) is the header's; every full tile of the Merkle tree, the root, the last time and
+// every stored checkpoint (its signature by the provider of its time, and its root) are what the headers give. Texts
+// are checked where they are read (Reader::text), views by rebuilding them. That the ledger's end was not cut off, only
+// a checkpoint that somebody else holds can show. Fails only when the store itself cannot be read.
+Result<Verified> verify_ledger(const KeyValue& store);
+
+}  // namespace ledger

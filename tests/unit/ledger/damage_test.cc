@@ -1,0 +1,198 @@
+// Damage on a real disk. Whatever byte is wrong, whatever is gone: either nothing of the ledger's contents changes, or
+// opening or reading says "ledger.damaged", where, and what to do. Never a shorter ledger that looks whole.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "ledger/ledger.h"
+#include "ledger/reader.h"
+#include "ledger/rocksdb_store.h"
+#include "ledger/verify.h"
+#include "tests/support/sample_ledger.h"
+#include "tests/support/temporary_folder.h"
+
+namespace ledger {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(const fs::path& file, std::string_view bytes) {
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+// All that the store holds, or what it says about its damage.
+std::string contents(const KeyValue& store) {
+  std::string all;
+  for (const Family family : {Family::entries, Family::texts, Family::tiles, Family::views, Family::meta}) {
+    const auto scanned = store.scan(family, {}, {}, [&](auto k, auto v) { return all.append(k).append(v), true; });
+    if (!scanned) return scanned.error().code + ": " + scanned.error().describe();
+  }
+  return sha256(all).hex();
+}
+
+std::string opened_for_writing(const fs::path& folder) {
+  const auto store = open_writer(folder);
+  return store ? contents(**store) : store.error().code + ": " + store.error().describe();
+}
+
+std::string opened_for_reading(const fs::path& folder) {
+  const auto store = open_reader(folder);
+  return store ? contents(**store) : store.error().code + ": " + store.error().describe();
+}
+
+class Damage : public testing::Test {
+ protected:
+  // Twice opened: entries 0-49 are in table files, 50-99 in the log, five commits each.
+  Damage() {
+    for (int round = 0; round < 2; ++round) {
+      const auto store = std::move(open_writer(folder()).value());
+      const auto ledger = std::move(Ledger::open(*store, {&view_}).value());
+      for (int i = 0; i < 5; ++i) {
+        const Group group = sim::sample_group(ledger->size(), 10);
+        EXPECT_TRUE(ledger->append({&group, 1}));
+      }
+    }
+    whole_ = opened_for_reading(folder());
+    EXPECT_EQ(whole_.size(), 64U) << whole_;
+  }
+
+  fs::path folder() const { return original_.path() / "ledger"; }
+
+  fs::path newest(std::string_view part_of_name) const {
+    fs::path found;
+    for (const auto& file : fs::directory_iterator(folder())) {
+      const bool fits = file.path().filename().string().find(part_of_name) != std::string::npos;
+      if (fits && file.file_size() > 0) found = std::max(found, file.path());
+    }
+    return found.filename();
+  }
+
+  // A fresh copy of the ledger with these bytes in one of its files.
+  fs::path damaged_copy(const fs::path& file, std::string_view bytes) const {
+    const fs::path copy = original_.path() / "copy";
+    fs::remove_all(copy);
+    fs::copy(folder(), copy);
+    write_file(copy / file, bytes);
+    return copy;
+  }
+
+  void expect_no_silent_change(const std::string& outcome, const std::string& where) const {
+    const bool said = outcome.starts_with("ledger.damaged: ") && outcome.find("restore a backup") != std::string::npos;
+    EXPECT_TRUE(outcome == whole_ || said) << where << ": " << outcome;
+  }
+
+  void flip_bytes_of(const fs::path& file, std::size_t stride) const {
+    const std::string bytes = read_file(folder() / file);
+    ASSERT_FALSE(bytes.empty());
+    for (std::size_t at = 0; at < bytes.size(); at += stride) {
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(~flipped[at]);
+      const fs::path copy = damaged_copy(file, flipped);
+      expect_no_silent_change(opened_for_writing(copy), file.string() + " flipped at " + std::to_string(at));
+    }
+  }
+
+  void cut(const fs::path& file, std::size_t stride) const {
+    const std::string bytes = read_file(folder() / file);
+    for (std::size_t at = 0; at < bytes.size(); at += stride) {
+      const fs::path copy = damaged_copy(file, std::string_view(bytes).substr(0, at));
+      expect_no_silent_change(opened_for_writing(copy), file.string() + " cut at " + std::to_string(at));
+    }
+  }
+
+  sim::SampleView view_;
+  sim::TemporaryFolder original_;
+  std::string whole_;
+};
+
+TEST_F(Damage, AFlippedByteInTheLogIsNamedByEntryAndFile) {
+  const fs::path log = newest(".log");
+  std::string bytes = read_file(folder() / log);
+  bytes[bytes.size() / 2] ^= 1;
+  const fs::path copy = damaged_copy(log, bytes);
+  for (const std::string& outcome : {opened_for_writing(copy), opened_for_reading(copy)}) {
+    EXPECT_TRUE(outcome.starts_with("ledger.damaged: ")) << outcome;
+    EXPECT_NE(outcome.find("(entry 70, " + (copy / log).string() + ")"), std::string::npos) << outcome;
+  }
+  EXPECT_EQ(read_file(copy / log), bytes) << "the evidence is still there";
+}
+
+TEST_F(Damage, AFlippedLengthInTheLogIsNoTornTail) {
+  const fs::path log = newest(".log");
+  std::string bytes = read_file(folder() / log);
+  bytes[5] = static_cast<char>(bytes[5] ^ 0x40);  // the first record seems to reach past the end of the file
+  const fs::path copy = damaged_copy(log, bytes);
+  for (const std::string& outcome : {opened_for_writing(copy), opened_for_reading(copy)}) {
+    EXPECT_TRUE(outcome.starts_with("ledger.damaged: ")) << outcome;
+    EXPECT_NE(outcome.find("entry 50"), std::string::npos) << outcome;
+  }
+  EXPECT_EQ(read_file(copy / log), bytes) << "the evidence is still there";
+}
+
+TEST_F(Damage, AnyFlippedByteInTheLog) {
+  flip_bytes_of(newest(".log"), 211);
+}
+TEST_F(Damage, AnyFlippedByteInTheManifest) {
+  flip_bytes_of(newest("MANIFEST"), 29);
+}
+TEST_F(Damage, AnyFlippedByteInATable) {
+  flip_bytes_of(newest(".sst"), 61);
+}
+TEST_F(Damage, ALogThatWasCutOff) {
+  cut(newest(".log"), 997);
+}
+TEST_F(Damage, AManifestThatWasCutOff) {
+  cut(newest("MANIFEST"), 61);
+}
+TEST_F(Damage, ATableThatWasCutOff) {
+  cut(newest(".sst"), 301);
+}
+
+TEST_F(Damage, AnyFileThatIsGone) {
+  for (const auto& file : fs::directory_iterator(folder())) {
+    const std::string name = file.path().filename().string();
+    if (name == "LOCK" || name == "IDENTITY" || name == "DURABLE" || name.starts_with("OPTIONS")) continue;
+    if (file.file_size() == 0) continue;
+    const fs::path copy = damaged_copy(name, "");
+    fs::remove(copy / name);
+    EXPECT_TRUE(opened_for_writing(copy).starts_with("ledger.damaged: ")) << name << ": " << opened_for_writing(copy);
+  }
+}
+
+TEST_F(Damage, AnUnreadableMarkIsSaidToBeThat) {
+  const std::string outcome = opened_for_writing(damaged_copy("DURABLE", "nonsense"));
+  EXPECT_TRUE(outcome.starts_with("ledger.damaged: the mark of how far the ledger was durable is unreadable"))
+      << outcome;
+}
+
+TEST_F(Damage, ATornTailThatWasNeverAcknowledgedIsDropped) {
+  const fs::path log = newest(".log");
+  std::string bytes = read_file(folder() / log);
+  const std::string header("\x12\x34\x56\x78\xff\x01\x01", 7);  // a record of 511 bytes, of which 3 were written
+  const fs::path copy = damaged_copy(log, bytes + header + "abc");
+  EXPECT_EQ(opened_for_writing(copy), whole_);
+}
+
+TEST_F(Damage, WhatWasChangedThroughTheStoreIsForTheAuditor) {
+  const auto store = std::move(open_writer(folder()).value());
+  const std::string one = store->get(Family::entries, entry_key(20)).value().value();
+  const std::string other = store->get(Family::entries, entry_key(40)).value().value();
+  Batch batch;
+  batch.put(Family::entries, entry_key(20), other);
+  batch.put(Family::entries, entry_key(40), one);
+  batch.erase(Family::entries, entry_key(30));
+  ASSERT_TRUE(store->commit(batch));
+  const auto verified = verify_ledger(*store);
+  ASSERT_TRUE(verified);
+  ASSERT_GE(verified->findings.size(), 3U);
+  EXPECT_EQ(verified->findings[0].position, "entry 21") << "earlier than the entry before it";
+  EXPECT_EQ(verified->findings[1].position, "entry 30");
+}
+
+}  // namespace
+}  // namespace ledger
