@@ -30,17 +30,25 @@ export function addressed(provider, tags = [], prompt = 'What is a data vending 
   return { tags: [['i', prompt, 'text'], ...tags, ['p', provider.pubkey]] };
 }
 
-// The customer's side of a sale, after the request: pays the one invoice when it is revealed and waits for the result and the
-// end. It keeps trying to pay while the provider is away.
-export async function buy({ provider }, job, timeoutMs = 30_000) {
+// Pays the one invoice of a job, once, as soon as it is revealed; keeps trying while the provider is away. Returns what the
+// wallet printed. market.onPaid, if set, is called at the moment of payment.
+export async function pay(market, job, timeoutMs = 30_000) {
   const invoice = await job.invoice(timeoutMs);
-  const paid = await eventually(async () => {
-    const answer = await provider.pay(invoice);
-    return answer.code === 0 && answer;
+  job.paid ??= eventually(async () => {
+    const answer = await market.provider.pay(invoice);
+    if (answer.code !== 0) return undefined;
+    market.onPaid?.();
+    return answer;
   }, `the payment of ${job.id}`, timeoutMs);
+  return job.paid;
+}
+
+// The customer's side of a sale, after the request: pays and waits for the result and the end.
+export async function buy(market, job, timeoutMs = 30_000) {
+  const paid = await pay(market, job, timeoutMs);
   await job.result(timeoutMs);
   await job.status('success', timeoutMs);
-  return { invoice, paid };
+  return paid;
 }
 
 export async function untilState({ provider }, job, state, timeoutMs = 15_000) {
@@ -73,4 +81,10 @@ export async function assertClean({ customer, provider }) {
   assert.deepEqual(customer.complaints, []);
   const audit = await provider.cli(['audit']);
   assert.equal(audit.code, 0, `audit: ${audit.stdout}${audit.stderr}`);
+}
+
+// The sums of `earnings report`, over all time.
+export async function earnings(provider) {
+  const [report] = await provider.json(['earnings', 'report', '--json']);
+  return report.total;
 }

@@ -4,7 +4,7 @@
 // The binary: $SELLCOMPUTE, else build/release/cmd/sellcompute of this tree.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,7 @@ export async function createProvider({ relay, ollama, settings = {} }) {
   const configFile = join(folder, 'config.toml');
   const secretKey = generateSecretKey();
   let serve; // the running child
+  let clockAheadMs; // of the machine's, where a test lives on another day
 
   const provider = {
     folder,
@@ -36,11 +37,15 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     cli,
     json,
     start,
+    running: () => serve !== undefined && serve.child.exitCode === null && serve.child.signalCode === null,
+    online: () => provider.running() && relay.subscribed(5050) > 0,
     stop,
+    signal: (name) => serve.child.kill(name),
     kill,
     death,
     jobs: () => json(['jobs', 'list', '--json']),
     job: async (id) => (await provider.jobs()).find((row) => row.job === id),
+    damage,
     pay: (bolt11) => cli(['wallet', 'pay', bolt11]),
     remove,
   };
@@ -68,9 +73,10 @@ export async function createProvider({ relay, ollama, settings = {} }) {
 
   function run(args, env = {}) {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELLCOMPUTE')));
+    const clock = clockAheadMs === undefined ? {} : { SELLCOMPUTE_TEST_CLOCK_MS: String(Date.now() + clockAheadMs) };
     return spawn(binary, ['--config', configFile, '--data-dir', join(folder, 'data'), ...args], {
       cwd: folder,
-      env: { ...environment, XDG_RUNTIME_DIR: folder, ...env },
+      env: { ...environment, XDG_RUNTIME_DIR: folder, ...clock, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
@@ -100,32 +106,29 @@ export async function createProvider({ relay, ollama, settings = {} }) {
   }
 
   // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before.
-  // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows at start.
+  // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows from now on,
+  // and that of all other commands.
   async function start({ killAt, clockMs } = {}) {
-    const env = {};
-    if (killAt) env.SELLCOMPUTE_TEST_KILL_AT = killAt;
-    if (clockMs) env.SELLCOMPUTE_TEST_CLOCK_MS = String(clockMs);
-    const child = run(['serve'], env);
+    if (clockMs) clockAheadMs = clockMs - Date.now();
+    const child = run(['serve'], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt } : {});
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => provider.log.push(...text.split('\n').filter(Boolean)));
     }
     if (killAt) return;
-    await eventually(() => {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);
-      return relay.subscribed(5050) > 0;
-    }, 'serve to go online', START_TIMEOUT_MS);
+    await eventually(() => provider.online() || !provider.running(), 'serve to go online', START_TIMEOUT_MS);
+    if (!provider.running()) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);
   }
 
   // Ctrl-C: drains, and must end by itself. Returns its exit code.
   async function stop() {
-    serve.child.kill('SIGINT');
+    provider.signal('SIGINT');
     return death(STOP_TIMEOUT_MS);
   }
 
   // kill -9, and waits until the relay has noticed.
   async function kill() {
-    serve.child.kill('SIGKILL');
+    provider.signal('SIGKILL');
     return death();
   }
 
@@ -137,8 +140,21 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     return code;
   }
 
+  // Flips one bit in the middle of the largest file of the ledger, where entries are.
+  async function damage() {
+    const ledger = join(folder, 'data');
+    const names = await readdir(ledger, { recursive: true });
+    const files = await Promise.all(names.map(async (name) => ({ path: join(ledger, name), info: await stat(join(ledger, name)) })));
+    const { path } = files
+      .filter(({ path: name, info }) => info.isFile() && /\.(log|sst)$/.test(name))
+      .reduce((largest, file) => (file.info.size > largest.info.size ? file : largest));
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1] ^= 1;
+    await writeFile(path, bytes);
+  }
+
   async function remove() {
-    if (serve && serve.child.exitCode === null && serve.child.signalCode === null) await kill();
+    if (provider.running()) await kill();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,76 @@
+// The other commands, as a person or a script uses them beside `serve`.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { npubEncode } from 'nostr-tools/nip19';
+import { verifyEvent } from 'nostr-tools/pure';
+import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from './market.mjs';
+import { skipWithoutProgram } from './provider.mjs';
+
+const options = { skip: skipWithoutProgram, timeout: 120_000 };
+
+for (const mode of ['result_first', 'payment_first']) {
+  test(`${mode}: request is a customer, from the question to the payment`, options, async (t) => {
+    const market = await openMarket(t, { mode });
+    const { provider, relay, ollama } = market;
+    const asked = await provider.cli(['request', '--relay', relay.url, '--to', npubEncode(provider.pubkey), '--pay', 'What is a data vending machine?']);
+    assert.equal(asked.code, 0, asked.stderr);
+    assert.ok(asked.stdout.includes(ollama.chats[0].answer), 'the result is the data, on stdout');
+    assert.deepEqual(ollama.chats[0].body.messages, [{ role: 'user', content: 'What is a data vending machine?' }]);
+    const [row] = await provider.jobs();
+    const job = { id: row.job };
+    await untilState(market, job, 'settled');
+    const { event } = relay.heard.find((each) => each.event.id === job.id);
+    assert.ok(verifyEvent(JSON.parse(JSON.stringify(event))));
+    assert.notEqual(event.pubkey, provider.pubkey);
+    assertNothingTwice(market, job);
+    await assertClean(market);
+  });
+}
+
+test('request without an answer from anybody ends with a failure that says so', options, async (t) => {
+  const { provider, relay } = await openMarket(t, { start: false });
+  const { code, stderr } = await provider.cli(['request', '--relay', relay.url, '--to', npubEncode(provider.pubkey), '--timeout', '1 s', 'Anybody?']);
+  assert.equal(code, 1);
+  assert.ok(stderr.length > 0);
+});
+
+test('status: 0 when everything needed answers, 3 and a remedy when it does not', options, async (t) => {
+  const { provider, ollama } = await openMarket(t);
+  const well = await provider.cli(['status']);
+  assert.equal(well.code, 0, well.stdout + well.stderr);
+  await ollama.close();
+  const ill = await provider.cli(['status']);
+  assert.equal(ill.code, 3);
+  assert.match(ill.stdout, /inference/);
+  ollama.close = async () => {};
+});
+
+test('what the relay holds of us passes event verify; what is altered does not', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  const job = await customer.ask(addressed(provider));
+  await job.status('success');
+  const lines = [...job.events.values()].map((event) => JSON.stringify(event)).join('\n') + '\n';
+  assert.equal((await provider.cli(['event', 'verify'], { input: lines })).code, 0);
+  const altered = await provider.cli(['event', 'verify'], { input: lines.replace('"content":"', '"content":"!') });
+  assert.equal(altered.code, 1);
+  await assertClean(market);
+});
+
+test('demo: one whole sale with nothing set up', options, async (t) => {
+  const { provider } = await openMarket(t, { start: false });
+  const { code, stdout, stderr } = await provider.cli(['demo']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout + stderr, /settled/);
+});
+
+test('a damaged ledger is found: audit says where, with exit code 4 or 5', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  await (await customer.ask(addressed(provider))).status('success');
+  assert.equal(await provider.stop(), 0);
+  await provider.damage();
+  const { code, stdout, stderr } = await provider.cli(['audit']);
+  assert.ok(code === 4 || code === 5, `exit code ${code}`);
+  assert.ok((stdout + stderr).length > 0);
+});

@@ -1,0 +1,35 @@
+// A request that crossed public relays in April 2025, served as on that day.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import { REQUEST_KIND } from './customer.mjs';
+import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from './market.mjs';
+import { skipWithoutProgram } from './provider.mjs';
+
+const file = fileURLToPath(new URL('../../../shared/real/kind5050-and-6050.jsonl', import.meta.url));
+const skip = skipWithoutProgram || (existsSync(file) ? false : `there is no ${file}`);
+
+for (const mode of MODES) {
+  test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 120_000 }, async (t) => {
+    const events = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const request = events.find((event) => event.kind === REQUEST_KIND);
+    const market = await openMarket(t, { mode, start: { clockMs: (request.created_at + 5) * 1000 } });
+    const job = await market.customer.publish(request);
+    await buy(market, job);
+    assert.deepEqual(market.ollama.chats[0].body.messages, [{ role: 'user', content: 'What is a data vending machine?' }]);
+    await untilState(market, job, 'settled');
+    assertNothingTwice(market, job);
+    await assertClean(market);
+  });
+}
+
+test('years later it is too old, and the market hears nothing of it', { skip, timeout: 60_000 }, async (t) => {
+  const request = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line)).find((event) => event.kind === REQUEST_KIND);
+  const market = await openMarket(t);
+  const job = await market.customer.publish(request);
+  await (await market.customer.ask({ tags: [['i', 'hello', 'text'], ['p', market.provider.pubkey]] })).result();
+  assert.equal(job.events.size, 0);
+  assert.equal(market.ollama.chats.length, 1);
+  await assertClean(market);
+});
