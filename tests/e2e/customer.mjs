@@ -78,6 +78,7 @@ export async function openCustomer({ relayUrl, provider, secretKey = generateSec
 
   // Follows a request that is brought to the provider on another way.
   function follow(request) {
+    if (jobs.has(request.id)) throw new Error('this very request was made before: the same words within the same second');
     const job = new Job(request, until);
     jobs.set(request.id, job);
     return job;

@@ -43,7 +43,7 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     signal: (name) => serve.child.kill(name),
     kill,
     death,
-    jobs: () => json(['jobs', 'list', '--json']),
+    jobs: () => json(['jobs', 'list', '--limit', '1000', '--json']),
     job: async (id) => (await provider.jobs()).find((row) => row.job === id),
     damage,
     pay: (bolt11) => cli(['wallet', 'pay', bolt11]),

@@ -64,9 +64,11 @@ test('every parameter is applied', options, async (t) => {
 test('the same seed gives the same text', options, async (t) => {
   const market = await openMarket(t);
   const { customer, provider } = market;
-  const ask = async (seed) => (await (await customer.ask(addressed(provider, [['param', 'seed', seed]]))).result()).content;
-  assert.equal(await ask('7'), await ask('7'));
-  assert.notEqual(await ask('7'), await ask('8'));
+  const ask = async (seed, topic) =>
+    (await (await customer.ask(addressed(provider, [['param', 'seed', seed], ['t', topic]]))).result()).content;
+  const text = await ask('7', 'first');
+  assert.equal(await ask('7', 'second'), text);
+  assert.notEqual(await ask('8', 'third'), text);
 });
 
 test('never billed above the bid; a bid that is too low is refused with the price', options, async (t) => {
