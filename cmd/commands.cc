@@ -4,7 +4,9 @@ namespace cmd {
 
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
+      init_command(),
       config_command(),
+      event_command(),
       completion_command(),
   };
   return all;

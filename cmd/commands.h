@@ -13,5 +13,7 @@ std::span<const Command> commands();
 // One file each.
 Command completion_command();
 Command config_command();
+Command event_command();
+Command init_command();
 
 }  // namespace cmd

@@ -9,6 +9,7 @@
 #include "cmd/config.h"
 #include "cmd/humanize.h"
 #include "cmd/output.h"
+#include "pipeline/nostr/url_guard.h"
 
 namespace cmd {
 namespace {
@@ -29,9 +30,9 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-bool is_url(std::string_view text, std::string_view scheme, std::string_view secure_scheme) {
+bool is_http_url(std::string_view text) {
   const auto url = boost::urls::parse_uri(text);
-  return url && (url->scheme() == scheme || url->scheme() == secure_scheme) && !url->encoded_host().empty() &&
+  return url && (url->scheme() == "http" || url->scheme() == "https") && !url->encoded_host().empty() &&
          !url->has_userinfo() && !url->has_fragment();
 }
 
@@ -84,7 +85,7 @@ bool put_text(const Key& key, const std::string& text, Config& config) {
       return true;
     }
     case ValueKind::http_url:
-      if (!is_url(text, "http", "https")) return false;
+      if (!is_http_url(text)) return false;
       *std::get<std::string*>(slot) = text;
       return true;
     case ValueKind::text:
@@ -104,6 +105,17 @@ bool put_text(const Key& key, const std::string& text, Config& config) {
   }
 }
 
+// In their normal form, so that a relay that is written twice is dialled once.
+bool put_relays(const std::vector<std::string>& list, std::vector<std::string>& relays) {
+  relays.clear();
+  for (const std::string& text : list) {
+    const auto url = nostr::parse_relay_url(text);
+    if (!url) return false;
+    if (std::ranges::find(relays, url->text()) == relays.end()) relays.push_back(url->text());
+  }
+  return true;
+}
+
 bool put(const Key& key, const Value& value, Config& config) {
   if (const auto* text = std::get_if<std::string>(&value)) return put_text(key, *text, config);
   if (const auto* flag = std::get_if<bool>(&value)) {
@@ -116,11 +128,8 @@ bool put(const Key& key, const Value& value, Config& config) {
     put_number(*number, key.slot(config));
     return true;
   }
-  const auto& list = std::get<std::vector<std::string>>(value);
-  const auto is_relay = [](const std::string& url) { return is_url(url, "ws", "wss"); };
-  if (key.kind != ValueKind::relay_urls || !std::ranges::all_of(list, is_relay)) return false;
-  *std::get<std::vector<std::string>*>(key.slot(config)) = list;
-  return true;
+  if (key.kind != ValueKind::relay_urls) return false;
+  return put_relays(std::get<std::vector<std::string>>(value), *std::get<std::vector<std::string>*>(key.slot(config)));
 }
 
 std::string in_quotes(std::string_view text) {

@@ -1,0 +1,49 @@
+#include "cmd/config_template.h"
+
+#include "cmd/config_value.h"
+
+namespace cmd {
+namespace {
+
+// What a model's keys show, as they have no defaults of their own.
+std::string example(const Key& key) {
+  if (key.name == "models.name") return "\"llama3.2\"";
+  const std::string fallback_name = "selling.default_" + std::string(key.name.substr(key.name.find('.') + 1));
+  for (const Key& other : config_keys()) {
+    if (other.name == fallback_name) return std::string(other.fallback);
+  }
+  return {};
+}
+
+std::string line(const Key& key) {
+  const std::string value = key.of_model() ? example(key) : toml_text(value_of_text(key, key.fallback));
+  std::string out = "# " + std::string(key.description) + ":\n#   " + allowed(key) + "\n";
+  return out + "#" + std::string(key.name.substr(key.name.find('.') + 1)) + " = " + value + "\n";
+}
+
+}  // namespace
+
+std::string config_template() {
+  std::string out =
+      "# sellcompute's settings (TOML). Commented lines show the defaults: take away the # to change one.\n"
+      "# Flags and SELLCOMPUTE_... variables win over this file; `sellcompute config` shows what is in force.\n";
+  std::string_view section;
+  for (const Key& key : config_keys()) {
+    if (key.section() != section) {
+      section = key.section();
+      if (key.of_model()) {
+        out +=
+            "\n# One [[models]] table for each model that you sell, the first is the default. Without any, all that "
+            "the\n"
+            "# backend has are sold at the default price. What a table leaves out comes from selling.default_*.\n"
+            "#[[models]]\n";
+      } else {
+        out += "\n[" + std::string(section) + "]\n";
+      }
+    }
+    out += line(key);
+  }
+  return out;
+}
+
+}  // namespace cmd

@@ -1,0 +1,106 @@
+// sellcompute init: the config file, a key and the wallet's secret; never over existing ones.
+#include <filesystem>
+#include <ostream>
+
+#include "cmd/commands.h"
+#include "cmd/config_template.h"
+#include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip19.h"
+#include "pipeline/secret_file.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Result;
+
+// One file that `init` cares for.
+struct Made {
+  std::string what;
+  std::filesystem::path path;
+  bool is_new = false;
+};
+
+Result<void> make_parent_folder(const std::filesystem::path& file) {
+  const auto folder = file.parent_path();
+  if (std::filesystem::exists(folder)) return {};
+  return runtime::create_private_folder(folder);
+}
+
+Result<Made> make_config_file(const std::filesystem::path& path) {
+  if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
+  const auto done = runtime::create_private_file(path, config_template());
+  if (!done && done.error().code != "secret_file.exists") return tl::unexpected(done.error());
+  return Made{"config", path, done.has_value()};
+}
+
+// The imported key must become the key; a new one is made only where there is none.
+Result<Made> make_key_file(const std::filesystem::path& path, const std::string& import_file) {
+  if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
+  const auto key = import_file.empty() ? nostr::generate_key() : nostr::read_key_file(import_file);
+  if (!key) return tl::unexpected(key.error());
+  const auto done = nostr::create_key_file(path, *key);
+  const bool kept = !done && done.error().code == "key_file.exists" && import_file.empty();
+  if (!done && !kept) return tl::unexpected(done.error());
+  return Made{"key", path, done.has_value()};
+}
+
+Result<Made> make_wallet_secret(const std::filesystem::path& path) {
+  if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
+  const bool existed = std::filesystem::exists(path);
+  if (auto secret = runtime::read_or_create_secret(path); !secret) return tl::unexpected(secret.error());
+  return Made{"wallet secret", path, !existed};
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto config_file = make_config_file(paths->config_file);
+  if (!config_file) return tl::unexpected(config_file.error());
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const auto key_file =
+      make_key_file(config->identity.key_file, arguments.has("import") ? arguments.text("import") : "");
+  if (!key_file) return tl::unexpected(key_file.error());
+  const auto wallet_secret = make_wallet_secret(config->wallet.secret_file);
+  if (!wallet_secret) return tl::unexpected(wallet_secret.error());
+  const auto key = nostr::read_key_file(config->identity.key_file);
+  if (!key) return tl::unexpected(key.error());
+  const std::string npub = nostr::encode_npub(key->public_key());
+
+  Table table({{"", "what"}, {"", "new"}, {"", "path"}, {"", "npub"}});
+  for (const Made& made : {*config_file, *key_file, *wallet_secret}) {
+    const bool is_key = made.path == key_file->path;
+    table.add({made.what,
+               {made.is_new ? "written" : "was there, kept", made.is_new, made.is_new ? Colour::green : Colour::plain},
+               made.path.string(),
+               is_key ? Cell(npub) : Cell("", nullptr)});
+  }
+  table.print(context.out, arguments.format(), context.terminal);
+  if (arguments.format() == Format::people && context.verbosity != Verbosity::quiet) {
+    context.err
+        << "\nBack up the key and the wallet secret. Name your relays in the config file (relays.urls), then look\n"
+           "whether all is well with `sellcompute status`.\n";
+  }
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command init_command() {
+  return {.name = "init",
+          .summary = "Writes a commented config file, a new key and the wallet's secret; never over existing ones.",
+          .examples =
+              "  sellcompute init\n"
+              "  sellcompute init --import my-nsec.txt        sell under a key that you have\n"
+              "  sellcompute --config ./config.toml --data-dir ./data init\n",
+          .notes = "All three files are for your user alone (mode 0600). What is there already is kept.\n",
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                add("import", "a file with the key to use: nsec or hex, readable by you alone",
+                    cxxopts::value<std::string>(), "FILE");
+                add_json_option(add);
+              },
+          .run = run};
+}
+
+}  // namespace cmd
