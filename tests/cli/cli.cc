@@ -1,0 +1,82 @@
+#include "tests/cli/cli.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace cli {
+namespace {
+
+std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (std::string& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+void redirect(const std::filesystem::path& file, int flags, int descriptor) {
+  const int opened = open(file.c_str(), flags, 0600);
+  if (opened < 0 || dup2(opened, descriptor) < 0) _exit(125);
+}
+
+}  // namespace
+
+Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arguments, const std::string& input,
+        const std::vector<std::string>& variables) {
+  // Files, not pipes: nothing can block, however much is said.
+  const auto streams = std::filesystem::path(folder.string() + ".streams");
+  std::filesystem::create_directories(streams);
+  std::ofstream(streams / "in", std::ios::binary) << input;
+  std::vector<std::string> words = {SELLCOMPUTE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> environment = variables;
+  environment.push_back("HOME=" + folder.string());
+  const auto argv = pointers(words), envp = pointers(environment);
+
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir(folder.c_str()) != 0) _exit(125);
+    redirect(streams / "in", O_RDONLY, STDIN_FILENO);
+    redirect(streams / "out", O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+    redirect(streams / "err", O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
+    execve(argv[0], argv.data(), envp.data());
+    _exit(126);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(streams / "out"),
+          content_of(streams / "err")};
+  std::filesystem::remove_all(streams);
+  return ran;
+}
+
+void CommandLine::SetUp() {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  home_ = std::filesystem::path(testing::TempDir()) / ("cli-" + std::to_string(getpid()) + "-" + test->name());
+  std::filesystem::remove_all(home_);
+  std::filesystem::create_directories(home_);
+}
+
+void CommandLine::TearDown() {
+  std::filesystem::remove_all(home_);
+}
+
+void CommandLine::write(const std::string& file, const std::string& text) const {
+  std::ofstream(home_ / file, std::ios::binary) << text;
+}
+
+std::string CommandLine::read(const std::string& file) const {
+  return content_of(home_ / file);
+}
+
+}  // namespace cli

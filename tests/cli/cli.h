@@ -1,0 +1,39 @@
+// Runs the real program as a shell would, in a home of its own.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+struct Ran {
+  int exit_code = -1;  // 128 + signal if one ended it
+  std::string out;
+  std::string err;
+};
+
+// The program with these arguments, this input and these variables ("NAME=value") besides HOME; nothing else is in its
+// environment. `folder` is its working directory.
+Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arguments, const std::string& input,
+        const std::vector<std::string>& variables);
+
+// A test with an empty home folder that is its working directory too.
+class CommandLine : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Ran sellcompute(const std::vector<std::string>& arguments, const std::string& input = {}) const {
+    return run(home_, arguments, input, variables_);
+  }
+  void write(const std::string& file, const std::string& text) const;
+  std::string read(const std::string& file) const;
+
+  std::filesystem::path home_;
+  std::vector<std::string> variables_;
+};
+
+}  // namespace cli

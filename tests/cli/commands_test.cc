@@ -1,0 +1,194 @@
+// The commands that need no running engine, as a person or a script meets them.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/cli.h"
+
+namespace cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// ---- config ---------------------------------------------------------------------------------------------------------
+
+class ConfigCommand : public CommandLine {};
+
+TEST_F(ConfigCommand, NamesTheSourceOfEverySetting) {
+  write("a.toml", "[selling]\nslots = 7\n");
+  variables_ = {"SELLCOMPUTE_LOG_LEVEL=debug"};
+  const Ran ran = sellcompute({"--config", "a.toml", "config", "--relay", "ws://127.0.0.1:7000", "--csv"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, StartsWith("key,value,source,where\n"));
+  EXPECT_THAT(ran.out, HasSubstr("\nselling.queue_limit,16,default,\n"));
+  EXPECT_THAT(ran.out, HasSubstr("\nlog.level,debug,environment,SELLCOMPUTE_LOG_LEVEL\n"));
+  EXPECT_THAT(ran.out, HasSubstr("\nrelays.urls,\"[\"\"ws://127.0.0.1:7000\"\"]\",flag,--relay\n"));
+}
+
+TEST_F(ConfigCommand, JsonIsOneObjectALine) {
+  const Ran ran = sellcompute({"config", "--json"});
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_TRUE(json::parse(line).contains("key")) << line;
+}
+
+TEST_F(ConfigCommand, AMistakeIsExitCode2AndNamesFileAndLine) {
+  write("a.toml", "[selling]\nslot = 7\n");
+  const Ran ran = sellcompute({"--config", "a.toml", "config"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, StartsWith("sellcompute: there is no setting `selling.slot` (" + (home_ / "a.toml").string() +
+                                  ":2): did you mean `selling.slots`?"));
+}
+
+// ---- init -----------------------------------------------------------------------------------------------------------
+
+class Init : public CommandLine {
+ protected:
+  mode_t mode(const std::string& file) const {
+    struct stat info {};
+    EXPECT_EQ(stat((home_ / file).c_str(), &info), 0) << file;
+    return info.st_mode & 0777;
+  }
+  const std::string folder_ = ".config/sellcompute/";
+};
+
+TEST_F(Init, WritesAConfigFileAKeyAndAWalletSecretForOneUserOnly) {
+  const Ran ran = sellcompute({"init"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("npub1"));
+  EXPECT_EQ(ran.out.find("nsec1"), std::string::npos) << "secrets are not shown";
+  EXPECT_EQ(mode(folder_ + "identity.key"), 0600U);
+  EXPECT_EQ(mode(folder_ + "wallet.secret"), 0600U);
+  EXPECT_EQ(sellcompute({"config"}).exit_code, 0) << "what it wrote can be read";
+}
+
+TEST_F(Init, NeverOverwrites) {
+  sellcompute({"init"});
+  const std::string key = read(folder_ + "identity.key"), secret = read(folder_ + "wallet.secret");
+  write(folder_ + "config.toml", "# mine\n");
+  const Ran again = sellcompute({"init"});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.out, HasSubstr("was there, kept"));
+  EXPECT_EQ(read(folder_ + "identity.key"), key);
+  EXPECT_EQ(read(folder_ + "wallet.secret"), secret);
+  EXPECT_EQ(read(folder_ + "config.toml"), "# mine\n");
+}
+
+TEST_F(Init, ImportsAKeyButNotOverAnother) {
+  // The secret key 3 of BIP-340's first test vector.
+  write("hex", std::string(63, '0') + "3\n");
+  chmod((home_ / "hex").c_str(), 0600);
+  const Ran ran = sellcompute({"init", "--import", "hex"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(json::parse(sellcompute({"event", "sign"}, "{\"kind\":1}\n").out)["pubkey"],
+            "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9");
+  const Ran again = sellcompute({"init", "--import", "hex"});
+  EXPECT_NE(again.exit_code, 0);
+  EXPECT_THAT(again.err, StartsWith("sellcompute: "));
+}
+
+TEST_F(Init, RefusesAKeyThatOthersCanRead) {
+  write("hex", std::string(63, '0') + "3\n");
+  chmod((home_ / "hex").c_str(), 0644);
+  const Ran ran = sellcompute({"init", "--import", "hex"});
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_EQ(ran.err.find("0003"), std::string::npos);
+}
+
+TEST_F(Init, PutsFilesBesideANamedConfigFile) {
+  EXPECT_EQ(sellcompute({"--config", "shop/config.toml", "init"}).exit_code, 0);
+  EXPECT_EQ(mode("shop/identity.key"), 0600U);
+}
+
+// ---- event ----------------------------------------------------------------------------------------------------------
+
+class EventCommand : public CommandLine {
+ protected:
+  void SetUp() override {
+    CommandLine::SetUp();
+    sellcompute({"init"});
+  }
+  std::string signed_event(const std::string& draft) { return sellcompute({"event", "sign"}, draft + "\n").out; }
+};
+
+TEST_F(EventCommand, SignsWhatVerifyAccepts) {
+  const std::string event = signed_event(R"({"kind":1,"content":"hello","tags":[["t","a"]],"created_at":5})");
+  EXPECT_EQ(json::parse(event)["created_at"], 5);
+  const Ran ran = sellcompute({"event", "verify"}, event);
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "1 good, 0 bad\n");
+}
+
+TEST_F(EventCommand, VerifyPrintsTheBadOnesAndWhy) {
+  const std::string good = signed_event(R"({"kind":1,"content":"hello"})");
+  std::string changed = good;
+  changed.replace(changed.find("hello"), 5, "hallo");
+  std::string forged = good;
+  forged[forged.find("\"sig\":\"") + 20] ^= 1;
+  const Ran ran = sellcompute({"-q", "event", "verify"}, good + changed + "\nnonsense\n" + forged + good);
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.out, changed + "nonsense\n" + forged);
+  EXPECT_THAT(ran.err, StartsWith("line 2: "));
+  EXPECT_THAT(ran.err, HasSubstr("\nline 4: "));
+  EXPECT_THAT(ran.err, HasSubstr("\nline 5: "));
+}
+
+TEST_F(EventCommand, VerifyKeepsTheOrderOfManyLines) {
+  const std::string good = signed_event(R"({"kind":1,"content":"hello"})");
+  std::string input, expected;
+  for (int i = 0; i < 5'000; ++i) {
+    const std::string bad = "bad " + std::to_string(i) + "\n";
+    input += i % 50 == 0 ? good : bad;
+    if (i % 50 != 0) expected += bad;
+  }
+  const Ran ran = sellcompute({"event", "verify"}, input);
+  EXPECT_EQ(ran.out, expected);
+  EXPECT_THAT(ran.err, HasSubstr("\n100 good, 4,900 bad\n"));
+}
+
+TEST_F(EventCommand, EndlessLinesAreRefusedNotKept) {
+  const Ran ran = sellcompute({"event", "verify"}, std::string(1'000'000, 'a') + "\n");
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, StartsWith("line 1: the event is larger than"));
+  EXPECT_LT(ran.out.size(), 200'000U);
+}
+
+TEST_F(EventCommand, NothingIsNeitherGoodNorBad) {
+  EXPECT_EQ(sellcompute({"event", "verify"}, "\n\n").err, "0 good, 0 bad\n");
+}
+
+TEST_F(EventCommand, DecodeShowsNamesAndTheCheck) {
+  std::string event = signed_event(R"({"kind":1,"content":"hello","created_at":5})");
+  const Ran people = sellcompute({"event", "decode"}, event);
+  EXPECT_THAT(people.out, HasSubstr("npub1"));
+  EXPECT_THAT(people.out, HasSubstr("1970-01-01T00:00:05.000Z"));
+  EXPECT_THAT(people.out, HasSubstr("check    good"));
+  event.replace(event.find("hello"), 5, "hallo");
+  const json row = json::parse(sellcompute({"event", "decode", "--json"}, event).out);
+  EXPECT_EQ(row["good"], false);
+  EXPECT_THAT(row["fault"].get<std::string>(), HasSubstr("id"));
+  EXPECT_THAT(row["note"].get<std::string>(), StartsWith("note1"));
+}
+
+TEST_F(EventCommand, DraftsThatCannotBeSignedAreNamed) {
+  const Ran ran = sellcompute({"event", "sign"},
+                              "{\"kind\":70000}\n{\"content\":\"x\"}\n[]\n{\"kind\":1,\"tags\":\"x\"}\n"
+                              "{\"kind\":1,\"pubkey\":\"aa\"}\n{\"kind\":1,\"created_at\":-5}\n{\"kind\":1}\n");
+  EXPECT_EQ(ran.exit_code, 1);
+  for (int line = 1; line <= 6; ++line) EXPECT_THAT(ran.err, HasSubstr("line " + std::to_string(line) + ": "));
+  EXPECT_EQ(json::parse(ran.out)["kind"], 1) << "the good one is signed all the same";
+}
+
+TEST_F(EventCommand, WithoutAKeyItSaysWhatToDo) {
+  std::filesystem::remove(home_ / ".config/sellcompute/identity.key");
+  const Ran ran = sellcompute({"event", "sign"}, "{\"kind\":1}\n");
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("sellcompute init"));
+}
+
+}  // namespace
+}  // namespace cli
