@@ -159,14 +159,13 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
   void fail_connect(const error_code& error) {
     const bool late = error == beast::error::timeout;
     const std::string why = late ? "no connection within " + std::to_string(limit_ms_) + " ms" : error.message();
-    fail(HttpFailure{.message = origin_.authority + ": " + why});
+    fail(HttpFailure{.message = why});
   }
 
   void fail(const error_code& error) {
     const bool late = error == beast::error::timeout;
     const bool silent = error == http::error::end_of_stream;
-    fail(HttpFailure{.timed_out_ms = late ? limit_ms_ : 0,
-                     .message = origin_.authority + ": " + (silent ? "the server hung up" : error.message())});
+    fail(HttpFailure{.timed_out_ms = late ? limit_ms_ : 0, .message = silent ? "the server hung up" : error.message()});
   }
 
   void fail(const HttpFailure& failure) {

@@ -42,7 +42,7 @@ struct HttpTimeouts {
 
 struct HttpFailure {
   std::int64_t timed_out_ms = 0;  // 0: no time-out; else how long an answer was waited for in vain
-  std::string message;            // what broke, for a person
+  std::string message;            // what broke, for a person; not where: addresses are the operator's own
 };
 
 // `head` comes once, then `body` any number of times; `end` or `failed` comes last, exactly one of them.

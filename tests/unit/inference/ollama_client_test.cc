@@ -191,7 +191,7 @@ TEST_F(OllamaClientTest, NobodyListeningIsUnreachable) {
   const auto end = chat();
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().kind, InferenceFailure::unreachable);
-  EXPECT_THAT(end.error().message, HasSubstr("refused"));
+  EXPECT_EQ(end.error().message, "Connection refused") << "without an address: it goes into the ledger";
 }
 
 TEST_F(OllamaClientTest, AnUnknownHostIsUnreachable) {
@@ -240,7 +240,7 @@ TEST_F(OllamaClientTest, GivesUpConnecting) {
   client_ = OllamaClient::create(io_, url, kShort).value();
   const Failure failure = chat().error();
   EXPECT_EQ(failure.kind, InferenceFailure::unreachable);
-  EXPECT_THAT(failure.message, HasSubstr("no connection within 300 ms"));
+  EXPECT_EQ(failure.message, "no connection within 300 ms");
 }
 
 // ---- cancelling -----------------------------------------------------------------------------------------------------
