@@ -30,7 +30,7 @@ struct PoolOptions {
   std::string extra_ca_file;       // PEM, trusted besides the system's authorities
   std::function<TimeMs()> clock;   // wall clock
   std::function<double()> random;  // uniform in [0, 1)
-  // A signed kind 22242 event (NIP-42), or nothing.
+  // See nip42.h; nothing: then what needs it stays refused.
   std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
 };
 

@@ -102,7 +102,7 @@ struct RelaySessionOptions {
   std::size_t max_frame_bytes = kMaxFrameBytes;
   // Uniform in [0, 1): jitter, so that a relay that comes back is not dialled by everybody at once.
   std::function<double()> random;
-  // A signed kind 22242 for this URL and challenge (NIP-42), or nothing: then what needs it stays refused.
+  // See nip42.h; nothing: then what needs it stays refused.
   std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
 };
 

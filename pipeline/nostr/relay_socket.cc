@@ -187,10 +187,7 @@ class RelaySocket::Connection : public std::enable_shared_from_this<Connection> 
       end(refused ? "HTTP " + std::to_string(status) + " " + websocket_->get_response_msg()
                   : "not a websocket: " + websocket_->get_ec().message());
     });
-    websocket_->set_close_handler([this](auto) {
-      const std::string why = websocket_->get_remote_close_reason();
-      end("closed by the relay" + (why.empty() ? "" : ": " + why));
-    });
+    websocket_->set_close_handler([this](auto) { end(why_closed()); });
   }
 
   // A handler may destroy the RelaySocket, and with it the handlers: the one that runs is a copy.
@@ -218,7 +215,14 @@ class RelaySocket::Connection : public std::enable_shared_from_this<Connection> 
   // On a violation of the protocol websocketpp sends its close frame and waits for the peer's; we do not.
   void end_if_broken() {
     if (ended_ || websocket_->get_state() != websocketpp::session::state::closing) return;
-    end("broke the protocol: " + websocket_->get_local_close_reason());
+    end(why_closed());
+  }
+
+  std::string why_closed() const {
+    const std::string theirs = websocket_->get_remote_close_reason();
+    if (!theirs.empty()) return "closed by the relay: " + theirs;
+    const std::string ours = websocket_->get_local_close_reason();  // a violation: we closed
+    return ours.empty() ? "closed by the relay" : "broke the protocol: " + ours;
   }
 
   void write(const char* data, std::size_t size) {

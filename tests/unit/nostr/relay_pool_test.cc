@@ -3,8 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -424,6 +429,27 @@ TEST_F(RelayPoolTest, OneBadRelayStopsNoOther) {
   EXPECT_THAT(reasons, testing::Contains("connection refused"));
 }
 
+TEST_F(RelayPoolTest, AMessageBeyondAllLimitsEndsTheConnection) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  one.inject(request(std::string(kMaxRelayMessageBytes, 'x')));
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains(testing::StartsWith("broke the protocol: ")));
+}
+
+TEST_F(RelayPoolTest, AServerThatIsNoRelayIsNamedByItsAnswer) {
+  namespace asio = boost::asio;
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  asio::ip::tcp::socket client(io);
+  acceptor.async_accept(client, [&](const boost::system::error_code&) {
+    asio::write(client, asio::buffer(std::string("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")));
+  });
+  const auto url = "ws://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains("HTTP 403 Forbidden"));
+}
+
 TEST_F(RelayPoolTest, OurOwnRelaysMustBeRelayUrls) {
   options.relays = {"https://example.com"};
   options.clock = [this] { return clock(); };
@@ -499,6 +525,37 @@ TEST_F(RelayTls, ATrustFileThatCannotBeReadFailsTheConnection) {
   open_pool({one.url()});
   ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
   EXPECT_THAT(reasons, testing::Contains(HasSubstr("/nonexistent/ca.pem")));
+}
+
+// The certificate in this file, signed again by its own key so that it ended `days` days ago.
+void expire(const std::string& certificate_file, const std::string& key_file, int days) {
+  const auto open = [](const std::string& file, const char* mode) {
+    return std::unique_ptr<BIO, int (*)(BIO*)>(BIO_new_file(file.c_str(), mode), BIO_free);
+  };
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(
+      PEM_read_bio_X509(open(certificate_file, "r").get(), nullptr, nullptr, nullptr), X509_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> private_key(
+      PEM_read_bio_PrivateKey(open(key_file, "r").get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  constexpr long kDay = 86'400;
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -(days + 1) * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), -days * kDay);
+  ASSERT_GT(X509_sign(certificate.get(), private_key.get(), EVP_sha256()), 0);
+  ASSERT_EQ(PEM_write_bio_X509(open(certificate_file, "w").get(), certificate.get()), 1);
+}
+
+TEST_F(RelayTls, AnExpiredCertificateIsRefusedWithItsAge) {
+  const auto files = (folder / "localhost").string();
+  secure_relay("localhost");
+  relays.clear();
+  expire(files + ".crt", files + ".key", 3);
+  LoopbackRelayOptions expired;
+  expired.certificate_file = files + ".crt";
+  expired.key_file = files + ".key";
+  auto& one = relay(expired);
+  options.extra_ca_file = files + ".crt";
+  open_pool({one.url()});
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains("TLS: certificate expired 3 days ago"));
 }
 
 TEST_F(RelayTls, APlainRelayBehindAWssUrlIsRefused) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip42.h"
 
 namespace nostr {
 namespace {
@@ -62,13 +63,19 @@ std::string ok_frame(const EventId& id, bool accepted, const std::string& messag
   return R"(["OK",")" + id.hex() + "\"," + (accepted ? "true" : "false") + ",\"" + message + "\"]";
 }
 
+const SecretKey kKey = *SecretKey::from_bytes(std::string(32, '\x07'));
+
 Event auth_event(const std::string& url, const std::string& challenge, TimeMs now) {
-  Event event;
-  event.kind = 22242;
-  event.created_at = now.ms / 1000;
-  event.tags = {{"relay", url}, {"challenge", challenge}};
-  event.id = compute_id(event);
-  return event;
+  return auth_event(kKey, url, challenge, now, AuxRandom{});
+}
+
+TEST(AuthEvent, NamesTheRelayAndTheChallengeAndIsSigned) {
+  const auto event = auth_event("wss://relay.example", "c1", kStart);
+  EXPECT_EQ(event.kind, kAuthKind);
+  EXPECT_EQ(event.tag_value("relay"), "wss://relay.example");
+  EXPECT_EQ(event.tag_value("challenge"), "c1");
+  EXPECT_EQ(event.created_at, kStart.ms / 1000);
+  EXPECT_TRUE(verify(event));
 }
 
 class RelaySessionTest : public testing::Test {
