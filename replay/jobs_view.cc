@@ -11,14 +11,8 @@ using core::Job;
 using ledger::JobId;
 using ledger::Result;
 
-std::string big_endian(std::uint64_t value) {
-  std::string out(8, '\0');
-  for (int i = 7; i >= 0; --i, value >>= 8) out[static_cast<std::size_t>(i)] = static_cast<char>(value);
-  return out;
-}
-
 std::string newest(ledger::TimeMs time) {
-  return big_endian(~static_cast<std::uint64_t>(time.ms));
+  return ledger::big_endian(~static_cast<std::uint64_t>(time.ms));
 }
 
 std::string key(char room, std::string_view a, std::string_view b = {}, std::string_view c = {}) {
@@ -121,7 +115,7 @@ Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
   core::evolve(job, id, entry.header.time, entry.event);
   replace_index(before, index_keys(job), rows);
   rows.put(job_key, ledger::encode(job));
-  rows.put(key('e', id.view(), big_endian(entry.seq)), {});
+  rows.put(key('e', id.view(), ledger::big_endian(entry.seq)), {});
   if (const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event)) {
     rows.put(key('h', invoice->payment_hash.view()), std::string(id.view()));
   }

@@ -13,4 +13,7 @@ ledger::Msat price(const ledger::ModelOffer& terms, std::uint64_t input_tokens, 
 std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& terms, std::uint64_t input_tokens,
                                                       ledger::Msat budget, ledger::Msat unit, ledger::Msat minimum);
 
+// "9 sat", "9.5 sat": exact, for sentences.
+std::string sats(ledger::Msat amount);
+
 }  // namespace core

@@ -24,17 +24,6 @@ struct Refusal {
   std::string message;
 };
 
-std::string sats(Msat amount) {
-  const std::int64_t rest = amount.value % 1000;
-  std::string out = std::to_string(amount.value / 1000);
-  if (rest != 0) {
-    std::string digits = std::to_string(1000 + rest).substr(1);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    out += "." + digits;
-  }
-  return out + " sat";
-}
-
 const ledger::ModelOffer* find_offer(const Policy& policy, const std::string& model) {
   if (policy.models.empty()) return nullptr;
   if (model.empty()) return &policy.models.front();

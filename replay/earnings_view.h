@@ -1,0 +1,79 @@
+// The earnings view: what came of the jobs, in buckets of 15 minutes UTC (so that days, weeks and months of any time
+// zone are sums of buckets), for everything together and by model, customer and wallet. Play money and real money never
+// share a bucket. Rows of projection "earnings" (`money` is 0 real or 1 play; a bucket is its start in ms, 8 bytes,
+// big-endian):
+//   b dimension money bucket value -> Figures    value: the model's or wallet's name, the customer's key, or empty
+//   j job                          -> Sale
+//   P                              -> Shop       the wallet in force
+//
+// How amounts are booked. What happened once and stays is booked when our ledger learned of it: `invoiced` in the
+// bucket of the invoice, `settled`, `fees` and `sales` in the bucket of the settlement; so a past bucket's settled sum
+// changes never. What is asked of a job as a whole (`jobs`, `declined`, `quoted`) and what is open and may still move
+// (`delivered_unpaid`, `paid_undelivered`, `unpaid`, `owed_back`) is booked in the bucket of the job's request: when it
+// moves, it leaves the bucket that it was in. A job's model is known when it is quoted; until then, and when it is
+// declined, its model is the empty one.
+#pragma once
+
+#include "ledger/projection.h"
+#include "ledger/reader.h"
+
+namespace replay {
+
+using ledger::Msat;
+
+inline constexpr std::int64_t kBucketMs = 15LL * 60 * 1000;
+
+enum class Dimension : char { total = 't', model = 'm', customer = 'c', wallet = 'w' };
+enum class Money : char { real = 0, play = 1 };
+
+// What came of some jobs, or of what happened in some time.
+struct Figures {
+  std::uint64_t jobs = 0;      // requests that were ours to answer, declined ones too
+  std::uint64_t declined = 0;  // of them
+  std::uint64_t sales = 0;     // invoices that settled
+  Msat quoted;                 // the most that the quoted jobs could cost
+  Msat invoiced;
+  Msat settled;           // what arrived in the wallet: the sum of InvoiceSettled.received
+  Msat fees;              // what the wallet took for it
+  Msat delivered_unpaid;  // a relay has the result, the invoice is open
+  Msat paid_undelivered;  // settled, no relay has the result yet, and nothing was declared owed back
+  Msat unpaid;            // delivered, and the wallet says that it was never paid
+  Msat owed_back;         // settled, and not ours to keep
+
+  static constexpr auto fields() {
+    using T = Figures;
+    using ledger::field;
+    return std::tuple{field(1, "jobs", &T::jobs),
+                      field(2, "declined", &T::declined),
+                      field(3, "sales", &T::sales),
+                      field(4, "quoted_msat", &T::quoted),
+                      field(5, "invoiced_msat", &T::invoiced),
+                      field(6, "settled_msat", &T::settled),
+                      field(7, "fees_msat", &T::fees),
+                      field(8, "delivered_unpaid_msat", &T::delivered_unpaid),
+                      field(9, "paid_undelivered_msat", &T::paid_undelivered),
+                      field(10, "unpaid_msat", &T::unpaid),
+                      field(11, "owed_back_msat", &T::owed_back)};
+  }
+  Figures& operator+=(const Figures& other);
+  Figures& operator-=(const Figures& other);
+  bool operator==(const Figures&) const = default;
+};
+
+class EarningsView final : public ledger::Projection {
+ public:
+  static constexpr std::string_view kName = "earnings";
+  std::string_view name() const override { return kName; }
+  std::uint32_t version() const override { return 1; }
+  ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
+};
+
+// Visits the buckets of one dimension that start in [since, until), in the order of time.
+using FiguresVisitor = std::function<void(ledger::TimeMs bucket, std::string_view value, const Figures&)>;
+ledger::Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, Money money,
+                                     ledger::TimeMs since, ledger::TimeMs until, const FiguresVisitor& visit);
+
+// The kind of money that the shop sells for now; real before the first start.
+ledger::Result<Money> money_in_force(const ledger::Reader& reader);
+
+}  // namespace replay

@@ -1,0 +1,91 @@
+#include "replay/phrases.h"
+
+#include <algorithm>
+
+#include "pipeline/core/pricing.h"
+
+namespace replay {
+namespace {
+
+using core::sats;
+
+constexpr std::size_t kShownDigits = 8;  // of an id
+
+std::string counted(std::uint64_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+struct Phrase {
+  std::string operator()(const ledger::ProviderConfigured& e) const {
+    return "selling " + counted(e.models.size(), "model", "models") + " through " + e.wallet +
+           (e.play_money ? " (play money)" : "");
+  }
+  std::string operator()(const ledger::WentOnline& e) const { return "online, version " + e.version; }
+  std::string operator()(const ledger::WentOffline& e) const { return "offline: " + e.reason; }
+  std::string operator()(const ledger::RequestsDropped& e) const {
+    std::string out = "refused at the door:";
+    for (const auto& one : e.counts) out += " " + std::to_string(one.count) + " " + one.reason;
+    return out;
+  }
+  std::string operator()(const ledger::JobRequested& e) const {
+    return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
+           counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "");
+  }
+  std::string operator()(const ledger::JobDeclined& e) const {
+    return "declined (" + std::string(ledger::name(e.reason)) + "): " + e.message;
+  }
+  std::string operator()(const ledger::JobQuoted& e) const {
+    return "quoted " + sats(e.price) + ", " + e.terms.name + ", " + std::string(ledger::name(e.payment_mode));
+  }
+  std::string operator()(const ledger::InvoiceIssued& e) const { return "invoiced " + sats(e.amount); }
+  std::string operator()(const ledger::InvoiceFailed& e) const {
+    return "no invoice: " + e.message + (e.retry_at ? "; it is tried again" : "; given up");
+  }
+  std::string operator()(const ledger::InvoiceSettled& e) const { return "settled " + sats(e.received); }
+  std::string operator()(const ledger::InvoiceExpired&) const { return "never paid"; }
+  std::string operator()(const ledger::InferenceStarted& e) const { return "runs on " + e.model; }
+  std::string operator()(const ledger::InferenceCompleted& e) const {
+    return "answered: " + counted(e.output_tokens, "token", "tokens") + " in " + std::to_string(e.total_ms) + " ms";
+  }
+  std::string operator()(const ledger::InferenceFailed& e) const {
+    return "inference failed (" + std::string(ledger::name(e.failure)) + "): " + e.message +
+           (e.retry_at ? "; it is tried again" : "; given up");
+  }
+  std::string operator()(const ledger::NoticeSigned& e) const {
+    return "signed " + std::string(ledger::name(e.purpose));
+  }
+  std::string operator()(const ledger::NoticePublished& e) const {
+    const auto accepted = std::ranges::count_if(e.answers, &ledger::RelayAnswer::accepted);
+    std::string out = "published " + std::string(ledger::name(e.purpose)) + " to " +
+                      counted(static_cast<std::uint64_t>(accepted), "relay", "relays");
+    for (const auto& answer : e.answers) {
+      if (!answer.accepted) out += "; " + answer.relay + ": " + answer.message;
+    }
+    return out;
+  }
+  std::string operator()(const ledger::JobExpired& e) const { return "expired: " + e.reason; }
+  std::string operator()(const ledger::RefundOwed& e) const {
+    return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;
+  }
+};
+
+}  // namespace
+
+std::string phrase(const ledger::Event& event) {
+  return std::visit(Phrase{}, event);
+}
+
+std::string phrase(const ledger::Basis& basis) {
+  const std::uint32_t free = basis.slots - std::min(basis.slots, basis.slots_busy);
+  std::string out = std::to_string(free) + " of " + counted(basis.slots, "slot", "slots") + " free";
+  if (basis.queued > 0) out += ", " + std::to_string(basis.queued) + " waiting";
+  out += basis.stranger
+             ? ", a stranger, pool " + sats(basis.stranger_pool_left)
+             : ", credit " + sats(basis.customer_credit) + " of which " + sats(basis.customer_exposure) + " is used";
+  if (!basis.inference_healthy) out += ", model server down";
+  if (!basis.wallet_healthy) out += ", wallet down";
+  if (basis.disk_low) out += ", disk low";
+  return out;
+}
+
+}  // namespace replay

@@ -1,0 +1,53 @@
+#include "replay/replayer.h"
+
+#include "replay/jobs_view.h"
+
+namespace replay {
+namespace {
+
+using ledger::Result;
+
+bool is_after(const ledger::Entry& entry, const Until& until) {
+  if (const auto* seq = std::get_if<ledger::Seq>(&until)) return entry.seq > *seq;
+  if (const auto* time = std::get_if<ledger::TimeMs>(&until)) return entry.header.time > *time;
+  return false;
+}
+
+std::vector<StageDue> due_by_stage(const core::Job& job) {
+  std::vector<StageDue> out;
+  for (const core::Stage& stage : core::stages()) {
+    core::Due due = stage.due(job, job.updated_at);
+    if (!due.work.empty() || due.wake_at) out.push_back({stage.name, std::move(due)});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const ledger::JobId& id, const Until& until) {
+  const auto positions = positions_of(reader, id);
+  if (!positions) return tl::unexpected(positions.error());
+  std::vector<ReplayStep> steps;
+  core::Job job;
+  for (const ledger::Seq seq : *positions) {
+    auto entry = reader.entry(seq);
+    if (!entry) return tl::unexpected(entry.error());
+    if (is_after(*entry, until)) break;
+    core::evolve(job, id, entry->header.time, entry->event);
+    steps.push_back({std::move(*entry), job, due_by_stage(job)});
+  }
+  return steps;
+}
+
+std::string describe(const StageDue& due, ledger::TimeMs now) {
+  std::string out(due.stage);
+  std::string_view separator = ": ";
+  for (const core::Work& work : due.due.work) {
+    out.append(separator).append(core::describe(work));
+    separator = ", ";
+  }
+  if (due.due.work.empty() && due.due.wake_at) out += ": in " + std::to_string(*due.due.wake_at - now) + " ms";
+  return out;
+}
+
+}  // namespace replay

@@ -1,0 +1,35 @@
+// One job, step by step, from its facts in the ledger: each fact, the job as it was then, and what each stage found
+// due.
+#pragma once
+
+#include <variant>
+
+#include "ledger/reader.h"
+#include "pipeline/core/stages/stage.h"
+
+namespace replay {
+
+struct StageDue {
+  std::string_view stage;
+  core::Due due;
+};
+
+struct ReplayStep {
+  ledger::Entry entry;
+  core::Job job;              // after the fact
+  std::vector<StageDue> due;  // the stages for which something is due, now or later
+};
+
+// The last fact that counts: a position, or a moment. Nothing: all of them.
+using Until = std::variant<std::monostate, ledger::Seq, ledger::TimeMs>;
+
+// The steps of a job up to `until`; none when the ledger has no such job, or not yet. The facts are found by the jobs
+// view's index, and folded anew.
+ledger::Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const ledger::JobId& id,
+                                                   const Until& until = {});
+
+// "inference: infer #1"; "inference: in 2000 ms" where only time is waited for;
+// `now` is the time of the step.
+std::string describe(const StageDue& due, ledger::TimeMs now);
+
+}  // namespace replay

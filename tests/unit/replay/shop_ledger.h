@@ -1,0 +1,39 @@
+// A ledger on a simulated disk with every view of the program, and what a shop wrote into it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "ledger/ledger.h"
+#include "ledger/reader.h"
+#include "replay/projections.h"
+#include "tests/support/sim_disk.h"
+#include "tests/unit/core/engine_driver.h"
+
+namespace replay {
+
+inline std::vector<ledger::Projection*> pointers(const std::vector<std::unique_ptr<ledger::Projection>>& owned) {
+  std::vector<ledger::Projection*> out;
+  for (const auto& one : owned) out.push_back(one.get());
+  return out;
+}
+
+struct ShopLedger {
+  sim::SimDisk disk;
+  std::vector<std::unique_ptr<ledger::Projection>> views = projections();
+  std::unique_ptr<ledger::Ledger> ledger = ledger::Ledger::open(disk, pointers(views)).value();
+  ledger::Reader reader{disk};
+
+  // Each entry in a commit of its own.
+  void write(const std::vector<ledger::NewEntry>& entries) {
+    for (const auto& entry : entries) {
+      const ledger::Group group{.entries = {entry}, .cursors = {}};
+      const auto done = ledger->append(std::span(&group, 1));
+      ASSERT_TRUE(done) << done.error().describe();
+    }
+  }
+  void write(ledger::TimeMs time, ledger::JobId job, ledger::Event event) {
+    write({{.time = time, .job = job, .event = std::move(event), .texts = {}}});
+  }
+};
+
+}  // namespace replay
