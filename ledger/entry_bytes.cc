@@ -26,29 +26,35 @@ Result<RawEntry> split_entry(Seq seq, std::string_view value) {
 }
 
 Result<Header> decode_header(const RawEntry& raw) {
-  Header header;
-  if (!wire::decode_into(raw.header, header) || header.format_version == 0) {
+  Result<Header> header;
+  if (!wire::decode_into(raw.header, *header) || header->format_version == 0) {
     return damaged("the entry's header is unreadable", entry_position(raw.seq));
   }
-  if (header.format_version > kFormatVersion) {
+  if (header->format_version > kFormatVersion) {
     return fail(ErrorKind::invocation, "ledger.newer_format",
-                "the entry has format " + std::to_string(header.format_version) + ", this program knows up to " +
+                "the entry has format " + std::to_string(header->format_version) + ", this program knows up to " +
                     std::to_string(kFormatVersion),
                 entry_position(raw.seq), "update sellcompute");
   }
   return header;
 }
 
-Result<Entry> decode_entry(const RawEntry& raw) {
+Result<void> decode_entry_to(Entry& out, const RawEntry& raw) {
   auto header = decode_header(raw);
   if (!header) return tl::unexpected(std::move(header.error()));
-  auto event = decode_facts(header->type, raw.facts);
-  if (!event) {
-    if (event.error().code == "ledger.corrupt") return damaged("the facts are unreadable", entry_position(raw.seq));
-    event.error().context = entry_position(raw.seq);
-    return tl::unexpected(std::move(event.error()));
-  }
-  return Entry{raw.seq, std::move(*header), std::move(*event)};
+  out.seq = raw.seq;
+  out.header = std::move(*header);
+  auto decoded = decode_facts_to(out.event, out.header.type, raw.facts);
+  if (decoded) return decoded;
+  if (decoded.error().code == "ledger.corrupt") return damaged("the facts are unreadable", entry_position(raw.seq));
+  decoded.error().context = entry_position(raw.seq);
+  return decoded;
+}
+
+Result<Entry> decode_entry(const RawEntry& raw) {
+  Result<Entry> out;
+  if (auto decoded = decode_entry_to(*out, raw); !decoded) return tl::unexpected(std::move(decoded.error()));
+  return out;
 }
 
 }  // namespace ledger

@@ -28,5 +28,7 @@ EncodedEntry encode_entry(const NewEntry& entry);
 Result<RawEntry> split_entry(Seq seq, std::string_view value);
 Result<Header> decode_header(const RawEntry& raw);
 Result<Entry> decode_entry(const RawEntry& raw);
+// The same into an entry that is there, for those who read many; after a failure it holds anything.
+Result<void> decode_entry_to(Entry& out, const RawEntry& raw);
 
 }  // namespace ledger

@@ -27,19 +27,15 @@ constexpr auto kInferenceFailures =
               "server_error", "cut_off", "malformed"});
 constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length"});
 
-template <class Variant, std::size_t... I>
-Result<Event> decode_as(std::uint32_t type, std::string_view facts, std::index_sequence<I...>) {
-  std::optional<Result<Event>> out;
+// Whether the type is known; then `good` says whether its bytes were.
+template <std::size_t... I>
+bool decode_known(Event& out, std::uint32_t type, std::string_view facts, bool& good, std::index_sequence<I...>) {
   const auto try_type = [&]<class T>(std::type_identity<T>) {
     if (T::kType != type) return false;
-    auto value = decode<T>(facts);
-    out = value ? Result<Event>(std::move(*value)) : Result<Event>(tl::unexpected(value.error()));
+    good = wire::decode_into(facts, out.emplace<T>());
     return true;
   };
-  (try_type(std::type_identity<std::variant_alternative_t<I, Variant>>{}) || ...);
-  if (out) return std::move(*out);
-  return fail(ErrorKind::invocation, "ledger.unknown_type", "an entry has the unknown type " + std::to_string(type), {},
-              "it was written by a newer version: update sellcompute");
+  return (try_type(std::type_identity<std::variant_alternative_t<I, Event>>{}) || ...);
 }
 
 }  // namespace
@@ -114,8 +110,20 @@ std::string encode_facts(const Event& event) {
   return std::visit([](const auto& e) { return encode(e); }, event);
 }
 
+Result<void> decode_facts_to(Event& out, std::uint32_t type, std::string_view facts) {
+  bool good = false;
+  if (!decode_known(out, type, facts, good, std::make_index_sequence<std::variant_size_v<Event>>{})) {
+    return fail(ErrorKind::invocation, "ledger.unknown_type", "an entry has the unknown type " + std::to_string(type), {},
+                "it was written by a newer version: update sellcompute");
+  }
+  if (!good) return fail(ErrorKind::invocation, "ledger.corrupt", "these bytes do not encode the record they should");
+  return {};
+}
+
 Result<Event> decode_facts(std::uint32_t type, std::string_view facts) {
-  return decode_as<Event>(type, facts, std::make_index_sequence<std::variant_size_v<Event>>{});
+  Result<Event> out;
+  if (auto decoded = decode_facts_to(*out, type, facts); !decoded) return tl::unexpected(std::move(decoded.error()));
+  return out;
 }
 
 }  // namespace ledger

@@ -562,6 +562,8 @@ std::string_view type_name(std::uint32_t type);
 std::string encode_facts(const Event& event);
 // Fails with "ledger.unknown_type" for a type that a newer version wrote, and "ledger.corrupt" for bad bytes.
 Result<Event> decode_facts(std::uint32_t type, std::string_view facts);
+// The same into an event that is there, for those who read many; after a failure it holds anything.
+Result<void> decode_facts_to(Event& out, std::uint32_t type, std::string_view facts);
 
 // ---- the entry ------------------------------------------------------------------------------------------------------
 

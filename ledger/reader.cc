@@ -43,12 +43,11 @@ Result<Entry> Reader::entry(Seq seq) const {
 }
 
 Result<void> Reader::for_each(Seq from, Seq until, const Visitor& visit) const {
+  Entry entry;
   Result<void> decoded;
   auto scanned = for_each_raw(from, until, [&](const RawEntry& raw) {
-    auto entry = decode_entry(raw);
-    if (entry) return visit(*entry);
-    decoded = tl::unexpected(std::move(entry.error()));
-    return false;
+    decoded = decode_entry_to(entry, raw);
+    return decoded && visit(entry);
   });
   return decoded ? scanned : decoded;
 }
