@@ -25,25 +25,27 @@ Result<RawEntry> split_entry(Seq seq, std::string_view value) {
   return RawEntry{seq, header, value};
 }
 
-Result<Header> decode_header(const RawEntry& raw) {
-  Result<Header> header;
-  if (!wire::decode_into(raw.header, *header) || header->format_version == 0) {
+namespace {
+
+Result<void> decode_header_to(Header& out, const RawEntry& raw) {
+  out = Header{};
+  if (!wire::decode_into(raw.header, out) || out.format_version == 0) {
     return damaged("the entry's header is unreadable", entry_position(raw.seq));
   }
-  if (header->format_version > kFormatVersion) {
+  if (out.format_version > kFormatVersion) {
     return fail(ErrorKind::invocation, "ledger.newer_format",
-                "the entry has format " + std::to_string(header->format_version) + ", this program knows up to " +
+                "the entry has format " + std::to_string(out.format_version) + ", this program knows up to " +
                     std::to_string(kFormatVersion),
                 entry_position(raw.seq), "update sellcompute");
   }
-  return header;
+  return {};
 }
 
+}  // namespace
+
 Result<void> decode_entry_to(Entry& out, const RawEntry& raw) {
-  auto header = decode_header(raw);
-  if (!header) return tl::unexpected(std::move(header.error()));
   out.seq = raw.seq;
-  out.header = std::move(*header);
+  if (auto header = decode_header_to(out.header, raw); !header) return header;
   auto decoded = decode_facts_to(out.event, out.header.type, raw.facts);
   if (decoded) return decoded;
   if (decoded.error().code == "ledger.corrupt") return damaged("the facts are unreadable", entry_position(raw.seq));

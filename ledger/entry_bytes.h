@@ -26,7 +26,6 @@ EncodedEntry encode_entry(const NewEntry& entry);
 // Errors of these: "ledger.damaged" with the position, "ledger.newer_format" and "ledger.unknown_type" for what a newer
 // version wrote. None of them recomputes a hash: that is the auditor's work.
 Result<RawEntry> split_entry(Seq seq, std::string_view value);
-Result<Header> decode_header(const RawEntry& raw);
 Result<Entry> decode_entry(const RawEntry& raw);
 // The same into an entry that is there, for those who read many; after a failure it holds anything.
 Result<void> decode_entry_to(Entry& out, const RawEntry& raw);

@@ -2,7 +2,9 @@
 #include "ledger/verify.h"
 
 #include <gtest/gtest.h>
+#include <secp256k1_schnorrsig.h>
 
+#include "ledger/checkpoint.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
 #include "tests/support/sample_ledger.h"
@@ -123,6 +125,39 @@ TEST(Verify, ACheckpointThatNobodySignedOrThatCoversTooMuchIsNamed) {
   EXPECT_EQ(found[0].position, "checkpoint 300");
   EXPECT_EQ(found[1].position, "checkpoint 601");
   EXPECT_EQ(found[1].what, "it covers entries that are not there");
+}
+
+TEST(Verify, ASignedCheckpointHoldsUntilAnEntryBeforeItIsAltered) {
+  secp256k1_context* const context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
+  const std::string secret(32, '\x07');
+  secp256k1_keypair pair;
+  secp256k1_xonly_pubkey key;
+  PublicKey provider;
+  ASSERT_EQ(secp256k1_keypair_create(context, &pair, reinterpret_cast<const unsigned char*>(secret.data())), 1);
+  ASSERT_EQ(secp256k1_keypair_xonly_pub(context, &key, nullptr, &pair), 1);
+  secp256k1_xonly_pubkey_serialize(context, provider.bytes.data(), &key);
+  const DigestSigner sign = [&](const Hash256& digest) -> Result<Signature> {
+    Signature out;
+    EXPECT_EQ(secp256k1_schnorrsig_sign32(context, out.bytes.data(), digest.bytes.data(), &pair, nullptr), 1);
+    return out;
+  };
+
+  SimDisk disk;
+  auto ledger = std::move(Ledger::open(disk, {}).value());
+  const Group group{.entries = {{.event = ProviderConfigured{.provider = provider}}, {.event = WentOnline{"1.0"}}}};
+  ASSERT_TRUE(ledger->append({&group, 1}));
+  const auto note = sign_checkpoint({.size = 2, .root = ledger->root()}, provider, sign);
+  ASSERT_TRUE(note && ledger->put_checkpoint(2, *note));
+  EXPECT_EQ(first(disk), "whole");
+  secp256k1_context_destroy(context);
+
+  // Rewritten with everything that the writer could recompute, but for the signature.
+  const Group forged{.entries = {group.entries[0], {.event = WentOnline{"1.1"}}}};
+  SimDisk other;
+  ASSERT_TRUE(Ledger::open(other, {}).value()->append({&forged, 1}));
+  change(other, Family::meta, checkpoint_key(2), *note);
+  EXPECT_EQ(first(other),
+            "checkpoint 2: its root is not that of the entries before it: one of them was altered, added or removed");
 }
 
 TEST(Verify, AReaderStopsAtTheEntryThatIsDamaged) {
