@@ -1,5 +1,7 @@
 #include "cmd/command.h"
 
+#include <chrono>
+
 namespace cmd {
 
 Format Arguments::format() const {
@@ -13,6 +15,11 @@ void add_json_option(cxxopts::OptionAdder& add) {
 void add_json_and_csv_options(cxxopts::OptionAdder& add) {
   add_json_option(add);
   add("csv", "for spreadsheets");
+}
+
+ledger::TimeMs wall_clock() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count()};
 }
 
 tl::unexpected<ledger::Error> usage_error(std::string message, std::string hint) {

@@ -60,6 +60,9 @@ struct Command {
 void add_json_option(cxxopts::OptionAdder& add);
 void add_json_and_csv_options(cxxopts::OptionAdder& add);
 
+// The system's clock, for commands; what they call gets time as an argument.
+ledger::TimeMs wall_clock();
+
 // A mistake of whoever typed: exit code 2.
 tl::unexpected<ledger::Error> usage_error(std::string message, std::string hint = {});
 

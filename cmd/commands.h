@@ -15,5 +15,8 @@ Command completion_command();
 Command config_command();
 Command event_command();
 Command init_command();
+Command ledger_command();
+Command status_command();
+Command wallet_command();
 
 }  // namespace cmd

@@ -1,6 +1,5 @@
 // sellcompute event: Nostr events in pipes, one a line.
 #include <algorithm>
-#include <chrono>
 #include <future>
 #include <ostream>
 #include <span>
@@ -193,8 +192,7 @@ Result<ExitCode> sign(const Arguments& arguments, Context& context) {
   const auto key = signing_key(arguments, context);
   if (!key) return tl::unexpected(key.error());
   return for_each_line(context, [&](const Line& line) -> Result<void> {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    auto event = parse_draft(line, key->public_key(), std::chrono::duration_cast<std::chrono::seconds>(now).count());
+    auto event = parse_draft(line, key->public_key(), wall_clock().ms / 1'000);
     if (!event) return tl::unexpected(event.error());
     const auto aux = nostr::generate_aux();
     if (!aux) return tl::unexpected(aux.error());

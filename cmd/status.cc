@@ -1,0 +1,285 @@
+// sellcompute status: is everything there that selling needs? All checks run at once, each within kPatienceMs.
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <filesystem>
+#include <ostream>
+
+#include "cmd/commands.h"
+#include "cmd/humanize.h"
+#include "cmd/policy.h"
+#include "ledger/reader.h"
+#include "ledger/rocksdb_store.h"
+#include "pipeline/inference/ollama_client.h"
+#include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/relay_client.h"
+#include "pipeline/secret_file.h"
+#include "pipeline/wallet/sandbox_books.h"
+
+namespace cmd {
+namespace {
+
+using ledger::ErrorKind;
+using ledger::Result;
+
+constexpr std::int64_t kPatienceMs = 10'000;
+
+// One line of the report.
+struct Check {
+  std::string what;   // "relays"
+  std::string which;  // "wss://relay.one"
+  std::optional<ledger::Error> error;
+  std::optional<std::int64_t> latency_ms;
+  std::string note;
+};
+
+Check passed(std::string what, std::string which, std::string note) {
+  return {std::move(what), std::move(which), std::nullopt, std::nullopt, std::move(note)};
+}
+
+Check failed(std::string what, std::string which, ledger::Error error) {
+  return {std::move(what), std::move(which), std::move(error), std::nullopt, {}};
+}
+
+ledger::Error unreachable(std::string code, std::string message, std::string hint) {
+  return {ErrorKind::connection, std::move(code), std::move(message), {}, std::move(hint)};
+}
+
+// ---- what is on this machine ----------------------------------------------------------------------------------------
+
+Check check_identity(const Result<nostr::SecretKey>& key) {
+  if (!key) return failed("identity", "", key.error());
+  return passed("identity", nostr::encode_npub(key->public_key()), "key file ok");
+}
+
+Check check_wallet(const Config& config) {
+  const auto secret = runtime::read_private_file(config.wallet.secret_file);
+  if (!secret) {
+    auto error = secret.error();
+    if (error.code == "secret_file.missing") error.hint = "`sellcompute init` makes one; restore yours if you have one";
+    return failed("wallet", config.wallet.kind, error);
+  }
+  if (auto done = check_play_money(config); !done) return failed("wallet", config.wallet.kind, done.error());
+  const auto started = wall_clock();
+  const auto balance = std::filesystem::exists(config.wallet.folder)
+                           ? wallet::SandboxBooks(config.wallet.folder).balance()
+                           : Result<ledger::Msat>(ledger::Msat{});
+  if (!balance) return failed("wallet", config.wallet.kind, balance.error());
+  Check check = passed("wallet", config.wallet.kind, "balance " + sats(*balance) + " (play money)");
+  check.latency_ms = wall_clock() - started;
+  return check;
+}
+
+Check check_ledger(const Config& config) {
+  const auto store = ledger::open_reader(config.paths.ledger());
+  if (!store && store.error().code == "ledger.absent") return passed("ledger", "", "none yet: `serve` begins one");
+  if (!store) return failed("ledger", "", store.error());
+  const ledger::Reader reader(**store);
+  const auto state = reader.state();
+  if (!state) return failed("ledger", "", state.error());
+  const auto checkpoint = reader.last_checkpoint();
+  if (!checkpoint) return failed("ledger", "", checkpoint.error());
+  std::string note = state->size == 0 ? "" : "last entry " + age(wall_clock() - state->time) + " ago, ";
+  note += *checkpoint ? "checkpoint over " + grouped(static_cast<std::int64_t>((*checkpoint)->size)) : "no checkpoint";
+  return passed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries", note);
+}
+
+// ---- what answers over the network ----------------------------------------------------------------------------------
+
+// The models by name; those that are configured but not there are what fails.
+void judge_models(const inference::BackendStatus& status, const Config& config, Check& check) {
+  for (const auto& model : status.models) {
+    check.note += (check.note.empty() ? "" : ", ") + model.name + (model.loaded ? " (loaded)" : "");
+  }
+  for (const ledger::ModelOffer& offer : config.selling.models) {
+    const auto named = [&](const inference::ModelInfo& model) {
+      return model.name == offer.name || model.name == offer.name + ":latest";
+    };
+    if (std::ranges::any_of(status.models, named)) continue;
+    check.error = ledger::Error{ErrorKind::config,
+                                "inference.unknown_model",
+                                "it has no model `" + offer.name + "`",
+                                {},
+                                "`ollama pull " + offer.name + "`, or take it out of the config file"};
+    return;
+  }
+  if (!status.models.empty()) return;
+  check.error =
+      ledger::Error{ErrorKind::config, "inference.no_models", "it has no models", {}, "`ollama pull llama3.2`"};
+}
+
+// The checks that wait for answers, each with its line in the report.
+class NetworkChecks {
+ public:
+  NetworkChecks(const Config& config, const Result<nostr::SecretKey>& key) : config_(config), key_(key) {}
+
+  std::vector<Check> run() {
+    checks_.reserve(config_.relays.urls.size() + 1);
+    start_inference();
+    for (const std::string& url : config_.relays.urls) start_relay(url);
+    if (waiting_ > 0) io_.run_for(std::chrono::milliseconds(kPatienceMs));
+    for (auto& client : clients_) client->shut_down();
+    return std::move(checks_);
+  }
+
+ private:
+  // A line that counts as unanswered until `finish`.
+  std::size_t begin(std::string what, std::string which) {
+    ++waiting_;
+    done_.push_back(false);
+    checks_.push_back(failed(std::move(what), std::move(which),
+                             unreachable("status.timed_out", "no answer within " + took(kPatienceMs),
+                                         "is it running, and is the address right?")));
+    return checks_.size() - 1;
+  }
+
+  // Only the first answer counts.
+  void finish(std::size_t line, std::optional<ledger::Error> error) {
+    if (done_[line]) return;
+    done_[line] = true;
+    checks_[line].error = std::move(error);
+    checks_[line].latency_ms = wall_clock() - started_;
+    if (--waiting_ == 0) io_.stop();
+  }
+
+  void start_inference() {
+    const std::size_t line = begin("inference", config_.inference.url);
+    auto backend = inference::OllamaClient::create(io_, config_.inference.url,
+                                                   {.connect_ms = config_.inference.connect_timeout_ms});
+    if (!backend) return finish(line, backend.error());
+    backend_ = std::move(*backend);
+    backend_->status([this, line](const Result<inference::BackendStatus>& status) {
+      finish(line, status ? std::nullopt : std::optional(status.error()));
+      if (status) judge_models(*status, config_, checks_[line]);
+    });
+  }
+
+  void start_relay(const std::string& text) {
+    const std::size_t line = begin("relays", text);
+    const auto url = nostr::parse_relay_url(text);
+    if (!url) return finish(line, url.error());
+    nostr::RelayClientHandlers handlers;
+    handlers.on_health = [this, line](nostr::RelayState state, const std::string& reason) {
+      if (state == nostr::RelayState::live) {
+        checks_[line].note = "answers";
+        finish(line, std::nullopt);
+      }
+      if (state == nostr::RelayState::offline) finish(line, unreachable("relay.unreachable", reason, ""));
+    };
+    clients_.push_back(std::make_unique<nostr::RelayClient>(
+        io_, connector_,
+        nostr::RelayClientOptions{
+            .url = *url,
+            .guarded = false,
+            .clock = wall_clock,
+            .session = {.random = [] { return 0.5; },
+                        .sign_auth = [this](const auto& relay, const auto& challenge,
+                                            auto at) { return sign_auth(relay, challenge, at); }}},
+        std::move(handlers)));
+    clients_.back()->start();
+    clients_.back()->subscribe("status", [] { return std::vector<nostr::Filter>{{.kinds = {5050}, .limit = 1}}; });
+  }
+
+  // NIP-42, so that a relay that wants to know us is not taken for a broken one.
+  std::optional<nostr::Event> sign_auth(const std::string& relay, const std::string& challenge,
+                                        ledger::TimeMs at) const {
+    const auto aux = nostr::generate_aux();
+    if (!key_ || !aux) return std::nullopt;
+    nostr::Event event{.pubkey = key_->public_key(),
+                       .created_at = at.ms / 1'000,
+                       .kind = 22242,
+                       .tags = {{"relay", relay}, {"challenge", challenge}}};
+    event.id = nostr::compute_id(event);
+    event.sig = key_->sign(event.id.view(), *aux);
+    return event;
+  }
+
+  const Config& config_;
+  const Result<nostr::SecretKey>& key_;
+  const ledger::TimeMs started_ = wall_clock();
+  std::vector<Check> checks_;
+  std::vector<bool> done_;
+  std::size_t waiting_ = 0;
+  boost::asio::io_context io_{1};
+  nostr::RelayConnector connector_{io_};
+  std::unique_ptr<inference::OllamaClient> backend_;
+  std::vector<std::unique_ptr<nostr::RelayClient>> clients_;
+};
+
+// ---- the report -----------------------------------------------------------------------------------------------------
+
+std::vector<Check> check_all(const Config& config) {
+  const auto key = nostr::read_key_file(config.identity.key_file);
+  std::vector<Check> checks = {check_identity(key), check_wallet(config)};
+  std::ranges::move(NetworkChecks(config, key).run(), std::back_inserter(checks));
+  if (config.relays.urls.empty()) {
+    checks.push_back(failed(
+        "relays", "none",
+        {ErrorKind::config, "config.no_relays", "no relay is configured", {}, "set relays.urls in the config file"}));
+  }
+  checks.push_back(check_ledger(config));
+  return checks;
+}
+
+// Something unreachable outweighs the rest: it is what a script waits for.
+ExitCode code_of(const std::vector<Check>& checks) {
+  ExitCode code = ExitCode::done;
+  for (const Check& check : checks) {
+    if (!check.error) continue;
+    const ExitCode its = exit_code_of(*check.error);
+    if (its == ExitCode::unreachable) return its;
+    if (code == ExitCode::done) code = its;
+  }
+  return code;
+}
+
+// A key is told by its ends; whoever needs the whole of it asks for --json.
+std::string shown(const std::string& which) {
+  constexpr std::size_t kStart = 7, kEnd = 3;
+  if (!which.starts_with("npub1")) return which;
+  return which.substr(0, kStart) + "…" + which.substr(which.size() - kEnd);
+}
+
+void print(const std::vector<Check>& checks, Format format, Context& context) {
+  Table table({{"", "what"}, {"", "which"}, {"", "ok"}, {"", "latency_ms", Align::right}, {"", "note"}});
+  std::string before;
+  for (const Check& check : checks) {
+    const bool ok = !check.error;
+    const std::string note = ok ? check.note : check.error->describe();
+    table.add({{check.what == before ? "" : check.what, check.what},
+               {shown(check.which), check.which},
+               {ok ? "ok" : "FAIL", ok, ok ? Colour::green : Colour::red},
+               check.latency_ms ? Cell(took(*check.latency_ms), *check.latency_ms) : Cell("", nullptr),
+               note});
+    before = check.what;
+  }
+  table.print(context.out, format, context.terminal);
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const bool show_progress = context.error_terminal.interactive && context.verbosity != Verbosity::quiet;
+  if (show_progress) context.err << "asking wallet, backend and relays ...\r" << std::flush;
+  const auto checks = check_all(*config);
+  if (show_progress) context.err << "\x1b[K" << std::flush;
+  print(checks, arguments.format(), context);
+  return code_of(checks);
+}
+
+}  // namespace
+
+Command status_command() {
+  return {.name = "status",
+          .summary = "Checks key, wallet, backend and models, relays and ledger, one line each.",
+          .examples =
+              "  sellcompute status\n"
+              "  sellcompute status --json | jq -r 'select(.ok | not) | .note'\n",
+          .notes = "Exit code 3 if something needed is unreachable.\n",
+          .uses_settings = true,
+          .options = add_json_option,
+          .run = run};
+}
+
+}  // namespace cmd

@@ -1,0 +1,190 @@
+// The commands that look at the shop's parts: ledger, wallet, status.
+#include <gmock/gmock.h>
+
+#include <boost/asio/io_context.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "ledger/ledger.h"
+#include "ledger/rocksdb_store.h"
+#include "pipeline/inference/loopback_ollama.h"
+#include "pipeline/nostr/loopback_relay.h"
+#include "pipeline/wallet/sandbox_books.h"
+#include "tests/cli/cli.h"
+#include "tests/support/sample_ledger.h"
+
+namespace cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::vector<json> rows_of(const std::string& text) {
+  std::vector<json> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
+// ---- ledger ---------------------------------------------------------------------------------------------------------
+
+class LedgerCommand : public CommandLine {
+ protected:
+  void make_ledger(std::size_t entries) const {
+    auto store = ledger::open_writer(home_ / ".local/share/sellcompute/ledger");
+    ASSERT_TRUE(store) << store.error().describe();
+    auto ledger = ledger::Ledger::open(**store, {});
+    ASSERT_TRUE(ledger) << ledger.error().describe();
+    const std::vector<ledger::Group> groups = {sim::sample_group(0, entries)};
+    ASSERT_TRUE((*ledger)->append(groups));
+  }
+};
+
+TEST_F(LedgerCommand, ExportsOneEntryALine) {
+  make_ledger(33);
+  const Ran ran = sellcompute({"ledger", "export"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  const auto rows = rows_of(ran.out);
+  ASSERT_EQ(rows.size(), 33U);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i]["seq"], i);
+    for (const char* key : {"time", "type", "job", "facts"}) EXPECT_TRUE(rows[i].contains(key)) << key;
+  }
+}
+
+TEST_F(LedgerCommand, ExportsAPartOrAJob) {
+  make_ledger(33);
+  EXPECT_EQ(rows_of(sellcompute({"ledger", "export", "--from", "3", "--until", "5"}).out).size(), 2U);
+  const std::string job = rows_of(sellcompute({"ledger", "export"}).out).back()["job"];
+  const auto rows = rows_of(sellcompute({"ledger", "export", "--job", job.substr(0, 10)}).out);
+  ASSERT_FALSE(rows.empty());
+  for (const json& row : rows) EXPECT_EQ(row["job"], job);
+  EXPECT_EQ(sellcompute({"ledger", "export", "--job", "xyz"}).exit_code, 2);
+  EXPECT_EQ(sellcompute({"ledger", "export", "--from", "x"}).exit_code, 2);
+}
+
+TEST_F(LedgerCommand, CountsWhatIsThere) {
+  make_ledger(33);
+  const json stats = json::parse(sellcompute({"ledger", "stats", "--json"}).out);
+  EXPECT_EQ(stats["entries"], 33);
+  std::int64_t sum = 0;
+  for (const auto& [type, count] : stats["types"].items()) sum += count.get<std::int64_t>();
+  EXPECT_EQ(sum, 33);
+  EXPECT_THAT(sellcompute({"ledger", "stats"}).out, StartsWith("entries"));
+}
+
+TEST_F(LedgerCommand, WithoutALedgerItSaysSo) {
+  const Ran ran = sellcompute({"ledger", "stats"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, StartsWith("sellcompute: there is no ledger"));
+}
+
+TEST_F(LedgerCommand, PrintsItsSchema) {
+  EXPECT_THAT(sellcompute({"ledger", "schema"}).out, HasSubstr("syntax = \"proto3\";"));
+}
+
+// ---- wallet ---------------------------------------------------------------------------------------------------------
+
+class WalletCommand : public CommandLine {};
+
+TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
+  sellcompute({"init"});
+  const wallet::SandboxBooks books(home_ / ".local/share/sellcompute/wallet");
+  ASSERT_TRUE(books.prepare());
+  const auto secret = runtime::read_or_create_secret(home_ / ".config/sellcompute/wallet.secret");
+  ASSERT_TRUE(secret);
+  const ledger::TimeMs now{std::time(nullptr) * 1'000};
+  const auto bolt11 = books.create(
+      {.job = *ledger::JobId::from_hex(std::string(64, 'a')), .amount = {9'000}, .expiry_ms = 600'000}, *secret, now);
+  ASSERT_TRUE(bolt11) << bolt11.error().describe();
+
+  const Ran paid = sellcompute({"wallet", "pay", *bolt11, "--json"});
+  EXPECT_EQ(paid.exit_code, 0) << paid.err;
+  const json row = json::parse(paid.out);
+  EXPECT_EQ(row["amount_msat"], 9'000);
+  const auto preimage = ledger::from_hex(row["preimage"].get<std::string>());
+  EXPECT_EQ(ledger::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
+  EXPECT_EQ(sellcompute({"wallet", "status"}).out, "sandbox  balance 9 sat (play money)\n");
+
+  const Ran again = sellcompute({"wallet", "pay", *bolt11});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.err, StartsWith("sellcompute: "));
+}
+
+TEST_F(WalletCommand, RefusesWhatIsNoInvoiceOfOurs) {
+  EXPECT_EQ(sellcompute({"wallet", "pay", "lnbc1nonsense"}).exit_code, 1);
+  EXPECT_EQ(sellcompute({"wallet", "pay"}).exit_code, 2);
+}
+
+// ---- status ---------------------------------------------------------------------------------------------------------
+
+// A relay and a backend on loopback, alive as long as the test.
+class Status : public CommandLine {
+ protected:
+  void SetUp() override {
+    CommandLine::SetUp();
+    sellcompute({"init"});
+    auto ollama = inference::LoopbackOllama::start(io_);
+    ASSERT_TRUE(ollama);
+    ollama_ = std::move(*ollama);
+    relay_ = std::make_unique<nostr::LoopbackRelay>(io_);
+    ollama_url_ = ollama_->url();
+    relay_url_ = relay_->url();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  void TearDown() override {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+    CommandLine::TearDown();
+  }
+  Ran status(const std::string& relay, const std::string& ollama, std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"status", "--relay", relay, "--inference-url", ollama};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return sellcompute(arguments);
+  }
+
+  boost::asio::io_context io_;
+  std::unique_ptr<inference::LoopbackOllama> ollama_;
+  std::unique_ptr<nostr::LoopbackRelay> relay_;
+  std::string ollama_url_, relay_url_;
+  std::thread thread_;
+};
+
+TEST_F(Status, IsWellWhenEverythingAnswers) {
+  const Ran ran = status(relay_url_, ollama_url_, {"--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.out << ran.err;
+  const auto rows = rows_of(ran.out);
+  ASSERT_EQ(rows.size(), 5U);
+  for (const json& row : rows) EXPECT_TRUE(row["ok"]) << row;
+  EXPECT_THAT(rows[2]["note"].get<std::string>(), HasSubstr(inference::kStandInModel));
+  EXPECT_THAT(status(relay_url_, ollama_url_).out, StartsWith("identity"));
+}
+
+TEST_F(Status, WhatCannotBeReachedIsNamedAndExitCode3) {
+  const Ran no_relay = status("ws://127.0.0.1:1", ollama_url_);
+  EXPECT_EQ(no_relay.exit_code, 3);
+  EXPECT_THAT(no_relay.out, HasSubstr("ws://127.0.0.1:1"));
+  EXPECT_THAT(no_relay.out, HasSubstr("FAIL"));
+  EXPECT_EQ(status(relay_url_, "http://127.0.0.1:1").exit_code, 3);
+}
+
+TEST_F(Status, WhatIsConfiguredWronglyIsExitCode2) {
+  const Ran none = sellcompute({"status", "--inference-url", ollama_url_});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.out, HasSubstr("no relay is configured"));
+  write("a.toml",
+        "[identity]\nkey_file = \".config/sellcompute/identity.key\"\n[wallet]\nsecret_file = "
+        "\".config/sellcompute/wallet.secret\"\n[[models]]\nname = \"missing\"\n");
+  const Ran missing = status(relay_url_, ollama_url_, {"--config", "a.toml"});
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_THAT(missing.out, HasSubstr("it has no model `missing`: `ollama pull missing`"));
+}
+
+TEST_F(Status, PlayMoneyIsKeptFromPublicRelays) {
+  EXPECT_THAT(status("wss://relay.invalid", ollama_url_).out, HasSubstr("play money"));
+}
+
+}  // namespace
+}  // namespace cli
