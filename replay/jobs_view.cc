@@ -176,6 +176,22 @@ Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, cons
   return out;
 }
 
+Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit) {
+  Result<void> bad;
+  const auto scanned = reader.rows(JobsView::kName, "j", "k", [&](std::string_view, std::string_view value) {
+    const auto job = ledger::decode<Job>(value);
+    if (!job) bad = tl::unexpected(job.error());
+    return job && visit(*job);
+  });
+  return scanned ? bad : scanned;
+}
+
+Result<std::optional<JobId>> job_of_payment(const ledger::Reader& reader, const ledger::Hash256& payment_hash) {
+  const auto row = reader.row(JobsView::kName, key('h', payment_hash.view()));
+  if (!row) return tl::unexpected(row.error());
+  return *row ? JobId::from_bytes(**row) : std::nullopt;
+}
+
 Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader) {
   const auto row = reader.row(JobsView::kName, "P");
   if (!row) return tl::unexpected(row.error());

@@ -48,6 +48,14 @@ ledger::Result<std::vector<ledger::JobId>> jobs_with_prefix(const ledger::Reader
 // The positions of a job's facts, ascending.
 ledger::Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, const ledger::JobId& id);
 
+// Every job, in the order of ids, until the visitor returns false.
+using JobVisitor = std::function<bool(const core::Job&)>;
+ledger::Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit);
+
+// The job that an invoice with this payment hash was made for, or nothing.
+ledger::Result<std::optional<ledger::JobId>> job_of_payment(const ledger::Reader& reader,
+                                                            const ledger::Hash256& payment_hash);
+
 // The policy in force at the end of the ledger, or nothing before the first start.
 ledger::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);
 

@@ -1,0 +1,316 @@
+#include "replay/auditor.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ledger/checkpoint.h"
+#include "ledger/reader.h"
+#include "ledger/verify.h"
+#include "ledger/views.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/notice.h"
+#include "replay/job_audit.h"
+#include "replay/jobs_view.h"
+#include "replay/projections.h"
+
+namespace replay {
+namespace {
+
+using ledger::Family;
+using ledger::KeyValue;
+using ledger::PublicKey;
+using ledger::Result;
+using ledger::Seq;
+
+constexpr std::string_view kPruned = "audit.pruned";
+
+// The store with views (and state) of its own, made in another one.
+class Overlay final : public KeyValue {
+ public:
+  Overlay(const KeyValue& base, KeyValue& views) : base_(base), views_(views) {}
+  Result<void> commit(const ledger::Batch& batch) override { return views_.commit(batch); }
+  Result<std::optional<std::string>> get(Family family, std::string_view key) const override {
+    return store(family).get(family, key);
+  }
+  Result<void> scan(Family family, std::string_view from, std::string_view until, const Visitor& visit) const override {
+    return store(family).scan(family, from, until, visit);
+  }
+  Result<void> scan_back(Family family, std::string_view from, std::string_view until,
+                         const Visitor& visit) const override {
+    return store(family).scan_back(family, from, until, visit);
+  }
+
+ private:
+  const KeyValue& store(Family family) const {
+    return family == Family::views || family == Family::meta ? static_cast<const KeyValue&>(views_) : base_;
+  }
+  const KeyValue& base_;
+  KeyValue& views_;
+};
+
+// Who the provider was, by position: the key may change from one start to another.
+class Providers final : public ledger::Projection {
+ public:
+  std::string_view name() const override { return "providers"; }
+  std::uint32_t version() const override { return 1; }
+  Result<void> apply(const ledger::Entry& entry, ledger::Rows&) override {
+    if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.event)) by_seq_[entry.seq] = e->provider;
+    return {};
+  }
+  PublicKey at(Seq seq) const {
+    const auto next = by_seq_.upper_bound(seq);
+    return next == by_seq_.begin() ? PublicKey{} : std::prev(next)->second;
+  }
+
+ private:
+  std::map<Seq, PublicKey> by_seq_;
+};
+
+class Auditor {
+ public:
+  Auditor(const KeyValue& store, KeyValue& scratch) : store_(store), reader_(store), overlay_(store, scratch) {}
+
+  Result<Audit> run(const std::optional<std::string>& held) {
+    const auto state = reader_.state();
+    if (!state) return tl::unexpected(state.error());
+    if (auto fresh = ledger::check_views(*state, pointers()); !fresh) return tl::unexpected(fresh.error());
+    if (auto done = check_bytes(); !done) return tl::unexpected(done.error());
+    out_.whole = out_.findings.empty();
+    if (!out_.whole) return std::move(out_);
+    if (auto done = make_views(*state); !done) return tl::unexpected(done.error());
+    if (held) {
+      if (auto done = check_held(*held); !done) return tl::unexpected(done.error());
+    }
+    if (auto done = check_views(); !done) return tl::unexpected(done.error());
+    if (auto done = check_jobs(); !done) return tl::unexpected(done.error());
+    sort_findings();
+    return std::move(out_);
+  }
+
+ private:
+  std::vector<ledger::Projection*> pointers() const {
+    std::vector<ledger::Projection*> out;
+    for (const auto& one : projections_) out.push_back(one.get());
+    return out;
+  }
+
+  void find(Check check, std::string position, std::string what) {
+    const auto same = [&](const AuditFinding& one) { return one.check == check; };
+    if (static_cast<std::size_t>(std::ranges::count_if(out_.findings, same)) < ledger::kFindingLimit)
+      out_.findings.push_back({check, std::move(position), std::move(what)});
+  }
+
+  // ---- bytes --------------------------------------------------------------------------------------------------------
+
+  Result<void> check_bytes() {
+    auto verified = ledger::verify_ledger(store_);
+    if (!verified) return tl::unexpected(verified.error());
+    out_.size = verified->size;
+    out_.root = verified->root;
+    for (auto& one : verified->findings) find(Check::bytes, std::move(one.position), std::move(one.what));
+    const auto checkpoints = reader_.checkpoints();
+    if (!checkpoints) return tl::unexpected(checkpoints.error());
+    out_.checkpoints = checkpoints->size();
+    if (!checkpoints->empty()) out_.checkpointed = checkpoints->back().size;
+    return {};
+  }
+
+  // The first line of a checkpoint says whose it is; the ledger's last provider is who we are.
+  Result<void> check_held(const std::string& note) {
+    const auto checkpoint = ledger::verify_checkpoint(note, providers_.at(out_.size));
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    const std::string position = "held checkpoint " + std::to_string(checkpoint->size);
+    if (checkpoint->size > out_.size) {
+      find(Check::held_checkpoint, position,
+           "it covers more than the " + std::to_string(out_.size) +
+               " entries that are here: the end was cut off, or an older copy was put back");
+      return {};
+    }
+    const auto tree = reader_.tree();
+    if (!tree) return tl::unexpected(tree.error());
+    const auto root = tree->root_at(checkpoint->size, reader_.tile_reader());
+    if (!root) return tl::unexpected(root.error());
+    if (*root != checkpoint->root)
+      find(Check::held_checkpoint, position, "the entries before it are not those that it was signed over");
+    return {};
+  }
+
+  // ---- views --------------------------------------------------------------------------------------------------------
+
+  Result<void> make_views(const ledger::State& state) {
+    ledger::Batch batch;
+    ledger::put_state(batch, state);
+    if (auto done = overlay_.commit(batch); !done) return done;
+    auto with_providers = pointers();
+    with_providers.push_back(&providers_);
+    return ledger::rebuild_views(overlay_, with_providers);
+  }
+
+  Result<void> check_views() {
+    auto done = compare_rows(store_, overlay_, "a row is not what the entries give");
+    return done ? compare_rows(overlay_, store_, "a row that the entries give is missing or another") : done;
+  }
+
+  // Finds the first row of each projection in `rows` that is not the same in `other`.
+  Result<void> compare_rows(const KeyValue& rows, const KeyValue& other, const std::string& what) {
+    Result<void> bad;
+    const auto scanned = rows.scan(Family::views, {}, {}, [&](std::string_view key, std::string_view value) {
+      const auto there = other.get(Family::views, key);
+      if (!there) bad = tl::unexpected(there.error());
+      if (there && (!*there || **there != value)) find_row(key, what);
+      return bad.has_value();
+    });
+    return scanned ? bad : scanned;
+  }
+
+  void find_row(std::string_view key, const std::string& what) {
+    const std::size_t end = std::min(key.find('\0'), key.size() - 1);
+    const std::string position = "view " + std::string(key.substr(0, end));
+    if (std::ranges::find(out_.findings, position, &AuditFinding::position) != out_.findings.end()) return;
+    find(Check::views, position, what + ": " + ledger::to_hex(key.substr(end + 1)));
+  }
+
+  // ---- jobs ---------------------------------------------------------------------------------------------------------
+
+  // The views that were just made say which entries are a job's.
+  Result<void> check_jobs() {
+    const ledger::Reader made(overlay_);
+    Result<void> bad;
+    const auto read = for_each_job(made, [&](const core::Job& job) {
+      ++out_.jobs;
+      bad = check_job(made, job);
+      return bad.has_value();
+    });
+    return read ? bad : read;
+  }
+
+  Result<void> check_job(const ledger::Reader& made, const core::Job& job) {
+    const auto positions = positions_of(made, job.id);
+    if (!positions) return tl::unexpected(positions.error());
+    std::vector<ledger::Entry> facts;
+    for (const Seq seq : *positions) {
+      auto entry = reader_.entry(seq);
+      if (!entry) return tl::unexpected(entry.error());
+      facts.push_back(std::move(*entry));
+    }
+    for (auto& wrong : audit_job(facts)) wrong_[{Check::money, wrong.seq}].push_back(std::move(wrong.what));
+    for (const auto& entry : facts) {
+      if (auto done = check_fact(made, job, entry); !done) return done;
+    }
+    return {};
+  }
+
+  // What only the whole ledger, or the texts, can show.
+  Result<void> check_fact(const ledger::Reader& made, const core::Job& job, const ledger::Entry& entry) {
+    if (const auto* e = std::get_if<ledger::JobRequested>(&entry.event)) return check_request(*e, entry);
+    if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event)) return check_notice(job, *e, entry.seq);
+    const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event);
+    if (!invoice) return {};
+    ++out_.invoices;
+    const auto owner = job_of_payment(made, invoice->payment_hash);
+    if (!owner) return tl::unexpected(owner.error());
+    if (*owner != job.id) {
+      wrong_[{Check::money, entry.seq}].push_back("the same payment hash was used for job " + (*owner)->hex());
+    }
+    return {};
+  }
+
+  Result<void> check_request(const ledger::JobRequested& request, const ledger::Entry& entry) {
+    const auto text = reader_.text(request.request);
+    if (!text) return found_text(text.error(), entry.seq);
+    if (!*text) {
+      ++out_.pruned_texts;
+      return {};
+    }
+    const auto event = nostr::parse_event(**text);
+    const bool right = event && event->id == entry.header.job && event->pubkey == request.customer &&
+                       event->kind == request.kind && nostr::verify(*event);
+    if (!right)
+      wrong_[{Check::signatures, entry.seq}].push_back("the request's text is not the event that the job is named by");
+    return {};
+  }
+
+  Result<void> check_notice(const core::Job& job, const ledger::NoticeSigned& notice, Seq seq) {
+    ++out_.notices;
+    const PublicKey provider = providers_.at(seq);
+    if (!nostr::verify_signature(provider, notice.event.view(), notice.signature))
+      wrong_[{Check::signatures, seq}].push_back("the signature of the notice is not the provider's");
+    if (!job.request) return {};  // said already
+    const auto texts = [this](const ledger::TextRef& ref) -> Result<std::string> {
+      auto text = reader_.text(ref);
+      if (!text) return tl::unexpected(text.error());
+      if (*text) return std::move(**text);
+      return ledger::fail(ledger::ErrorKind::invocation, std::string(kPruned), "the text was pruned");
+    };
+    const auto json = runtime::notice_json(job, notice, provider, texts);
+    return json ? Result<void>() : found_text(json.error(), seq);
+  }
+
+  // A text that is gone is nothing wrong; one that is not what was signed is.
+  Result<void> found_text(const ledger::Error& error, Seq seq) {
+    if (error.code == kPruned) {
+      ++out_.pruned_texts;
+      return {};
+    }
+    if (error.code != "ledger.damaged" && !error.code.starts_with("notice.")) return tl::unexpected(error);
+    wrong_[{Check::signatures, seq}].push_back(error.message);
+    return {};
+  }
+
+  // Jobs were read in the order of their ids; people look for the first position.
+  void sort_findings() {
+    for (auto& [place, whats] : wrong_) {
+      for (auto& what : whats) find(place.first, ledger::entry_position(place.second), std::move(what));
+    }
+  }
+
+  const KeyValue& store_;
+  ledger::Reader reader_;
+  Overlay overlay_;
+  std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
+  Providers providers_;
+  std::map<std::pair<Check, Seq>, std::vector<std::string>> wrong_;
+  Audit out_;
+};
+
+}  // namespace
+
+std::string_view name(Check check) {
+  switch (check) {
+    case Check::bytes:
+      return "bytes";
+    case Check::held_checkpoint:
+      return "held checkpoint";
+    case Check::views:
+      return "views";
+    case Check::money:
+      return "money";
+    case Check::signatures:
+      return "signatures";
+  }
+  return "unknown";
+}
+
+std::string_view remedy(Check check) {
+  switch (check) {
+    case Check::bytes:
+      return "stop `serve`, keep a copy of this folder, and put back the last backup; the wallet says what settled "
+             "since";
+    case Check::held_checkpoint:
+      return "this is not the ledger that was checkpointed: find the copy that is, and ask who changed this one";
+    case Check::views:
+      return "stop `serve` and run `sellcompute replay --rebuild-views`; it loses nothing";
+    case Check::money:
+      return "look at the job with `sellcompute replay --job`, compare with the wallet, and report it: a bug or a "
+             "forgery";
+    case Check::signatures:
+      return "the text or the key is not what was signed: put back the last backup of the texts, or ask who changed it";
+  }
+  return {};
+}
+
+Result<Audit> audit(const KeyValue& store, KeyValue& scratch, const std::optional<std::string>& held) {
+  return Auditor(store, scratch).run(held);
+}
+
+}  // namespace replay

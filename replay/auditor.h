@@ -1,0 +1,53 @@
+// The auditor: whether everything that the ledger says can be believed, as far as the ledger alone can show it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/key_value.h"
+#include "ledger/types.h"
+
+namespace replay {
+
+// In the order of the audit.
+enum class Check {
+  bytes,            // positions, headers, facts, the Merkle tree, own checkpoints (ledger/verify.h)
+  held_checkpoint,  // the tree against a checkpoint that somebody kept
+  views,            // every view row is what the entries give
+  money,            // the rules that a job's facts must keep (replay/job_audit.h)
+  signatures,       // requests and answers: their texts give the signed ids, and the signatures are right
+};
+std::string_view name(Check check);
+// What to do about findings of this check.
+std::string_view remedy(Check check);
+
+struct AuditFinding {
+  Check check = Check::bytes;
+  std::string position;  // "entry 812", "view jobs"
+  std::string what;
+};
+
+struct Audit {
+  ledger::Seq size = 0;  // entries
+  ledger::Hash256 root;
+  std::size_t checkpoints = 0;   // own ones, stored
+  ledger::Seq checkpointed = 0;  // entries that the last of them covers
+  std::uint64_t jobs = 0;
+  std::uint64_t invoices = 0;
+  std::uint64_t notices = 0;
+  std::uint64_t pruned_texts = 0;      // texts that are gone, so only the signature of the id could be checked
+  std::vector<AuditFinding> findings;  // by check, then by position; at most ledger::kFindingLimit a check
+  bool whole = true;  // false: the bytes are damaged, so what they mean (views, money, signatures) was not checked
+};
+
+// Reads everything. The views are made again in `scratch`, an empty store. `held` is the text of a checkpoint that
+// somebody else kept; that it is not this provider's, or not signed, is an error ("checkpoint.…"), not a finding.
+// Errors else: what the stores say, and "ledger.views_stale".
+//
+// Without `held`, that the end of the ledger was cut off and its later entries forgotten cannot be shown: whoever has
+// the key can sign a shorter history.
+ledger::Result<Audit> audit(const ledger::KeyValue& store, ledger::KeyValue& scratch,
+                            const std::optional<std::string>& held = std::nullopt);
+
+}  // namespace replay

@@ -1,0 +1,148 @@
+#include "replay/job_audit.h"
+
+#include <algorithm>
+#include <map>
+
+#include "pipeline/core/job.h"
+#include "pipeline/core/pricing.h"
+#include "pipeline/wallet/bolt11.h"
+
+namespace replay {
+namespace {
+
+using core::Job;
+using core::sats;
+using ledger::Msat;
+
+// Checks each fact against the job as it was before.
+class JobAudit {
+ public:
+  std::vector<JobWrong> run(std::span<const ledger::Entry> facts) {
+    for (const ledger::Entry& entry : facts) {
+      seq_ = entry.seq;
+      std::visit([this](const auto& event) { check(event); }, entry.event);
+      core::evolve(job_, entry.header.job, entry.header.time, entry.event);
+      check_revealed();
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void wrong_if(bool wrong, std::string what) {
+    if (wrong) out_.push_back({seq_, std::move(what)});
+  }
+
+  void check(const ledger::JobRequested&) { wrong_if(job_.request.has_value(), "the job was requested before"); }
+
+  void check(const ledger::JobDeclined&) {
+    check_begun();
+    wrong_if(job_.quote || job_.declined, "declined, although it was decided before");
+  }
+
+  void check(const ledger::JobQuoted& e) {
+    check_begun();
+    wrong_if(job_.quote || job_.declined, "quoted, although it was decided before");
+    const auto bid = job_.request ? job_.request->bid : std::nullopt;
+    wrong_if(bid && e.price > *bid, "quoted " + sats(e.price) + ", above the bid" + (bid ? " of " + sats(*bid) : ""));
+  }
+
+  void check(const ledger::InvoiceIssued& e) {
+    check_begun();
+    const Msat quoted = job_.quote ? job_.quote->price : Msat{};
+    wrong_if(e.amount > quoted, "invoiced " + sats(e.amount) + ", above the quote of " + sats(quoted));
+    wrong_if(e.amount <= Msat{}, "an invoice for nothing");
+    wrong_if(core::find_invoice(job_, e.payment_hash) != nullptr,
+             "an invoice with a payment hash that was used before");
+    const auto invoice = wallet::decode_bolt11(e.bolt11);
+    if (!invoice) return wrong_if(true, "the invoice's text cannot be read: " + invoice.error().message);
+    wrong_if(invoice->amount != e.amount, "the invoice's text asks for another amount than " + sats(e.amount));
+    wrong_if(invoice->payment_hash != e.payment_hash, "the invoice's text has another payment hash");
+  }
+
+  void check(const ledger::InvoiceFailed&) { check_begun(); }
+
+  void check(const ledger::InvoiceSettled& e) {
+    const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
+    wrong_if(!invoice, "settled, but never invoiced: payment hash " + e.payment_hash.hex());
+    wrong_if(invoice && invoice->settled, "the same invoice settled before");
+    wrong_if(e.received <= Msat{}, "settled, but nothing was received");
+    wrong_if(!e.preimage.is_zero() && ledger::sha256(e.preimage.view()) != e.payment_hash,
+             "the preimage does not hash to the payment hash");
+  }
+
+  void check(const ledger::InvoiceExpired& e) {
+    const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
+    wrong_if(!invoice, "expired, but never invoiced: payment hash " + e.payment_hash.hex());
+    wrong_if(invoice && invoice->settled, "expired, although it had settled");
+  }
+
+  void check(const ledger::InferenceStarted&) { check_may_run("the model was started"); }
+
+  void check(const ledger::InferenceCompleted&) {
+    check_may_run("the job was answered");
+    wrong_if(job_.completion.has_value(), "the job was answered before");
+  }
+
+  void check(const ledger::InferenceFailed&) { check_may_run("the model was run"); }
+
+  void check(const ledger::NoticeSigned& e) {
+    check_begun();
+    const std::string purpose(ledger::name(e.purpose));
+    wrong_if(core::find_notice(job_, e.purpose) != nullptr, "a second " + purpose + " notice was signed");
+    if (e.purpose != ledger::NoticePurpose::result) return;
+    wrong_if(!job_.completion, "a result was signed, but the job was never answered");
+    wrong_if(job_.completion && job_.completion->result != e.content, "the signed result is not the answer");
+  }
+
+  void check(const ledger::NoticePublished& e) {
+    const bool signed_before =
+        std::ranges::any_of(job_.notices, [&](const core::Notice& notice) { return notice.notice.event == e.event; });
+    wrong_if(!signed_before, "published, but never signed: event " + e.event.hex());
+  }
+
+  void check(const ledger::JobExpired&) { check_begun(); }
+
+  void check(const ledger::RefundOwed& e) {
+    const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
+    const bool settled = invoice && invoice->settled;
+    wrong_if(!settled, "owed back, but never settled: payment hash " + e.payment_hash.hex());
+    wrong_if(settled && e.amount > invoice->settled->received, "more is owed back than was received");
+  }
+
+  template <class ShopFact>
+  void check(const ShopFact&) {
+    wrong_if(true, "a fact about the shop bears a job's id");
+  }
+
+  void check_begun() { wrong_if(!job_.request, "the job was never requested"); }
+
+  void check_may_run(const std::string& what) {
+    check_begun();
+    wrong_if(!job_.quote, what + ", but the job was never quoted");
+    wrong_if(job_.quote && !core::may_run(job_), what + " before the payment that comes first had settled");
+  }
+
+  // At most one invoice of an attempt may have been seen by the customer.
+  void check_revealed() {
+    std::map<std::uint32_t, int> revealed;  // by attempt
+    for (const core::Invoice& invoice : job_.invoices) {
+      if (invoice.revealed) ++revealed[invoice.issued.attempt];
+    }
+    const bool twice = std::ranges::any_of(revealed, [](const auto& attempt) { return attempt.second > 1; });
+    wrong_if(twice && !revealed_twice_, "a second invoice of the same attempt was revealed");
+    revealed_twice_ = twice;
+  }
+
+  Job job_;
+  ledger::Seq seq_ = 0;
+  bool revealed_twice_ = false;
+  std::vector<JobWrong> out_;
+};
+
+}  // namespace
+
+std::vector<JobWrong> audit_job(std::span<const ledger::Entry> facts) {
+  return JobAudit().run(facts);
+}
+
+}  // namespace replay

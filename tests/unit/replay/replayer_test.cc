@@ -1,0 +1,106 @@
+#include "replay/replayer.h"
+
+#include "replay/phrases.h"
+#include "tests/unit/replay/shop_ledger.h"
+
+namespace replay {
+namespace {
+
+using core::EngineDriver;
+using ledger::Seq;
+using ledger::TimeMs;
+
+struct OneSale : ShopLedger {
+  EngineDriver driver{EngineDriver::policy()};
+  OneSale() {
+    driver.ask(1);
+    driver.wait(1000);
+    driver.pay(1);
+    driver.ask(2);
+    write(driver.entries);
+  }
+};
+
+std::vector<std::string> lines(const std::vector<ReplayStep>& steps) {
+  std::vector<std::string> out;
+  for (const auto& step : steps) {
+    std::string line = phrase(step.entry.event) + " |";
+    for (const auto& due : step.due) line += " " + describe(due, step.job.updated_at) + ";";
+    out.push_back(line + " " + std::string(core::name(core::state(step.job))));
+  }
+  return out;
+}
+
+TEST(Replayer, ShowsEachFactTheStateAfterItAndWhatWasDue) {
+  const OneSale shop;
+  const auto steps = replay_job(shop.reader, EngineDriver::id(1)).value();
+  EXPECT_EQ(
+      lines(steps),
+      (std::vector<std::string>{
+          "requested by 07070707 through wss://relay.example, about 20 tokens | admission: decide; requested",
+          "quoted 7 sat, llama3.2:latest, result_first | inference: infer #1; feedback: sign processing; working",
+          "runs on llama3.2:latest | inference: infer #1; feedback: sign processing; working",
+          "signed processing | inference: infer #1; delivery: publish processing; working",
+          "answered: 100 tokens in 0 ms | invoicing: create invoice #1; delivery: publish processing; invoicing",
+          "published processing to 1 relay | invoicing: create invoice #1; invoicing",
+          "invoiced 3 sat | delivery: sign result; settlement: watch invoice; invoicing",
+          "signed result | delivery: publish result; settlement: watch invoice; delivering",
+          "published result to 1 relay | feedback: sign success; settlement: watch invoice; delivered_unpaid",
+          "signed success | delivery: publish success; settlement: watch invoice; delivered_unpaid",
+          "published success to 1 relay | settlement: watch invoice; delivered_unpaid", "settled 3 sat | settled"}));
+}
+
+TEST(Replayer, TheLastJobIsTheOneThatTheEngineHad) {
+  const OneSale shop;
+  const auto steps = replay_job(shop.reader, EngineDriver::id(1)).value();
+  EXPECT_EQ(ledger::encode(steps.back().job), ledger::encode(shop.driver.job(1)));
+}
+
+TEST(Replayer, StopsAtAPositionOrAtAMoment) {
+  const OneSale shop;
+  const auto all = replay_job(shop.reader, EngineDriver::id(1)).value();
+  const Seq third = all[2].entry.seq;
+  EXPECT_EQ(replay_job(shop.reader, EngineDriver::id(1), third).value().size(), 3u);
+  const auto before_payment = replay_job(shop.reader, EngineDriver::id(1), all.back().entry.header.time - 1).value();
+  EXPECT_EQ(core::state(before_payment.back().job), core::State::delivered_unpaid);
+  EXPECT_TRUE(replay_job(shop.reader, EngineDriver::id(1), TimeMs{0}).value().empty());
+}
+
+TEST(Replayer, AJobThatTheLedgerDoesNotHaveHasNoSteps) {
+  const OneSale shop;
+  EXPECT_TRUE(replay_job(shop.reader, EngineDriver::id(9)).value().empty());
+}
+
+TEST(Replayer, WhatOnlyWaitsForTimeSaysHowLong) {
+  EngineDriver driver(EngineDriver::policy());
+  driver.inference_fails = ledger::InferenceFailure::timed_out;
+  driver.ask(1);
+  ShopLedger shop;
+  shop.write(driver.entries);
+  const auto steps = replay_job(shop.reader, EngineDriver::id(1)).value();
+  const auto failed = std::ranges::find_if(
+      steps, [](const auto& step) { return std::holds_alternative<ledger::InferenceFailed>(step.entry.event); });
+  ASSERT_NE(failed, steps.end());
+  EXPECT_EQ(phrase(failed->entry.event), "inference failed (timed_out): broken; it is tried again");
+  EXPECT_EQ(describe(failed->due.front(), failed->job.updated_at), "inference: in 2000 ms");
+}
+
+TEST(Phrase, ABasisSaysWhatTheDecisionStoodOn) {
+  EXPECT_EQ(phrase(ledger::Basis{.slots = 2,
+                                 .slots_busy = 1,
+                                 .stranger = true,
+                                 .stranger_pool_left = ledger::Msat{20'000},
+                                 .inference_healthy = true,
+                                 .wallet_healthy = true}),
+            "1 of 2 slots free, a stranger, pool 20 sat");
+  EXPECT_EQ(phrase(ledger::Basis{.slots = 1,
+                                 .slots_busy = 1,
+                                 .queued = 3,
+                                 .customer_exposure = ledger::Msat{1'500},
+                                 .customer_credit = ledger::Msat{40'000},
+                                 .wallet_healthy = true}),
+            "0 of 1 slot free, 3 waiting, credit 40 sat of which 1.5 sat is used, model server down");
+}
+
+}  // namespace
+}  // namespace replay
