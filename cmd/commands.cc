@@ -4,8 +4,20 @@ namespace cmd {
 
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
-      init_command(),   status_command(), config_command(),     ledger_command(),
-      wallet_command(), event_command(),  completion_command(),
+      // First steps.
+      init_command(),
+      status_command(),
+      config_command(),
+      // Selling.
+      serve_command(),
+      online_command(),
+      offline_command(),
+      // Looking back.
+      ledger_command(),
+      wallet_command(),
+      // Tools.
+      event_command(),
+      completion_command(),
   };
   return all;
 }

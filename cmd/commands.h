@@ -16,6 +16,9 @@ Command config_command();
 Command event_command();
 Command init_command();
 Command ledger_command();
+Command offline_command();
+Command online_command();
+Command serve_command();
 Command status_command();
 Command wallet_command();
 

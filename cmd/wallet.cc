@@ -1,6 +1,7 @@
 // sellcompute wallet: the wallet that is paid.
 #include <ostream>
 
+#include "cmd/clock.h"
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
 #include "pipeline/wallet/bolt11.h"
@@ -24,7 +25,7 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
   const std::string& bolt11 = arguments.words.front();
   const auto books = open_books(context);
   if (!books) return tl::unexpected(books.error());
-  const auto preimage = books->pay(bolt11, wall_clock());
+  const auto preimage = books->pay(bolt11, make_clock(context.sources)());
   if (!preimage) return tl::unexpected(preimage.error());
   const auto invoice = wallet::decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());

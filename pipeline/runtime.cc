@@ -195,6 +195,13 @@ void Runtime::drain(std::string reason, std::function<void()> done) {
   finish_drain();
 }
 
+void Runtime::go_online(std::string version) {
+  draining_ = false;
+  drained_ = nullptr;
+  held_receipts_.clear();
+  post(core::Online{std::move(version)});
+}
+
 void Runtime::finish_drain() {
   if (!draining_ || !drained_ || !pending_.empty() || !engine_.drained()) return;
   if (!drain_reason_.empty()) {

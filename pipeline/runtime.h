@@ -49,6 +49,9 @@ class Runtime {
   // their receipts, so they are asked for again at the next start.
   void drain(std::string reason, std::function<void()> done);
 
+  // Takes new jobs again after a drain.
+  void go_online(std::string version);
+
   // Relay cursors to be made durable with the next append; asked once every ten seconds.
   std::function<std::vector<std::pair<std::string, ledger::TimeMs>>()> cursors;
   // Told after each entry is durable: for the live line and the log.
@@ -56,6 +59,7 @@ class Runtime {
 
   const core::Engine& engine() const { return engine_; }
   bool healthy() const { return inference_healthy_ && wallet_healthy_; }
+  bool draining() const { return draining_; }
 
  private:
   struct Pending {

@@ -138,7 +138,7 @@ void RelayClient::perform(Deliver& action) {
 void RelayClient::perform(const CaughtUp& action) {
   handlers_.on_caught_up(action.subscription);
 }
-void RelayClient::perform(const Answer& action) {
+void RelayClient::perform(const PublishAnswer& action) {
   handlers_.on_answer(action);
 }
 void RelayClient::perform(const Dropped& action) {

@@ -25,7 +25,7 @@ struct RelayClientOptions {
 struct RelayClientHandlers {
   std::function<void(Deliver)> on_event = [](Deliver) {};
   std::function<void(const std::string& subscription)> on_caught_up = [](const std::string&) {};
-  std::function<void(Answer)> on_answer = [](Answer) {};
+  std::function<void(PublishAnswer)> on_answer = [](PublishAnswer) {};
   std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};
   std::function<void(RelayState, const std::string& reason)> on_health = [](RelayState, const std::string&) {};
   std::function<void(const std::string& text)> on_notice = [](const std::string&) {};
@@ -63,7 +63,7 @@ class RelayClient {
   void perform(HangUp);
   void perform(Deliver& action);
   void perform(const CaughtUp& action);
-  void perform(const Answer& action);
+  void perform(const PublishAnswer& action);
   void perform(const Dropped& action);
   void perform(const Notice& action);
   void perform(const HealthChange& action);

@@ -189,7 +189,7 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
 
   RelayClientHandlers common_handlers(const std::string& url) {
     RelayClientHandlers handlers;
-    handlers.on_answer = [this, url](Answer answer) {
+    handlers.on_answer = [this, url](PublishAnswer answer) {
       if (auto waiting = waiting_.extract({url, answer.event})) {
         answer_later(url, std::move(answer), std::move(waiting.mapped()));
       }
@@ -247,7 +247,7 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
     return true;
   }
 
-  void answer_later(const std::string& url, Answer answer, std::vector<std::function<void(RelayAnswer)>> callbacks) {
+  void answer_later(const std::string& url, PublishAnswer answer, std::vector<std::function<void(RelayAnswer)>> callbacks) {
     later([report = RelayAnswer{url, answer.accepted, std::move(answer.message), now(), {}},
            callbacks = std::move(callbacks)] {
       for (const auto& done : callbacks) done(report);

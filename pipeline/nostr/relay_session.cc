@@ -232,7 +232,7 @@ RelayActions RelaySession::publish(EventId id, std::string event_json, TimeMs no
     refusal = "not sent: " + reason_ + "; next try in " + seconds(*redial_at_ - now);
   }
   if (!refusal.empty()) {
-    out_.push_back(Answer{id, false, refusal});
+    out_.push_back(PublishAnswer{id, false, refusal});
     return take();
   }
   last_work_ = now;
@@ -250,7 +250,7 @@ void RelaySession::send(Publication& publication) {
 
 void RelaySession::answer(const Publication& publication, bool accepted, std::string message) {
   publication_bytes_ -= publication.json.size();
-  out_.push_back(Answer{publication.id, accepted, std::move(message)});
+  out_.push_back(PublishAnswer{publication.id, accepted, std::move(message)});
 }
 
 void RelaySession::answer_unless(const std::function<bool(const Publication&)>& keep, const std::string& message) {

@@ -39,7 +39,7 @@ struct CaughtUp {
   std::string subscription;
 };
 // The one answer to a publication. `duplicate:` counts as accepted (NIP-01: the relay has it).
-struct Answer {
+struct PublishAnswer {
   EventId event;
   bool accepted = false;
   std::string message;
@@ -68,7 +68,7 @@ struct HealthChange {
 };
 
 using RelayAction =
-    std::variant<Dial, SendFrame, SendPing, HangUp, Deliver, CaughtUp, Answer, Dropped, Notice, HealthChange>;
+    std::variant<Dial, SendFrame, SendPing, HangUp, Deliver, CaughtUp, PublishAnswer, Dropped, Notice, HealthChange>;
 using RelayActions = std::vector<RelayAction>;
 
 // ---- limits ---------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class RelaySession {
   RelayActions unsubscribe(const std::string& id, TimeMs now);
 
   // Answered exactly once, by kPublishTimeoutMs at the latest. Survives a reconnect within that time. An event that
-  // waits already is not sent twice and gets one Answer in all.
+  // waits already is not sent twice and gets one PublishAnswer in all.
   RelayActions publish(EventId id, std::string event_json, TimeMs now);
 
   // Answers what waits and hangs up; nothing happens after it.

@@ -1,0 +1,46 @@
+// sellcompute online, offline: words to a running serve.
+#include <ostream>
+
+#include "cmd/commands.h"
+#include "cmd/control_socket.h"
+
+namespace cmd {
+namespace {
+
+ledger::Result<ExitCode> tell(Context& context, const nlohmann::json& request) {
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto reply = ask_running_serve(control_socket_path(paths->data_dir), request);
+  if (!reply) return tl::unexpected(reply.error());
+  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
+ledger::Result<ExitCode> run_online(const Arguments&, Context& context) {
+  return tell(context, {{"method", "online"}});
+}
+
+ledger::Result<ExitCode> run_offline(const Arguments& arguments, Context& context) {
+  return tell(context, {{"method", "offline"}, {"drain", arguments.has("drain")}});
+}
+
+}  // namespace
+
+Command online_command() {
+  return {.name = "online",
+          .summary = "Tells a running serve to take jobs again.",
+          .examples = "  sellcompute online\n",
+          .run = run_online};
+}
+
+Command offline_command() {
+  return {.name = "offline",
+          .summary = "Tells a running serve to take no new jobs; invoices stay watched.",
+          .examples =
+              "  sellcompute offline\n"
+              "  sellcompute offline --drain   # and wait until every started job is finished\n",
+          .options = [](cxxopts::OptionAdder& add) { add("drain", "wait until every started job is finished"); },
+          .run = run_offline};
+}
+
+}  // namespace cmd

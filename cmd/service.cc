@@ -1,0 +1,292 @@
+#include "cmd/service.h"
+
+#include <random>
+
+#include "cmd/kill_points.h"
+#include "cmd/policy.h"
+#include "ledger/checkpoint.h"
+#include "ledger/rocksdb_store.h"
+#include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip90.h"
+#include "pipeline/secret_file.h"
+#include "pipeline/wallet/sandbox.h"
+#include "replay/jobs_view.h"
+#include "replay/projections.h"
+#include "replay/recovery.h"
+
+namespace cmd {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Result;
+
+namespace {
+
+constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
+constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
+constexpr std::uint32_t kAuthKind = 22242;                      // NIP-42
+
+ledger::Salt random_bytes() {
+  const auto bytes = nostr::generate_aux();
+  if (!bytes) throw std::runtime_error(bytes.error().describe());  // no randomness, no safe way on
+  return {bytes->bytes};
+}
+
+double random_fraction() {
+  static std::mt19937_64 generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+std::vector<wallet::Network> believed_networks(const wallet::Wallet& wallet) {
+  if (wallet.play_money()) return {wallet::Network::regtest};
+  return {wallet::Network::bitcoin};
+}
+
+}  // namespace
+
+// Publishes through whatever pool there is; while offline it says so, and the delivery tries again.
+class Service::PoolRelays final : public runtime::Relays {
+ public:
+  PoolRelays(Service& service) : service_(service) {}
+  void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
+               std::function<void(ledger::RelayAnswer)> done) override {
+    if (service_.pool_) return service_.pool_->publish(relay, event_json, id, std::move(done));
+    service_.scheduler_->after(0, [relay, done = std::move(done), now = service_.clock_()] {
+      done({.relay = relay, .message = "we are offline", .at = now});
+    });
+  }
+
+ private:
+  Service& service_;
+};
+
+Service::Service(boost::asio::io_context& io, Config config, runtime::Clock clock, ServiceHooks hooks,
+                 nostr::SecretKey key)
+    : io_(io), config_(std::move(config)), clock_(std::move(clock)), hooks_(std::move(hooks)), key_(std::move(key)) {}
+
+Service::~Service() {
+  control_.reset();
+  if (pool_) pool_->shut_down();
+  pool_.reset();
+  if (commits_) commits_->stop();
+}
+
+Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Config config, runtime::Clock clock,
+                                               std::string kill_at, ServiceHooks hooks) {
+  auto key = nostr::read_key_file(config.identity.key_file);
+  if (!key) return tl::unexpected(key.error());
+  if (const auto safe = check_play_money(config); !safe) return tl::unexpected(safe.error());
+  if (config.relays.urls.empty()) {
+    return fail(ErrorKind::config, "config.no_relays", "no relays are configured", {},
+                "set relays.urls in " + config.paths.config_file.string());
+  }
+  std::unique_ptr<Service> out(new Service(io, std::move(config), std::move(clock), std::move(hooks), std::move(*key)));
+  auto opened = out->open_ledger();
+  if (opened) opened = out->open_adapters();
+  if (opened) opened = out->open_runtime(std::move(kill_at));
+  if (!opened) return tl::unexpected(opened.error());
+  return out;
+}
+
+Result<void> Service::open_ledger() {
+  if (const auto folder = runtime::create_private_folder(config_.paths.data_dir); !folder) return folder;
+  auto store = ledger::open_writer(config_.paths.ledger());
+  if (!store) return tl::unexpected(store.error());
+  store_ = std::move(*store);
+  projections_ = replay::projections();
+  std::vector<ledger::Projection*> views;
+  for (const auto& one : projections_) views.push_back(one.get());
+  auto opened = ledger::Ledger::open(*store_, views);
+  if (!opened) return tl::unexpected(opened.error());
+  commits_ = std::make_unique<ledger::GroupCommit>(std::move(*opened));
+  return {};
+}
+
+Result<void> Service::open_adapters() {
+  const auto secret = runtime::read_or_create_secret(config_.wallet.secret_file);
+  if (!secret) return tl::unexpected(secret.error());
+  auto sandbox = wallet::SandboxWallet::open(io_, config_.wallet.folder, *secret, clock_);
+  if (!sandbox) return tl::unexpected(sandbox.error());
+  wallet_ = std::move(*sandbox);
+  auto ollama = inference::OllamaClient::create(io_, config_.inference.url,
+                                                {.connect_ms = config_.inference.connect_timeout_ms,
+                                                 .first_token_ms = config_.inference.first_token_timeout_ms,
+                                                 .stall_ms = config_.inference.stall_timeout_ms});
+  if (!ollama) return tl::unexpected(ollama.error());
+  backend_ = std::move(*ollama);
+  relays_ = std::make_unique<PoolRelays>(*this);
+  scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
+  return {};
+}
+
+Result<void> Service::open_runtime(std::string kill_at) {
+  ledger_journal_ = std::make_unique<runtime::LedgerJournal>(io_, *commits_, *store_, replay::find_job);
+  if (!kill_at.empty()) kill_point_ = std::make_unique<KillPoint>(*ledger_journal_, std::move(kill_at));
+  auto recovery = replay::recover(ledger::Reader(*store_), clock_());
+  if (!recovery) return tl::unexpected(recovery.error());
+  const auto disk_low = [folder = config_.paths.ledger()] {
+    std::error_code error;
+    const auto space = std::filesystem::space(folder, error);
+    return !error && space.available < kLowDiskBytes;
+  };
+  runtime_ = std::make_unique<runtime::Runtime>(
+      runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
+                     .wallet = *wallet_,
+                     .backend = *backend_,
+                     .relays = *relays_,
+                     .scheduler = *scheduler_,
+                     .random = random_bytes,
+                     .disk_low = disk_low},
+      key_, runtime::Options{.own_relays = config_.relays.urls, .networks = believed_networks(*wallet_)},
+      std::move(*recovery), hooks_.fatal);
+  runtime_->on_entry = hooks_.entry;
+  runtime_->cursors = [this] { return cursors(); };
+  auto control = ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),
+                                       [this](const auto& request, auto answer) { on_control(request, answer); });
+  if (!control) return tl::unexpected(control.error());
+  control_ = std::move(*control);
+  return {};
+}
+
+void Service::start() {
+  backend_->status([this](const Result<inference::BackendStatus>& status) { sell(status); });
+}
+
+void Service::sell(const Result<inference::BackendStatus>& status) {
+  if (!status && config_.selling.models.empty()) return hooks_.fatal(status.error());
+  const std::vector<inference::ModelInfo> models = status ? status->models : std::vector<inference::ModelInfo>();
+  auto policy =
+      to_policy(config_, key_.public_key(),
+                {.play_money = wallet_->play_money(), .unit = wallet_->unit(), .minimum = wallet_->minimum()}, models);
+  if (policy.models.empty()) {
+    return hooks_.fatal(ledger::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
+                                      config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
+  }
+  runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
+  if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
+  online_ = true;
+  checkpoint_regularly();
+  hooks_.online();
+}
+
+Result<void> Service::connect_relays() {
+  nostr::PoolOptions options{
+      .relays = config_.relays.urls,
+      .wanted = nostr::request_filters(key_.public_key(), config_.selling.serve_broadcast),
+      .allow_private = config_.relays.allow_private,
+      .clock = clock_,
+      .random = random_fraction,
+      .sign_auth = [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
+        return std::optional(nostr::sign(
+            {.kind = kAuthKind, .created_at_s = now.ms / 1000, .tags = {{"relay", url}, {"challenge", challenge}}},
+            key_, {random_bytes().bytes}));
+      }};
+  options.limits.max_age_ms = config_.selling.request_age_limit_ms + options.limits.overlap_ms;
+  auto pool = nostr::RelayPool::make(
+      io_, std::move(options),
+      {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },
+       .on_refused = [this](const std::string&,
+                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
+       .on_health = hooks_.relay,
+       .on_notice = [](const std::string&, const std::string&) {}});
+  if (!pool) return tl::unexpected(pool.error());
+  std::map<std::string, ledger::TimeMs> known;
+  for (const std::string& relay : config_.relays.urls) {
+    const auto cursor = ledger::Reader(*store_).cursor(relay);
+    if (!cursor) return tl::unexpected(cursor.error());
+    if (*cursor) known[relay] = **cursor;
+  }
+  pool_ = std::move(*pool);
+  pool_->start(known);
+  return {};
+}
+
+void Service::on_received(nostr::Received received) {
+  runtime_->on_request(received.event, std::move(received.raw), received.relay, std::move(received.receipt));
+}
+
+std::vector<std::pair<std::string, ledger::TimeMs>> Service::cursors() const {
+  std::vector<std::pair<std::string, ledger::TimeMs>> out;
+  if (!pool_) return out;
+  for (const std::string& relay : config_.relays.urls) {
+    if (const auto cursor = pool_->cursor(relay)) out.emplace_back(relay, *cursor);
+  }
+  return out;
+}
+
+void Service::go_offline(std::string reason, std::function<void()> done) {
+  runtime_->drain(std::move(reason), [this, done = std::move(done)] {
+    online_ = false;
+    make_checkpoint();
+    if (pool_) pool_->shut_down();
+    pool_.reset();
+    done();
+  });
+}
+
+void Service::go_online() {
+  runtime_->go_online(SELLCOMPUTE_VERSION);
+  if (!pool_) {
+    if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
+  }
+  online_ = true;
+}
+
+void Service::on_control(const nlohmann::json& request, const ControlSocket::Answer& answer) {
+  const std::string method = request.value("method", "");
+  if (method == "status") return answer({{"ok", true}, {"status", summary()}});
+  if (method == "online") {
+    if (online_ && !runtime_->draining()) return answer({{"ok", true}, {"text", "already online"}});
+    go_online();
+    return answer({{"ok", true}, {"text", "online"}});
+  }
+  if (method == "offline") {
+    if (!online_) return answer({{"ok", true}, {"text", "already offline"}});
+    const bool wait = request.value("drain", false);
+    go_offline("told so", [answer, wait] {
+      if (wait) answer({{"ok", true}, {"text", "offline; every started job is finished"}});
+    });
+    if (!wait) answer({{"ok", true}, {"text", "offline for new jobs; started ones finish"}});
+    return;
+  }
+  answer({{"ok", false}, {"error", "unknown method \"" + method + "\""}});
+}
+
+void Service::checkpoint_regularly() {
+  scheduler_->after(kCheckpointIntervalMs, [this] {
+    make_checkpoint();
+    checkpoint_regularly();
+  });
+}
+
+void Service::make_checkpoint() {
+  const auto task = [this, now = clock_()](ledger::Ledger& ledger) {
+    const auto sign = [this](const ledger::Hash256& digest) -> Result<ledger::Signature> {
+      return key_.sign(digest.view(), {random_bytes().bytes});
+    };
+    const auto note =
+        ledger::sign_checkpoint({.size = ledger.size(), .root = ledger.root(), .time = now}, key_.public_key(), sign);
+    if (note) (void)ledger.put_checkpoint(ledger.size(), *note);  // a failure poisons the ledger: the next append tells
+  };
+  (void)commits_->submit_task(task);  // refused only while stopping
+}
+
+nlohmann::json Service::summary() const {
+  nlohmann::json relays = nlohmann::json::array();
+  if (pool_) {
+    for (const auto& relay : pool_->health()) {
+      relays.push_back({{"url", relay.url},
+                        {"own", relay.own},
+                        {"live", relay.state == nostr::RelayState::live},
+                        {"state", nostr::name(relay.state)},
+                        {"reason", relay.reason}});
+    }
+  }
+  return {{"online", online_ && !runtime_->draining()},  {"npub", nostr::encode_npub(key_.public_key())},
+          {"pubkey", key_.public_key().hex()},           {"wallet", wallet_->kind()},
+          {"play_money", wallet_->play_money()},         {"healthy", runtime_->healthy()},
+          {"open_jobs", runtime_->engine().open_jobs()}, {"relays", std::move(relays)}};
+}
+
+}  // namespace cmd

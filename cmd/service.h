@@ -1,0 +1,79 @@
+// The whole provider, put together: ledger, wallet, backend, relays, runtime and control socket on one io_context.
+// `serve` runs it in the foreground, `demo` beside a customer.
+#pragma once
+
+#include <map>
+
+#include "cmd/config.h"
+#include "cmd/control_socket.h"
+#include "pipeline/inference/ollama_client.h"
+#include "pipeline/io_adapters.h"
+#include "pipeline/nostr/relay_pool.h"
+#include "pipeline/runtime.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace cmd {
+
+struct ServiceHooks {
+  std::function<void(const ledger::NewEntry&)> entry = [](const ledger::NewEntry&) {};  // durable
+  std::function<void()> online = [] {};
+  std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)> relay =
+      [](const std::string&, nostr::RelayState, const std::string&) {};
+  std::function<void(ledger::Error)> fatal = [](const ledger::Error&) {};  // once; the service must be destroyed
+};
+
+class Service {
+ public:
+  // Opens everything that can be opened without waiting. `kill_at`: see kill_points.h; empty: never.
+  static ledger::Result<std::unique_ptr<Service>> open(boost::asio::io_context& io, Config config, runtime::Clock clock,
+                                                       std::string kill_at, ServiceHooks hooks);
+  ~Service();
+
+  // Asks the backend for its models, then goes online: hooks.online, or hooks.fatal when nothing can be sold.
+  void start();
+  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`.
+  void go_offline(std::string reason, std::function<void()> done);
+  void go_online();
+
+  // What `status` and the live line show: identity, relays, wallet, open jobs, online or not.
+  nlohmann::json summary() const;
+  const ledger::PublicKey& public_key() const { return key_.public_key(); }
+
+ private:
+  class PoolRelays;
+  Service(boost::asio::io_context& io, Config config, runtime::Clock clock, ServiceHooks hooks, nostr::SecretKey key);
+
+  ledger::Result<void> open_ledger();
+  ledger::Result<void> open_adapters();
+  ledger::Result<void> open_runtime(std::string kill_at);
+  ledger::Result<void> connect_relays();
+  void sell(const ledger::Result<inference::BackendStatus>& status);
+  void on_received(nostr::Received received);
+  void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
+  void checkpoint_regularly();
+  void make_checkpoint();
+  std::vector<std::pair<std::string, ledger::TimeMs>> cursors() const;
+
+  boost::asio::io_context& io_;
+  const Config config_;
+  const runtime::Clock clock_;
+  const ServiceHooks hooks_;
+  const nostr::SecretKey key_;
+
+  // In the order in which they need each other.
+  std::unique_ptr<ledger::KeyValue> store_;
+  std::vector<std::unique_ptr<ledger::Projection>> projections_;
+  std::unique_ptr<ledger::GroupCommit> commits_;
+  std::unique_ptr<wallet::Wallet> wallet_;
+  std::unique_ptr<inference::Backend> backend_;
+  std::unique_ptr<runtime::IoScheduler> scheduler_;
+  std::unique_ptr<runtime::Journal> ledger_journal_;
+  std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
+  std::unique_ptr<PoolRelays> relays_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<nostr::RelayPool> pool_;
+  std::unique_ptr<ControlSocket> control_;
+  bool online_ = false;
+};
+
+}  // namespace cmd
