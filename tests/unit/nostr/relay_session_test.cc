@@ -26,7 +26,7 @@ struct InWords {
   std::string operator()(const HangUp&) const { return "hang up"; }
   std::string operator()(const Deliver& a) const { return "deliver " + a.subscription + " " + a.event.content; }
   std::string operator()(const CaughtUp& a) const { return "caught up " + a.subscription; }
-  std::string operator()(const Answer& a) const {
+  std::string operator()(const PublishAnswer& a) const {
     return std::string(a.accepted ? "yes " : "no ") + a.event.hex().substr(0, 2) + " " + a.message;
   }
   std::string operator()(const Dropped& a) const { return "dropped " + a.reason; }
@@ -819,7 +819,7 @@ TEST_F(RelaySessionTest, EveryPublicationIsAnsweredExactlyOnce) {
     std::map<std::string, TimeMs> deadlines;
     const auto note = [&](const RelayActions& actions) {
       for (const auto& action : actions) {
-        if (const auto* answer = std::get_if<Answer>(&action)) {
+        if (const auto* answer = std::get_if<PublishAnswer>(&action)) {
           ++answers[answer->event.hex()];
           EXPECT_LE(now, deadlines[answer->event.hex()]) << "seed " << seed;
         }
