@@ -8,7 +8,7 @@
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip42.h"
 #include "pipeline/secret_file.h"
 #include "pipeline/wallet/sandbox.h"
 #include "replay/jobs_view.h"
@@ -25,7 +25,6 @@ namespace {
 
 constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
 constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
-constexpr std::uint32_t kAuthKind = 22242;                      // NIP-42
 
 ledger::Salt random_bytes() {
   const auto bytes = nostr::generate_aux();
@@ -178,9 +177,7 @@ Result<void> Service::connect_relays() {
       .clock = clock_,
       .random = random_fraction,
       .sign_auth = [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
-        return std::optional(nostr::sign(
-            {.kind = kAuthKind, .created_at_s = now.ms / 1000, .tags = {{"relay", url}, {"challenge", challenge}}},
-            key_, {random_bytes().bytes}));
+        return std::optional(nostr::auth_event(key_, url, challenge, now, {random_bytes().bytes}));
       }};
   options.limits.max_age_ms = config_.selling.request_age_limit_ms + options.limits.overlap_ms;
   auto pool = nostr::RelayPool::make(

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cmd/commands.h"
+#include "cmd/control_socket.h"
 #include "cmd/humanize.h"
 #include "cmd/policy.h"
 #include "ledger/reader.h"
@@ -13,6 +14,7 @@
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/relay_client.h"
 #include "pipeline/secret_file.h"
 #include "pipeline/wallet/sandbox_books.h"
@@ -83,6 +85,17 @@ Check check_ledger(const Config& config) {
   std::string note = state->size == 0 ? "" : "last entry " + age(wall_clock() - state->time) + " ago, ";
   note += *checkpoint ? "checkpoint over " + grouped(static_cast<std::int64_t>((*checkpoint)->size)) : "no checkpoint";
   return passed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries", note);
+}
+
+// Whether a `serve` runs on this data folder, and takes jobs.
+Check check_selling(const Config& config) {
+  const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "status"}});
+  if (!reply) return passed("selling", "offline", "type `sellcompute serve`");
+  const auto& status = (*reply)["status"];
+  const bool online = status.value("online", false);
+  return passed(
+      "selling", online ? "online" : "paused",
+      std::to_string(status.value("open_jobs", 0)) + " open jobs" + (online ? "" : "; `sellcompute online` goes on"));
 }
 
 // ---- what answers over the network ----------------------------------------------------------------------------------
@@ -186,13 +199,7 @@ class NetworkChecks {
                                         ledger::TimeMs at) const {
     const auto aux = nostr::generate_aux();
     if (!key_ || !aux) return std::nullopt;
-    nostr::Event event{.pubkey = key_->public_key(),
-                       .created_at = at.ms / 1'000,
-                       .kind = 22242,
-                       .tags = {{"relay", relay}, {"challenge", challenge}}};
-    event.id = nostr::compute_id(event);
-    event.sig = key_->sign(event.id.view(), *aux);
-    return event;
+    return nostr::auth_event(*key_, relay, challenge, at, *aux);
   }
 
   const Config& config_;
@@ -219,6 +226,7 @@ std::vector<Check> check_all(const Config& config) {
         {ErrorKind::config, "config.no_relays", "no relay is configured", {}, "set relays.urls in the config file"}));
   }
   checks.push_back(check_ledger(config));
+  checks.push_back(check_selling(config));
   return checks;
 }
 
