@@ -13,6 +13,10 @@ std::span<const Command> commands() {
       online_command(),
       offline_command(),
       // Looking back.
+      jobs_command(),
+      earnings_command(),
+      replay_command(),
+      audit_command(),
       ledger_command(),
       wallet_command(),
       // Tools.

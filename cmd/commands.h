@@ -11,13 +11,17 @@ namespace cmd {
 std::span<const Command> commands();
 
 // One file each.
+Command audit_command();
 Command completion_command();
 Command config_command();
+Command earnings_command();
 Command event_command();
 Command init_command();
+Command jobs_command();
 Command ledger_command();
 Command offline_command();
 Command online_command();
+Command replay_command();
 Command serve_command();
 Command status_command();
 Command wallet_command();

@@ -74,7 +74,7 @@ test('payment first: paid and failed for good is money owed back, and said so', 
   await untilState(market, job, 'refund_owed');
   const report = await earnings(provider);
   assert.equal(report.settled_msat, job.amountMsat());
-  assert.equal(report.refund_owed_msat, job.amountMsat());
+  assert.equal(report.owed_back_msat, job.amountMsat());
   await assertClean(market);
 });
 

@@ -1,0 +1,166 @@
+// sellcompute audit: whether what the ledger says can be believed.
+#include <stdlib.h>
+
+#include <fstream>
+#include <ostream>
+
+#include "cmd/commands.h"
+#include "cmd/humanize.h"
+#include "cmd/open_ledger.h"
+#include "ledger/checkpoint.h"
+#include "replay/auditor.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Result;
+using nlohmann::ordered_json;
+using replay::Audit;
+
+// A folder for the views that are made again; gone with this.
+class ScratchFolder {
+ public:
+  static Result<ScratchFolder> make() {
+    std::string path = (std::filesystem::temp_directory_path() / "sellcompute-audit-XXXXXX").string();
+    if (::mkdtemp(path.data()) != nullptr) return ScratchFolder(std::move(path));
+    return ledger::fail(ledger::ErrorKind::invocation, "scratch.create", "no temporary folder could be made", path,
+                        "set TMPDIR to a folder that can be written");
+  }
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  std::filesystem::path store() const { return std::filesystem::path(path_) / "views"; }
+
+ private:
+  std::string path_;
+};
+
+Result<std::optional<std::string>> read_held(const Arguments& arguments) {
+  if (!arguments.has("against")) return std::nullopt;
+  const std::string path = arguments.text("against");
+  std::ifstream file(path, std::ios::binary);
+  std::string text(ledger::kMaxCheckpointBytes + 1, '\0');
+  if (!file) return usage_error("the checkpoint cannot be read", "is this the file: " + path + "?");
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+Result<Audit> run_audit(const Context& context, const std::optional<std::string>& held) {
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto folder = ScratchFolder::make();
+  if (!folder) return tl::unexpected(folder.error());
+  const auto scratch = ledger::open_writer(folder->store());
+  if (!scratch) return tl::unexpected(scratch.error());
+  return replay::audit(*ledger->store, **scratch, held);
+}
+
+std::string counted(std::uint64_t count, const std::string& things) {
+  return grouped(static_cast<std::int64_t>(count)) + " " + things;
+}
+
+void print_people(const Audit& audit, bool against, Context& context) {
+  Table table({{"", ""}, {"", ""}});
+  const auto add = [&](const char* name, std::string text) {
+    table.add({{name, nullptr, Colour::dim}, {std::move(text), nullptr}});
+  };
+  add("entries", grouped(static_cast<std::int64_t>(audit.size)) + ", root " + short_id(audit.root.hex()) + "…");
+  add("checkpoints", audit.checkpoints == 0
+                         ? "none of our own yet"
+                         : grouped(static_cast<std::int64_t>(audit.checkpoints)) + " of our own, the last over " +
+                               counted(audit.checkpointed, "entries"));
+  if (audit.whole) {
+    add("jobs", counted(audit.jobs, "jobs, ") + counted(audit.invoices, "invoices, ") +
+                    counted(audit.notices, "signed answers"));
+    if (audit.pruned_texts > 0)
+      add("texts", counted(audit.pruned_texts, "are pruned: of those answers only the signatures were checked"));
+  }
+  table.print(context.out, Format::people, context.terminal);
+
+  Table findings({{"", ""}, {"", ""}, {"", ""}});
+  for (const auto& one : audit.findings) {
+    findings.add({{one.position, nullptr, Colour::red},
+                  {std::string(replay::name(one.check)), nullptr, Colour::dim},
+                  {one.what, nullptr}});
+  }
+  if (!audit.findings.empty()) context.out << '\n';
+  findings.print(context.out, Format::people, context.terminal);
+  if (!audit.whole) context.out << "views, money and signatures were not checked: the bytes must be whole first\n";
+  if (audit.findings.empty()) {
+    context.out << context.terminal.paint(Colour::green, "nothing is wrong") << '\n';
+    if (!against) {
+      context.out << "that no later entries were cut off, only a checkpoint that somebody else keeps can show: "
+                     "`sellcompute audit --against FILE`\n";
+    }
+  }
+}
+
+ordered_json audit_json(const Audit& audit) {
+  ordered_json out{{"entries", audit.size},
+                   {"root", audit.root.hex()},
+                   {"checkpoints", audit.checkpoints},
+                   {"checkpointed", audit.checkpointed},
+                   {"whole", audit.whole},
+                   {"jobs", audit.jobs},
+                   {"invoices", audit.invoices},
+                   {"notices", audit.notices},
+                   {"pruned_texts", audit.pruned_texts},
+                   {"findings", ordered_json::array()}};
+  for (const auto& one : audit.findings) {
+    out["findings"].push_back({{"check", replay::name(one.check)}, {"position", one.position}, {"what", one.what}});
+  }
+  return out;
+}
+
+// Exit code 4, also where the store itself is too damaged to be read to its end.
+tl::unexpected<ledger::Error> wrong(ledger::Error error) {
+  error.code = "audit.wrong";
+  return tl::unexpected(std::move(error));
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  const auto held = read_held(arguments);
+  if (!held) return tl::unexpected(held.error());
+  auto audit = run_audit(context, *held);
+  if (!audit && audit.error().code == "ledger.damaged") return wrong(audit.error());
+  if (!audit) return tl::unexpected(audit.error());
+  if (arguments.format() == Format::json)
+    context.out << json_line(audit_json(*audit)) << '\n';
+  else
+    print_people(*audit, held->has_value(), context);
+  if (audit->findings.empty()) return ExitCode::done;
+  const auto& first = audit->findings.front();
+  return wrong({ledger::ErrorKind::invocation,
+                {},
+                "the audit found something wrong, first: " + first.what,
+                first.position,
+                std::string(replay::remedy(first.check))});
+}
+
+}  // namespace
+
+Command audit_command() {
+  return {.name = "audit",
+          .summary = "Checks that nothing in the ledger was altered and that every figure follows from it.",
+          .examples =
+              "  sellcompute audit\n"
+              "  sellcompute audit --against checkpoint.txt    # one that somebody else kept\n"
+              "  sellcompute audit --json | jq .findings\n",
+          .notes =
+              "Checks every entry's bytes, the Merkle tree, checkpoints, views, the rules of money, invoices, "
+              "preimages,\nand the signatures of requests and answers. Exit code 4 and the first bad position when "
+              "something is wrong.\nWorks while `serve` runs; what is appended meanwhile is left to the next audit.\n",
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                add("against", "a signed checkpoint that was kept elsewhere", cxxopts::value<std::string>(), "FILE");
+                add_json_option(add);
+              },
+          .run = run};
+}
+
+}  // namespace cmd

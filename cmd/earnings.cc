@@ -1,0 +1,240 @@
+// sellcompute earnings: what was earned, as the wallet tells it, and what is open.
+#include <algorithm>
+#include <ostream>
+
+#include "cmd/clock.h"
+#include "cmd/commands.h"
+#include "cmd/humanize.h"
+#include "cmd/open_ledger.h"
+#include "cmd/when.h"
+#include "pipeline/nostr/nip19.h"
+#include "replay/earnings_report.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Msat;
+using ledger::Result;
+using nlohmann::ordered_json;
+using replay::Figures;
+using replay::GroupBy;
+using replay::Money;
+
+constexpr int kBarColumns = 12;
+
+std::string capitals(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return out;
+}
+
+Result<GroupBy> parse_grouping(const std::string& text) {
+  std::vector<std::string_view> names;
+  for (const GroupBy by : replay::all_groupings()) {
+    if (replay::name(by) == text) return by;
+    names.push_back(replay::name(by));
+  }
+  const auto meant = nearest(text, names);
+  return usage_error("earnings cannot be grouped by \"" + text + "\"",
+                     meant ? "did you mean " + *meant + "?" : "it is day, week, month, model, customer or wallet");
+}
+
+Result<Money> chosen_money(const Arguments& arguments, const ledger::Reader& reader) {
+  if (!arguments.has("money")) return replay::money_in_force(reader);
+  const std::string text = arguments.text("money");
+  if (text == "real") return Money::real;
+  if (text == "play") return Money::play;
+  return usage_error("there is no money \"" + text + "\"", "it is real or play");
+}
+
+Result<replay::ReportQuery> read_query(const Arguments& arguments, const ledger::Reader& reader, ledger::TimeMs now) {
+  const auto by = parse_grouping(arguments.text("by"));
+  if (!by) return tl::unexpected(by.error());
+  const auto money = chosen_money(arguments, reader);
+  if (!money) return tl::unexpected(money.error());
+  replay::ReportQuery out{.by = *by, .money = *money, .since = {}, .until = {}, .utc_offset = local_utc_offset};
+  const auto read_moment = [&](const std::string& option, std::optional<ledger::TimeMs>& moment) -> Result<void> {
+    if (!arguments.has(option)) return {};
+    const auto when = parse_when(arguments.text(option), now);
+    if (!when) return tl::unexpected(when.error());
+    moment = *when;
+    return {};
+  };
+  if (auto done = read_moment("since", out.since); !done) return tl::unexpected(done.error());
+  if (auto done = read_moment("until", out.until); !done) return tl::unexpected(done.error());
+  return out;
+}
+
+// ---- for programs ---------------------------------------------------------------------------------------------------
+
+ordered_json value_of(Msat amount) {
+  return amount.value;
+}
+ordered_json value_of(std::uint64_t count) {
+  return count;
+}
+
+// The members of the field list under their names there.
+ordered_json figures_json(const Figures& figures) {
+  ordered_json out = ordered_json::object();
+  std::apply([&](const auto&... field) { ((out[std::string(field.name)] = value_of(figures.*field.member)), ...); },
+             Figures::fields());
+  return out;
+}
+
+std::string money_name(Money money) {
+  return money == Money::play ? "play" : "real";
+}
+
+ordered_json moment_json(const std::optional<ledger::TimeMs>& moment) {
+  return moment ? ordered_json(moment->ms) : ordered_json(nullptr);
+}
+
+ordered_json report_json(const replay::Report& report, const replay::ReportQuery& query) {
+  ordered_json out{{"by", replay::name(query.by)},         {"money", money_name(query.money)},
+                   {"since_ms", moment_json(query.since)}, {"until_ms", moment_json(query.until)},
+                   {"rows", ordered_json::array()},        {"total", figures_json(report.total)}};
+  for (const auto& row : report.rows) {
+    ordered_json object{{std::string(replay::name(query.by)), row.key}};
+    object.update(figures_json(row.figures));
+    out["rows"].push_back(std::move(object));
+  }
+  return out;
+}
+
+void print_csv(const replay::Report& report, const replay::ReportQuery& query, Context& context) {
+  std::vector<Column> columns{{"", std::string(replay::name(query.by))}};
+  const ordered_json no_figures = figures_json({});
+  for (const auto& [key, value] : no_figures.items()) columns.push_back({"", key});
+  Table table(columns);
+  for (const auto& row : report.rows) {
+    std::vector<Cell> cells{row.key};
+    const ordered_json figures = figures_json(row.figures);
+    for (const auto& [key, value] : figures.items()) cells.emplace_back("", value);
+    table.add(std::move(cells));
+  }
+  table.print(context.out, Format::csv, context.terminal);
+}
+
+// ---- for people -----------------------------------------------------------------------------------------------------
+
+std::string key_text(const std::string& key, GroupBy by) {
+  if (key.empty()) return "–";
+  if (by != GroupBy::customer) return key;
+  const auto customer = ledger::PublicKey::from_hex(key);
+  return customer ? short_npub(nostr::encode_npub(*customer)) : key;
+}
+
+Cell amount(Msat amount, Colour colour = Colour::plain) {
+  return {amount == Msat{} ? "–" : sats(amount), nullptr, amount == Msat{} ? Colour::dim : colour};
+}
+
+void print_table(const replay::Report& report, const replay::ReportQuery& query, Context& context) {
+  Msat most;
+  for (const auto& row : report.rows) most = std::max(most, row.figures.settled);
+  Table table({{capitals(replay::name(query.by)), ""},
+               {"JOBS", "", Align::right},
+               {"QUOTED", "", Align::right},
+               {"INVOICED", "", Align::right},
+               {"SETTLED", "", Align::right},
+               {"OPEN", "", Align::right},
+               {"UNPAID", "", Align::right},
+               {"UNDELIVERED", "", Align::right},
+               {"OWED BACK", "", Align::right},
+               {"", ""}});
+  for (const auto& [key, figures] : report.rows) {
+    table.add({{key_text(key, query.by), nullptr},
+               {grouped(static_cast<std::int64_t>(figures.jobs)), nullptr},
+               amount(figures.quoted),
+               amount(figures.invoiced),
+               amount(figures.settled, Colour::green),
+               amount(figures.delivered_unpaid),
+               amount(figures.unpaid, Colour::yellow),
+               amount(figures.paid_undelivered, Colour::yellow),
+               amount(figures.owed_back, Colour::red),
+               {context.terminal.interactive ? bar(figures.settled.value, most.value, kBarColumns) : "", nullptr}});
+  }
+  table.print(context.out, Format::people, context.terminal);
+}
+
+std::string or_nothing(Msat amount) {
+  return amount == Msat{} ? "nothing" : sats(amount);
+}
+
+std::string summary(const Figures& total, Money money) {
+  std::string out = "what arrived in the wallet: " + or_nothing(total.settled);
+  if (money == Money::play) out += " of play money";
+  if (total.sales > 0) {
+    out += " in " + grouped(static_cast<std::int64_t>(total.sales)) + (total.sales == 1 ? " sale" : " sales");
+  }
+  out += "; " + or_nothing(total.delivered_unpaid) + " delivered and unpaid";
+  if (total.paid_undelivered > Msat{}) out += "; " + sats(total.paid_undelivered) + " paid and not delivered";
+  return out + "; " + or_nothing(total.owed_back) + " owed back";
+}
+
+// Money of the other kind is never added, but it is not hidden either.
+Result<void> mention_other_money(const ledger::Reader& reader, replay::ReportQuery query, Context& context) {
+  query.money = query.money == Money::real ? Money::play : Money::real;
+  const auto other = replay::report(reader, query);
+  if (!other) return tl::unexpected(other.error());
+  if (other->total == Figures{}) return {};
+  const std::string name = money_name(query.money);
+  context.out << "not counted here: " << or_nothing(other->total.settled) << " of " << name << " money (--money "
+              << name << ")\n";
+  return {};
+}
+
+Result<ExitCode> run_report(const Arguments& arguments, Context& context) {
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto query = read_query(arguments, ledger->reader, make_clock(context.sources)());
+  if (!query) return tl::unexpected(query.error());
+  const auto report = replay::report(ledger->reader, *query);
+  if (!report) return tl::unexpected(report.error());
+  if (arguments.format() == Format::csv) {
+    print_csv(*report, *query, context);
+    return ExitCode::done;
+  }
+  if (arguments.format() == Format::json) {
+    context.out << json_line(report_json(*report, *query)) << '\n';
+    return ExitCode::done;
+  }
+  if (!report->rows.empty()) print_table(*report, *query, context);
+  context.out << summary(report->total, query->money) << '\n';
+  if (auto done = mention_other_money(ledger->reader, *query, context); !done) return tl::unexpected(done.error());
+  return ExitCode::done;
+}
+
+void report_options(cxxopts::OptionAdder& add) {
+  const auto text = [] { return cxxopts::value<std::string>(); };
+  add("by", "day, week, month, model, customer or wallet", text()->default_value("day"), "WHAT");
+  add("since", "from then on: 7d, 2026-11-20", text(), "WHEN");
+  add("until", "up to then: 1d, 2026-11-27", text(), "WHEN");
+  add("money", "real or play; without it, what the wallet in force deals in", text(), "KIND");
+  add_json_and_csv_options(add);
+}
+
+}  // namespace
+
+Command earnings_command() {
+  return {
+      .name = "earnings",
+      .summary = "Says what was earned: what the wallet says has arrived, and nothing else.",
+      .examples = "  sellcompute earnings report --by week\n",
+      .subcommands = {
+          {.name = "report",
+           .summary = "Adds up quotes, invoices and settlements by day, week, month, model, customer or wallet.",
+           .examples = "  sellcompute earnings report --by day --since 7d\n"
+                       "  sellcompute earnings report --by model --since 2026-11-01 --until 2026-12-01\n"
+                       "  sellcompute earnings report --json | jq .total.settled_msat\n",
+           .notes =
+               "SETTLED is what arrived in the wallet, when it arrived. OPEN is delivered with its invoice not paid "
+               "yet,\nUNPAID delivered and never paid, UNDELIVERED paid and not delivered, OWED BACK paid and not "
+               "ours to keep:\nthese stand with the job's request and go when they are resolved. Days are those of "
+               "your time zone (TZ);\ntimes are exact to 15 minutes. Play money is never added to real money.\n",
+           .options = report_options,
+           .run = run_report},
+      }};
+}
+
+}  // namespace cmd

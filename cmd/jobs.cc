@@ -1,0 +1,151 @@
+// sellcompute jobs: what was asked of us, and what became of it.
+#include <algorithm>
+#include <ostream>
+
+#include "cmd/clock.h"
+#include "cmd/commands.h"
+#include "cmd/humanize.h"
+#include "cmd/job_text.h"
+#include "cmd/open_ledger.h"
+#include "cmd/when.h"
+#include "ledger/event_json.h"
+#include "replay/jobs_view.h"
+#include "replay/phrases.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Result;
+
+constexpr std::string_view kDefaultLimit = "20";
+
+// "delivered_unpaid", also as people see it: "delivered, unpaid", "delivered-unpaid".
+Result<core::State> parse_state(const std::string& text) {
+  std::vector<std::string_view> names;
+  for (const core::State state : core::all_states()) {
+    std::string spoken(text);
+    std::erase(spoken, ',');
+    std::ranges::replace_if(
+        spoken, [](char c) { return c == ' ' || c == '-'; }, '_');
+    if (core::name(state) == spoken) return state;
+    names.push_back(core::name(state));
+  }
+  const auto meant = nearest(text, names);
+  std::string all;
+  for (const auto one : names) all += (all.empty() ? "" : ", ") + std::string(one);
+  return usage_error("there is no state \"" + text + "\"", meant ? "did you mean " + *meant + "?" : "states: " + all);
+}
+
+Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::Reader& reader, ledger::TimeMs now) {
+  replay::JobFilter out;
+  out.limit = arguments.options["limit"].as<std::size_t>();
+  if (out.limit == 0) return usage_error("--limit 0 shows nothing", "give how many jobs to show");
+  if (arguments.has("state")) {
+    const auto state = parse_state(arguments.text("state"));
+    if (!state) return tl::unexpected(state.error());
+    out.state = *state;
+  }
+  if (arguments.has("customer")) {
+    const auto customer = find_customer(reader, arguments.text("customer"));
+    if (!customer) return tl::unexpected(customer.error());
+    out.customer = *customer;
+  }
+  if (arguments.has("model")) out.model = arguments.text("model");
+  if (arguments.has("since")) {
+    const auto since = parse_when(arguments.text("since"), now);
+    if (!since) return tl::unexpected(since.error());
+    out.since = *since;
+  }
+  return out;
+}
+
+Result<ExitCode> run_list(const Arguments& arguments, Context& context) {
+  const auto now = make_clock(context.sources)();
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto filter = read_filter(arguments, ledger->reader, now);
+  if (!filter) return tl::unexpected(filter.error());
+  const auto jobs = replay::list_jobs(ledger->reader, *filter);
+  if (!jobs) return tl::unexpected(jobs.error());
+  if (jobs->empty() && arguments.format() == Format::people) {
+    context.err << "no such jobs\n";
+    return ExitCode::done;
+  }
+  job_table(*jobs, now).print(context.out, arguments.format(), context.terminal);
+  return ExitCode::done;
+}
+
+void print_life(const std::vector<replay::ReplayStep>& steps, Context& context) {
+  Table life({{"", ""}, {"", ""}, {"", "", Align::right}, {"", ""}});
+  const auto start = steps.front().entry.header.time;
+  for (const auto& step : steps) {
+    life.add({{"#" + std::to_string(step.entry.seq), nullptr, Colour::dim},
+              {local_time(step.entry.header.time), nullptr, Colour::dim},
+              {"+" + took(step.entry.header.time - start), nullptr},
+              {replay::phrase(step.entry.event), nullptr}});
+  }
+  context.out << '\n';
+  life.print(context.out, Format::people, context.terminal);
+}
+
+Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto id = find_job_id(ledger->reader, arguments.words[0]);
+  if (!id) return tl::unexpected(id.error());
+  const auto steps = replay::replay_job(ledger->reader, *id);
+  if (!steps) return tl::unexpected(steps.error());
+  if (steps->empty()) return unknown_job(arguments.words[0]);
+  const core::Job& job = steps->back().job;
+  if (arguments.format() == Format::json) {
+    auto object = job_json(job);
+    object["facts"] = nlohmann::ordered_json::array();
+    for (const auto& step : *steps) object["facts"].push_back(ledger::to_json(step.entry));
+    context.out << json_line(object) << '\n';
+    return ExitCode::done;
+  }
+  print_job(context.out, context.terminal, job);
+  print_life(*steps, context);
+  return ExitCode::done;
+}
+
+void list_options(cxxopts::OptionAdder& add) {
+  const auto text = [] { return cxxopts::value<std::string>(); };
+  add("state", "only jobs in this state", text(), "STATE");
+  add("customer", "only this customer's: npub, hex or a unique prefix", text(), "KEY");
+  add("model", "only jobs that this model answers", text(), "NAME");
+  add("since", "only jobs requested since then: 7d, 2026-11-20", text(), "WHEN");
+  add("limit", "how many", cxxopts::value<std::size_t>()->default_value(std::string(kDefaultLimit)), "N");
+  add_json_and_csv_options(add);
+}
+
+}  // namespace
+
+Command jobs_command() {
+  return {.name = "jobs",
+          .summary = "Lists jobs, and shows one of them whole.",
+          .examples =
+              "  sellcompute jobs list --since 1d\n"
+              "  sellcompute jobs show a53c\n",
+          .subcommands = {
+              {.name = "list",
+               .summary = "Lists jobs, newest first.",
+               .examples = "  sellcompute jobs list --state delivered_unpaid\n"
+                           "  sellcompute jobs list --customer npub1wu7e --since 7d --limit 100\n"
+                           "  sellcompute jobs list --json | jq -r 'select(.state == \"declined\") | .remark'\n",
+               .notes = "PRICE is what was invoiced, or else quoted; SETTLED is what arrived in the wallet.\n"
+                        "Works while `serve` runs.\n",
+               .options = list_options,
+               .run = run_list},
+              {.name = "show",
+               .summary = "Shows a job's whole life: times, money, relays, every fact.",
+               .examples = "  sellcompute jobs show a53c\n"
+                           "  sellcompute jobs show note1... --json | jq '.facts[].type'\n",
+               .words = "ID",
+               .notes = "ID is a unique prefix of the job's id, or a note or nevent.\n",
+               .options = add_json_option,
+               .run = run_show},
+          }};
+}
+
+}  // namespace cmd

@@ -1,0 +1,174 @@
+// sellcompute replay: one job step by step, as it was at any time; and views made again.
+#include <charconv>
+#include <chrono>
+#include <ostream>
+
+#include "cmd/clock.h"
+#include "cmd/commands.h"
+#include "cmd/humanize.h"
+#include "cmd/job_text.h"
+#include "cmd/open_ledger.h"
+#include "cmd/when.h"
+#include "ledger/event_json.h"
+#include "ledger/views.h"
+#include "replay/phrases.h"
+#include "replay/projections.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Result;
+using nlohmann::ordered_json;
+using replay::ReplayStep;
+
+// A position ("1201", "#1201") or a moment.
+Result<replay::Until> parse_until(std::string text, ledger::TimeMs now) {
+  if (text.starts_with('#')) text.erase(0, 1);
+  ledger::Seq seq = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
+  if (error == std::errc() && end == text.data() + text.size()) return seq;
+  const auto when = parse_when(text, now);
+  if (!when) return tl::unexpected(when.error());
+  return *when;
+}
+
+std::string due_text(const ReplayStep& step) {
+  std::string out;
+  for (const auto& due : step.due) out += (out.empty() ? "" : "; ") + replay::describe(due, step.job.updated_at);
+  return out.empty() ? "nothing" : out;
+}
+
+// What a decision stood on is shown below it.
+std::string basis_text(const ledger::Event& event) {
+  if (const auto* e = std::get_if<ledger::JobQuoted>(&event)) return replay::phrase(e->basis);
+  if (const auto* e = std::get_if<ledger::JobDeclined>(&event)) return replay::phrase(e->basis);
+  return {};
+}
+
+void print_step(const ReplayStep& step, ledger::TimeMs start, Context& context) {
+  const Terminal& terminal = context.terminal;
+  const auto type = ledger::type_name(ledger::type_of(step.entry.event));
+  context.out << terminal.paint(Colour::dim, "#" + std::to_string(step.entry.seq)) << "  +"
+              << took(step.entry.header.time - start) << "  " << terminal.paint(Colour::bold, type) << "  "
+              << printable(replay::phrase(step.entry.event)) << '\n';
+  const auto line = [&](std::string_view name, const std::string& text) {
+    if (!text.empty()) context.out << "       " << terminal.paint(Colour::dim, name) << printable(text) << '\n';
+  };
+  const auto state = core::state(step.job);
+  line("basis: ", basis_text(step.entry.event));
+  line("state: ", state_text(state));
+  line("due:   ", due_text(step));
+}
+
+ordered_json step_json(const ReplayStep& step) {
+  ordered_json out = ledger::to_json(step.entry);
+  out["state"] = core::name(core::state(step.job));
+  out["due"] = ordered_json::array();
+  for (const auto& one : step.due) {
+    ordered_json work = ordered_json::array();
+    for (const auto& each : one.due.work) work.push_back(core::describe(each));
+    out["due"].push_back({{"stage", one.stage},
+                          {"work", std::move(work)},
+                          {"wake_at_ms", one.due.wake_at ? ordered_json(one.due.wake_at->ms) : ordered_json(nullptr)}});
+  }
+  return out;
+}
+
+// With --at: the job as it was then, and what was due.
+void print_state(const ReplayStep& step, Format format, Context& context) {
+  if (format == Format::json) {
+    auto object = job_json(step.job);
+    object["seq"] = step.entry.seq;
+    object["due"] = step_json(step)["due"];
+    context.out << json_line(object) << '\n';
+    return;
+  }
+  print_job(context.out, context.terminal, step.job);
+  context.out << "due        " << due_text(step) << '\n';
+}
+
+Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto id = find_job_id(ledger->reader, arguments.text("job"));
+  if (!id) return tl::unexpected(id.error());
+  Result<replay::Until> until = replay::Until();
+  if (arguments.has("at")) until = parse_until(arguments.text("at"), make_clock(context.sources)());
+  if (!until) return tl::unexpected(until.error());
+  const auto steps = replay::replay_job(ledger->reader, *id, *until);
+  if (!steps) return tl::unexpected(steps.error());
+  if (steps->empty() && arguments.has("at"))
+    return ledger::fail(ledger::ErrorKind::invocation, "job.not_yet", "the job did not exist yet", arguments.text("at"),
+                        "leave out --at to see when it began");
+  if (steps->empty()) return unknown_job(arguments.text("job"));
+  if (arguments.has("at")) {
+    print_state(steps->back(), arguments.format(), context);
+    return ExitCode::done;
+  }
+  for (const ReplayStep& step : *steps) {
+    if (arguments.format() == Format::json)
+      context.out << json_line(step_json(step)) << '\n';
+    else
+      print_step(step, steps->front().entry.header.time, context);
+  }
+  return ExitCode::done;
+}
+
+Result<ExitCode> rebuild_views(Context& context) {
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  // A reader first: opening for writing would make a ledger where there is none.
+  if (const auto there = ledger::open_reader(paths->ledger()); !there) return tl::unexpected(there.error());
+  const auto store = ledger::open_writer(paths->ledger());
+  if (!store) return tl::unexpected(store.error());
+  const auto size = ledger::Reader(**store).size();
+  if (!size) return tl::unexpected(size.error());
+  const std::string entries = grouped(static_cast<std::int64_t>(*size)) + " entries";
+  if (context.error_terminal.interactive) context.err << "making the views of " << entries << " again …" << std::endl;
+
+  const auto start = std::chrono::steady_clock::now();
+  const auto projections = replay::projections();
+  std::vector<ledger::Projection*> views;
+  for (const auto& one : projections) views.push_back(one.get());
+  if (auto done = ledger::rebuild_views(**store, views); !done) return tl::unexpected(done.error());
+  const auto spent = std::chrono::steady_clock::now() - start;
+  if (context.verbosity != Verbosity::quiet) {
+    context.err << views.size() << " views of " << entries << " made again in "
+                << took(std::chrono::duration_cast<std::chrono::milliseconds>(spent).count()) << '\n';
+  }
+  return ExitCode::done;
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  const bool rebuild = arguments.has("rebuild-views");
+  if (rebuild == arguments.has("job")) return usage_error("say what to replay", "one of --job ID and --rebuild-views");
+  if (rebuild && arguments.has("at")) return usage_error("--at belongs to --job", "leave it out");
+  return rebuild ? rebuild_views(context) : replay_one(arguments, context);
+}
+
+void options(cxxopts::OptionAdder& add) {
+  const auto text = [] { return cxxopts::value<std::string>(); };
+  add("job", "the job: a unique prefix of its id, a note or nevent", text(), "ID");
+  add("at", "the job as it was then: a position (#1201), a time, how long ago", text(), "WHEN");
+  add("rebuild-views", "make lists and reports again from the entries");
+  add_json_option(add);
+}
+
+}  // namespace
+
+Command replay_command() {
+  return {.name = "replay",
+          .summary = "Shows a job step by step: each fact, its state after it, what was due.",
+          .examples =
+              "  sellcompute replay --job a53c\n"
+              "  sellcompute replay --job a53c --at '#1207'            # as it was after that entry\n"
+              "  sellcompute replay --job a53c --at 2026-11-20T12:00:05Z\n"
+              "  sellcompute replay --rebuild-views                   # while `serve` is stopped\n",
+          .notes =
+              "Everything is folded anew from the ledger's facts by the code that serves. --rebuild-views loses "
+              "nothing.\n",
+          .options = options,
+          .run = run};
+}
+
+}  // namespace cmd

@@ -1,0 +1,254 @@
+// The commands that read the ledger: jobs, earnings, replay, audit.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "ledger/checkpoint.h"
+#include "ledger/ledger.h"
+#include "ledger/rocksdb_store.h"
+#include "pipeline/nostr/nip19.h"
+#include "replay/projections.h"
+#include "tests/cli/cli.h"
+#include "tests/unit/replay/honest_shop.h"
+
+namespace cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::vector<json> rows_of(const std::string& text) {
+  std::vector<json> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+// A ledger with two sales, the first of them paid.
+class Reports : public CommandLine {
+ protected:
+  void SetUp() override {
+    CommandLine::SetUp();
+    variables_.push_back("TZ=UTC");
+    paid_ = shop_.ask("Why is the sky blue?");
+    open_ = shop_.ask("And at dusk red?");
+    shop_.pay(paid_);
+    write_ledger();
+  }
+
+  void write_ledger() {
+    store_ = std::move(ledger::open_writer(home_ / ".local/share/sellcompute/ledger").value());
+    ledger_ = std::move(ledger::Ledger::open(*store_, pointers()).value());
+    const std::vector<ledger::Group> groups = {{.entries = shop_.entries, .cursors = {}}};
+    const auto done = ledger_->append(groups);
+    ASSERT_TRUE(done) << done.error().describe();
+  }
+  void stop_writing() {
+    ledger_.reset();
+    store_.reset();
+  }
+
+  std::vector<ledger::Projection*> pointers() {
+    std::vector<ledger::Projection*> out;
+    for (const auto& one : views_) out.push_back(one.get());
+    return out;
+  }
+
+  json one(const std::vector<std::string>& arguments) const {
+    const Ran ran = sellcompute(arguments);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    const auto rows = rows_of(ran.out);
+    EXPECT_EQ(rows.size(), 1U) << ran.out;
+    return rows.empty() ? json() : rows.front();
+  }
+
+  replay::HonestShop shop_;
+  ledger::JobId paid_, open_;
+  std::vector<std::unique_ptr<ledger::Projection>> views_ = replay::projections();
+  std::unique_ptr<ledger::KeyValue> store_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+};
+
+std::string billed(const json& job) {
+  return std::to_string(job["invoiced_msat"].get<int>() / 1000) + " sat";
+}
+
+// ---- jobs -----------------------------------------------------------------------------------------------------------
+
+TEST_F(Reports, JobsAreListedNewestFirstWhileTheLedgerIsHeld) {
+  const Ran ran = sellcompute({"jobs", "list", "--json"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const auto rows = rows_of(ran.out);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["job"], open_.hex());
+  EXPECT_EQ(rows[0]["state"], "delivered_unpaid");
+  EXPECT_EQ(rows[0]["settled_msat"], 0);
+  EXPECT_EQ(rows[1]["job"], paid_.hex());
+  EXPECT_EQ(rows[1]["state"], "settled");
+  EXPECT_EQ(rows[1]["settled_msat"], rows[1]["invoiced_msat"]);
+  EXPECT_LE(rows[1]["invoiced_msat"], rows[1]["quoted_msat"]);
+  EXPECT_THAT(sellcompute({"jobs", "list"}).out, HasSubstr("delivered, unpaid"));
+  EXPECT_EQ(lines_of(sellcompute({"jobs", "list", "--csv"}).out), 3U);
+}
+
+TEST_F(Reports, ListsAreNarrowed) {
+  const auto count = [&](std::vector<std::string> filter) {
+    filter.insert(filter.begin(), {"jobs", "list", "--json"});
+    const Ran ran = sellcompute(filter);
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    return lines_of(ran.out);
+  };
+  EXPECT_EQ(count({"--state", "settled"}), 1U);
+  EXPECT_EQ(count({"--state", "delivered, unpaid"}), 1U);
+  EXPECT_EQ(count({"--limit", "1"}), 1U);
+  EXPECT_EQ(count({"--since", "2023-11-14"}), 2U);
+  EXPECT_EQ(count({"--since", "1d"}), 0U);
+  EXPECT_EQ(count({"--model", "llama3.2:latest"}), 2U);
+  EXPECT_EQ(count({"--model", "another"}), 0U);
+  const std::string customer = rows_of(sellcompute({"jobs", "list", "--json"}).out)[0]["customer"];
+  EXPECT_EQ(count({"--customer", customer.substr(0, 6)}), 2U);
+  EXPECT_EQ(count({"--customer", nostr::encode_npub(*ledger::PublicKey::from_hex(customer)).substr(0, 12)}), 2U);
+  EXPECT_EQ(sellcompute({"jobs", "list", "--customer", "npub1nobody"}).exit_code, 1);
+  EXPECT_EQ(sellcompute({"jobs", "list", "--state", "setled"}).exit_code, 2);
+  EXPECT_THAT(sellcompute({"jobs", "list", "--state", "setled"}).err, HasSubstr("did you mean settled?"));
+  EXPECT_EQ(sellcompute({"jobs", "list", "--since", "2023-02-30"}).exit_code, 2);
+}
+
+TEST_F(Reports, AJobIsShownByAnyOfItsNames) {
+  for (const std::string& name : {paid_.hex(), paid_.hex().substr(0, 8), nostr::encode_note(paid_)}) {
+    const json job = one({"jobs", "show", name, "--json"});
+    EXPECT_EQ(job["job"], paid_.hex()) << name;
+    EXPECT_EQ(job["state"], "settled");
+    EXPECT_EQ(job["facts"][0]["type"], "JobRequested");
+    EXPECT_EQ(job["facts"].back()["type"], "InvoiceSettled");
+  }
+  const std::string shown = sellcompute({"jobs", "show", paid_.hex()}).out;
+  for (const std::string part : {"settled", "wss://relay.example took it", "runs on llama3.2:latest"})
+    EXPECT_THAT(shown, HasSubstr(part));
+  EXPECT_THAT(shown, HasSubstr("settled " + billed(one({"jobs", "show", paid_.hex(), "--json"}))));
+  EXPECT_EQ(sellcompute({"jobs", "show", std::string(64, '0')}).exit_code, 1);
+  EXPECT_THAT(sellcompute({"jobs", "show", std::string(64, '0')}).err, HasSubstr("no such job"));
+}
+
+// ---- earnings -------------------------------------------------------------------------------------------------------
+
+TEST_F(Reports, EarnedIsWhatSettled) {
+  const json job = one({"jobs", "show", paid_.hex(), "--json"});
+  const json report = one({"earnings", "report", "--json"});
+  EXPECT_EQ(report["by"], "day");
+  EXPECT_EQ(report["money"], "real");
+  EXPECT_EQ(report["total"]["jobs"], 2);
+  EXPECT_EQ(report["total"]["sales"], 1);
+  EXPECT_EQ(report["total"]["settled_msat"], job["settled_msat"]);
+  EXPECT_EQ(report["total"]["delivered_unpaid_msat"], job["invoiced_msat"]);
+  ASSERT_EQ(report["rows"].size(), 1U);
+  EXPECT_EQ(report["rows"][0]["day"], "2023-11-14");
+  EXPECT_EQ(one({"earnings", "report", "--by", "model", "--json"})["rows"][0]["model"], "llama3.2:latest");
+  EXPECT_EQ(one({"earnings", "report", "--money", "play", "--json"})["total"]["jobs"], 0);
+  EXPECT_EQ(one({"earnings", "report", "--since", "7d", "--json"})["total"]["jobs"], 0);
+}
+
+TEST_F(Reports, EarningsForPeopleEndInASentence) {
+  const std::string sum = billed(one({"jobs", "show", paid_.hex(), "--json"}));
+  const Ran ran = sellcompute({"earnings", "report", "--by", "customer"});
+  EXPECT_THAT(ran.out, HasSubstr("what arrived in the wallet: " + sum + " in 1 sale; " + sum +
+                                 " delivered and unpaid; nothing owed back"));
+  EXPECT_THAT(ran.out, HasSubstr("npub1"));
+  EXPECT_EQ(lines_of(sellcompute({"earnings", "report", "--csv"}).out), 2U);
+  EXPECT_THAT(sellcompute({"earnings", "report", "--by", "yar"}).err, HasSubstr("earnings cannot be grouped"));
+}
+
+// ---- replay ---------------------------------------------------------------------------------------------------------
+
+TEST_F(Reports, AJobIsReplayedStepByStep) {
+  const Ran ran = sellcompute({"replay", "--job", paid_.hex().substr(0, 8)});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  for (const std::string part :
+       {"JobQuoted", "basis: 1 of 1 slot free, a stranger", "due:   inference: infer #1", "state: delivered, unpaid"})
+    EXPECT_THAT(ran.out, HasSubstr(part));
+  const auto steps = rows_of(sellcompute({"replay", "--job", paid_.hex(), "--json"}).out);
+  EXPECT_EQ(steps.front()["state"], "requested");
+  EXPECT_EQ(steps.front()["due"][0]["stage"], "admission");
+  EXPECT_EQ(steps.back()["state"], "settled");
+}
+
+TEST_F(Reports, AJobIsShownAsItWasThen) {
+  const auto steps = rows_of(sellcompute({"replay", "--job", paid_.hex(), "--json"}).out);
+  const std::string before_payment = "#" + std::to_string(steps.back()["seq"].get<int>() - 1);
+  EXPECT_EQ(one({"replay", "--job", paid_.hex(), "--at", before_payment, "--json"})["state"], "delivered_unpaid");
+  EXPECT_EQ(one({"replay", "--job", paid_.hex(), "--at", "2026-01-01", "--json"})["state"], "settled");
+  EXPECT_EQ(sellcompute({"replay", "--job", paid_.hex(), "--at", "2020-01-01"}).exit_code, 1);
+  EXPECT_EQ(sellcompute({"replay", "--job", paid_.hex(), "--at", "soon"}).exit_code, 2);
+  EXPECT_EQ(sellcompute({"replay"}).exit_code, 2);
+}
+
+TEST_F(Reports, ViewsAreMadeAgainOnlyWhileNobodyWrites) {
+  const Ran locked = sellcompute({"replay", "--rebuild-views"});
+  EXPECT_EQ(locked.exit_code, 5) << locked.err;
+  const std::string before = sellcompute({"earnings", "report", "--json"}).out;
+  stop_writing();
+  const Ran rebuilt = sellcompute({"replay", "--rebuild-views"});
+  EXPECT_EQ(rebuilt.exit_code, 0) << rebuilt.err;
+  EXPECT_EQ(sellcompute({"earnings", "report", "--json"}).out, before);
+  EXPECT_EQ(sellcompute({"audit"}).exit_code, 0);
+}
+
+// ---- audit ----------------------------------------------------------------------------------------------------------
+
+TEST_F(Reports, AnHonestLedgerPassesTheAuditWhichSaysWhatItCannotShow) {
+  const Ran ran = sellcompute({"audit"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("nothing is wrong"));
+  EXPECT_THAT(ran.out, HasSubstr("only a checkpoint that somebody else keeps can show"));
+  const json report = one({"audit", "--json"});
+  EXPECT_EQ(report["entries"], shop_.entries.size());
+  EXPECT_EQ(report["jobs"], 2);
+  EXPECT_EQ(report["findings"].size(), 0U);
+}
+
+TEST_F(Reports, AWrongIsExitCode4AndNamesThePosition) {
+  const auto again = shop_.position_of<ledger::InvoiceSettled>();
+  const std::vector<ledger::Group> groups = {{.entries = {shop_.entries[again]}, .cursors = {}}};
+  auto group = groups;
+  group[0].entries[0].time = shop_.now;
+  ASSERT_TRUE(ledger_->append(group));
+  const Ran ran = sellcompute({"audit"});
+  EXPECT_EQ(ran.exit_code, 4);
+  EXPECT_THAT(ran.err, HasSubstr("entry " + std::to_string(shop_.entries.size())));
+  EXPECT_THAT(ran.out, HasSubstr("the same invoice settled before"));
+}
+
+TEST_F(Reports, AHeldCheckpointIsComparedWithTheLedger) {
+  const auto sign = [&](ledger::Checkpoint checkpoint) {
+    return ledger::sign_checkpoint(checkpoint, shop_.key.public_key(),
+                                   [&](const auto& digest) { return shop_.key.sign(digest.view(), {}); })
+        .value();
+  };
+  const ledger::TreeHead head = ledger_->head();
+  write("good.txt", sign({.size = head.size, .root = head.root, .time = shop_.now}));
+  write("longer.txt", sign({.size = head.size + 1, .root = head.root, .time = shop_.now}));
+  write("none.txt", "hello\n");
+  EXPECT_EQ(sellcompute({"audit", "--against", "good.txt"}).exit_code, 0);
+  const Ran longer = sellcompute({"audit", "--against", "longer.txt"});
+  EXPECT_EQ(longer.exit_code, 4);
+  EXPECT_THAT(longer.err, HasSubstr("cut off"));
+  EXPECT_NE(sellcompute({"audit", "--against", "none.txt"}).exit_code, 0);
+  EXPECT_EQ(sellcompute({"audit", "--against", "missing.txt"}).exit_code, 2);
+}
+
+TEST_F(CommandLine, WithoutALedgerReportsSaySo) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"jobs", "list"}, {"earnings", "report"}, {"audit"}, {"replay", "--rebuild-views"}}) {
+    const Ran ran = sellcompute(command);
+    EXPECT_EQ(ran.exit_code, 1) << command[0];
+    EXPECT_THAT(ran.err, HasSubstr("ledger")) << command[0];
+  }
+}
+
+}  // namespace
+}  // namespace cli
