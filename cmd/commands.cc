@@ -5,6 +5,7 @@ namespace cmd {
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
       // First steps.
+      demo_command(),
       init_command(),
       status_command(),
       config_command(),
@@ -20,6 +21,7 @@ std::span<const Command> commands() {
       ledger_command(),
       wallet_command(),
       // Tools.
+      request_command(),
       event_command(),
       completion_command(),
   };
