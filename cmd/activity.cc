@@ -20,10 +20,7 @@ std::shared_ptr<spdlog::logger> make_logger(const Config::Log& log, bool quiet) 
 }
 
 std::string describe(const ledger::NewEntry& entry) {
-  std::string phrase = replay::phrase(entry.event);
-  // A relay's words are in it: no terminal is to obey them.
-  std::ranges::replace_if(
-      phrase, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  const std::string phrase = printable(replay::phrase(entry.event));  // strangers' words are in it
   return entry.job.is_zero() ? phrase : "job " + entry.job.hex().substr(0, 8) + " " + phrase;
 }
 

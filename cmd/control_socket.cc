@@ -37,11 +37,15 @@ class Caller : public std::enable_shared_from_this<Caller> {
     buffer_.consume(size);
     const auto request = nlohmann::json::parse(line, nullptr, false);
     if (!request.is_object()) return answer({{"ok", false}, {"error", "the request is no JSON object"}});
-    handler_(request, [self = shared_from_this()](const nlohmann::json& reply) { self->answer(reply); });
+    try {
+      handler_(request, [self = shared_from_this()](const nlohmann::json& reply) { self->answer(reply); });
+    } catch (const nlohmann::json::exception& error) {
+      answer({{"ok", false}, {"error", error.what()}});
+    }
   }
 
   void answer(const nlohmann::json& reply) {
-    reply_ = reply.dump() + "\n";
+    reply_ = reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     boost::asio::async_write(socket_, boost::asio::buffer(reply_),
                              [self = shared_from_this()](error_code error, std::size_t) {
                                if (!error) self->read();

@@ -1,5 +1,6 @@
 #include "cmd/service.h"
 
+#include <algorithm>
 #include <random>
 
 #include "cmd/kill_points.h"
@@ -140,11 +141,8 @@ Result<void> Service::open_runtime(std::string kill_at) {
       key_, runtime::Options{.own_relays = config_.relays.urls, .networks = believed_networks(*wallet_)},
       std::move(*recovery), hooks_.fatal);
   runtime_->on_entry = hooks_.entry;
+  runtime_->on_problem = hooks_.problem;
   runtime_->cursors = [this] { return cursors(); };
-  auto control = ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),
-                                       [this](const auto& request, auto answer) { on_control(request, answer); });
-  if (!control) return tl::unexpected(control.error());
-  control_ = std::move(*control);
   return {};
 }
 
@@ -164,6 +162,10 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   }
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
   if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
+  auto control = ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),
+                                       [this](const auto& request, auto answer) { on_control(request, answer); });
+  if (!control) return hooks_.fatal(control.error());
+  control_ = std::move(*control);
   online_ = true;
   checkpoint_regularly();
   hooks_.online();
@@ -185,7 +187,11 @@ Result<void> Service::connect_relays() {
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },
        .on_refused = [this](const std::string&,
                             nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
-       .on_health = hooks_.relay,
+       .on_health =
+           [this](const std::string& relay, nostr::RelayState state, const std::string& reason) {
+             if (std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end())
+               hooks_.relay(relay, state, reason);
+           },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
   std::map<std::string, ledger::TimeMs> known;
@@ -217,16 +223,22 @@ void Service::go_offline(std::string reason, std::function<void()> done) {
     online_ = false;
     make_checkpoint();
     if (pool_) pool_->shut_down();
-    pool_.reset();
-    done();
+    // What still waited is answered first.
+    scheduler_->after(0, [this, done] {
+      pool_.reset();
+      done();
+    });
   });
+}
+
+void Service::stop(std::function<void()> done) {
+  stopping_ = true;
+  go_offline("drained", std::move(done));
 }
 
 void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
-  if (!pool_) {
-    if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
-  }
+  if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
 }
 
@@ -234,7 +246,10 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
   const std::string method = request.value("method", "");
   if (method == "status") return answer({{"ok", true}, {"status", summary()}});
   if (method == "online") {
-    if (online_ && !runtime_->draining()) return answer({{"ok", true}, {"text", "already online"}});
+    if (stopping_) return answer({{"ok", false}, {"error", "it is ending"}});
+    if (online_ && runtime_->draining())
+      return answer({{"ok", false}, {"error", "still finishing started jobs; try again"}});
+    if (online_) return answer({{"ok", true}, {"text", "already online"}});
     go_online();
     return answer({{"ok", true}, {"text", "online"}});
   }

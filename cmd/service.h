@@ -17,8 +17,10 @@ namespace cmd {
 struct ServiceHooks {
   std::function<void(const ledger::NewEntry&)> entry = [](const ledger::NewEntry&) {};  // durable
   std::function<void()> online = [] {};
-  std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)> relay =
+  std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)>
+      relay =  // of our own relays
       [](const std::string&, nostr::RelayState, const std::string&) {};
+  std::function<void(const std::string& what)> problem = [](const std::string&) {};  // one job needs the operator
   std::function<void(ledger::Error)> fatal = [](const ledger::Error&) {};  // once; the service must be destroyed
 };
 
@@ -31,9 +33,10 @@ class Service {
 
   // Asks the backend for its models, then goes online: hooks.online, or hooks.fatal when nothing can be sold.
   void start();
-  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`.
+  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. After stop() nobody can say `online`
+  // again.
   void go_offline(std::string reason, std::function<void()> done);
-  void go_online();
+  void stop(std::function<void()> done);
 
   // What `status` and the live line show: identity, relays, wallet, open jobs, online or not.
   nlohmann::json summary() const;
@@ -47,6 +50,7 @@ class Service {
   ledger::Result<void> open_adapters();
   ledger::Result<void> open_runtime(std::string kill_at);
   ledger::Result<void> connect_relays();
+  void go_online();
   void sell(const ledger::Result<inference::BackendStatus>& status);
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
@@ -74,6 +78,7 @@ class Service {
   std::unique_ptr<nostr::RelayPool> pool_;
   std::unique_ptr<ControlSocket> control_;
   bool online_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace cmd

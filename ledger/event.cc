@@ -18,7 +18,7 @@ constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment
 constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
-              "inference_unavailable", "wallet_unavailable", "disk_full"});
+              "inference_unavailable", "wallet_unavailable"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
@@ -113,8 +113,8 @@ std::string encode_facts(const Event& event) {
 Result<void> decode_facts_to(Event& out, std::uint32_t type, std::string_view facts) {
   bool good = false;
   if (!decode_known(out, type, facts, good, std::make_index_sequence<std::variant_size_v<Event>>{})) {
-    return fail(ErrorKind::invocation, "ledger.unknown_type", "an entry has the unknown type " + std::to_string(type), {},
-                "it was written by a newer version: update sellcompute");
+    return fail(ErrorKind::invocation, "ledger.unknown_type", "an entry has the unknown type " + std::to_string(type),
+                {}, "it was written by a newer version: update sellcompute");
   }
   if (!good) return fail(ErrorKind::invocation, "ledger.corrupt", "these bytes do not encode the record they should");
   return {};

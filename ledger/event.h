@@ -40,7 +40,6 @@ enum class DeclineReason : std::uint32_t {
   busy,  // no slot and no room in the queue
   inference_unavailable,
   wallet_unavailable,
-  disk_full,
 };
 
 enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
@@ -147,7 +146,7 @@ struct Basis {
   Msat total_exposure;
   bool inference_healthy = false;
   bool wallet_healthy = false;
-  bool disk_low = false;
+  std::uint32_t open_offers = 0;          // payment-first jobs that wait for their payment
   std::uint32_t notices_to_customer = 0;  // error notices told in the last hour, to this customer and to all
   std::uint32_t notices_to_all = 0;
   std::string unknown_fields;
@@ -163,7 +162,7 @@ struct Basis {
                       field(8, "total_exposure_msat", &T::total_exposure),
                       field(9, "inference_healthy", &T::inference_healthy),
                       field(10, "wallet_healthy", &T::wallet_healthy),
-                      field(11, "disk_low", &T::disk_low),
+                      field(11, "open_offers", &T::open_offers),
                       field(12, "notices_to_customer", &T::notices_to_customer),
                       field(13, "notices_to_all", &T::notices_to_all)};
   }
@@ -224,6 +223,7 @@ struct ProviderConfigured {
   std::uint64_t result_event_limit_bytes = 0;
   bool serve_broadcast = false;                  // jobs with no `p` at all
   std::uint32_t error_notices_per_customer = 0;  // an hour
+  std::uint32_t offers_limit = 0;                // payment-first jobs that may wait for their payment
   std::uint32_t error_notices = 0;               // an hour
   std::string unknown_fields;
   static constexpr auto fields() {
@@ -253,7 +253,8 @@ struct ProviderConfigured {
                       field(23, "result_event_limit_bytes", &T::result_event_limit_bytes),
                       field(24, "serve_broadcast", &T::serve_broadcast),
                       field(25, "error_notices_per_customer", &T::error_notices_per_customer),
-                      field(26, "error_notices", &T::error_notices)};
+                      field(26, "error_notices", &T::error_notices),
+                      field(27, "offers_limit", &T::offers_limit)};
   }
 };
 
@@ -303,7 +304,7 @@ struct JobRequested {
   std::optional<Msat> bid;
   std::optional<TimeMs> expires_at;  // NIP-40
   std::optional<RequestFault> fault;
-  std::uint64_t request_bytes = 0;  // of the wire text
+  std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -394,11 +395,13 @@ struct InvoiceFailed {
   std::uint32_t attempt = 0;
   std::string message;
   std::optional<TimeMs> retry_at;  // absent: given up
+  bool stale = false;              // the wallet gave an invoice that had expired: the next order is another attempt
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceFailed;
     return std::tuple{field(1, "purpose", &T::purpose), field(2, "attempt", &T::attempt),
-                      field(3, "message", &T::message), field(4, "retry_at_ms", &T::retry_at)};
+                      field(3, "message", &T::message), field(4, "retry_at_ms", &T::retry_at),
+                      field(5, "stale", &T::stale)};
   }
 };
 

@@ -21,6 +21,8 @@ namespace {
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
+// Appends that wait for the disk before requests wait too; the relays' receipts bound how many those are.
+constexpr std::size_t kMaxPending = 1'024;
 
 }  // namespace
 
@@ -84,6 +86,11 @@ void Runtime::on_durable(const Result<void>& result) {
   pending_.pop_front();
   for (const auto& entry : done.entries) on_entry(entry);
   for (const core::Command& command : done.commands) dispatch(command);
+  if (!waiting_requests_.empty() && pending_.size() <= kMaxPending) {
+    Request next = std::move(waiting_requests_.front());
+    waiting_requests_.pop_front();
+    on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
+  }
   finish_drain();
 }
 
@@ -110,7 +117,8 @@ void Runtime::arm_wake() {
   const auto wake = engine_.next_wake();
   if (!wake || (armed_ && *armed_ <= *wake)) return;
   armed_ = wake;
-  ports_.scheduler.after(std::max<std::int64_t>(0, *wake - ports_.scheduler.now()), [this, at = *wake] {
+  // Looks again at least every minute: right too when the wall clock is set, and no time is too far for a timer.
+  ports_.scheduler.after(std::clamp<std::int64_t>(*wake - ports_.scheduler.now(), 0, kMinuteMs), [this, at = *wake] {
     if (armed_ == at) armed_.reset();
     post(core::Tick{});
   });
@@ -122,6 +130,11 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
                          std::shared_ptr<void> receipt) {
   if (failed_ || draining_) {
     held_receipts_.push_back(std::move(receipt));
+    return;
+  }
+  if (ports_.disk_low()) return on_refused("disk_full");
+  if (pending_.size() > kMaxPending) {
+    waiting_requests_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;
   }
   auto request = nostr::read_request(event, raw, key_.public_key());
@@ -174,8 +187,7 @@ void Runtime::save_cursors() {
 void Runtime::check_health() {
   if (failed_) return;
   const auto changed = [this] {
-    post(
-        core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_, .disk_low = ports_.disk_low()});
+    post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
   };
   ports_.backend.status([this, changed](const Result<inference::BackendStatus>& status) {
     inference_healthy_ = status.has_value();
@@ -189,26 +201,25 @@ void Runtime::check_health() {
 }
 
 void Runtime::drain(std::string reason, std::function<void()> done) {
+  if (!draining_) drain_reason_ = std::move(reason);
   draining_ = true;
-  drain_reason_ = std::move(reason);
-  drained_ = std::move(done);
+  drained_.push_back(std::move(done));
   finish_drain();
 }
 
 void Runtime::go_online(std::string version) {
   draining_ = false;
-  drained_ = nullptr;
   held_receipts_.clear();
   post(core::Online{std::move(version)});
 }
 
 void Runtime::finish_drain() {
-  if (!draining_ || !drained_ || !pending_.empty() || !engine_.drained()) return;
+  if (!draining_ || drained_.empty() || !pending_.empty() || !engine_.drained()) return;
   if (!drain_reason_.empty()) {
     post(core::Offline{std::exchange(drain_reason_, {})});  // and again from on_durable
     return;
   }
-  ports_.scheduler.after(0, std::exchange(drained_, nullptr));
+  for (auto& done : std::exchange(drained_, {})) ports_.scheduler.after(0, std::move(done));
 }
 
 // ---- commands -------------------------------------------------------------------------------------------------------
@@ -305,7 +316,10 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
   ports_.wallet.create_invoice(order, [this, order, work](const Result<std::string>& made) {
     const auto invoice = made ? wallet::check_invoice(*made, order.amount, options_.networks, ports_.scheduler.now())
                               : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
-    if (!invoice) return post(core::InvoiceNotCreated{order.job, work, invoice.error().describe()});
+    if (!invoice) {
+      const bool stale = invoice.error().code == "bolt11.expired";
+      return post(core::InvoiceNotCreated{order.job, work, invoice.error().describe(), stale});
+    }
     post(core::InvoiceCreated{order.job,
                               work,
                               {.purpose = order.purpose,
@@ -318,14 +332,20 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
   });
 }
 
+// One job's texts are gone or do not fit: the others go on. A store that cannot be read ends the process.
+void Runtime::problem(const Job& job, const ledger::Error& error) {
+  if (error.code != "ledger.pruned" && !error.code.starts_with("notice.")) {
+    failed_ = true;
+    return fatal_(error);
+  }
+  on_problem("job " + job.id.hex() + " is stuck: " + error.describe());
+}
+
 void Runtime::sign(const Job& job, const Work& work) {
   auto notice = make_notice(
       job, work, engine_.policy(), options_.own_relays, [this](const ledger::TextRef& ref) { return text_of(ref); },
-      key_, ports_.random, ports_.scheduler.now());
-  if (!notice) {
-    failed_ = true;
-    return fatal_(notice.error());
-  }
+      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()));
+  if (!notice) return problem(job, notice.error());
   post(std::move(*notice));
 }
 
@@ -333,10 +353,7 @@ void Runtime::publish(const Job& job, const Work& work) {
   const core::Notice* notice = core::find_notice(job, work.purpose);
   auto json =
       notice_json(job, notice->notice, key_.public_key(), [this](const ledger::TextRef& ref) { return text_of(ref); });
-  if (!json) {
-    failed_ = true;
-    return fatal_(json.error());
-  }
+  if (!json) return problem(job, json.error());
   const ledger::JobId id = job.id;
   deliver(ports_.relays, ports_.scheduler,
           {.event_json = std::move(*json),
@@ -356,9 +373,13 @@ void Runtime::publish(const Job& job, const Work& work) {
 void Runtime::watch_invoice(const Job& job, const Work& work) {
   const ledger::InvoiceIssued& invoice = job.invoices[work.attempt].issued;
   const ledger::JobId id = job.id;
+  if (invoice.wallet != ports_.wallet.kind()) {
+    // Another wallet cannot say whether this one was paid: the job stays open until its own wallet is back.
+    return on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet + "\", which is not configured");
+  }
   watch(ports_.wallet, ports_.scheduler,
         {.payment_hash = invoice.payment_hash,
-         .since = ports_.scheduler.now(),
+         .since = invoice.expires_at - engine_.policy().invoice_expiry_ms,
          .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
          .settled =
              [this, id](ledger::InvoiceSettled settlement) {

@@ -45,15 +45,18 @@ class Runtime {
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 
-  // Takes no new jobs, lets started ones finish, then records why and calls `done`. Requests that arrive meanwhile keep
-  // their receipts, so they are asked for again at the next start.
+  // Takes no new jobs, lets started ones finish (what waits for a retry goes on after the next start), then records
+  // why, once, and calls every `done`. Requests that arrive meanwhile keep their receipts out, so the relays are asked
+  // for them again.
   void drain(std::string reason, std::function<void()> done);
 
-  // Takes new jobs again after a drain.
+  // Takes new jobs again after a drain that has ended.
   void go_online(std::string version);
 
   // Relay cursors to be made durable with the next append; asked once every ten seconds.
   std::function<std::vector<std::pair<std::string, ledger::TimeMs>>()> cursors;
+  // Something that needs the operator, and stops one job only.
+  std::function<void(const std::string& what)> on_problem = [](const std::string&) {};
   // Told after each entry is durable: for the live line and the log.
   std::function<void(const ledger::NewEntry&)> on_entry;
 
@@ -83,6 +86,7 @@ class Runtime {
   void dispatch(const core::Command& command);
   void arm_wake();
   void finish_drain();
+  void problem(const core::Job& job, const ledger::Error& error);
 
   void infer(const core::Job& job, const core::Work& work);
   void create_invoice(const core::Job& job, const core::Work& work);
@@ -116,8 +120,15 @@ class Runtime {
 
   bool draining_ = false;
   std::string drain_reason_;
-  std::function<void()> drained_;
+  std::vector<std::function<void()>> drained_;
   std::vector<std::shared_ptr<void>> held_receipts_;
+  struct Request {
+    nostr::Event event;
+    std::string raw;
+    std::string relay;
+    std::shared_ptr<void> receipt;
+  };
+  std::deque<Request> waiting_requests_;  // until the disk keeps up
 };
 
 }  // namespace runtime

@@ -22,7 +22,8 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   }
 
  private:
-  // True when the answer ends the watching. An answer to a question asked before the end proves no expiry.
+  // True when the answer ends the watching. An answer to a question asked before the end proves no expiry, and a wallet
+  // that does not know the invoice proves nothing.
   bool conclude(const wallet::LookupAnswer& answer, bool over) {
     if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&answer)) {
       watched_.settled(*settled);
@@ -31,10 +32,6 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
     if (!over) return false;
     if (const auto* expired = std::get_if<wallet::Expired>(&answer)) {
       watched_.never_paid({.payment_hash = watched_.payment_hash, .evidence = expired->evidence});
-      return true;
-    }
-    if (std::holds_alternative<wallet::Unknown>(answer)) {
-      watched_.never_paid({.payment_hash = watched_.payment_hash, .evidence = "the wallet does not know this invoice"});
       return true;
     }
     return false;

@@ -9,7 +9,7 @@ namespace runtime {
 
 struct Watched {
   ledger::Hash256 payment_hash;
-  ledger::TimeMs since;       // when the watching began: the age that sets the pace
+  ledger::TimeMs since;       // when the invoice was made: its age sets the pace
   ledger::TimeMs give_up_at;  // expiry plus grace: from then on "never paid" is believed
   std::function<void(ledger::InvoiceSettled)> settled;
   std::function<void(ledger::InvoiceExpired)> never_paid;

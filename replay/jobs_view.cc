@@ -73,12 +73,12 @@ Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
   return ledger::decode<Job>(**row);
 }
 
-// The jobs whose ids end the keys of this range, while `wanted` says so.
-Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string& prefix, std::size_t limit,
-                                 const std::function<bool(const Job&)>& keep) {
+// The jobs whose ids end the keys in [prefix, until), as far as `keep` wants them.
+Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string& prefix, const std::string& until,
+                                 std::size_t limit, const std::function<bool(const Job&)>& keep) {
   std::vector<Job> out;
   Result<void> bad;
-  const auto scanned = reader.rows(JobsView::kName, prefix, after(prefix), [&](std::string_view row, std::string_view) {
+  const auto scanned = reader.rows(JobsView::kName, prefix, until, [&](std::string_view row, std::string_view) {
     if (row.size() < JobId::kSize) return true;
     auto job = read_job(reader, row.substr(row.size() - JobId::kSize));
     if (!job) {
@@ -127,15 +127,13 @@ Result<std::vector<Job>> list_jobs(const ledger::Reader& reader, const JobFilter
   if (filter.model) prefix = model_prefix(*filter.model);
   if (filter.state) prefix = state_prefix(*filter.state);
   if (filter.customer) prefix = customer_prefix(*filter.customer);
-  bool past = false;  // the index is newest first: from the first job before `since` on, all are
-  std::vector<Job> out;
-  const auto scanned = jobs_in(reader, prefix, filter.limit, [&](const Job& job) {
-    past = past || (filter.since && job.requested_at < *filter.since);
-    return !past && (!filter.state || core::state(job) == *filter.state) &&
+  // The index is newest first: what was requested at `since` or later comes before the moment before it.
+  const std::string until = filter.since ? prefix + newest(*filter.since - 1) : after(prefix);
+  return jobs_in(reader, prefix, until, filter.limit, [&](const Job& job) {
+    return (!filter.state || core::state(job) == *filter.state) &&
            (!filter.customer || (job.request && job.request->customer == *filter.customer)) &&
            (!filter.model || (job.quote && job.quote->terms.name == *filter.model));
   });
-  return scanned;
 }
 
 Result<std::optional<Job>> find_job(const ledger::Reader& reader, const JobId& id) {
@@ -202,7 +200,7 @@ Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader
 }
 
 Result<std::vector<Job>> open_jobs(const ledger::Reader& reader) {
-  return jobs_in(reader, "o", SIZE_MAX, [](const Job&) { return true; });
+  return jobs_in(reader, "o", after("o"), SIZE_MAX, [](const Job&) { return true; });
 }
 
 }  // namespace replay

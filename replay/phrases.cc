@@ -84,7 +84,6 @@ std::string phrase(const ledger::Basis& basis) {
              : ", credit " + sats(basis.customer_credit) + " of which " + sats(basis.customer_exposure) + " is used";
   if (!basis.inference_healthy) out += ", model server down";
   if (!basis.wallet_healthy) out += ", wallet down";
-  if (basis.disk_low) out += ", disk low";
   return out;
 }
 

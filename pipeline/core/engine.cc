@@ -40,10 +40,13 @@ Engine::Engine(Recovery recovery) : now_(recovery.time) {
     Accounts windows = accounts_of(job);
     windows.exposure = {};
     windows.settled = {};
+    windows.open_offer = false;
     if (job.request) shop_.account(job.request->customer, job.requested_at, {}, windows);
   }
   for (Job& job : recovery.open_jobs) {
-    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, {.exposure = exposure(job)});
+    const Accounts accounts = accounts_of(job);
+    const Accounts still_open{.exposure = accounts.exposure, .open_offer = accounts.open_offer};
+    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, still_open);
     const JobId id = job.id;
     jobs_[id].job = std::move(job);
   }
@@ -71,11 +74,6 @@ Step Engine::resume(TimeMs now) {
 const Job* Engine::find(const JobId& id) const {
   const auto it = jobs_.find(id);
   return it == jobs_.end() ? nullptr : &it->second.job;
-}
-
-void Engine::adopt(Job job) {
-  const JobId id = job.id;
-  jobs_.try_emplace(id, Live{.job = std::move(job)});
 }
 
 std::optional<TimeMs> Engine::next_wake() const {
@@ -217,8 +215,8 @@ void Engine::on(Step& step, RequestArrived& input) {
 
 void Engine::on(Step& step, InvoiceCreated& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); !job || !job->invoices.empty()) return;
-  append(step, input.job, std::move(input.invoice));
+  if (const Job* job = find(input.job); job && !usable_invoice(*job, now_))
+    append(step, input.job, std::move(input.invoice));
   advance(step, input.job);
 }
 
@@ -227,8 +225,10 @@ void Engine::on(Step& step, InvoiceNotCreated& input) {
   const Job* job = find(input.job);
   if (!job) return;
   const std::uint32_t failures = job->invoice_failures + 1;
-  ledger::InvoiceFailed failed{
-      .purpose = ledger::InvoicePurpose::job, .attempt = input.work.attempt, .message = std::move(input.message)};
+  ledger::InvoiceFailed failed{.purpose = ledger::InvoicePurpose::job,
+                               .attempt = input.work.attempt,
+                               .message = std::move(input.message),
+                               .stale = input.stale};
   if (failures < policy_.invoice_attempts) failed.retry_at = now_ + back_off_ms(policy_.invoice_retry_ms, failures);
   append(step, input.job, std::move(failed));
   advance(step, input.job);
@@ -236,10 +236,11 @@ void Engine::on(Step& step, InvoiceNotCreated& input) {
 
 void Engine::on(Step& step, InferenceEnded& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); !job || job->completion) return;
-  std::vector<ledger::Text> texts;
-  texts.push_back(std::move(input.result));
-  append(step, input.job, std::move(input.completion), std::move(texts));
+  if (const Job* job = find(input.job); job && !job->completion) {
+    std::vector<ledger::Text> texts;
+    texts.push_back(std::move(input.result));
+    append(step, input.job, std::move(input.completion), std::move(texts));
+  }
   advance(step, input.job);
 }
 
@@ -257,8 +258,9 @@ void Engine::on(Step& step, InferenceBroke& input) {
 
 void Engine::on(Step& step, NoticeReady& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); !job || find_notice(*job, input.notice.purpose)) return;
-  append(step, input.job, std::move(input.notice), std::move(input.texts));
+  if (const Job* job = find(input.job); job && !find_notice(*job, input.notice.purpose)) {
+    append(step, input.job, std::move(input.notice), std::move(input.texts));
+  }
   advance(step, input.job);
 }
 
@@ -326,7 +328,6 @@ void Engine::on(Step& step, NeverPaid& input) {
 void Engine::on(Step&, HealthChanged& input) {
   shop_.inference_healthy = input.inference;
   shop_.wallet_healthy = input.wallet;
-  shop_.disk_low = input.disk_low;
 }
 
 void Engine::on(Step& step, Tick&) {

@@ -41,6 +41,7 @@ struct InvoiceNotCreated {
   JobId job;
   Work work;
   std::string message;
+  bool stale = false;  // the wallet gave one that had expired already
 };
 struct InferenceEnded {
   JobId job;
@@ -82,7 +83,6 @@ struct NeverPaid {
 struct HealthChanged {
   bool inference = true;
   bool wallet = true;
-  bool disk_low = false;
 };
 struct Tick {};
 
@@ -124,9 +124,7 @@ class Engine {
 
   // The job as it is after all steps so far; null when it is closed or unknown.
   const Job* find(const JobId& id) const;
-  // Takes up a closed job about which the world has more to say (a late settlement).
-  void adopt(Job job);
-
+  TimeMs now() const { return now_; }  // of the last step: never before the last entry
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
   std::size_t open_jobs() const { return jobs_.size(); }

@@ -116,6 +116,17 @@ const Invoice* current_invoice(const Job& job) {
   return job.invoices.empty() ? nullptr : &job.invoices.back();
 }
 
+const Invoice* usable_invoice(const Job& job, TimeMs now) {
+  const Invoice* invoice = current_invoice(job);
+  return invoice && (invoice->revealed || invoice->issued.expires_at > now) ? invoice : nullptr;
+}
+
+std::uint32_t next_invoice_attempt(const Job& job) {
+  std::uint32_t spent = job.invoices.empty() ? 0 : job.invoices.back().issued.attempt;
+  if (job.invoice_failed && job.invoice_failed->stale) spent = std::max(spent, job.invoice_failed->attempt);
+  return spent + 1;
+}
+
 bool paid(const Job& job) {
   return std::ranges::any_of(job.invoices, [](const Invoice& invoice) { return invoice.settled.has_value(); });
 }
@@ -139,6 +150,11 @@ bool ended_without_result(const Job& job) {
   return job.invoice_failed && !job.invoice_failed->retry_at && job.invoices.empty();
 }
 
+bool undeliverable(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  return result && result->closed && !result->delivered;
+}
+
 bool may_run(const Job& job) {
   return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job));
 }
@@ -156,7 +172,7 @@ Msat amount_due(const Job& job) {
 Msat exposure(const Job& job) {
   if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
   const Invoice* invoice = current_invoice(job);
-  if (invoice) return invoice->expired ? Msat{} : invoice->issued.amount;
+  if (invoice && invoice->revealed) return invoice->expired ? Msat{} : invoice->issued.amount;
   return job.completion ? amount_due(job) : job.quote->price;
 }
 

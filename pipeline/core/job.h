@@ -110,12 +110,19 @@ const Notice* find_notice(const Job& job, NoticePurpose purpose);
 const Invoice* find_invoice(const Job& job, const Hash256& payment_hash);
 // The invoice that asks for this job's money: the last one made.
 const Invoice* current_invoice(const Job& job);
+// The same, if it was shown to the customer or can still be: one that expired unseen is an orphan, and another takes
+// its place.
+const Invoice* usable_invoice(const Job& job, TimeMs now);
+// Which invoice to order next. The same order is the same invoice, until it is known to have expired unseen.
+std::uint32_t next_invoice_attempt(const Job& job);
 
 bool paid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received
 bool payment_first(const Job& job);
 // An error that ends the job without a result: declined, expired unpaid, or given up after the last attempt.
 bool ended_without_result(const Job& job);
+// The result was signed, and no relay took it before the deadline.
+bool undeliverable(const Job& job);
 // Quoted, and where payment comes first, paid.
 bool may_run(const Job& job);
 

@@ -9,7 +9,8 @@ Accounts accounts_of(const Job& job) {
   return {.exposure = exposure(job),
           .settled = settled_amount(job),
           .stranger_quote = trusted_stranger ? job.quote->price : Msat{},
-          .told = job.declined && job.declined->told};
+          .told = job.declined && job.declined->told,
+          .open_offer = state(job) == State::awaiting_payment};
 }
 
 void Shop::account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after) {
@@ -24,6 +25,7 @@ void Shop::account(const PublicKey& customer, TimeMs time, const Accounts& befor
     }
     if (record.exposure == Msat{} && record.settled.empty()) customers.erase(customer);
   }
+  if (after.open_offer != before.open_offer) open_offers += after.open_offer ? 1u : -1u;
   if (after.stranger_quote != before.stranger_quote) stranger_quotes.emplace_back(time, after.stranger_quote);
   if (after.told && !before.told) told_notices.emplace_back(time, customer);
 }
@@ -58,7 +60,7 @@ ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& cus
                     .total_exposure = shop.total_exposure,
                     .inference_healthy = shop.inference_healthy,
                     .wallet_healthy = shop.wallet_healthy,
-                    .disk_low = shop.disk_low};
+                    .open_offers = shop.open_offers};
   for (const auto& [time, told] : shop.told_notices) {
     if (now - time >= kNoticeWindowMs) continue;
     ++out.notices_to_all;

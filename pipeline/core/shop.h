@@ -15,8 +15,9 @@ using Policy = ledger::ProviderConfigured;
 struct Accounts {
   Msat exposure;
   Msat settled;
-  Msat stranger_quote;  // quoted, result first, to somebody who had settled nothing lately
-  bool told = false;    // an error notice was granted
+  Msat stranger_quote;      // quoted, result first, to somebody who had settled nothing lately
+  bool told = false;        // an error notice was granted
+  bool open_offer = false;  // waits for its payment
 };
 Accounts accounts_of(const Job& job);
 
@@ -41,13 +42,13 @@ struct Shop {
   // Folded from facts.
   std::unordered_map<PublicKey, Customer, ledger::FixedBytesHash> customers;
   Msat total_exposure;
+  std::uint32_t open_offers = 0;
   std::deque<std::pair<TimeMs, Msat>> stranger_quotes;    // within the stranger window, oldest first
   std::deque<std::pair<TimeMs, PublicKey>> told_notices;  // within the notice window, oldest first
 
   // Told from outside; volatile.
   bool inference_healthy = true;
   bool wallet_healthy = true;
-  bool disk_low = false;
   std::uint32_t slots_busy = 0;
   std::uint32_t queued = 0;
 

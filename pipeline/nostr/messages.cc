@@ -70,7 +70,7 @@ bool next_string(JsonReader& reader, std::string& out) {
 
 bool next_text(JsonReader& reader, std::string& out) {
   if (!next_string(reader, out)) return false;
-  out.resize(utf8_prefix(out, kMaxRelayTextBytes).size());
+  out = clean_relay_text(out);
   return true;
 }
 
@@ -96,7 +96,7 @@ Result<RelayMessage> parse_ok(JsonReader& reader) {
   out.event = *event;
   if (reader.next(']')) {  // some relays leave the message out
     if (!reader.string(out.message) || !finish(reader)) return malformed("an OK whose message is no text");
-    out.message.resize(utf8_prefix(out.message, kMaxRelayTextBytes).size());
+    out.message = clean_relay_text(out.message);
   } else if (!reader.end()) {
     return malformed("an OK with something behind it");
   }
@@ -173,6 +173,19 @@ Result<RelayMessage> parse_relay_message(std::string_view frame, std::size_t max
                 "the relay sent a message of a type that we do not know");
   }
   return malformed("a " + type + " that is not [\"" + type + "\", text]");
+}
+
+std::string clean_relay_text(std::string_view text) {
+  if (!is_utf8(text)) return "(no UTF-8)";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c1) ++i;
+    out += c1 || byte < 0x20 || byte == 0x7f ? ' ' : text[i];
+  }
+  out.resize(utf8_prefix(out, kMaxRelayTextBytes).size());
+  return out;
 }
 
 std::string_view machine_word(std::string_view message) {

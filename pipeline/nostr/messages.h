@@ -81,6 +81,9 @@ using RelayMessage = std::variant<RelayEvent, RelayOk, RelayEose, RelayClosed, R
 // ignore it), or with the "event.…" code of the event inside.
 Result<RelayMessage> parse_relay_message(std::string_view frame, std::size_t max_bytes = kMaxFrameBytes);
 
+// What a relay says to a person, made harmless: UTF-8, one line, no control characters, at most kMaxRelayTextBytes.
+std::string clean_relay_text(std::string_view text);
+
 // The machine word of an OK or CLOSED message: "duplicate" of "duplicate: have it", "" where there is none. strfry's
 // "ERROR: " before it is passed over.
 std::string_view machine_word(std::string_view message);

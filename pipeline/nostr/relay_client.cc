@@ -115,7 +115,7 @@ void RelayClient::connect(const std::string& address) {
   };
   handlers.on_closed = [this](const std::string& reason) {
     socket_.reset();
-    perform(session_.on_closed(reason, now()));
+    perform(session_.on_closed(clean_relay_text(reason), now()));
   };
   socket_ = connector_.connect(dial, std::move(handlers));
   if (paused_) socket_->pause_reading(true);

@@ -53,7 +53,7 @@ test('everything can be read when nothing serves', options, async (t) => {
   assert.equal(await provider.stop(), 0);
   assert.equal((await provider.job(job.id)).state, 'settled');
   assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
-  for (const args of [['jobs', 'show', job.id], ['jobs', 'show', job.id.slice(0, 8)], ['replay', '--job', job.id], ['replay', '--verify']]) {
+  for (const args of [['jobs', 'show', job.id], ['jobs', 'show', job.id.slice(0, 8)], ['replay', '--job', job.id]]) {
     const { code, stdout, stderr } = await provider.cli(args);
     assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
     assert.ok(stdout.length > 0);

@@ -42,6 +42,7 @@ core::Policy policy_of(PaymentMode mode) {
           .result_event_limit_bytes = 60 * 1024,
           .serve_broadcast = true,
           .error_notices_per_customer = 5,
+          .offers_limit = 10,
           .error_notices = 50};
 }
 
@@ -91,19 +92,19 @@ const Scenario kScenarios[] = {
 
 // Runs the world until everything has had time to end; whenever the process dies, another one starts a second later.
 // Returns how often it died.
-int run(World& world, const core::Policy& policy) {
-  const TimeMs end = world.time.now() + 90'000;
+int run(World& world, const core::Policy& policy, std::int64_t restart_after_ms = 1'000) {
+  const TimeMs end = world.time.now() + 90'000 + restart_after_ms;
   int deaths = 0;
   while (world.time.now() < end) {
     try {
       Process process(world, policy);
       while (world.time.step(end)) {
-        if (process.failure()) throw std::logic_error(process.failure()->describe());
+        if (process.failure()) throw Crashed{};  // a disk that failed is fatal: the process ends
       }
     } catch (const Crashed&) {
       ++deaths;
       world.disk.crash();
-      const TimeMs restart = world.time.now() + 1'000;
+      const TimeMs restart = world.time.now() + restart_after_ms;
       while (world.time.step(restart)) {
       }
     }
@@ -177,22 +178,48 @@ TEST(Crash, AtEveryAppendBeforeAndAfterItIsDurable) {
     if (HasFailure()) FAIL() << scenario.name << ", without any crash";
     const std::uint64_t commits = calm->disk.commits();
     for (std::uint64_t at = 0; at < commits; ++at) {
-      for (const Fault fault : {Fault::crash_before, Fault::crash_after}) {
+      for (const Fault fault : {Fault::crash_before, Fault::crash_after, Fault::fail_lost, Fault::fail_kept}) {
         const auto world = make();
         world->disk.on_commit(
             [at, fault](std::uint64_t number, const ledger::Batch&) { return number == at ? fault : Fault::none; });
         crashes += run(*world, policy);
         check(*world, scenario);
         if (HasFailure()) {
-          FAIL() << scenario.name << ", crash " << (fault == Fault::crash_before ? "before" : "after") << " commit "
-                 << at;
+          FAIL() << scenario.name << ", fault " << static_cast<int>(fault) << " at commit " << at;
         }
       }
     }
-    std::cout << scenario.name << ": " << commits << " commits, a crash before and after each\n";
+    std::cout << scenario.name << ": " << commits
+              << " commits, at each a crash before and after it, and a failing disk\n";
   }
-  std::cout << "crashes in all: " << crashes << ", nothing lost, nothing twice\n";
+  std::cout << "deaths in all: " << crashes << ", nothing lost, nothing twice\n";
   RecordProperty("crashes", crashes);
+}
+
+TEST(Crash, ALongAbsenceEndsAsItShouldToo) {
+  // Longer than an invoice lives: what was not shown yet is made anew, what was shown is told as never paid or settled.
+  for (const Scenario& scenario : {kScenarios[0], kScenarios[1]}) {
+    for (std::uint64_t at = 2; at < 14; ++at) {
+      World world(3);
+      scenario.prepare(world);
+      world.disk.on_commit(
+          [at](std::uint64_t number, const ledger::Batch&) { return number == at ? Fault::crash_after : Fault::none; });
+      run(world, policy_of(scenario.mode), 30'000);
+      for (const auto& [id, job] : world.jobs) {
+        EXPECT_LE(job.results.size(), 1u);
+        EXPECT_LE(job.invoices.size(), 1u);
+        const auto known = replay::find_job(ledger::Reader(world.disk), id);
+        ASSERT_TRUE(known && *known);
+        // A signed notice whose invoice died before it could be published cannot be paid any more: that is said, not
+        // hidden.
+        const State state = core::state(**known);
+        EXPECT_TRUE(state == State::settled || state == State::unpaid || state == State::expired) << core::name(state);
+        EXPECT_FALSE(core::is_open(**known));
+      }
+      check_books(world);
+      if (HasFailure()) FAIL() << scenario.name << ", commit " << at;
+    }
+  }
 }
 
 TEST(Crash, AStormOfRestartsEndsAsItShould) {

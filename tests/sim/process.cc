@@ -147,7 +147,9 @@ Process::Process(World& world, const core::Policy& policy)
     : world_(world), time_(world.time), projections_(replay::projections()) {
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
-  ledger_ = must(ledger::Ledger::open(world.disk, views));
+  auto opened = ledger::Ledger::open(world.disk, views);
+  if (!opened) throw Crashed{};  // it says so and ends
+  ledger_ = std::move(*opened);
   journal_ = std::make_unique<SimJournal>(*this);
   wallet_ = std::make_unique<SimWallet>(*this);
   backend_ = std::make_unique<SimBackend>(*this);

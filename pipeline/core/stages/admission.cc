@@ -40,9 +40,9 @@ std::string offered_models(const Policy& policy) {
   return out;
 }
 
-// Room for the answer in the result's event, where the request is quoted whole (its quotes escaped once more).
+// Room for the answer in the result's event, which quotes the request whole.
 std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const Policy& policy) {
-  const std::uint64_t taken = kResultOverheadBytes + request.request_bytes + request.request_bytes / 4;
+  const std::uint64_t taken = kResultOverheadBytes + request.request_bytes;
   return taken >= policy.result_event_limit_bytes ? 0 : (policy.result_event_limit_bytes - taken) / kBytesPerToken;
 }
 
@@ -64,7 +64,6 @@ std::optional<Refusal> refuse_by_shop(const ledger::Basis& basis, const Policy& 
     return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
   if (!basis.wallet_healthy)
     return Refusal{DeclineReason::wallet_unavailable, "our wallet is unreachable; try again later"};
-  if (basis.disk_low) return Refusal{DeclineReason::disk_full, "we cannot record new jobs just now; try again later"};
   if (basis.slots_busy >= basis.slots && basis.queued >= policy.queue_limit) {
     return Refusal{DeclineReason::busy,
                    "all slots are busy and " + std::to_string(basis.queued) + " jobs are waiting; try again later"};
@@ -110,13 +109,18 @@ tl::expected<JobQuoted, Refusal> quote(const ledger::JobRequested& request, cons
     }
     return tl::unexpected(Refusal{DeclineReason::bid_too_low, message});
   }
+  const ledger::PaymentMode mode = payment_mode(policy, basis, asked);
+  if (mode == ledger::PaymentMode::payment_first && asked > Msat{} && basis.open_offers >= policy.offers_limit) {
+    return tl::unexpected(Refusal{DeclineReason::busy, std::to_string(basis.open_offers) +
+                                                           " jobs are waiting for their payment; try again later"});
+  }
   return JobQuoted{.terms = *offer,
                    .unit = policy.wallet_unit,
                    .minimum = policy.wallet_minimum,
                    .price = asked,
                    .input_tokens = request.input_tokens,
                    .max_output_tokens = cap,
-                   .payment_mode = payment_mode(policy, basis, asked),
+                   .payment_mode = mode,
                    .basis = basis};
 }
 

@@ -5,8 +5,8 @@
 namespace core {
 namespace {
 
-bool result_owed(const Job& job) {
-  return job.completion && (amount_due(job) == Msat{} || !job.invoices.empty()) &&
+bool result_owed(const Job& job, TimeMs now) {
+  return job.completion && (amount_due(job) == Msat{} || usable_invoice(job, now)) &&
          !find_notice(job, NoticePurpose::result);
 }
 
@@ -16,7 +16,7 @@ bool undelivered(const Notice& notice) {
 
 Due due_delivery(const Job& job, TimeMs now) {
   Due out;
-  if (result_owed(job)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
+  if (result_owed(job, now)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
   bool overdue = false;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice)) continue;

@@ -8,7 +8,7 @@ namespace {
 const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
   if (!job.quote || job.expired || job.completion || paid(job) || ended_without_result(job)) return nullptr;
   const Invoice* invoice = current_invoice(job);
-  if (invoice && invoice->expired) return "the invoice was not paid in time";
+  if (invoice && invoice->revealed && invoice->expired) return "the invoice was not paid in time";
   const bool started = job.inference_started > 0;
   if (started || !job.request->expires_at) return nullptr;
   if (*job.request->expires_at <= now) return "the request expired before it could be served";

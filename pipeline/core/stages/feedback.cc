@@ -9,8 +9,8 @@ bool error_owed(const Job& job) {
   return ended_without_result(job);
 }
 
-bool payment_required_owed(const Job& job) {
-  return payment_first(job) && !job.invoices.empty() && !paid(job) && !ended_without_result(job);
+bool payment_required_owed(const Job& job, TimeMs now) {
+  return payment_first(job) && usable_invoice(job, now) && !paid(job) && !ended_without_result(job);
 }
 
 bool processing_owed(const Job& job) {
@@ -22,13 +22,13 @@ bool success_owed(const Job& job) {
   return result && result->delivered;
 }
 
-Due due_feedback(const Job& job, TimeMs) {
+Due due_feedback(const Job& job, TimeMs now) {
   Due out;
   const auto sign = [&](bool owed, NoticePurpose purpose) {
     if (owed && !find_notice(job, purpose)) out.work.push_back({.action = Action::sign, .purpose = purpose});
   };
   sign(error_owed(job), NoticePurpose::error);
-  sign(payment_required_owed(job), NoticePurpose::payment_required);
+  sign(payment_required_owed(job, now), NoticePurpose::payment_required);
   sign(processing_owed(job), NoticePurpose::processing);
   sign(success_owed(job), NoticePurpose::success);
   return out;

@@ -14,7 +14,8 @@ bool refund_known(const Job& job, const Hash256& payment_hash) {
 // What settled beyond the one payment that the result is given for.
 std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
   std::vector<ledger::RefundOwed> out;
-  bool served = !ended_without_result(job);
+  const bool lost = ended_without_result(job) || undeliverable(job);
+  bool served = !lost;
   for (const Invoice& invoice : job.invoices) {
     if (!invoice.settled) continue;
     if (served) {
@@ -22,10 +23,11 @@ std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
       continue;
     }
     if (refund_known(job, invoice.issued.payment_hash)) continue;
-    out.push_back(
-        {.payment_hash = invoice.issued.payment_hash,
-         .amount = invoice.settled->received,
-         .reason = ended_without_result(job) ? "paid, but the job could not be served" : "paid a second time"});
+    out.push_back({.payment_hash = invoice.issued.payment_hash,
+                   .amount = invoice.settled->received,
+                   .reason = undeliverable(job)          ? "paid, but no relay took the result"
+                             : ended_without_result(job) ? "paid, but the job could not be served"
+                                                         : "paid a second time"});
   }
   return out;
 }

@@ -42,8 +42,6 @@ const Refused kRefused[] = {
      DeclineReason::inference_unavailable, "model server"},
     {"no wallet", [](auto&, auto& shop) { shop.give(HealthChanged{.wallet = false}); },
      DeclineReason::wallet_unavailable, "wallet"},
-    {"a full disk", [](auto&, auto& shop) { shop.give(HealthChanged{.disk_low = true}); }, DeclineReason::disk_full,
-     "record"},
 };
 
 TEST(Admission, RefusesWithANamedReasonAndSaysWhatWouldWork) {
@@ -84,6 +82,16 @@ TEST(Admission, ErrorNoticesAreLimitedPerCustomerAndInAll) {
   EXPECT_FALSE(told(6, 4));
   shop.wait(3'600'000);
   EXPECT_TRUE(told(7, 1));
+}
+
+TEST(Admission, JobsThatWaitForTheirPaymentAreLimited) {
+  Policy policy = EngineDriver::policy();
+  policy.payment_mode = ledger::PaymentMode::payment_first;
+  EngineDriver shop(policy);  // three may wait
+  for (std::uint8_t n = 1; n <= 3; ++n) EXPECT_TRUE(shop.ask(n, shop.request(n)).quote);
+  EXPECT_EQ(shop.ask(4, shop.request(4)).declined->reason, DeclineReason::busy);
+  shop.pay(1);
+  EXPECT_TRUE(shop.ask(5, shop.request(5)).quote);
 }
 
 TEST(Admission, AModelMayBeNamedWithoutItsTagAndTheFirstIsTheDefault) {

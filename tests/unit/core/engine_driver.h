@@ -19,6 +19,7 @@ class EngineDriver {
   bool wallet_creates = true;
   std::optional<ledger::InferenceFailure> inference_fails;
   bool hold_inference = false;
+  bool hold_signing = false;
 
   static Policy policy() {
     return {.wallet = "sandbox",
@@ -49,6 +50,7 @@ class EngineDriver {
             .result_event_limit_bytes = 60 * 1024,
             .serve_broadcast = true,
             .error_notices_per_customer = 2,
+            .offers_limit = 3,
             .error_notices = 4};
   }
 
@@ -79,7 +81,6 @@ class EngineDriver {
   void pay(std::uint8_t n) {
     const Job before = job(n);
     const auto& invoice = before.invoices.front().issued;
-    if (!engine_.find(id(n))) engine_.adopt(before);
     give(Settled{id(n), {.payment_hash = invoice.payment_hash, .received = invoice.amount, .settled_at = now}});
   }
 
@@ -193,12 +194,13 @@ class EngineDriver {
                          .attempt = work.attempt,
                          .wallet = "sandbox",
                          .bolt11 = "lnbcrt",
-                         .payment_hash = {id.bytes},
+                         .payment_hash = ledger::sha256(id.hex() + std::to_string(work.attempt)),
                          .amount = amount_due(*engine_.find(id)),
                          .expires_at = now + 900'000}});
   }
 
   void answer_sign(const Command& command) {
+    if (hold_signing) return;
     ledger::NoticeSigned notice{
         .purpose = command.work.purpose, .targets = {"wss://relay.example"}, .deadline = now + 3'600'000};
     notice.event.bytes.fill(static_cast<std::uint8_t>(command.work.purpose));

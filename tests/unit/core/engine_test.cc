@@ -189,6 +189,30 @@ TEST(Wallet, AFailedInvoiceIsOrderedAgainAsTheSameOne) {
   EXPECT_EQ(shop.job(1).invoices[0].issued.attempt, 1u);
 }
 
+TEST(Delivery, APaidResultThatNoRelayTakesIsOwedBack) {
+  EngineDriver shop(payment_first_policy());
+  shop.ask(1);
+  shop.relays_accept = false;
+  shop.pay(1);
+  shop.wait(3'600'000);
+  EXPECT_EQ(state(shop.job(1)), State::refund_owed);
+}
+
+TEST(Wallet, AnInvoiceThatExpiredUnseenIsReplacedByAnother) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.hold_signing = true;
+  shop.ask(1);
+  shop.hold_signing = false;
+  shop.now = shop.now + 3'000'000;  // down for longer than the invoice lives
+  shop.restart(EngineDriver::policy(), shop.job(1));
+  const Job job = shop.job(1);
+  ASSERT_EQ(job.invoices.size(), 2u);
+  EXPECT_FALSE(job.invoices[0].revealed);
+  EXPECT_TRUE(job.invoices[1].revealed);
+  EXPECT_EQ(job.invoices[1].issued.attempt, 2u);
+  EXPECT_EQ(state(job), State::delivered_unpaid);
+}
+
 TEST(Wallet, WithoutAnyInvoiceTheResultIsNotGivenAway) {
   EngineDriver shop(EngineDriver::policy());
   shop.wallet_creates = false;

@@ -102,7 +102,7 @@ TEST(Prompt, IsMeasured) {
   const JobRequested request = read(fixture("plain"));
   EXPECT_EQ(request.prompt_bytes, kPrompt.size());
   EXPECT_EQ(request.input_tokens, 5U + 4U) << "20 bytes, one message";
-  EXPECT_EQ(request.request_bytes, to_json(fixture("plain")).size());
+  EXPECT_EQ(request.request_bytes, json_string_bytes(to_json(fixture("plain"))));
   EXPECT_EQ(estimate_tokens(std::vector<ChatMessage>{{"user", "12345"}, {"user", ""}}), 2U + 4U + 4U);
   EXPECT_EQ(estimate_tokens({}), 0U);
 }
@@ -250,7 +250,7 @@ TEST(RealRequest, IsRead) {
   ASSERT_TRUE(request);
   EXPECT_FALSE(request->fault);
   EXPECT_FALSE(request->addressed);
-  EXPECT_EQ(request->request_bytes, raw.size());
+  EXPECT_EQ(request->request_bytes, json_string_bytes(raw));
   EXPECT_EQ(request->reply_relays,
             (std::vector<std::string>{"wss://relay.nostrdvm.com", "wss://nostr.mom", "wss://nostr.oxtr.dev"}));
   EXPECT_EQ(conversation(*parse_event(raw)), "<user>What is a data vending machine?");

@@ -94,6 +94,11 @@ TEST(SettlementWatch, APaymentWithinTheGraceStillCounts) {
   EXPECT_FALSE(out.never_paid);
 }
 
+TEST(SettlementWatch, AWalletThatDoesNotKnowTheInvoiceProvesNothing) {
+  const auto out = watch_until_the_end([](TimeMs) -> Answer { return wallet::Unknown{}; });
+  EXPECT_FALSE(out.settled || out.never_paid);
+}
+
 TEST(SettlementWatch, AnOldInvoiceIsAskedAboutSlowly) {
   const auto out = watch_until_the_end([](TimeMs) -> Answer { return wallet::Open{}; });
   EXPECT_LT(out.asked.size(), 200u);
