@@ -158,16 +158,18 @@ void Runtime::on_refused(const std::string& reason) {
   ++refused_[reason];
 }
 
+void Runtime::record_refused() {
+  const TimeMs since = std::exchange(refused_since_, ports_.scheduler.now());
+  if (refused_.empty()) return;
+  ledger::RequestsDropped dropped{.from = since, .until = refused_since_};
+  for (const auto& [reason, count] : std::exchange(refused_, {}))
+    dropped.counts.push_back({.reason = reason, .count = count});
+  post(core::RequestsRefused{std::move(dropped)});
+}
+
 void Runtime::every_minute() {
   if (failed_) return;
-  const TimeMs now = ports_.scheduler.now();
-  if (!refused_.empty()) {
-    ledger::RequestsDropped dropped{.from = refused_since_, .until = now};
-    for (const auto& [reason, count] : refused_) dropped.counts.push_back({.reason = reason, .count = count});
-    refused_.clear();
-    post(core::RequestsRefused{std::move(dropped)});
-  }
-  refused_since_ = now;
+  record_refused();
   post(core::Tick{});
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
 }
@@ -216,8 +218,9 @@ void Runtime::go_online(std::string version) {
 void Runtime::finish_drain() {
   if (!draining_ || drained_.empty() || !pending_.empty() || !engine_.drained()) return;
   if (!drain_reason_.empty()) {
-    post(core::Offline{std::exchange(drain_reason_, {})});  // and again from on_durable
-    return;
+    const std::string reason = std::exchange(drain_reason_, {});
+    record_refused();
+    return post(core::Offline{reason});  // and again from on_durable
   }
   for (auto& done : std::exchange(drained_, {})) ports_.scheduler.after(0, std::move(done));
 }

@@ -99,6 +99,7 @@ class Runtime {
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
+  void record_refused();
   void every_minute();
   void check_health();
   void save_cursors();

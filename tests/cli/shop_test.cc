@@ -156,7 +156,7 @@ TEST_F(Status, IsWellWhenEverythingAnswers) {
   const Ran ran = status(relay_url_, ollama_url_, {"--json"});
   EXPECT_EQ(ran.exit_code, 0) << ran.out << ran.err;
   const auto rows = rows_of(ran.out);
-  ASSERT_EQ(rows.size(), 5U);
+  ASSERT_EQ(rows.size(), 6U);
   for (const json& row : rows) EXPECT_TRUE(row["ok"]) << row;
   EXPECT_THAT(rows[2]["note"].get<std::string>(), HasSubstr(inference::kStandInModel));
   EXPECT_THAT(status(relay_url_, ollama_url_).out, StartsWith("identity"));

@@ -175,6 +175,7 @@ TEST(Schema, PrintsAnEventWithItsTypeNumber) {
                                 "  uint32 attempt = 2;\n"
                                 "  string message = 3;\n"
                                 "  optional int64 retry_at_ms = 4;\n"
+                                "  bool stale = 5;\n"
                                 "}\n"),
             std::string::npos)
       << proto_schema();
