@@ -9,12 +9,11 @@
 #include "replay/phrases.h"
 
 namespace cmd {
-std::shared_ptr<spdlog::logger> make_logger(const Config::Log& log, bool quiet) {
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json) {
   auto logger =
       std::make_shared<spdlog::logger>("sellcompute", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
-  logger->set_level(quiet ? spdlog::level::warn : spdlog::level::from_str(log.level));
-  logger->set_pattern(log.format == "json" ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
-                                           : "%H:%M:%S %^%L%$ %v");
+  logger->set_level(spdlog::level::from_str(level));
+  logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})" : "%H:%M:%S %^%L%$ %v");
   logger->flush_on(spdlog::level::info);
   return logger;
 }

@@ -16,8 +16,9 @@ class logger;
 
 namespace cmd {
 
-// A logger on standard error: "text" for people, "json" for machines, one object a line.
-std::shared_ptr<spdlog::logger> make_logger(const Config::Log& log, bool quiet);
+// A logger on standard error: lines for people, or one JSON object a line, whose members after "level" the caller
+// gives.
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json);
 
 // A fact as one line for a person: "job a53c9389 quoted 9 sat, llama3.2". Never the text of a prompt or a result.
 std::string describe(const ledger::NewEntry& entry);

@@ -24,89 +24,86 @@ class Foreground {
   Foreground(Context& context, const Config& config)
       : context_(context),
         live_(context.error_terminal.interactive && context.verbosity == Verbosity::normal),
-        json_(config.log.format == "json"),
-        logger_(make_logger(config.log, live_ || context.verbosity == Verbosity::quiet)) {}
+        json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.interactive)),
+        logger_(make_logger(live_ ? "warning" : config.log.level, json_)) {}
 
   Result<ExitCode> run(Config config) {
     const auto clock = make_clock(context_.sources);
     auto service = Service::open(
         io_, std::move(config), clock, test_variable(context_.sources, "KILL_AT"),
-        {.entry = [this](const auto& entry) {
-        on_entry(entry); },
-         .online = [this] {
-        on_online(); },
-         .relay = [this](const auto& url, auto state, const auto& reason) {
-        on_relay(url, state, reason); },
+        {.entry = [this](const auto& entry) { on_entry(entry); },
+         .online = [this] { on_online(); },
+         .relay = [this](const auto& url, auto state, const auto& reason) { on_relay(url, state, reason); },
          .problem = [this](const auto& what) { log(spdlog::level::warn, what, "Problem", ""); },
-         .fatal = [this](ledger::Error error) {
-          on_fatal(std::move(error)); }});
-      if (!service) return tl::unexpected(service.error());
-      service_ = std::move(*service);
-      wait_for_signal();
-      service_->start();
-      if (live_) show_live_line();
-      io_.run();
-      if (live_) context_.err << '\n';
-      service_.reset();
-      if (failure_) return tl::unexpected(*failure_);
-      return ExitCode::done;
+         .fatal = [this](ledger::Error error) { on_fatal(std::move(error)); }});
+    if (!service) return tl::unexpected(service.error());
+    service_ = std::move(*service);
+    wait_for_signal();
+    service_->start();
+    if (live_) show_live_line();
+    io_.run();
+    if (live_) context_.err << '\n';
+    service_.reset();
+    if (failure_) return tl::unexpected(*failure_);
+    return ExitCode::done;
   }
 
  private:
   void on_entry(const ledger::NewEntry& entry) {
-      activity_.count(entry);
-      const bool loud = std::holds_alternative<ledger::RefundOwed>(entry.event);
-      log(loud ? spdlog::level::warn : spdlog::level::info, describe(entry),
-          ledger::type_name(ledger::type_of(entry.event)), entry.job.is_zero() ? "" : entry.job.hex());
+    activity_.count(entry);
+    const bool loud = std::holds_alternative<ledger::RefundOwed>(entry.event);
+    log(loud ? spdlog::level::warn : spdlog::level::info, describe(entry),
+        ledger::type_name(ledger::type_of(entry.event)), entry.job.is_zero() ? "" : entry.job.hex());
   }
 
   void on_online() {
-      const auto summary = service_->summary();
-      log(spdlog::level::info, "selling as " + summary["npub"].get<std::string>(), "Selling", "");
-      if (summary["play_money"].get<bool>())
-        log(spdlog::level::warn, "the sandbox wallet's money is play money", "PlayMoney", "");
+    const auto summary = service_->summary();
+    log(spdlog::level::info, "selling as " + summary["npub"].get<std::string>(), "Selling", "");
+    if (summary["play_money"].get<bool>())
+      log(spdlog::level::warn, "the sandbox wallet's money is play money", "PlayMoney", "");
   }
 
   void on_relay(const std::string& url, nostr::RelayState state, const std::string& reason) {
-      activity_.relays[url] = state == nostr::RelayState::live;
-      log(state == nostr::RelayState::offline ? spdlog::level::warn : spdlog::level::info,
-          url + " " + std::string(nostr::name(state)) + (reason.empty() ? "" : ": " + reason), "Relay", "");
+    activity_.relays[url] = state == nostr::RelayState::live;
+    log(state == nostr::RelayState::offline ? spdlog::level::warn : spdlog::level::info,
+        url + " " + std::string(nostr::name(state)) + (reason.empty() ? "" : ": " + reason), "Relay", "");
   }
 
   void on_fatal(ledger::Error error) {
-      failure_ = std::move(error);
-      io_.stop();
+    failure_ = std::move(error);
+    io_.stop();
   }
 
   void log(spdlog::level::level_enum level, const std::string& text, std::string_view type, const std::string& job) {
-      if (!json_) return logger_->log(level, "{}", text);
-      nlohmann::ordered_json fields{{"type", type}, {"text", text}};
-      if (!job.empty()) fields["job"] = job;
-      const std::string object = fields.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-      logger_->log(level, "{}", object.substr(1, object.size() - 2));
+    if (live_ && logger_->should_log(level))
+      context_.err << "\r\033[K" << std::flush;  // the live line comes again below
+    if (!json_) return logger_->log(level, "{}", text);
+    nlohmann::ordered_json fields{{"type", type}, {"text", text}};
+    if (!job.empty()) fields["job"] = job;
+    const std::string object = fields.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    logger_->log(level, "{}", object.substr(1, object.size() - 2));
   }
 
   // The first signal drains, the second ends the process at once: both are safe.
   void wait_for_signal() {
-      signals_.async_wait([this](const boost::system::error_code& error, int) {
-        if (error) return;
-        signals_.async_wait([](const boost::system::error_code& again, int) {
-          if (!again) std::_Exit(static_cast<int>(ExitCode::interrupted));
-        });
-        log(spdlog::level::info, "draining: no new jobs, started ones finish; once more ends at once", "Draining", "");
-        service_->stop([this] { io_.stop(); });
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      signals_.async_wait([](const boost::system::error_code& again, int) {
+        if (!again) std::_Exit(static_cast<int>(ExitCode::interrupted));
       });
+      log(spdlog::level::info, "draining: no new jobs, started ones finish; once more ends at once", "Draining", "");
+      service_->stop([this] { io_.stop(); });
+    });
   }
 
   void show_live_line() {
-      const auto summary = service_->summary();
-      context_.err << "\r\033[K"
-                   << activity_.line(summary["open_jobs"].get<std::size_t>(), summary["online"].get<bool>())
-                   << std::flush;
-      live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
-      live_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) show_live_line();
-      });
+    const auto summary = service_->summary();
+    context_.err << "\r\033[K" << activity_.line(summary["open_jobs"].get<std::size_t>(), summary["online"].get<bool>())
+                 << std::flush;
+    live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
+    live_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) show_live_line();
+    });
   }
 
   Context& context_;
@@ -119,18 +116,17 @@ class Foreground {
   Activity activity_;
   std::optional<ledger::Error> failure_;
   std::unique_ptr<Service> service_;
-  };
+};
 
-  Result<ExitCode> run(const Arguments&, Context& context) {
-    auto config = context.config();
-    if (!config) return tl::unexpected(config.error());
-    return Foreground(context, *config).run(*config);
-  }
+Result<ExitCode> run(const Arguments&, Context& context) {
+  auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  return Foreground(context, *config).run(*config);
+}
 
 }  // namespace
 
-Command
-serve_command() {
+Command serve_command() {
   return {.name = "serve",
           .summary = "Goes online: takes jobs from the relays, runs them, and earns.",
           .examples =

@@ -2,6 +2,8 @@
 
 namespace ledger {
 
-TextRef ref(const Text& text) { return {sha256(text.salt.view(), text.bytes).bytes}; }
+TextRef ref(const Text& text) {
+  return {sha256(text.salt.view(), text.bytes).bytes};
+}
 
 }  // namespace ledger

@@ -54,7 +54,9 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return out;
 }
 
-Hash256 sha256(std::string_view data) { return sha256(data, {}); }
+Hash256 sha256(std::string_view data) {
+  return sha256(data, {});
+}
 
 Hash256 sha256(std::string_view first, std::string_view second) {
   Hash256 out;

@@ -1,5 +1,5 @@
-// The port to a machine that answers prompts. Adapters live beside it. Calls return at once; callbacks come on the thread of
-// the io_context the adapter was made with (simulated backends: from virtual time).
+// The port to a machine that answers prompts. Adapters live beside it. Calls return at once; callbacks come on the
+// thread of the io_context the adapter was made with (simulated backends: from virtual time).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ struct ChatMessage {
 struct ChatRequest {
   std::string model;
   std::vector<ChatMessage> messages;
-  ledger::GenerationParams params;         // max_tokens in here is ignored: the cap below rules
-  std::uint64_t max_output_tokens = 0;     // always sent
-  std::uint64_t context_tokens = 0;        // pinned, because another value reloads the model; 0: the backend's default
-  bool json = false;                       // the answer must be JSON
+  ledger::GenerationParams params;      // max_tokens in here is ignored: the cap below rules
+  std::uint64_t max_output_tokens = 0;  // always sent
+  std::uint64_t context_tokens = 0;     // pinned, because another value reloads the model; 0: the backend's default
+  bool json = false;                    // the answer must be JSON
 };
 
 struct Completion {

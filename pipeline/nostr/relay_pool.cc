@@ -247,7 +247,8 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
     return true;
   }
 
-  void answer_later(const std::string& url, PublishAnswer answer, std::vector<std::function<void(RelayAnswer)>> callbacks) {
+  void answer_later(const std::string& url, PublishAnswer answer,
+                    std::vector<std::function<void(RelayAnswer)>> callbacks) {
     later([report = RelayAnswer{url, answer.accepted, std::move(answer.message), now(), {}},
            callbacks = std::move(callbacks)] {
       for (const auto& done : callbacks) done(report);

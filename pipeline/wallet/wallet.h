@@ -1,6 +1,6 @@
-// The port to a Lightning wallet. Adapters live beside it, one file a wallet. All calls return at once; answers come through
-// the callback, on the thread of the io_context the adapter was made with (simulated wallets: from virtual time), exactly
-// once each, also after an outage. Facts about each wallet: its own file's head comment.
+// The port to a Lightning wallet. Adapters live beside it, one file a wallet. All calls return at once; answers come
+// through the callback, on the thread of the io_context the adapter was made with (simulated wallets: from virtual
+// time), exactly once each, also after an outage. Facts about each wallet: its own file's head comment.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace wallet {
 
-// Which invoice: the same order always means the same invoice, wherever the wallet can do that (its preimage or label is
-// derived from these fields).
+// Which invoice: the same order always means the same invoice, wherever the wallet can do that (its preimage or label
+// is derived from these fields).
 struct InvoiceOrder {
   ledger::JobId job;
   ledger::InvoicePurpose purpose = ledger::InvoicePurpose::job;
@@ -41,7 +41,7 @@ class Wallet {
   virtual ~Wallet() = default;
   virtual std::string kind() const = 0;  // "sandbox"
   virtual bool play_money() const = 0;
-  virtual ledger::Msat unit() const = 0;     // amounts are multiples of it
+  virtual ledger::Msat unit() const = 0;  // amounts are multiples of it
   virtual ledger::Msat minimum() const = 0;
 
   // The invoice as BOLT11 text. The caller decodes and checks it before it believes it.

@@ -11,10 +11,12 @@
 #include <functional>
 #include <future>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "ledger/group_commit.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
+#include "pipeline/core/job.h"
 #include "tests/support/sample_ledger.h"
 #include "tests/support/sim_disk.h"
 
@@ -216,6 +218,12 @@ int main(int argc, char** argv) {
   std::int64_t settled_msat = 0;
   compare_fold(folder / "fold", "settled sum", [&](const Entry& entry) {
     if (const auto* settled = std::get_if<InvoiceSettled>(&entry.event)) settled_msat += settled->received.value;
+  });
+  std::unordered_map<JobId, core::Job, FixedBytesHash> jobs;
+  compare_fold(folder / "fold", "every job", [&](const Entry& entry) {
+    if (entry.seq == 0) jobs.clear();
+    if (!entry.header.job.is_zero())
+      core::evolve(jobs[entry.header.job], entry.header.job, entry.header.time, entry.event);
   });
   fs::remove_all(folder);
   return settled_msat > 0 ? 0 : 1;

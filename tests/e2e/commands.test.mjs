@@ -74,3 +74,24 @@ test('a damaged ledger is found: audit says where, with exit code 4 or 5', optio
   assert.ok(code === 4 || code === 5, `exit code ${code}`);
   assert.ok((stdout + stderr).length > 0);
 });
+
+test('offline takes no new jobs, online serves what came meanwhile', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  await (await customer.ask(addressed(provider))).result();
+  assert.equal((await provider.cli(['offline', '--drain'])).code, 0);
+  const job = await customer.ask(addressed(provider, [], 'While you were away?'));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(job.feedback('processing').length, 0);
+  assert.equal((await provider.cli(['online'])).code, 0);
+  await job.result();
+  assertNothingTwice(market, job);
+  await assertClean(market);
+});
+
+test('offline without a running serve says so', options, async (t) => {
+  const { provider } = await openMarket(t, { start: false });
+  const { code, stderr } = await provider.cli(['offline']);
+  assert.equal(code, 3);
+  assert.match(stderr, /no `sellcompute serve` is running/);
+});
