@@ -299,28 +299,26 @@ void Engine::on(Step& step, PublishEnded& input) {
   advance(step, input.job);
 }
 
+// The invoice, which is watched no more; null when the job is closed or has no such invoice.
+const Invoice* Engine::end_watch(const JobId& id, const Hash256& payment_hash) {
+  const Job* job = find(id);
+  const Invoice* invoice = job ? find_invoice(*job, payment_hash) : nullptr;
+  if (invoice) {
+    finished(id, {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - job->invoices.data())});
+  }
+  return invoice;
+}
+
 void Engine::on(Step& step, Settled& input) {
-  const auto it = jobs_.find(input.job);
-  if (it == jobs_.end()) return;
-  Live& live = it->second;
-  const auto invoice = std::ranges::find_if(
-      live.job.invoices, [&](const Invoice& one) { return one.issued.payment_hash == input.settlement.payment_hash; });
-  if (invoice == live.job.invoices.end()) return;
-  finished(input.job,
-           {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - live.job.invoices.begin())});
+  const Invoice* invoice = end_watch(input.job, input.settlement.payment_hash);
+  if (!invoice) return;
   if (!invoice->settled) append(step, input.job, std::move(input.settlement));
   advance(step, input.job);
 }
 
 void Engine::on(Step& step, NeverPaid& input) {
-  const auto it = jobs_.find(input.job);
-  if (it == jobs_.end()) return;
-  Live& live = it->second;
-  const auto invoice = std::ranges::find_if(
-      live.job.invoices, [&](const Invoice& one) { return one.issued.payment_hash == input.expiry.payment_hash; });
-  if (invoice == live.job.invoices.end()) return;
-  finished(input.job,
-           {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - live.job.invoices.begin())});
+  const Invoice* invoice = end_watch(input.job, input.expiry.payment_hash);
+  if (!invoice) return;
   if (!invoice->settled && !invoice->expired) append(step, input.job, std::move(input.expiry));
   advance(step, input.job);
 }

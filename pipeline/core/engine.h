@@ -150,6 +150,7 @@ class Engine {
   void enqueue(const JobId& id, Live& live);
   void leave_queue(const JobId& id, Live& live);
   void finished(const JobId& id, const Work& work);
+  const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
 
   void on(Step& step, Configured& input);
