@@ -12,6 +12,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it
 
 Invoice* mutable_invoice(Job& job, const Hash256& payment_hash) {
   const auto it = std::ranges::find_if(
