@@ -370,7 +370,7 @@ Result<std::unique_ptr<KeyValue>> open_writer(const fs::path& folder) {
 Result<std::unique_ptr<SecondaryStore>> open_reader(const fs::path& folder) {
   if (!fs::exists(folder / "CURRENT") && !fs::exists(folder / "DURABLE")) {
     return fail(ErrorKind::invocation, "ledger.absent", "there is no ledger", folder.string(),
-                "`sellcompute serve` begins one; `--ledger` names another");
+                "`sellcompute serve` begins one; `--data-dir` names another place");
   }
   auto own = TemporaryFolder::make();
   if (!own) return tl::unexpected(own.error());
