@@ -63,6 +63,12 @@ namespace wire {
 
 enum Type : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
+template <Message T>
+inline constexpr auto kFields = T::fields();
+
+template <Message T>
+bool decode_into(std::string_view in, T& message);
+
 template <class T>
 struct is_optional : std::false_type {};
 template <class T>
@@ -206,9 +212,8 @@ bool get(std::string_view& in, T& value) {
     } else if constexpr (std::is_same_v<T, std::string>) {
       value.assign(raw);
     } else {
-      auto inner = decode<T>(raw);
-      if (!inner) return false;
-      value = std::move(*inner);
+      value = T{};  // said twice, the last one counts
+      if (!decode_into(raw, value)) return false;
     }
     return true;
   }
@@ -245,24 +250,30 @@ inline bool skip(std::string_view& in, std::uint32_t type) {
   }
 }
 
+// The value of the field with this number, if T has it: then `good` says whether its bytes were.
+template <Message T, std::size_t... I>
+bool get_known(std::string_view& in, std::uint32_t number, std::uint32_t type, T& message, bool& good,
+               std::index_sequence<I...>) {
+  const auto try_field = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
+    constexpr auto f = std::get<N>(kFields<T>);
+    if (f.number != number) return false;
+    good = get_field(in, type, message.*(f.member));
+    return true;
+  };
+  return (try_field(std::integral_constant<std::size_t, I>{}) || ...);
+}
+
 template <Message T>
 bool decode_into(std::string_view in, T& message) {
+  constexpr auto kIndices = std::make_index_sequence<std::tuple_size_v<decltype(T::fields())>>{};
   while (!in.empty()) {
     const std::string_view start = in;
     std::uint64_t tag = 0;
     if (!get_varint(in, tag) || tag >> 3 == 0 || tag >> 32 != 0) return false;
     const auto number = static_cast<std::uint32_t>(tag >> 3);
     const auto type = static_cast<std::uint32_t>(tag & 7);
-    bool known = false;
     bool good = true;
-    const auto try_field = [&](const auto& f) {
-      if (f.number != number) return false;
-      known = true;
-      good = get_field(in, type, message.*(f.member));
-      return true;
-    };
-    std::apply([&](const auto&... f) { (try_field(f) || ...); }, T::fields());
-    if (!known) {
+    if (!get_known(in, number, type, message, good, kIndices)) {
       good = skip(in, type);
       if constexpr (requires { message.unknown_fields; }) {
         if (good) message.unknown_fields.append(start.substr(0, start.size() - in.size()));
@@ -277,7 +288,7 @@ bool decode_into(std::string_view in, T& message) {
 
 template <class T>
 void encode_to(std::string& out, const T& message) {
-  std::apply([&](const auto&... f) { (wire::put_field(out, f.number, message.*(f.member)), ...); }, T::fields());
+  std::apply([&](const auto&... f) { (wire::put_field(out, f.number, message.*(f.member)), ...); }, wire::kFields<T>);
   if constexpr (requires { message.unknown_fields; }) out.append(message.unknown_fields);
 }
 

@@ -1,9 +1,11 @@
 // The strong types that every room of the house shares: identifiers, money, time. No I/O, no clock.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
@@ -84,7 +86,9 @@ Hash256 hmac_sha256(std::string_view key, std::string_view data);
 struct FixedBytesHash {
   template <std::size_t N, class Tag>
   std::size_t operator()(const FixedBytes<N, Tag>& value) const {
-    return std::hash<std::string_view>{}(value.view());
+    std::size_t out = 0;
+    std::memcpy(&out, value.bytes.data(), std::min(sizeof out, N));
+    return out;
   }
 };
 

@@ -15,6 +15,8 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it
 
+constexpr std::size_t kUsualNotices = 4;  // payment required or none, processing, result, success
+
 Invoice* mutable_invoice(Job& job, const Hash256& payment_hash) {
   const auto it = std::ranges::find_if(
       job.invoices, [&](const Invoice& invoice) { return invoice.issued.payment_hash == payment_hash; });
@@ -23,6 +25,7 @@ Invoice* mutable_invoice(Job& job, const Hash256& payment_hash) {
 
 void on_notice_signed(Job& job, const ledger::NoticeSigned& signed_notice) {
   if (find_notice(job, signed_notice.purpose)) return;
+  job.notices.reserve(kUsualNotices);
   job.notices.push_back({.notice = signed_notice});
   const bool carries_invoice =
       signed_notice.purpose == NoticePurpose::payment_required || signed_notice.purpose == NoticePurpose::result;
