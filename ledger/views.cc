@@ -1,5 +1,8 @@
 #include "ledger/views.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "ledger/reader.h"
 
 namespace ledger {
@@ -34,10 +37,9 @@ class CachedRows final : public Rows {
   }
 
   void change(std::string_view key, std::optional<std::string> value) {
-    ViewWriter::Row& row = writer_.rows_[full(key)];
-    row.value = std::move(value);
-    if (!row.changed) ++writer_.changed_;
-    row.changed = true;
+    const auto row = writer_.rows_.try_emplace(full(key)).first;
+    row->second.value = std::move(value);
+    if (!std::exchange(row->second.changed, true)) writer_.changed_.push_back(row);
   }
 
   ViewWriter& writer_;
@@ -48,6 +50,7 @@ class CachedRows final : public Rows {
 namespace {
 
 constexpr std::size_t kRebuildBatchRows = 4096;
+constexpr std::size_t kRememberedRows = 1024;  // of a kilobyte or so each
 
 // Marks the views stale, so that a crash from here on cannot leave half of them looking whole.
 Result<void> erase_views(KeyValue& store, State& state) {
@@ -133,13 +136,13 @@ Result<void> ViewWriter::apply(const Entry& entry) {
 }
 
 void ViewWriter::flush(Batch& batch) {
-  while (!rows_.empty()) {
-    auto row = rows_.extract(rows_.begin());
-    if (row.mapped().changed) {
-      batch.writes.push_back({Family::views, std::move(row.key()), std::move(row.mapped().value)});
-    }
+  std::ranges::sort(changed_, {}, [](Cache::iterator row) -> const std::string& { return row->first; });
+  for (const Cache::iterator row : changed_) {
+    batch.writes.push_back({Family::views, row->first, row->second.value});
+    row->second.changed = false;
   }
-  changed_ = 0;
+  changed_.clear();
+  if (rows_.size() > kRememberedRows) rows_.clear();
 }
 
 }  // namespace ledger

@@ -28,9 +28,10 @@ class ViewWriter {
   ViewWriter(const KeyValue& store, std::vector<Projection*> projections);
 
   Result<void> apply(const Entry& entry);
-  // Moves the changed rows into the batch, in key order, and forgets what was read.
+  // Puts the changed rows into the batch, in key order. Some rows are remembered: the next facts are mostly about the
+  // same jobs.
   void flush(Batch& batch);
-  std::size_t changed_rows() const { return changed_; }
+  std::size_t changed_rows() const { return changed_.size(); }
   const std::vector<Projection*>& projections() const { return projections_; }
 
  private:
@@ -42,8 +43,9 @@ class ViewWriter {
 
   const KeyValue* store_;
   std::vector<Projection*> projections_;
-  std::map<std::string, Row> rows_;  // by key in the store
-  std::size_t changed_ = 0;
+  using Cache = std::map<std::string, Row>;  // by key in the store
+  Cache rows_;
+  std::vector<Cache::iterator> changed_;
 };
 
 }  // namespace ledger

@@ -6,6 +6,7 @@
 // that only decodes, and one into jobs, each kept until it is over, as a running engine keeps them.
 #include <rocksdb/db.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -27,7 +28,7 @@ using namespace ledger;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kRuns = 5;
+constexpr int kRuns = 9;
 constexpr int kFoldRuns = 15;  // short ones
 constexpr double kRunSeconds = 1.0;
 constexpr std::size_t kMaxEntries = 60'000;  // prepared for one run
@@ -158,43 +159,57 @@ double bare_appends_per_second(const fs::path& folder, const Run& run) {
   return static_cast<double>(run.entries) / seconds;
 }
 
-// In turns, the best of each: other work on the machine then meets both.
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+// Two ways of doing the same, measured in turns: what else happens on the machine then meets both.
+struct Pairs {
+  std::vector<double> ours;  // per second
+  std::vector<double> bare;
+  double ratio() const {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < ours.size(); ++i) ratios.push_back(ours[i] / bare[i]);
+    return median(std::move(ratios));
+  }
+};
+
 void compare_appends(const fs::path& folder, std::size_t appenders) {
-  double ledger = 0;
-  double bare = 0;
+  Pairs pairs;
   for (int i = 0; i < kRuns; ++i) {
     const Run run = ledger_appends(folder / "ledger", appenders);
-    ledger = std::max(ledger, run.per_second());
-    bare = std::max(bare, bare_appends_per_second(folder / "bare", run));
+    pairs.ours.push_back(run.per_second());
+    pairs.bare.push_back(bare_appends_per_second(folder / "bare", run));
     fs::remove_all(folder / "ledger");
     fs::remove_all(folder / "bare");
   }
-  std::printf("%3zu appenders   ledger %9.0f /s   bare RocksDB %9.0f /s   ratio %.2f\n", appenders, ledger, bare,
-              ledger / bare);
+  std::printf("%3zu appenders   ledger %9.0f /s   bare RocksDB %9.0f /s   ratio %.2f\n", appenders, median(pairs.ours),
+              median(pairs.bare), pairs.ratio());
 }
 
 // Facts per second through `fold`, against a scan that only touches the bytes.
 void compare_fold(const fs::path& folder, const char* what, const std::function<void(const Entry&)>& fold) {
   const auto store = must(open_writer(folder));
   std::uint64_t bytes = 0;
-  double bare = 1e9;
-  double folded = 1e9;
+  Pairs pairs;
   for (int i = 0; i < kFoldRuns; ++i) {
     const auto scan_start = Clock::now();
     must(store->scan(Family::entries, {}, {}, [&](auto key, auto value) {
       bytes += key.size() + value.size();
       return true;
     }));
-    bare = std::min(bare, seconds_since(scan_start));
+    pairs.bare.push_back(kFoldEntries / seconds_since(scan_start));
     const auto fold_start = Clock::now();
     must(Reader(*store).for_each(0, kFoldEntries, [&](const Entry& entry) {
       fold(entry);
       return true;
     }));
-    folded = std::min(folded, seconds_since(fold_start));
+    pairs.ours.push_back(kFoldEntries / seconds_since(fold_start));
   }
   std::printf("%-13s   fold %11.0f /s   bare scan %12.0f /s   ratio %.2f   (%.0f bytes an entry)\n", what,
-              kFoldEntries / folded, kFoldEntries / bare, bare / folded,
+              median(pairs.ours), median(pairs.bare), pairs.ratio(),
               static_cast<double>(bytes) / kFoldRuns / kFoldEntries);
 }
 
