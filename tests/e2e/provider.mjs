@@ -22,11 +22,13 @@ export const binary = resolve(
 // For `test(…, {skip})`: without the program there is nothing to test but the counterparts. A program that was named must exist.
 export const skipWithoutProgram = process.env.SELLCOMPUTE || existsSync(binary) ? false : `there is no program at ${binary}`;
 
-// settings: dotted keys to values ("selling.slots": 2), over those that every test needs.
-export async function createProvider({ relay, ollama, settings = {} }) {
-  const folder = await mkdtemp(join(tmpdir(), 'sellcompute-e2e-'));
+// settings: dotted keys to values ("selling.slots": 2), over those that every test needs. environment: variables of every
+// command. folder: where it lives, else a new one.
+export async function createProvider({ relay, ollama, settings = {}, environment = {}, folder }) {
+  folder ??= await mkdtemp(join(tmpdir(), 'sellcompute-e2e-'));
   const configFile = join(folder, 'config.toml');
   const secretKey = generateSecretKey();
+  const commands = new Set(); // the other running children
   let serve; // the running child
   let clockAheadMs; // of the machine's, where a test lives on another day
 
@@ -43,7 +45,8 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     signal: (name) => serve.child.kill(name),
     kill,
     death,
-    jobs: () => json(['jobs', 'list', '--limit', '1000', '--json']),
+    killCommands,
+    jobs: () => json(['jobs', 'list', '--limit', '100000', '--json']),
     job: async (id) => (await provider.jobs()).find((row) => row.job === id),
     damage,
     pay: (bolt11) => cli(['wallet', 'pay', bolt11]),
@@ -72,11 +75,11 @@ export async function createProvider({ relay, ollama, settings = {} }) {
   return provider;
 
   function run(args, env = {}) {
-    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELLCOMPUTE')));
+    const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELLCOMPUTE')));
     const clock = clockAheadMs === undefined ? {} : { SELLCOMPUTE_TEST_CLOCK_MS: String(Date.now() + clockAheadMs) };
     return spawn(binary, ['--config', configFile, '--data-dir', join(folder, 'data'), ...args], {
       cwd: folder,
-      env: { ...environment, XDG_RUNTIME_DIR: folder, ...clock, ...env },
+      env: { ...inherited, XDG_RUNTIME_DIR: folder, ...clock, ...environment, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
@@ -85,6 +88,7 @@ export async function createProvider({ relay, ollama, settings = {} }) {
   function cli(args, { input = '', env } = {}) {
     return new Promise((done, failed) => {
       const child = run(args, env);
+      commands.add(child);
       const output = { stdout: '', stderr: '' };
       child.stdout.setEncoding('utf8').on('data', (text) => (output.stdout += text));
       child.stderr.setEncoding('utf8').on('data', (text) => (output.stderr += text));
@@ -93,6 +97,7 @@ export async function createProvider({ relay, ollama, settings = {} }) {
       child.on('error', failed);
       child.on('close', (code, signal) => {
         clearTimeout(timer);
+        commands.delete(child);
         done({ code: code ?? signal, ...output });
       });
     });
@@ -105,17 +110,17 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     return stdout.split('\n').filter(Boolean).map((text) => JSON.parse(text));
   }
 
-  // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before.
+  // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before, or without `wait`.
   // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows from now on,
   // and that of all other commands.
-  async function start({ killAt, clockMs } = {}) {
+  async function start({ killAt, clockMs, wait = true, env = {} } = {}) {
     if (clockMs) clockAheadMs = clockMs - Date.now();
-    const child = run(['serve'], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt } : {});
+    const child = run(['serve'], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt, ...env } : env);
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => provider.log.push(...text.split('\n').filter(Boolean)));
     }
-    if (killAt) return;
+    if (killAt || !wait) return;
     await eventually(() => provider.online() || !provider.running(), 'serve to go online', START_TIMEOUT_MS);
     if (!provider.running()) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);
   }
@@ -138,6 +143,12 @@ export async function createProvider({ relay, ollama, settings = {} }) {
     if (code === undefined) throw new Error(`serve did not end within ${timeoutMs} ms: ${provider.log.slice(-5).join('\n')}`);
     await eventually(() => relay.subscribed(5050) === 0, 'the relay to drop the dead connection');
     return code;
+  }
+
+  // kill -9 to every other command that runs, and waits for their ends.
+  async function killCommands() {
+    for (const child of commands) child.kill('SIGKILL');
+    await eventually(() => commands.size === 0, 'the other commands to end');
   }
 
   // Flips one bit in the middle of the largest file of the ledger, where entries are.
