@@ -132,8 +132,17 @@ bool put(const Key& key, const Value& value, Config& config) {
   return put_relays(std::get<std::vector<std::string>>(value), *std::get<std::vector<std::string>*>(key.slot(config)));
 }
 
+// TOML's basic strings escape as JSON's do, but for DEL, which only JSON takes as it is.
 std::string in_quotes(std::string_view text) {
-  return json_line(nlohmann::ordered_json(text));  // TOML's basic strings escape as JSON's do
+  std::string out;
+  for (const char c : json_line(nlohmann::ordered_json(text))) {
+    if (c == '\x7f') {
+      out += "\\u007f";
+    } else {
+      out += c;
+    }
+  }
+  return out;
 }
 
 }  // namespace

@@ -133,10 +133,14 @@ Failure failure_of_status(unsigned status, std::string_view body) {
 }
 
 std::string quoted_from_backend(std::string_view said) {
-  const bool cut = said.size() > kMaxSaidBytes;
   // json's own writer is what replaces bad UTF-8, among it a character cut in two.
-  std::string text = dump(std::string(said.substr(0, kMaxSaidBytes)));
-  text = json::parse(text).get<std::string>();
+  std::string text = json::parse(dump(std::string(said.substr(0, kMaxSaidBytes)))).get<std::string>();
+  const bool cut = said.size() > kMaxSaidBytes || text.size() > kMaxSaidBytes;
+  if (text.size() > kMaxSaidBytes) {  // replacements are longer than what they replace
+    std::size_t size = kMaxSaidBytes;
+    while ((static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+    text.resize(size);
+  }
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   while (text.ends_with(' ')) text.pop_back();

@@ -39,7 +39,7 @@ ledger::Result<std::uint64_t> parse_show(std::string_view body);
 // What a status other than 200 means, with the body that came with it ({"error":"..."}).
 Failure failure_of_status(unsigned status, std::string_view body);
 
-// A backend's words, fit for a message: at most kMaxSaidBytes, valid UTF-8, one line.
+// A backend's words, fit for a message: at most kMaxSaidBytes (and an ellipsis if cut), valid UTF-8, one line.
 std::string quoted_from_backend(std::string_view said);
 
 }  // namespace inference

@@ -239,6 +239,13 @@ TEST_F(Configuration, WithoutAHomeThePlacesMustBeNamed) {
             "HOME is not set, so there is no place for files (environment): set HOME, or give --config and --data-dir");
 }
 
+TEST_F(Configuration, AValueIsShownAsTheFileTakesIt) {
+  write("[identity]\nkey_file = \"a\\u007f\\u001b\\\"b\"\n");
+  const Value value = setting("identity.key_file").value;
+  write("[identity]\nkey_file = " + toml_text(value) + "\n");
+  EXPECT_EQ(setting("identity.key_file").value, value);
+}
+
 TEST_F(Configuration, OffersMustMakeSense) {
   EXPECT_EQ(
       complaint_about("[[models]]\nname = \"a\"\nmax_output_tokens = 4096\n"),

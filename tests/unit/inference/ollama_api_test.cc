@@ -166,6 +166,7 @@ TEST(Refusals, SayWhatTheBackendSaid) {
 TEST(Refusals, ABackendsWordsAreCutToOneShortLineOfUtf8) {
   EXPECT_EQ(quoted_from_backend("a\nb\x01\xff \n"), "a b \xef\xbf\xbd");
   EXPECT_LE(quoted_from_backend(std::string(100'000, 'x')).size(), kMaxSaidBytes + 3);
+  EXPECT_LE(quoted_from_backend(std::string(400, '\xff')).size(), kMaxSaidBytes + 3) << "replaced bytes count too";
   EXPECT_NO_THROW(static_cast<void>(json(quoted_from_backend(std::string(499, 'x') + "€€")).dump()));
 }
 
