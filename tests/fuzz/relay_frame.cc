@@ -1,4 +1,6 @@
 // The input is one frame from a relay.
+#include <algorithm>
+
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/messages.h"
 #include "tests/fuzz/fuzz.h"
