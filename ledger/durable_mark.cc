@@ -42,9 +42,35 @@ tl::unexpected<Error> io_error(std::string what, const std::filesystem::path& fi
 
 }  // namespace
 
+Result<void> sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const auto failure = io_error("cannot make the names in a folder durable", folder);
+  if (descriptor >= 0) ::close(descriptor);
+  if (!synced) return failure;
+  return {};
+}
+
+// Under another name first: a mark that has its name is whole, whatever fails meanwhile.
+Result<void> DurableMark::create(const std::filesystem::path& file) {
+  std::string unnamed = file.string() + ".XXXXXX";
+  DurableMark mark(::mkostemp(unnamed.data(), O_CLOEXEC), unnamed);  // mode 0600
+  if (mark.descriptor_ < 0) return io_error("cannot make the ledger's mark", unnamed);
+  auto made = mark.write({});
+  if (made && ::fsync(mark.descriptor_) != 0) made = io_error("cannot make the ledger's mark durable", unnamed);
+  if (made && ::link(unnamed.c_str(), file.c_str()) != 0 && errno != EEXIST)
+    made = io_error("cannot make the ledger's mark", file);
+  ::unlink(unnamed.c_str());
+  return made ? sync_folder(file.parent_path()) : made;
+}
+
 Result<DurableMark> DurableMark::lock(const std::filesystem::path& folder) {
   const auto file = mark_file(folder);
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) {
+    if (const auto created = create(file); !created) return tl::unexpected(created.error());
+    descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  }
   if (descriptor < 0) return io_error("cannot open the ledger's mark", file);
   DurableMark mark(descriptor, file);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return mark;
@@ -62,7 +88,7 @@ Result<std::optional<Durable>> DurableMark::read(const std::filesystem::path& fo
     in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     bytes.resize(static_cast<std::size_t>(in.gcount()));
     if (bytes.empty()) return std::nullopt;
-    if (const auto durable = parse_mark(bytes)) return durable;
+    if (const auto durable = parse_mark(bytes)) return durable->manifest_number > 0 ? durable : std::nullopt;
   }
   return fail(ErrorKind::invocation, "ledger.damaged", "the mark of how far the ledger was durable is unreadable",
               mark_file(folder).string(), "delete this file, then run `sellcompute audit`: the entries may be whole");

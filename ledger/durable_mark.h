@@ -16,13 +16,18 @@ struct Durable {
   std::uint64_t manifest_bytes = 0;
 };
 
+// Makes the names in a folder durable: a file that is synced may still lose its name. Errors: "ledger.io".
+Result<void> sync_folder(const std::filesystem::path& folder);
+
+// The mark itself is written without syncing, over its own bytes in one sector: a power failure leaves an older one.
 class DurableMark {
  public:
   // Locks the mark for the one writer until it is destroyed; creates it if it is missing. Errors: "ledger.locked" when
   // another process (or another object in this one) has it, "ledger.io".
   static Result<DurableMark> lock(const std::filesystem::path& folder);
 
-  // What the mark in this folder says, without locking; nothing if there is none. "ledger.damaged" if it is unreadable.
+  // What the mark in this folder says, without locking; nothing if there is none or nothing was durable yet.
+  // "ledger.damaged" if it is unreadable.
   static Result<std::optional<Durable>> read(const std::filesystem::path& folder);
 
   DurableMark(DurableMark&& other) noexcept;
@@ -32,6 +37,7 @@ class DurableMark {
   Result<void> write(const Durable& durable);
 
  private:
+  static Result<void> create(const std::filesystem::path& file);
   DurableMark(int descriptor, std::filesystem::path file) : descriptor_(descriptor), file_(std::move(file)) {}
 
   int descriptor_;

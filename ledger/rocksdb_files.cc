@@ -1,7 +1,10 @@
 #include "ledger/rocksdb_files.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
+#include <optional>
 
 #include "ledger/keys.h"
 
@@ -15,10 +18,49 @@ namespace fs = std::filesystem;
 // header.
 constexpr std::size_t kBlockBytes = 32 * 1024;
 constexpr std::size_t kHeaderBytes = 7;
+enum class Record : std::uint8_t { whole = 1, first = 2, middle = 3, last = 4 };  // of one write
 
 std::string read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::uint8_t byte_at(std::string_view file, std::size_t at) {
+  return static_cast<std::uint8_t>(file[at]);
+}
+
+// CRC-32C (RFC 3720, appendix B.4), which RocksDB stores rotated and shifted.
+std::uint32_t stored_checksum(std::string_view bytes) {
+  static const auto table = [] {
+    constexpr std::uint32_t kPolynomial = 0x82f63b78;
+    std::array<std::uint32_t, 256> out{};
+    for (std::uint32_t i = 0; i < out.size(); ++i) {
+      out[i] = i;
+      for (int bit = 0; bit < 8; ++bit) out[i] = (out[i] >> 1) ^ (out[i] % 2 == 1 ? kPolynomial : 0);
+    }
+    return out;
+  }();
+  std::uint32_t crc = ~0U;
+  for (std::size_t i = 0; i < bytes.size(); ++i) crc = table[(crc ^ byte_at(bytes, i)) & 0xff] ^ (crc >> 8);
+  crc = ~crc;
+  return ((crc >> 15) | (crc << 17)) + 0xa282ead8;
+}
+
+// The size of the good record at this offset, header included; nothing if there is none.
+std::optional<std::size_t> record_bytes_at(std::string_view file, std::size_t at) {
+  if (at + kHeaderBytes > file.size()) return std::nullopt;
+  const std::size_t size = kHeaderBytes + byte_at(file, at + 4) + (std::size_t{byte_at(file, at + 5)} << 8);
+  if (size > kBlockBytes - at % kBlockBytes || size > file.size() - at) return std::nullopt;
+  if (byte_at(file, at + 6) < 1 || byte_at(file, at + 6) > 4) return std::nullopt;
+  std::uint32_t stored = 0;
+  for (std::size_t i = 4; i-- > 0;) stored = stored << 8 | byte_at(file, at + i);
+  if (stored != stored_checksum(file.substr(at + 6, size - 6))) return std::nullopt;
+  return size;
+}
+
+bool write_begins_at(std::string_view file, std::size_t at) {
+  const auto type = static_cast<Record>(byte_at(file, std::min(at + 6, file.size() - 1)));
+  return (type == Record::whole || type == Record::first) && record_bytes_at(file, at);
 }
 
 // Whether one of the records ends at this offset.
@@ -30,8 +72,7 @@ bool record_ends_at(std::string_view file, std::size_t offset) {
       at += left_in_block;
       continue;
     }
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(file[at + i]); };
-    const std::size_t record_bytes = kHeaderBytes + byte(4) + (std::size_t{byte(5)} << 8);
+    const std::size_t record_bytes = kHeaderBytes + byte_at(file, at + 4) + (std::size_t{byte_at(file, at + 5)} << 8);
     if (record_bytes > left_in_block) return false;
     at += record_bytes;
   }
@@ -54,6 +95,23 @@ Result<void> check_manifest(const fs::path& folder, const Durable& durable) {
   if (number > durable.manifest_number || record_ends_at(read_file(manifest), durable.manifest_bytes)) return {};
   return damaged("the store's MANIFEST was cut off or damaged before offset " + std::to_string(durable.manifest_bytes),
                  manifest.string());
+}
+
+bool ends_torn(const fs::path& folder) {
+  const fs::path log = newest_log(folder);
+  const std::string file = log == folder ? std::string() : read_file(log);
+  std::size_t at = 0;
+  while (at < file.size()) {
+    const std::size_t left_in_block = kBlockBytes - at % kBlockBytes;
+    const auto size = left_in_block < kHeaderBytes ? std::optional(left_in_block) : record_bytes_at(file, at);
+    if (!size) break;
+    at += *size;
+  }
+  if (at >= file.size()) return false;
+  for (++at; at < file.size(); ++at) {
+    if (write_begins_at(file, at)) return false;
+  }
+  return true;
 }
 
 std::string newest_log(const fs::path& folder) {

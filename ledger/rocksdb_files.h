@@ -16,4 +16,9 @@ Result<void> check_manifest(const std::filesystem::path& folder, const Durable& 
 // The newest write-ahead log that holds anything: where a torn or damaged end is. The folder itself if there is none.
 std::string newest_log(const std::filesystem::path& folder);
 
+// Whether the newest log ends in a write that was torn, as by a power failure: from its first bad record on, no other
+// write begins. Writes are synced one after the other, so nobody was told of that one. (Where a later write can be
+// read, the bad one was synced before it: that is damage.)
+bool ends_torn(const std::filesystem::path& folder);
+
 }  // namespace ledger

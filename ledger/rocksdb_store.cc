@@ -47,9 +47,13 @@ class NoLog final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
-rocksdb::DBOptions database_options() {
+using Recovery = rocksdb::WALRecoveryMode;
+constexpr Recovery kWholeLog = Recovery::kTolerateCorruptedTailRecords;  // but for a record that the log's end cuts off
+constexpr Recovery kUpToDamage = Recovery::kPointInTimeRecovery;
+
+rocksdb::DBOptions database_options(Recovery recovery = kWholeLog) {
   rocksdb::DBOptions options;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.wal_recovery_mode = recovery;
   options.max_total_wal_size = kMaxWalBytes;
   options.track_and_verify_wals_in_manifest = true;
   options.paranoid_checks = true;
@@ -113,11 +117,9 @@ Result<std::unique_ptr<Database>> open_database(const fs::path& folder, const Op
   return std::make_unique<Database>(db, std::move(handles));
 }
 
-Result<std::unique_ptr<Database>> open_read_only(const fs::path& folder, rocksdb::WALRecoveryMode mode) {
-  rocksdb::DBOptions options = database_options();
-  options.wal_recovery_mode = mode;
+Result<std::unique_ptr<Database>> open_read_only(const fs::path& folder, Recovery recovery) {
   return open_database(folder, [&](auto* handles, auto** db) {
-    return rocksdb::DB::OpenForReadOnly(options, folder.string(), column_families(), handles, db);
+    return rocksdb::DB::OpenForReadOnly(database_options(recovery), folder.string(), column_families(), handles, db);
   });
 }
 
@@ -193,7 +195,7 @@ Result<void> check_end(const ReadingStore<Port>& store, const fs::path& folder, 
 // Why the store does not open, with the first entry that is lost if a damaged log is the reason.
 Error located(Error error, const fs::path& folder) {
   if (error.code != "ledger.damaged") return error;
-  auto before = open_read_only(folder, rocksdb::WALRecoveryMode::kPointInTimeRecovery);
+  auto before = open_read_only(folder, kUpToDamage);
   if (!before) return error;
   const auto state = read_state(ReadingStore<KeyValue>(std::move(*before)));
   if (state) error.context = entry_position(state->size) + ", " + newest_log(folder);
@@ -201,12 +203,20 @@ Error located(Error error, const fs::path& folder) {
 }
 
 // Looks at the store without writing anything: opening it for writing deletes the logs that it has read and the files
-// that it does not know, and with them the evidence.
-Result<void> check_before_writing(const fs::path& folder, const Durable& durable) {
-  if (auto whole = check_manifest(folder, durable); !whole) return whole;
-  auto database = open_read_only(folder, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+// that it does not know, and with them the evidence. How its log is to be read: up to the damage only where that is the
+// last write, torn by a power failure, and lies behind the mark.
+Result<Recovery> check_before_writing(const fs::path& folder, const Durable& durable) {
+  if (auto whole = check_manifest(folder, durable); !whole) return tl::unexpected(whole.error());
+  Recovery recovery = kWholeLog;
+  auto database = open_read_only(folder, recovery);
+  if (!database && database.error().code == "ledger.damaged" && ends_torn(folder)) {
+    recovery = kUpToDamage;
+    database = open_read_only(folder, recovery);
+  }
   if (!database) return tl::unexpected(located(std::move(database.error()), folder));
-  return check_end(ReadingStore<KeyValue>(std::move(*database)), folder, durable);
+  if (auto whole = check_end(ReadingStore<KeyValue>(std::move(*database)), folder, durable); !whole)
+    return tl::unexpected(whole.error());
+  return recovery;
 }
 
 // Notices that the MANIFEST has grown: its new size is durable when RocksDB tells.
@@ -312,7 +322,8 @@ class RocksDbSecondary final : public ReadingStore<SecondaryStore> {
       if (!read) return tl::unexpected(read.error());
       const Durable mark = read->value_or(Durable{});
       const auto status = db().TryCatchUpWithPrimary();
-      if (!status.ok()) return tl::unexpected(located(error_of(status, folder_.string()).value(), folder_));
+      if (!status.ok() && !status.IsNotSupported())  // opened read-only: see open_reader()
+        return tl::unexpected(located(error_of(status, folder_.string()).value(), folder_));
       if (auto whole = check_manifest(folder_, mark); !whole) return whole;
       if (auto whole = check_end(*this, folder_, mark); !whole) return whole;
       return check_last_entry();
@@ -347,16 +358,18 @@ Result<std::unique_ptr<KeyValue>> open_writer(const fs::path& folder) {
     return fail(ErrorKind::invocation, "ledger.io", "cannot make the ledger's folder: " + error.message(),
                 folder.string(), "check the folder's permissions");
   }
+  if (auto synced = sync_folder(folder.parent_path()); !synced) return tl::unexpected(synced.error());
   auto lock = DurableMark::lock(folder);
   if (!lock) return tl::unexpected(lock.error());
   auto mark = DurableMark::read(folder);
   if (!mark) return tl::unexpected(mark.error());
-  if (*mark) {
-    if (auto whole = check_before_writing(folder, **mark); !whole) return tl::unexpected(whole.error());
-  }
+  // Without a mark (nothing was durable yet, or it is lost) there is nothing to compare with.
+  Result<Recovery> recovery = ends_torn(folder) ? kUpToDamage : kWholeLog;
+  if (*mark) recovery = check_before_writing(folder, **mark);
+  if (!recovery) return tl::unexpected(recovery.error());
 
   auto manifest = std::make_shared<ManifestWatch>();
-  rocksdb::DBOptions options = database_options();
+  rocksdb::DBOptions options = database_options(*recovery);
   options.listeners = {manifest};
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -383,6 +396,12 @@ Result<std::unique_ptr<SecondaryStore>> open_reader(const fs::path& folder) {
     if (!database) return tl::unexpected(located(database.error(), folder));
     return {};
   });
+  // A secondary refuses a torn end, as a power failure leaves it. The next writer will drop it; until then nobody
+  // writes.
+  if (!opened && ends_torn(folder)) {
+    database = open_read_only(folder, kUpToDamage);
+    if (database) opened = {};
+  }
   if (!opened) return tl::unexpected(opened.error());
   auto reader = std::make_unique<RocksDbSecondary>(std::move(*database), folder, std::move(*own));
   if (auto whole = reader->catch_up(); !whole) return tl::unexpected(whole.error());

@@ -65,6 +65,17 @@ Result<void> sync_folder(const path& folder) {
   return {};
 }
 
+// The folders above are made for others too, as `mkdir -p` does.
+Result<void> create_parents(const path& folder) {
+  std::error_code error;
+  const path parent = folder_of(folder);
+  if (std::filesystem::exists(parent, error) || parent == folder) return {};
+  if (const auto made = create_parents(parent); !made) return made;
+  if (!std::filesystem::create_directory(parent, error) && error)
+    return io_failure("could not create the folder", parent, error.value());
+  return sync_folder(folder_of(parent));
+}
+
 // Fills the temporary file and gives it its name; link() fails where the name is taken, rename() would overwrite.
 Result<void> fill_and_name(int fd, const char* temporary, const path& name, std::string_view bytes) {
   if (!write_all(fd, bytes) || ::fsync(fd) != 0) return io_failure("could not write the file", name);
@@ -115,17 +126,16 @@ Result<void> create_private_file(const path& path, std::string_view bytes) {
 }
 
 Result<void> create_private_folder(const path& path) {
-  std::error_code error;
-  if (const auto parent = folder_of(path); !std::filesystem::create_directories(parent, error) && error) {
-    return io_failure("could not create the folder", parent, error.value());
-  }
-  if (::mkdir(path.c_str(), S_IRWXU) == 0) return sync_folder(folder_of(path));
-  if (errno != EEXIST) return io_failure("could not create the folder", path);
+  if (const auto made = create_parents(path); !made) return made;
+  const bool is_new = ::mkdir(path.c_str(), S_IRWXU) == 0;
+  if (!is_new && errno != EEXIST) return io_failure("could not create the folder", path);
+  // Also if it was there: who made it may have died before this. But then the folder above may be closed to us.
+  if (const auto synced = sync_folder(folder_of(path)); !synced && is_new) return synced;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return io_failure("could not look at the folder", path);
   if (!S_ISDIR(status.st_mode)) return io_failure("could not create the folder", path, ENOTDIR);
   if ((status.st_mode & kOthers) != 0) return too_open(path, "folder", "700");
-  return {};
+  return sync_folder(path);  // and who made a file in it
 }
 
 Result<Secret> read_or_create_secret(const path& path) {

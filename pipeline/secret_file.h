@@ -24,7 +24,7 @@ ledger::Result<std::string> read_private_file(const std::filesystem::path& path)
 ledger::Result<void> create_private_file(const std::filesystem::path& path, std::string_view bytes);
 
 // Makes the folder (and its parents) if it is missing, with mode 0700; fails with "secret_file.permissions" if it is
-// there and others may enter it.
+// there and others may enter it. Its name and those in it are durable then.
 ledger::Result<void> create_private_folder(const std::filesystem::path& path);
 
 // The 32 bytes that the file holds as 64 hexadecimal digits and a line feed; a missing file is made from the system's

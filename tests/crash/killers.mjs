@@ -1,8 +1,9 @@
-// The ways to die. Each makes a death for one life: {name, lifeMs, otherwise?, killAt?, arm?}: after lifeMs it is killed
+// The ways to die. Each makes a death for one life: {name, lifeMs, otherwise?, killAt?, env?, arm?}: after lifeMs it is killed
 // in any case, which is then called `otherwise`; arm(kill) makes it happen at what somebody else sees.
 import { RESULT_KIND, statusOf } from '../e2e/customer.mjs';
 
 const LONGEST_LIFE_MS = 600;
+const MOST_CHANGES = 250; // about what a life makes on the disk
 const NAMED = { lifeMs: 1500, otherwise: 'by impatience: the point did not come' };
 
 // The program ends itself, as SIGKILL does, before or after it makes the first fact of a type durable.
@@ -31,7 +32,10 @@ const fromOutside = (market, random) => {
   return { ...NAMED, name, arm: (kill) => arm(market, kill) };
 };
 
-export const killers = [atRandom, atRandom, atPoint, fromOutside];
+// With power_layer.cc.
+const atChange = (_, random) => ({ ...NAMED, name: 'before a change on the disk', env: { POWER_FAILS_AT: String(1 + random.below(MOST_CHANGES)) } });
+
+export const killers = { storm: [atRandom, atRandom, atPoint, fromOutside], power: [atChange, atChange, atPoint, fromOutside] };
 
 // Kills at the first event of the provider that matches; `stored`: whether the relay keeps it, or a text to refuse it with.
 function onEvent({ relay, provider }, matches, kill, stored) {

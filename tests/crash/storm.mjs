@@ -1,11 +1,13 @@
 // The storm: the real program with its real store on a real file system, killed hundreds of times while customers buy. They
 // keep books of their own, and at the end everything must agree: what was asked, answered, revealed, paid, earned.
 //
-//     node storm.mjs [--deaths N] [--seed N]
+//     node storm.mjs [--deaths N] [--seed N] [--power]
 //
+// --power: most deaths are power failures, after which the disk has what was synced and a part of the rest (disk.mjs).
 // The last lines are the figures; exit code 1 when a promise was broken.
 import { parseArgs } from 'node:util';
 import { compareBooks } from './books.mjs';
+import { attachDisk } from './disk.mjs';
 import { killers } from './killers.mjs';
 import { createRandom } from './random.mjs';
 import { openCustomer } from '../e2e/customer.mjs';
@@ -21,11 +23,12 @@ const SALE_TIMEOUT_MS = 60_000;
 const DEATH_TIMEOUT_MS = 20_000;
 
 const { values: options } = parseArgs({
-  options: { deaths: { type: 'string', default: '300' }, seed: { type: 'string' } },
+  options: { deaths: { type: 'string', default: '300' }, seed: { type: 'string' }, power: { type: 'boolean', default: false } },
 });
 const deaths = Number(options.deaths);
 const seed = Number(options.seed ?? Date.now() % 1_000_000_007);
-console.log(`storm: seed ${seed}`);
+const name = options.power ? 'power failures' : 'storm';
+console.log(`${name}: seed ${seed}`);
 
 const random = createRandom(seed);
 const total = { deaths: 0, died: {}, lifeMs: 0, figures: {}, findings: [] };
@@ -50,23 +53,26 @@ async function openMarket(mode) {
   const relay = await startRelay();
   const ollama = await startOllama({ wordDelayMs: 1 });
   const settings = { 'selling.payment_mode': mode, 'selling.slots': 4, 'selling.queue_limit': 64, 'log.level': 'warning' };
-  const provider = await createProvider({ relay, ollama, settings });
+  const disk = options.power ? await attachDisk(random) : undefined;
+  const provider = await createProvider({ relay, ollama, settings, environment: disk?.environment, folder: disk?.folder });
+  for (const file of ['nsec', 'config.toml']) await disk?.adopt(file); // the test wrote them
   const customers = [];
   for (let i = 0; i < CUSTOMERS; i += 1) customers.push(await openCustomer({ relayUrl: relay.url, provider: provider.pubkey }));
-  return { mode, relay, ollama, provider, customers, figures: {}, findings: [], close };
+  return { mode, relay, ollama, provider, disk, customers, powered: true, figures: {}, findings: [], close };
 
   async function close(keep) {
     customers.forEach((customer) => customer.close());
-    if (keep) console.log(`storm: kept for a look: ${provider.folder}`);
+    if (keep) console.log(`${name}: kept for a look: ${provider.folder}`);
     if (keep && provider.running()) await provider.kill();
     if (!keep) await provider.remove();
+    if (!keep) await disk?.remove();
     await ollama.close();
     await relay.close();
   }
 }
 
 async function storm(market, count) {
-  const { provider, customers, findings } = market;
+  const { provider, disk, customers, figures, findings } = market;
   const load = { on: true };
   const shoppers = customers.flatMap((customer) => Array.from({ length: OPEN_JOBS_EACH }, () => shop(market, customer, load)));
   for (let i = 1; i <= count && findings.length === 0; i += 1) {
@@ -74,23 +80,27 @@ async function storm(market, count) {
     if (i % AUDIT_EVERY === 0) await audit(market);
   }
   load.on = false;
-  if (findings.length === 0) await provider.start();
+  if (findings.length > 0) return;
+  await provider.start();
   await Promise.all(shoppers);
   if (findings.length > 0) return;
   await compareBooks(market);
   await audit(market);
   if ((await provider.stop()) !== 0) findings.push('serve did not end with 0');
   await audit(market);
+  if (!disk) return;
+  findings.push(...(await disk.differences()).map((one) => `the layer is wrong: ${one}`));
+  Object.assign(figures, disk.figures);
 }
 
 // One life and its death, on which the customers are not told.
 async function live(market) {
   const { provider, findings } = market;
-  const killer = random.pick(killers)(market, random);
+  const killer = random.pick(options.power ? killers.power : killers.storm)(market, random);
   const kill = () => provider.signal('SIGKILL');
   const born = Date.now();
   const limit = setTimeout(() => (killer.tooLate = true) && kill(), killer.lifeMs);
-  await provider.start({ wait: false, killAt: killer.killAt });
+  await provider.start({ wait: false, killAt: killer.killAt, env: killer.env });
   killer.arm?.(kill);
   const code = await provider.death(DEATH_TIMEOUT_MS);
   clearTimeout(limit);
@@ -100,6 +110,15 @@ async function live(market) {
   total.died[how] = (total.died[how] ?? 0) + 1;
   total.deaths += 1;
   total.lifeMs += Date.now() - born;
+  if (market.disk && random.below(4) > 0) await losePower(market); // else what died before the failure is not synced either
+}
+
+// Everything that runs on the provider's machine dies, and then the disk forgets.
+async function losePower(market) {
+  market.powered = false;
+  await market.provider.killCommands();
+  await market.disk.lose();
+  market.powered = true;
 }
 
 async function audit({ provider, figures, findings }) {
@@ -127,7 +146,8 @@ async function shop(market, customer, load) {
   }
 }
 
-async function pay({ provider }, invoice) {
+async function pay({ provider, powered }, invoice) {
+  if (!powered) return false;
   const { code, stderr } = await provider.pay(invoice);
   return code === 0 || stderr.includes('is paid already');
 }
@@ -137,7 +157,7 @@ async function pay({ provider }, invoice) {
 function report() {
   const seconds = (Date.now() - began) / 1000;
   const row = (what, value) => console.log(`  ${what.padEnd(58)} ${String(value).padStart(12)}`);
-  console.log(`\nstorm: ${total.deaths} deaths in ${seconds.toFixed(0)} s, a life lasted ${Math.round(total.lifeMs / total.deaths)} ms, seed ${seed}`);
+  console.log(`\n${name}: ${total.deaths} deaths in ${seconds.toFixed(0)} s, a life lasted ${Math.round(total.lifeMs / total.deaths)} ms, seed ${seed}`);
   for (const [how, count] of Object.entries(total.died).sort()) row(how, count);
   for (const [what, value] of Object.entries(total.figures)) row(what, value);
   row('findings', total.findings.length);

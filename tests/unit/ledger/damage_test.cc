@@ -178,6 +178,28 @@ TEST_F(Damage, ATornTailThatWasNeverAcknowledgedIsDropped) {
   EXPECT_EQ(opened_for_writing(copy), whole_);
 }
 
+// What a power failure leaves of a write whose bytes did not all arrive: its size, and zeros instead.
+TEST_F(Damage, ATornTailWithZerosInItIsDroppedToo) {
+  const fs::path log = newest(".log");
+  const std::string bytes = read_file(folder() / log);
+  for (const std::string_view arrived : {"", "\x12\x34\x56\x78\xff\x01\x01", "\x12\x34\x56\x78\xff\x01\x01half"}) {
+    const fs::path copy = damaged_copy(log, bytes + std::string(arrived) + std::string(600, '\0'));
+    EXPECT_EQ(opened_for_reading(copy), whole_) << arrived.size();
+    EXPECT_EQ(opened_for_writing(copy), whole_) << arrived.size();
+    EXPECT_EQ(opened_for_reading(copy), whole_) << arrived.size();
+  }
+}
+
+TEST_F(Damage, ABadWriteWithAnotherBehindItIsNoTornTail) {
+  const fs::path log = newest(".log");
+  std::string bytes = read_file(folder() / log);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size()) / 2, 20, '\0');
+  const fs::path copy = damaged_copy(log, bytes);
+  fs::remove(copy / "DURABLE");  // as if it had never reached the disk
+  const std::string outcome = opened_for_writing(copy);
+  EXPECT_TRUE(outcome.starts_with("ledger.damaged: ")) << outcome;
+}
+
 TEST_F(Damage, WhatWasChangedThroughTheStoreIsForTheAuditor) {
   const auto store = std::move(open_writer(folder()).value());
   const std::string one = store->get(Family::entries, entry_key(20)).value().value();
