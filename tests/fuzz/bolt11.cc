@@ -32,6 +32,24 @@ void check_as_ours(const DecodedInvoice& invoice) {
   require(encode_bolt11(*again, kKey) == *text, "the same invoice has the same text");
 }
 
+// A field begins with its type and with its length in two groups; behind the fields are 104 groups of signature.
+std::size_t fields_in(const std::string& text) {
+  const auto groups = nostr::decode_bech32(text, text.size())->groups;
+  std::size_t count = 0;
+  for (std::size_t at = 7; at < groups.size() - 104; at += 3 + groups[at + 1] * 32U + groups[at + 2]) ++count;
+  return count;
+}
+
+// Nothing that an invoice says is passed over; but features of which none is set are as good as none.
+void check_complete(const std::string& text, const Invoice& invoice) {
+  std::size_t count = 2 + invoice.description.has_value() + invoice.description_hash.has_value();
+  count += invoice.metadata.has_value() + invoice.names_payee + invoice.expiry_s.has_value();
+  count += invoice.min_final_cltv_expiry.has_value() + invoice.fallbacks.size() + invoice.routes.size();
+  count += !invoice.features.empty() + invoice.unknown_fields.size();
+  const std::size_t said = fields_in(text);
+  require(said == count || (said == count + 1 && invoice.features.empty()), "every field is read or kept");
+}
+
 void check_verdict(std::string_view text, const DecodedInvoice& invoice) {
   const TimeMs made{invoice.timestamp_s * 1000};
   const auto verdict = [&](Msat amount, TimeMs now) {
@@ -62,6 +80,7 @@ void check(std::string_view text) {
   require(!altered || !same(*altered, *invoice) || fuzz::with_checksum(fuzz::with_a_typo(lower)) == lower,
           "the signature is of every character");
   require(invoice->payment_hash == decode_bolt11(lower)->payment_hash, "an invoice is read as the same twice");
+  check_complete(lower, *invoice);
   check_as_ours(*invoice);
   check_verdict(text, *invoice);
 }
