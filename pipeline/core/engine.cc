@@ -27,10 +27,6 @@ bool contains(const std::vector<Work>& works, const Work& work) {
   return std::ranges::find(works, work) != works.end();
 }
 
-bool is_watch(const Work& work) {
-  return work.action == Action::watch;
-}
-
 }  // namespace
 
 Engine::Engine(Recovery recovery) : now_(recovery.time) {
@@ -81,12 +77,6 @@ std::optional<TimeMs> Engine::next_wake() const {
   return wakes_.top().first;
 }
 
-bool Engine::drained() const {
-  return queue_.empty() && std::ranges::all_of(jobs_, [](const auto& entry) {
-           return std::ranges::all_of(entry.second.in_flight, is_watch);
-         });
-}
-
 // ---- the kernel -----------------------------------------------------------------------------------------------------
 
 void Engine::append(Step& step, const JobId& id, Event event, std::vector<ledger::Text> texts) {
@@ -133,10 +123,9 @@ void Engine::advance(Step& step, const JobId& id) {
       wants_slot = true;
       continue;
     }
-    live.in_flight.push_back(work);
-    step.commands.push_back({id, work});
+    started(step, id, live, work);
   }
-  wants_slot ? enqueue(id, live) : leave_queue(id, live);
+  wants_slot ? enqueue(id, live) : leave_queue(live);
   if (effects.wake_at && effects.wake_at != live.wake_at) wakes_.emplace(*effects.wake_at, id);
   live.wake_at = effects.wake_at;
   rest(id);
@@ -144,45 +133,51 @@ void Engine::advance(Step& step, const JobId& id) {
 
 void Engine::start_queued(Step& step) {
   while (!queue_.empty() && shop_.slots_busy < policy_.slots) {
-    const JobId id = queue_.front();
+    const JobId id = queue_.begin()->second;
     Live& live = jobs_.at(id);
-    leave_queue(id, live);
+    leave_queue(live);
     const Work work{.action = Action::infer, .attempt = live.job.inference_failures + 1};
     if (live.job.inference_started < work.attempt) {
       append(step, id, ledger::InferenceStarted{.attempt = work.attempt, .model = live.job.quote->terms.name});
     }
-    live.in_flight.push_back(work);
-    ++shop_.slots_busy;
-    step.commands.push_back({id, work});
+    started(step, id, live, work);
   }
 }
 
 void Engine::enqueue(const JobId& id, Live& live) {
-  if (live.queued) return;
-  live.queued = true;
-  queue_.push_back(id);
+  if (live.place) return;
+  live.place = ++places_;
+  queue_.emplace(*live.place, id);
   shop_.queued = static_cast<std::uint32_t>(queue_.size());
 }
 
-void Engine::leave_queue(const JobId& id, Live& live) {
-  if (!live.queued) return;
-  live.queued = false;
-  std::erase(queue_, id);
+void Engine::leave_queue(Live& live) {
+  if (!live.place) return;
+  queue_.erase(*std::exchange(live.place, std::nullopt));
   shop_.queued = static_cast<std::uint32_t>(queue_.size());
+}
+
+// The one place where work goes out; finished() is where it comes home.
+void Engine::started(Step& step, const JobId& id, Live& live, const Work& work) {
+  live.in_flight.push_back(work);
+  if (work.action != Action::watch) ++busy_;
+  if (work.action == Action::infer) ++shop_.slots_busy;
+  step.commands.push_back({id, work});
 }
 
 void Engine::finished(const JobId& id, const Work& work) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end()) return;
-  const auto removed = std::erase(it->second.in_flight, work);
-  if (removed > 0 && work.action == Action::infer) --shop_.slots_busy;
+  if (std::erase(it->second.in_flight, work) == 0) return;
+  if (work.action != Action::watch) --busy_;
+  if (work.action == Action::infer) --shop_.slots_busy;
 }
 
 // A job with nothing due, now or later, leaves memory; the ledger has it.
 void Engine::rest(const JobId& id) {
   const auto it = jobs_.find(id);
   const Live& live = it->second;
-  if (live.in_flight.empty() && !live.queued && !live.wake_at) jobs_.erase(it);
+  if (live.in_flight.empty() && !live.place && !live.wake_at) jobs_.erase(it);
 }
 
 // ---- inputs ---------------------------------------------------------------------------------------------------------

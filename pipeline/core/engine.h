@@ -3,6 +3,7 @@
 // special case: give it the open jobs and ask what is due. Cost per step does not grow with the number of open jobs.
 #pragma once
 
+#include <map>
 #include <queue>
 #include <unordered_map>
 #include <variant>
@@ -131,13 +132,13 @@ class Engine {
   // When the next Tick is wanted; nothing while only the world can wake a job.
   std::optional<TimeMs> next_wake() const;
   // Nothing is queued or in flight but the watching of invoices: a drain is complete.
-  bool drained() const;
+  bool drained() const { return queue_.empty() && busy_ == 0; }
 
  private:
   struct Live {
     Job job;
     std::vector<Work> in_flight;
-    bool queued = false;  // waits for a slot
+    std::optional<std::uint64_t> place;  // in the queue for a slot
     std::optional<TimeMs> wake_at;
     std::vector<std::pair<NoticePurpose, ledger::RelayAnswer>> answers;  // not in the ledger yet
   };
@@ -148,7 +149,8 @@ class Engine {
   Due decide_until_settled(Step& step, const JobId& id, const Live& live);
   void start_queued(Step& step);
   void enqueue(const JobId& id, Live& live);
-  void leave_queue(const JobId& id, Live& live);
+  void leave_queue(Live& live);
+  void started(Step& step, const JobId& id, Live& live, const Work& work);
   void finished(const JobId& id, const Work& work);
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
@@ -174,7 +176,9 @@ class Engine {
   Policy policy_;
   Shop shop_;
   std::unordered_map<JobId, Live, ledger::FixedBytesHash> jobs_;
-  std::deque<JobId> queue_;  // jobs that wait for a slot, in the order they became ready
+  std::map<std::uint64_t, JobId> queue_;  // jobs that wait for a slot, in the order they became ready
+  std::uint64_t places_ = 0;              // given out in the queue so far
+  std::size_t busy_ = 0;                  // works in flight, but for the watching of invoices
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
 };
 

@@ -54,9 +54,10 @@ class EngineDriver {
             .error_notices = 4};
   }
 
-  static JobId id(std::uint8_t n) {
+  static JobId id(std::uint16_t n) {
     JobId out;
-    out.bytes.fill(n);
+    out.bytes.fill(static_cast<std::uint8_t>(n));
+    out.bytes[0] = static_cast<std::uint8_t>(n >> 8);
     return out;
   }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "tests/unit/core/engine_driver.h"
 
 namespace core {
@@ -237,6 +239,42 @@ TEST(Repetition, ASettlementToldTwiceIsOneFact) {
   shop.pay(1);
   EXPECT_EQ(shop.types(1).size(), 12u);
   EXPECT_EQ(settled_amount(shop.job(1)), Msat{3000});
+}
+
+TEST(Drain, IsCompleteWhenNothingButInvoicesIsWaitedFor) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.ask(2, shop.request(8));
+  EXPECT_FALSE(shop.engine().drained()) << "one runs, one waits for its slot";
+  shop.release_inference();
+  EXPECT_TRUE(shop.engine().drained());
+  EXPECT_EQ(shop.engine().open_jobs(), 2u) << "their invoices are watched";
+  shop.relays_accept = false;
+  shop.ask(3, shop.request(9));
+  EXPECT_FALSE(shop.engine().drained()) << "a notice is on its way";
+}
+
+// CPU time of a thousand requests to a shop that is draining, while so many other jobs wait for their payment.
+double cost_beside(std::uint16_t open_jobs) {
+  Policy policy = payment_first_policy();
+  policy.offers_limit = open_jobs;
+  EngineDriver shop(policy);
+  for (std::uint16_t n = 1; n <= open_jobs; ++n) shop.give(RequestArrived{EngineDriver::id(n), shop.request(), {}});
+  EXPECT_EQ(shop.engine().open_jobs(), open_jobs);
+  bool drained = true;
+  const std::clock_t start = std::clock();
+  for (std::uint16_t n = 1; n <= 1'000; ++n) {
+    shop.give(RequestArrived{EngineDriver::id(static_cast<std::uint16_t>(open_jobs + n)), shop.request(), {}});
+    drained = drained && shop.engine().drained();
+  }
+  const std::clock_t end = std::clock();
+  EXPECT_TRUE(drained);
+  return static_cast<double>(end - start) / CLOCKS_PER_SEC;
+}
+
+TEST(Cost, OfAStepDoesNotGrowWithOpenJobs) {
+  EXPECT_LT(cost_beside(8'000), 8 * cost_beside(8));
 }
 
 TEST(Recovery, AtAnyPointTheRestOfTheJobFollowsFromItsFactsAlone) {
