@@ -123,7 +123,7 @@ Result<void> Service::open_adapters() {
 Result<void> Service::open_runtime(std::string kill_at) {
   ledger_journal_ = std::make_unique<runtime::LedgerJournal>(io_, *commits_, *store_, replay::find_job);
   if (!kill_at.empty()) kill_point_ = std::make_unique<KillPoint>(*ledger_journal_, std::move(kill_at));
-  auto recovery = replay::recover(ledger::Reader(*store_), clock_());
+  auto recovery = replay::recover(ledger::Reader(*store_), clock_(), config_.selling);
   if (!recovery) return tl::unexpected(recovery.error());
   const auto disk_low = [folder = config_.paths.ledger()] {
     std::error_code error;

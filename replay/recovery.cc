@@ -10,7 +10,7 @@ namespace replay {
 using ledger::Result;
 using ledger::TimeMs;
 
-Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now) {
+Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now, const core::Policy& next) {
   core::Recovery out;
   const auto state = reader.state();
   if (!state) return tl::unexpected(state.error());
@@ -25,19 +25,22 @@ Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now) {
   out.open_jobs = std::move(*open);
 
   if (!out.policy) return out;
-  const std::int64_t longest_window_ms = std::max(out.policy->stranger_window_ms, core::kNoticeWindowMs);
-  auto recent = list_jobs(reader, {.since = now - longest_window_ms, .limit = SIZE_MAX});
+  const std::int64_t window_ms =
+      std::max({out.policy->stranger_window_ms, next.stranger_window_ms, core::kNoticeWindowMs});
+  auto recent = list_jobs(reader, {.since = now - window_ms, .limit = SIZE_MAX});
   if (!recent) return tl::unexpected(recent.error());
   out.recent_jobs = std::move(*recent);
   std::ranges::reverse(out.recent_jobs);  // oldest first, as they happened
 
-  const std::int64_t first_day = (now.ms - out.policy->credit_window_ms) / core::kDayMs;
+  const std::int64_t credit_window_ms = std::max(out.policy->credit_window_ms, next.credit_window_ms);
+  const std::int64_t first_day = (now.ms - credit_window_ms) / core::kDayMs;
   const auto read = for_each_customer(reader, [&](const ledger::PublicKey& customer, const CustomerRow& row) {
-    std::vector<core::SettledDay> days;
-    std::ranges::copy_if(row.settled, std::back_inserter(days), [&](const auto& day) { return day.day >= first_day; });
-    if (!days.empty()) out.settled.emplace_back(customer, std::move(days));
+    for (const core::SettledDay& day : row.settled) {
+      if (day.day >= first_day) out.settled.emplace_back(customer, day);
+    }
   });
   if (!read) return tl::unexpected(read.error());
+  std::ranges::sort(out.settled, {}, [](const auto& one) { return std::pair(one.second.day, one.first); });
   return out;
 }
 

@@ -7,6 +7,8 @@
 
 namespace replay {
 
-ledger::Result<core::Recovery> recover(const ledger::Reader& reader, ledger::TimeMs now);
+// Windows reach back as far as the longer of the policy in force and the `next` one, which is about to be configured:
+// what counted for too little before can count again.
+ledger::Result<core::Recovery> recover(const ledger::Reader& reader, ledger::TimeMs now, const core::Policy& next = {});
 
 }  // namespace replay

@@ -31,7 +31,7 @@ bool contains(const std::vector<Work>& works, const Work& work) {
 
 Engine::Engine(Recovery recovery) : now_(recovery.time) {
   if (recovery.policy) policy_ = std::move(*recovery.policy);
-  for (auto& [customer, days] : recovery.settled) shop_.customers[customer].settled = std::move(days);
+  for (const auto& [customer, day] : recovery.settled) shop_.settle(customer, day);
   for (const Job& job : recovery.recent_jobs) {
     Accounts windows = accounts_of(job);
     windows.exposure = {};

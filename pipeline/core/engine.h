@@ -109,8 +109,9 @@ struct Recovery {
   TimeMs time;  // of the last entry
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
-  std::vector<Job> recent_jobs;  // requested within the longest window of the policy, open or not
-  std::vector<std::pair<PublicKey, std::vector<SettledDay>>> settled;
+  // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
+  std::vector<Job> recent_jobs;                           // open or not, oldest request first
+  std::vector<std::pair<PublicKey, SettledDay>> settled;  // ascending by day
 };
 
 class Engine {

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace core {
+namespace {
+
+bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now) {
+  return (day + 1) * kDayMs > now.ms - policy.credit_window_ms;
+}
+
+}  // namespace
 
 Accounts accounts_of(const Job& job) {
   const bool trusted_stranger = job.quote && job.quote->basis.stranger && !payment_first(job);
@@ -14,23 +21,39 @@ Accounts accounts_of(const Job& job) {
 }
 
 void Shop::account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after) {
-  if (after.exposure != before.exposure || after.settled != before.settled) {
-    Customer& record = customers[customer];
-    record.exposure += after.exposure - before.exposure;
+  if (after.exposure != before.exposure) {
+    customers[customer].exposure += after.exposure - before.exposure;
     total_exposure += after.exposure - before.exposure;
-    if (after.settled != before.settled) {
-      const std::int64_t day = time.ms / kDayMs;
-      if (record.settled.empty() || record.settled.back().day != day) record.settled.push_back({day, {}});
-      record.settled.back().amount += after.settled - before.settled;
-    }
-    if (record.exposure == Msat{} && record.settled.empty()) customers.erase(customer);
+    drop_if_empty(customer);
   }
+  if (after.settled != before.settled) settle(customer, {time.ms / kDayMs, after.settled - before.settled});
   if (after.open_offer != before.open_offer) open_offers += after.open_offer ? 1u : -1u;
   if (after.stranger_quote != before.stranger_quote) stranger_quotes.emplace_back(time, after.stranger_quote);
   if (after.told && !before.told) told_notices.emplace_back(time, customer);
 }
 
+void Shop::settle(const PublicKey& customer, const SettledDay& settled) {
+  auto& days = customers[customer].settled;
+  if (days.empty() || days.back().day != settled.day) {
+    days.push_back({settled.day, {}});
+    settled_days.emplace_back(settled.day, customer);
+  }
+  days.back().amount += settled.amount;
+}
+
+void Shop::drop_if_empty(const PublicKey& customer) {
+  const auto it = customers.find(customer);
+  if (it->second.exposure == Msat{} && it->second.settled.empty()) customers.erase(it);
+}
+
 void Shop::forget(const Policy& policy, TimeMs now) {
+  while (!settled_days.empty() && !counts_as_credit(settled_days.front().first, policy, now)) {
+    const PublicKey customer = settled_days.front().second;
+    settled_days.pop_front();
+    auto& days = customers.at(customer).settled;
+    days.erase(days.begin());
+    drop_if_empty(customer);
+  }
   while (!stranger_quotes.empty() && now - stranger_quotes.front().first >= policy.stranger_window_ms) {
     stranger_quotes.pop_front();
   }
@@ -43,7 +66,7 @@ ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& cus
   if (const auto it = shop.customers.find(customer); it != shop.customers.end()) {
     customer_exposure = it->second.exposure;
     for (const SettledDay& day : it->second.settled) {
-      if ((day.day + 1) * kDayMs > now.ms - policy.credit_window_ms) settled_lately += day.amount;
+      if (counts_as_credit(day.day, policy, now)) settled_lately += day.amount;
     }
   }
   Msat pool_used;

@@ -36,6 +36,7 @@ inline constexpr std::int64_t kNoticeWindowMs = 3600LL * 1000;  // error notices
 struct Customer {
   Msat exposure;
   std::vector<SettledDay> settled;  // ascending by day
+  bool operator==(const Customer&) const = default;
 };
 
 struct Shop {
@@ -43,8 +44,9 @@ struct Shop {
   std::unordered_map<PublicKey, Customer, ledger::FixedBytesHash> customers;
   Msat total_exposure;
   std::uint32_t open_offers = 0;
-  std::deque<std::pair<TimeMs, Msat>> stranger_quotes;    // within the stranger window, oldest first
-  std::deque<std::pair<TimeMs, PublicKey>> told_notices;  // within the notice window, oldest first
+  std::deque<std::pair<std::int64_t, PublicKey>> settled_days;  // who settled on which day, oldest first
+  std::deque<std::pair<TimeMs, Msat>> stranger_quotes;          // oldest first
+  std::deque<std::pair<TimeMs, PublicKey>> told_notices;        // oldest first
 
   // Told from outside; volatile.
   bool inference_healthy = true;
@@ -54,8 +56,14 @@ struct Shop {
 
   // Books the change that a fact made to one job.
   void account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after);
-  // Forgets what has left its window, so that memory is bounded by what happened lately.
+  // Books what a customer settled on a day, which is not before any day booked so far.
+  void settle(const PublicKey& customer, const SettledDay& settled);
+  // Forgets what has left its window under this policy, so that memory is bounded by what happened lately. Decisions do
+  // not change by it: they count only what is within the windows.
   void forget(const Policy& policy, TimeMs now);
+
+ private:
+  void drop_if_empty(const PublicKey& customer);
 };
 
 // The part of the shop's state that a decision about this customer uses.
