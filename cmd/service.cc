@@ -1,11 +1,11 @@
 #include "cmd/service.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <random>
 
 #include "cmd/kill_points.h"
 #include "cmd/policy.h"
-#include "ledger/checkpoint.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
@@ -220,12 +220,11 @@ std::vector<std::pair<std::string, ledger::TimeMs>> Service::cursors() const {
 
 void Service::go_offline(std::string reason, std::function<void()> done) {
   runtime_->drain(std::move(reason), [this, done = std::move(done)] {
-    online_ = false;
-    make_checkpoint();
     if (pool_) pool_->shut_down();
-    // What still waited is answered first.
-    scheduler_->after(0, [this, done] {
+    // What still waited in the pool is answered first.
+    make_checkpoint([this, done] {
       pool_.reset();
+      online_ = false;
       done();
     });
   });
@@ -267,21 +266,23 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
 
 void Service::checkpoint_regularly() {
   scheduler_->after(kCheckpointIntervalMs, [this] {
-    make_checkpoint();
+    make_checkpoint([] {});
     checkpoint_regularly();
   });
 }
 
-void Service::make_checkpoint() {
-  const auto task = [this, now = clock_()](ledger::Ledger& ledger) {
-    const auto sign = [this](const ledger::Hash256& digest) -> Result<ledger::Signature> {
-      return key_.sign(digest.view(), {random_bytes().bytes});
-    };
-    const auto note =
-        ledger::sign_checkpoint({.size = ledger.size(), .root = ledger.root(), .time = now}, key_.public_key(), sign);
-    if (note) (void)ledger.put_checkpoint(ledger.size(), *note);  // a failure poisons the ledger: the next append tells
+// A write that failed is told here, and ends the process with the next append.
+void Service::make_checkpoint(std::function<void()> then) {
+  const auto sign = [this](const ledger::Hash256& digest) {
+    return nostr::generate_aux().map([&](const auto& aux) { return key_.sign(digest.view(), aux); });
   };
-  (void)commits_->submit_task(task);  // refused only while stopping
+  const auto made = [this, then = std::move(then)](Result<void> result) {
+    boost::asio::post(io_, [this, then, result = std::move(result)] {
+      if (!result) hooks_.problem("no checkpoint was made: " + result.error().describe());
+      then();
+    });
+  };
+  ledger::make_checkpoint(*commits_, clock_(), key_.public_key(), sign, made);
 }
 
 nlohmann::json Service::summary() const {

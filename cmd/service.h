@@ -20,7 +20,7 @@ struct ServiceHooks {
   std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)>
       relay =  // of our own relays
       [](const std::string&, nostr::RelayState, const std::string&) {};
-  std::function<void(const std::string& what)> problem = [](const std::string&) {};  // one job needs the operator
+  std::function<void(const std::string& what)> problem = [](const std::string&) {};  // needs the operator; we go on
   std::function<void(ledger::Error)> fatal = [](const ledger::Error&) {};  // once; the service must be destroyed
 };
 
@@ -55,7 +55,7 @@ class Service {
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
   void checkpoint_regularly();
-  void make_checkpoint();
+  void make_checkpoint(std::function<void()> then);
   std::vector<std::pair<std::string, ledger::TimeMs>> cursors() const;
 
   boost::asio::io_context& io_;

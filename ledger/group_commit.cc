@@ -71,4 +71,13 @@ void GroupCommit::append_groups(std::span<Waiting> waiting) {
   for (Waiting& w : waiting) w.done(result);
 }
 
+void make_checkpoint(GroupCommit& commits, TimeMs time, const PublicKey& provider, DigestSigner sign,
+                     GroupCommit::Done done) {
+  const auto queued = commits.submit_task([time, provider, sign = std::move(sign), done](Ledger& ledger) {
+    const auto note = sign_checkpoint({.size = ledger.size(), .root = ledger.root(), .time = time}, provider, sign);
+    done(note ? ledger.put_checkpoint(ledger.size(), *note) : tl::unexpected(note.error()));
+  });
+  if (!queued) done(queued);
+}
+
 }  // namespace ledger

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "ledger/checkpoint.h"
 #include "ledger/ledger.h"
 
 namespace ledger {
@@ -30,8 +31,7 @@ class GroupCommit {
   // "ledger.stopped" after stop(): then `done` is never called and nothing was taken.
   Result<void> submit(Group group, Done done);
 
-  // Runs `task` on the writer thread after the groups queued so far are durable: for checkpoints. Fails as submit()
-  // does.
+  // Runs `task` on the writer thread after the groups queued so far are durable. Fails as submit() does.
   Result<void> submit_task(std::function<void(Ledger&)> task);
 
   // Finishes what is queued, then ends the thread. Not from the writer thread itself.
@@ -57,5 +57,10 @@ class GroupCommit {
   std::vector<Group> groups_;  // the writer thread's
   std::thread writer_;         // last: it uses all of the above
 };
+
+// Signs a checkpoint over the ledger as it is when the groups queued so far are durable, and keeps it durably. `done`
+// is told in any case: as in submit(), or at once, on the calling thread, when nothing can be queued.
+void make_checkpoint(GroupCommit& commits, TimeMs time, const PublicKey& provider, DigestSigner sign,
+                     GroupCommit::Done done);
 
 }  // namespace ledger

@@ -6,6 +6,7 @@
 #include <future>
 #include <latch>
 
+#include "ledger/reader.h"
 #include "tests/support/sample_ledger.h"
 #include "tests/support/sim_disk.h"
 
@@ -104,6 +105,48 @@ TEST(GroupCommit, AFailedCommitFailsItsGroupsAndAllLaterOnes) {
   ASSERT_TRUE(writer.submit(sample_group(0, 1), [&](Result<void> done) { codes.push_back(done.error().code); }));
   writer.stop();
   EXPECT_EQ(codes, (std::vector<std::string>{"sim.commit_failed", "ledger.failed"}));
+}
+
+class Checkpointing : public testing::Test {
+ protected:
+  // What is told about one that is asked for behind an entry.
+  Result<void> make_checkpoint_with(const DigestSigner& signer) {
+    EXPECT_TRUE(writer.submit(sample_group(0, 1), [](auto) {}));
+    std::promise<Result<void>> told;
+    make_checkpoint(writer, TimeMs{5}, PublicKey{}, signer, [&](Result<void> result) { told.set_value(result); });
+    return told.get_future().get();
+  }
+
+  SimDisk disk;
+  GroupCommit writer{open(disk)};
+  const DigestSigner sign = [](const Hash256&) { return Signature{}; };
+};
+
+TEST_F(Checkpointing, CoversWhatWasQueuedBeforeAndIsKept) {
+  EXPECT_TRUE(make_checkpoint_with(sign));
+  EXPECT_EQ(Reader(disk).last_checkpoint().value().value().size, 1U);
+}
+
+TEST_F(Checkpointing, AFailureToSignIsTold) {
+  const auto told = make_checkpoint_with([](const Hash256&) { return fail(ErrorKind::invocation, "no.key", "none"); });
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, "no.key");
+}
+
+TEST_F(Checkpointing, AFailureToWriteIsTold) {
+  disk.on_commit(
+      [entry = true](auto, auto&) mutable { return std::exchange(entry, false) ? Fault::none : Fault::fail_lost; });
+  const auto told = make_checkpoint_with(sign);
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, "sim.commit_failed");
+}
+
+TEST_F(Checkpointing, OneThatCannotBeQueuedIsToldAtOnce) {
+  writer.stop();
+  Result<void> told;
+  make_checkpoint(writer, TimeMs{5}, PublicKey{}, sign, [&](Result<void> result) { told = result; });
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, "ledger.stopped");
 }
 
 TEST(GroupCommit, StoppingFinishesWhatIsQueuedAndRefusesMore) {
