@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
 #include "pipeline/nostr/relay_client.h"
 
 namespace nostr {
@@ -313,16 +314,11 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
 };
 
 std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast) {
-  constexpr std::uint32_t kDeletion = 5;
-  constexpr std::uint32_t kTextRequest = 5050;
-  constexpr std::uint32_t kPing = 7007;
-  std::vector<Filter> filters(2);
-  filters[0].kinds = {kTextRequest, kDeletion, kPing};
-  filters[0].tags = {{'p', {us.hex()}}};
-  filters[1].kinds = {kDeletion};
-  filters[1].tags = {{'k', {std::to_string(kTextRequest)}}};
-  if (serve_broadcast) filters.emplace_back().kinds = {kTextRequest};
-  return filters;
+  const Filter all{.kinds = {kTextRequestKind}};
+  Filter ours = all;
+  ours.tags = {{'p', {us.hex()}}};
+  if (serve_broadcast) return {ours, all};  // a relay limits what it sends for each: ours are not crowded out
+  return {ours};
 }
 
 ledger::Result<std::unique_ptr<RelayPool>> RelayPool::make(asio::io_context& io, PoolOptions options,

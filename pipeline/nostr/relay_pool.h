@@ -34,8 +34,8 @@ struct PoolOptions {
   std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
 };
 
-// The filters of a seller: requests, cancels and pings addressed to us, cancels that name the request's kind (NIP-09),
-// and all requests if those open to anybody are served too.
+// The filters of a seller: requests addressed to us, and all requests if those open to anybody are served too. Nothing
+// is asked for that is not answered.
 std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast);
 
 // One verified event that came for the first time.

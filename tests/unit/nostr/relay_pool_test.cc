@@ -150,6 +150,18 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
   EXPECT_TRUE(health[0].last_event);
 }
 
+TEST(RequestFilters, AskForNothingThatIsNotAnswered) {
+  const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
+  const auto json = [](const std::vector<Filter>& filters) {
+    std::vector<std::string> out;
+    for (const Filter& filter : filters) out.push_back(to_json(filter));
+    return out;
+  };
+  const std::string ours = R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}";
+  EXPECT_THAT(json(request_filters(us, false)), ElementsAre(ours));
+  EXPECT_THAT(json(request_filters(us, true)), ElementsAre(ours, R"({"kinds":[5050]})"));
+}
+
 TEST_F(RelayPoolTest, AnEventOfSeveralRelaysComesOnce) {
   auto& one = relay();
   auto& two = relay();
