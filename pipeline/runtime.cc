@@ -23,6 +23,9 @@ constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
 // Appends that wait for the disk before requests wait too; the relays' receipts bound how many those are.
 constexpr std::size_t kMaxPending = 1'024;
+// Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
+// the same connections bring the answers to what is still published.
+constexpr std::size_t kMaxWaitForRoom = 512;
 
 }  // namespace
 
@@ -86,11 +89,7 @@ void Runtime::on_durable(const Result<void>& result) {
   pending_.pop_front();
   for (const auto& entry : done.entries) on_entry(entry);
   for (const core::Command& command : done.commands) dispatch(command);
-  if (!waiting_requests_.empty() && pending_.size() <= kMaxPending) {
-    Request next = std::move(waiting_requests_.front());
-    waiting_requests_.pop_front();
-    on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
-  }
+  take_waiting();
   finish_drain();
 }
 
@@ -132,8 +131,10 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
     held_receipts_.push_back(std::move(receipt));
     return;
   }
-  if (ports_.disk_low()) return on_refused("disk_full");
-  if (pending_.size() > kMaxPending) {
+  const bool low = ports_.disk_low();
+  if (low && waiting_requests_.size() >= kMaxWaitForRoom) return on_refused("disk_full");
+  if (low && waiting_requests_.empty()) on_problem("disk space runs low: new requests wait until there is room");
+  if (low || pending_.size() > kMaxPending) {
     waiting_requests_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;
   }
@@ -154,6 +155,14 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
   if (!pending_.empty()) pending_.back().arrived = event.id;
 }
 
+void Runtime::take_waiting() {
+  while (!waiting_requests_.empty() && pending_.size() <= kMaxPending && !ports_.disk_low()) {
+    Request next = std::move(waiting_requests_.front());
+    waiting_requests_.pop_front();
+    on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
+  }
+}
+
 void Runtime::on_refused(const std::string& reason) {
   ++refused_[reason];
 }
@@ -171,6 +180,7 @@ void Runtime::every_minute() {
   if (failed_) return;
   record_refused();
   post(core::Tick{});
+  take_waiting();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
 }
 
@@ -212,6 +222,7 @@ void Runtime::drain(std::string reason, std::function<void()> done) {
 void Runtime::go_online(std::string version) {
   draining_ = false;
   held_receipts_.clear();
+  waiting_requests_.clear();  // the relays are asked for them again
   post(core::Online{std::move(version)});
 }
 

@@ -40,7 +40,8 @@ class Runtime {
   void start(core::Policy policy, std::string version);
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (gap-free
-  // intake).
+  // intake). While disk space runs low nothing new is written: requests wait with their receipts, so that the relays'
+  // cursors stay behind them; those beyond some hundreds are refused.
   void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
@@ -99,6 +100,7 @@ class Runtime {
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
+  void take_waiting();
   void record_refused();
   void every_minute();
   void check_health();
@@ -129,7 +131,7 @@ class Runtime {
     std::string relay;
     std::shared_ptr<void> receipt;
   };
-  std::deque<Request> waiting_requests_;  // until the disk keeps up
+  std::deque<Request> waiting_requests_;  // until the disk keeps up, or has room again
 };
 
 }  // namespace runtime
