@@ -152,7 +152,7 @@ bool ended_without_result(const Job& job) {
   if (job.declined) return true;
   if (job.expired && !paid(job)) return true;
   if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;
-  return job.invoice_failed && !job.invoice_failed->retry_at && job.invoices.empty();
+  return job.invoice_failed && !job.invoice_failed->retry_at && std::ranges::none_of(job.invoices, &Invoice::revealed);
 }
 
 bool undeliverable(const Job& job) {

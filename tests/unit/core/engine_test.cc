@@ -224,6 +224,21 @@ TEST(Wallet, WithoutAnyInvoiceTheResultIsNotGivenAway) {
   EXPECT_THAT(shop.notices(1), ElementsAre(NoticePurpose::processing, NoticePurpose::error));
 }
 
+TEST(Wallet, GivesUpWhenNoOtherInvoiceComesForOneThatExpiredUnseen) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.hold_signing = true;
+  shop.ask(1);
+  shop.hold_signing = false;
+  shop.wallet_creates = false;
+  shop.now = shop.now + 3'000'000;
+  shop.restart(EngineDriver::policy(), shop.job(1));
+  shop.wait(60'000);
+  const Job job = shop.job(1);
+  EXPECT_EQ(job.invoice_failures, 3u);
+  EXPECT_EQ(state(job), State::failed);
+  EXPECT_THAT(shop.notices(1), ElementsAre(NoticePurpose::error));
+}
+
 TEST(Repetition, TheSameRequestTwiceIsOneJob) {
   EngineDriver shop(payment_first_policy());
   shop.ask(1);
