@@ -7,9 +7,8 @@
 
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
+#include "cmd/open_ledger.h"
 #include "ledger/event_json.h"
-#include "ledger/reader.h"
-#include "ledger/rocksdb_store.h"
 #include "ledger/schema.h"
 #include "pipeline/nostr/nip19.h"
 
@@ -18,12 +17,6 @@ namespace {
 
 using ledger::Result;
 using ledger::Seq;
-
-Result<std::unique_ptr<ledger::SecondaryStore>> open_ledger(const Context& context) {
-  const auto paths = find_paths(context.sources);
-  if (!paths) return tl::unexpected(paths.error());
-  return ledger::open_reader(paths->ledger());
-}
 
 // ---- export ---------------------------------------------------------------------------------------------------------
 
@@ -71,13 +64,12 @@ nlohmann::ordered_json export_row(const ledger::Entry& entry) {
 Result<ExitCode> export_entries(const Arguments& arguments, Context& context) {
   const auto selection = selection_of(arguments);
   if (!selection) return tl::unexpected(selection.error());
-  const auto store = open_ledger(context);
-  if (!store) return tl::unexpected(store.error());
-  const auto read =
-      ledger::Reader(**store).for_each(selection->from, selection->until, [&](const ledger::Entry& entry) {
-        if (selection->has(entry)) context.out << json_line(export_row(entry)) << '\n';
-        return context.out.good();
-      });
+  const auto ledger = open_ledger(context, Views::not_needed);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto read = ledger->reader.for_each(selection->from, selection->until, [&](const ledger::Entry& entry) {
+    if (selection->has(entry)) context.out << json_line(export_row(entry)) << '\n';
+    return context.out.good();
+  });
   if (!read) return tl::unexpected(read.error());
   return ExitCode::done;
 }
@@ -160,9 +152,9 @@ void print_stats_for_people(const Stats& stats, Context& context) {
 }
 
 Result<ExitCode> print_stats(const Arguments& arguments, Context& context) {
-  const auto store = open_ledger(context);
-  if (!store) return tl::unexpected(store.error());
-  auto stats = read_stats(ledger::Reader(**store));
+  const auto ledger = open_ledger(context, Views::not_needed);
+  if (!ledger) return tl::unexpected(ledger.error());
+  auto stats = read_stats(ledger->reader);
   if (!stats) return tl::unexpected(stats.error());
   stats->disk_bytes = bytes_in(find_paths(context.sources)->ledger());
   arguments.format() == Format::people ? print_stats_for_people(*stats, context)

@@ -31,18 +31,19 @@ tl::unexpected<ledger::Error> ambiguous(const std::vector<Id>& found, const std:
 
 }  // namespace
 
-Result<OpenLedger> open_ledger(const Context& context) {
+Result<OpenLedger> open_ledger(const Context& context, Views views) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
   auto store = ledger::open_reader(paths->ledger());
   if (!store) return tl::unexpected(store.error());
   const ledger::Reader reader(**store);
-  const auto state = reader.state();
-  if (!state) return tl::unexpected(state.error());
-  const auto projections = replay::projections();
-  std::vector<ledger::Projection*> views;
-  for (const auto& one : projections) views.push_back(one.get());
-  if (auto fresh = ledger::check_views(*state, views); !fresh) return tl::unexpected(fresh.error());
+  if (views == Views::needed) {
+    const auto state = reader.state();
+    if (!state) return tl::unexpected(state.error());
+    const auto projections = replay::projections();
+    if (auto fresh = ledger::check_views(*state, replay::pointers(projections)); !fresh)
+      return tl::unexpected(fresh.error());
+  }
   return OpenLedger{std::move(*store), reader};
 }
 

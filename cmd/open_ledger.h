@@ -12,8 +12,10 @@ struct OpenLedger {
   ledger::Reader reader;
 };
 
-// The ledger as it is now. Errors: those of ledger::open_reader, and "ledger.views_stale".
-ledger::Result<OpenLedger> open_ledger(const Context& context);
+enum class Views { needed, not_needed };
+
+// The ledger as it is now. Errors: those of ledger::open_reader and, where views are needed, "ledger.views_stale".
+ledger::Result<OpenLedger> open_ledger(const Context& context, Views views = Views::needed);
 
 // The job that a person means: a unique prefix of its id (at least kMinPrefix digits), the id, note or nevent. Fails
 // with "job.unknown" or "job.ambiguous".

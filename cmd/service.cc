@@ -95,9 +95,7 @@ Result<void> Service::open_ledger() {
   if (!store) return tl::unexpected(store.error());
   store_ = std::move(*store);
   projections_ = replay::projections();
-  std::vector<ledger::Projection*> views;
-  for (const auto& one : projections_) views.push_back(one.get());
-  auto opened = ledger::Ledger::open(*store_, views);
+  auto opened = ledger::Ledger::open(*store_, replay::pointers(projections_));
   if (!opened) return tl::unexpected(opened.error());
   commits_ = std::make_unique<ledger::GroupCommit>(std::move(*opened));
   return {};

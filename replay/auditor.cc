@@ -73,7 +73,7 @@ class Auditor {
   Result<Audit> run(const std::optional<std::string>& held) {
     const auto state = reader_.state();
     if (!state) return tl::unexpected(state.error());
-    if (auto fresh = ledger::check_views(*state, pointers()); !fresh) return tl::unexpected(fresh.error());
+    if (auto fresh = ledger::check_views(*state, pointers(projections_)); !fresh) return tl::unexpected(fresh.error());
     if (auto done = check_bytes(); !done) return tl::unexpected(done.error());
     out_.whole = out_.findings.empty();
     if (!out_.whole) return std::move(out_);
@@ -88,12 +88,6 @@ class Auditor {
   }
 
  private:
-  std::vector<ledger::Projection*> pointers() const {
-    std::vector<ledger::Projection*> out;
-    for (const auto& one : projections_) out.push_back(one.get());
-    return out;
-  }
-
   void find(Check check, std::string position, std::string what) {
     const auto same = [&](const AuditFinding& one) { return one.check == check; };
     if (static_cast<std::size_t>(std::ranges::count_if(out_.findings, same)) < ledger::kFindingLimit)
@@ -141,7 +135,7 @@ class Auditor {
     ledger::Batch batch;
     ledger::put_state(batch, state);
     if (auto done = overlay_.commit(batch); !done) return done;
-    auto with_providers = pointers();
+    auto with_providers = pointers(projections_);
     with_providers.push_back(&providers_);
     return ledger::rebuild_views(overlay_, with_providers);
   }

@@ -14,4 +14,11 @@ std::vector<std::unique_ptr<ledger::Projection>> projections() {
   return out;
 }
 
+std::vector<ledger::Projection*> pointers(const std::vector<std::unique_ptr<ledger::Projection>>& owned) {
+  std::vector<ledger::Projection*> out;
+  out.reserve(owned.size());
+  for (const auto& one : owned) out.push_back(one.get());
+  return out;
+}
+
 }  // namespace replay

@@ -11,5 +11,6 @@ namespace replay {
 // New instances of every projection, in their order. They hold no state; a ledger is opened with pointers to them and
 // must not outlive them.
 std::vector<std::unique_ptr<ledger::Projection>> projections();
+std::vector<ledger::Projection*> pointers(const std::vector<std::unique_ptr<ledger::Projection>>& owned);
 
 }  // namespace replay

@@ -43,7 +43,7 @@ class Reports : public CommandLine {
 
   void write_ledger() {
     store_ = std::move(ledger::open_writer(home_ / ".local/share/sellcompute/ledger").value());
-    ledger_ = std::move(ledger::Ledger::open(*store_, pointers()).value());
+    ledger_ = std::move(ledger::Ledger::open(*store_, replay::pointers(views_)).value());
     const std::vector<ledger::Group> groups = {{.entries = shop_.entries, .cursors = {}}};
     const auto done = ledger_->append(groups);
     ASSERT_TRUE(done) << done.error().describe();
@@ -51,12 +51,6 @@ class Reports : public CommandLine {
   void stop_writing() {
     ledger_.reset();
     store_.reset();
-  }
-
-  std::vector<ledger::Projection*> pointers() {
-    std::vector<ledger::Projection*> out;
-    for (const auto& one : views_) out.push_back(one.get());
-    return out;
   }
 
   json one(const std::vector<std::string>& arguments) const {

@@ -75,6 +75,15 @@ TEST_F(LedgerCommand, CountsWhatIsThere) {
   EXPECT_THAT(sellcompute({"ledger", "stats"}).out, StartsWith("entries"));
 }
 
+TEST_F(LedgerCommand, OnlyWhatReadsViewsAsksForFreshOnes) {
+  make_ledger(33);  // its views are none of this program's
+  EXPECT_EQ(sellcompute({"ledger", "export"}).exit_code, 0);
+  EXPECT_EQ(sellcompute({"ledger", "stats"}).exit_code, 0);
+  EXPECT_THAT(sellcompute({"jobs", "list"}).err, HasSubstr("--rebuild-views"));
+  EXPECT_EQ(sellcompute({"replay", "--rebuild-views"}).exit_code, 0);
+  EXPECT_EQ(sellcompute({"jobs", "list"}).exit_code, 0);
+}
+
 TEST_F(LedgerCommand, WithoutALedgerItSaysSo) {
   const Ran ran = sellcompute({"ledger", "stats"});
   EXPECT_EQ(ran.exit_code, 1);

@@ -11,12 +11,6 @@
 
 namespace replay {
 
-inline std::vector<ledger::Projection*> pointers(const std::vector<std::unique_ptr<ledger::Projection>>& owned) {
-  std::vector<ledger::Projection*> out;
-  for (const auto& one : owned) out.push_back(one.get());
-  return out;
-}
-
 struct ShopLedger {
   sim::SimDisk disk;
   std::vector<std::unique_ptr<ledger::Projection>> views = projections();
