@@ -7,6 +7,7 @@
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
 #include "cmd/open_ledger.h"
+#include "cmd/progress.h"
 #include "ledger/checkpoint.h"
 #include "replay/auditor.h"
 
@@ -16,6 +17,8 @@ namespace {
 using ledger::Result;
 using nlohmann::ordered_json;
 using replay::Audit;
+
+constexpr int kPasses = 3;  // over the entries: their bytes, their views, each job's
 
 // A folder for the views that are made again; gone with this.
 class ScratchFolder {
@@ -50,14 +53,17 @@ Result<std::optional<std::string>> read_held(const Arguments& arguments) {
   return text;
 }
 
-Result<Audit> run_audit(const Context& context, const std::optional<std::string>& held) {
+Result<Audit> run_audit(Context& context, const std::optional<std::string>& held) {
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
   const auto folder = ScratchFolder::make();
   if (!folder) return tl::unexpected(folder.error());
   const auto scratch = ledger::open_writer(folder->store());
   if (!scratch) return tl::unexpected(scratch.error());
-  return replay::audit(*ledger->store, **scratch, held);
+  const auto size = ledger->reader.size();
+  if (!size) return tl::unexpected(size.error());
+  const ReadProgress progress(*ledger->store, *size, kPasses, context);
+  return replay::audit(progress, **scratch, held);
 }
 
 std::string counted(std::uint64_t count, const std::string& things) {

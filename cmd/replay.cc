@@ -8,6 +8,7 @@
 #include "cmd/humanize.h"
 #include "cmd/job_text.h"
 #include "cmd/open_ledger.h"
+#include "cmd/progress.h"
 #include "cmd/when.h"
 #include "ledger/event_json.h"
 #include "ledger/views.h"
@@ -115,25 +116,23 @@ Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
 }
 
 Result<ExitCode> rebuild_views(Context& context) {
-  const auto paths = find_paths(context.sources);
-  if (!paths) return tl::unexpected(paths.error());
   // A reader first: opening for writing would make a ledger where there is none.
-  if (const auto there = ledger::open_reader(paths->ledger()); !there) return tl::unexpected(there.error());
-  const auto store = ledger::open_writer(paths->ledger());
+  if (const auto there = open_ledger(context, Views::not_needed); !there) return tl::unexpected(there.error());
+  const auto store = ledger::open_writer(find_paths(context.sources)->ledger());
   if (!store) return tl::unexpected(store.error());
   const auto size = ledger::Reader(**store).size();
   if (!size) return tl::unexpected(size.error());
-  const std::string entries = grouped(static_cast<std::int64_t>(*size)) + " entries";
-  if (context.error_terminal.interactive) context.err << "making the views of " << entries << " again …" << std::endl;
-
   const auto start = std::chrono::steady_clock::now();
   const auto projections = replay::projections();
-  std::vector<ledger::Projection*> views;
-  for (const auto& one : projections) views.push_back(one.get());
-  if (auto done = ledger::rebuild_views(**store, views); !done) return tl::unexpected(done.error());
+  const auto rebuilt = [&] {
+    ReadProgress progress(**store, *size, 1, context);
+    return ledger::rebuild_views(progress, replay::pointers(projections));
+  }();
+  if (!rebuilt) return tl::unexpected(rebuilt.error());
   const auto spent = std::chrono::steady_clock::now() - start;
   if (context.verbosity != Verbosity::quiet) {
-    context.err << views.size() << " views of " << entries << " made again in "
+    context.err << projections.size() << " views of " << grouped(static_cast<std::int64_t>(*size))
+                << " entries made again in "
                 << took(std::chrono::duration_cast<std::chrono::milliseconds>(spent).count()) << '\n';
   }
   return ExitCode::done;
