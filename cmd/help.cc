@@ -8,7 +8,7 @@
 namespace cmd {
 namespace {
 
-constexpr std::string_view kOwn = "";
+constexpr std::string_view kOwn{};
 constexpr std::string_view kGlobal = "Everywhere";
 constexpr std::string_view kSettings = "Settings";
 

@@ -176,7 +176,7 @@ class Screen {
     return out;
   }
 
-  void object(const char* type, nlohmann::ordered_json fields) {
+  void object(const char* type, const nlohmann::ordered_json& fields) {
     nlohmann::ordered_json out{{"type", type}, {"elapsed_ms", clock_() - began_}};
     out.update(fields);
     context_.out << json_line(out) << std::endl;

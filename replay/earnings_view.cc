@@ -216,7 +216,7 @@ Result<void> book_all(ledger::Rows& rows, const Sale& sale, const auto& change) 
   for (const auto& [place, figures] : booking_of(sale)) {
     for (const auto dimension : {Dimension::total, Dimension::model, Dimension::customer, Dimension::wallet}) {
       const std::string key = bucket_key(dimension, place.money, place.bucket) + value_of(sale, dimension);
-      const auto done = book(rows, key, [&](Figures& out) { change(out, figures); });
+      const auto done = book(rows, key, [&, &more = figures](Figures& out) { change(out, more); });
       if (!done) return done;
     }
   }

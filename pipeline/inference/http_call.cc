@@ -96,7 +96,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     // What a callback throws is the caller's: it comes out of the io_context, as from any other handler.
     asio::co_spawn(
         tcp_.get_executor(), [self = shared_from_this()] { return self->run(); },
-        [](std::exception_ptr thrown) {
+        [](const std::exception_ptr& thrown) {
           if (thrown) std::rethrow_exception(thrown);
         });
   }

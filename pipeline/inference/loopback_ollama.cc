@@ -293,7 +293,7 @@ asio::awaitable<void> LoopbackOllama::Server::accept() {
     sessions_.insert(session);
     asio::co_spawn(
         acceptor_.get_executor(), [session] { return session->run(); },
-        [self = shared_from_this(), session](std::exception_ptr) { self->sessions_.erase(session); });
+        [self = shared_from_this(), session](const std::exception_ptr&) { self->sessions_.erase(session); });
   }
 }
 

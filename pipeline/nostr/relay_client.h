@@ -23,9 +23,9 @@ struct RelayClientOptions {
 
 // Called on the io_context's thread. The client may be used from inside them, but not destroyed.
 struct RelayClientHandlers {
-  std::function<void(Deliver)> on_event = [](Deliver) {};
+  std::function<void(Deliver)> on_event = [](const Deliver&) {};
   std::function<void(const std::string& subscription)> on_caught_up = [](const std::string&) {};
-  std::function<void(PublishAnswer)> on_answer = [](PublishAnswer) {};
+  std::function<void(PublishAnswer)> on_answer = [](const PublishAnswer&) {};
   std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};
   std::function<void(RelayState, const std::string& reason)> on_health = [](RelayState, const std::string&) {};
   std::function<void(const std::string& text)> on_notice = [](const std::string&) {};

@@ -95,7 +95,7 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
     handlers.on_event = [this, weak](Deliver delivered) { screen_event(weak.lock(), std::move(delivered)); };
     handlers.on_caught_up = [this, weak](const std::string&) { weak.lock()->cursor.on_caught_up(now()); };
     handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(now()); };
-    handlers.on_health = [this, weak, inner = handlers.on_health](RelayState state, const std::string& reason) {
+    handlers.on_health = [weak, inner = handlers.on_health](RelayState state, const std::string& reason) {
       if (state != RelayState::live) weak.lock()->cursor.on_gap();
       inner(state, reason);
     };
@@ -262,7 +262,7 @@ class RelayPool::Impl : public std::enable_shared_from_this<Impl> {
     later([this, url, reason] { handlers_.on_refused(url, reason); });
   }
 
-  void screen_event(std::shared_ptr<Source> source, Deliver delivered) {
+  void screen_event(const std::shared_ptr<Source>& source, Deliver delivered) {
     source->last_event = now();
     if (const auto reason = screen(delivered.event, delivered.raw.size(), options_.wanted, options_.limits, now())) {
       return refuse(source->url, *reason);

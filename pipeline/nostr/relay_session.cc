@@ -190,8 +190,8 @@ void RelaySession::rest() {
 
 // Half of it is certain, half is chance; doubled each time up to the cap.
 std::int64_t RelaySession::backoff_ms(unsigned failures) const {
-  const std::int64_t full = std::min(kMaxBackoffMs, kMinBackoffMs << std::min(failures - 1, 16U));
-  return full / 2 + static_cast<std::int64_t>(options_.random() * static_cast<double>(full / 2));
+  const std::int64_t half = std::min(kMaxBackoffMs, kMinBackoffMs << std::min(failures - 1, 16U)) / 2;
+  return half + static_cast<std::int64_t>(options_.random() * static_cast<double>(half));
 }
 
 void RelaySession::set_health(RelayState state, std::string reason) {
@@ -351,7 +351,7 @@ void RelaySession::receive(RelayEvent message, TimeMs) {
   out_.push_back(Deliver{std::move(id), std::move(message.event), std::string(message.raw)});
 }
 
-void RelaySession::receive(RelayEose message, TimeMs) {
+void RelaySession::receive(const RelayEose& message, TimeMs) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription || subscription->caught_up) return;
@@ -370,7 +370,7 @@ void RelaySession::receive(RelayEose message, TimeMs) {
   update_open_health();
 }
 
-void RelaySession::receive(RelayClosed message, TimeMs now) {
+void RelaySession::receive(const RelayClosed& message, TimeMs now) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return;

@@ -191,8 +191,8 @@ class RelaySession {
 
   void receive(RelayEvent message, TimeMs now);
   void receive(RelayOk message, TimeMs now);
-  void receive(RelayEose message, TimeMs now);
-  void receive(RelayClosed message, TimeMs now);
+  void receive(const RelayEose& message, TimeMs now);
+  void receive(const RelayClosed& message, TimeMs now);
   void receive(RelayNotice message, TimeMs now);
   void receive(RelayAuth message, TimeMs now);
   void receive_bad(const ledger::Error& error, TimeMs now);

@@ -38,7 +38,7 @@ TEST(GroupCommit, WhatWaitsDuringACommitSharesTheNext) {
   std::vector<int> told;
   GroupCommit writer(std::move(ledger));
   const auto submit = [&](Seq seq) {
-    ASSERT_TRUE(writer.submit(sample_group(seq, 1), [&told, seq](Result<void> done) {
+    ASSERT_TRUE(writer.submit(sample_group(seq, 1), [&told, seq](const Result<void>& done) {
       EXPECT_TRUE(done);
       told.push_back(static_cast<int>(seq));
     }));
@@ -113,7 +113,8 @@ class Checkpointing : public testing::Test {
   Result<void> make_checkpoint_with(const DigestSigner& signer) {
     EXPECT_TRUE(writer.submit(sample_group(0, 1), [](auto) {}));
     std::promise<Result<void>> told;
-    make_checkpoint(writer, TimeMs{5}, PublicKey{}, signer, [&](Result<void> result) { told.set_value(result); });
+    make_checkpoint(writer, TimeMs{5}, PublicKey{}, signer,
+                    [&](const Result<void>& result) { told.set_value(result); });
     return told.get_future().get();
   }
 
@@ -144,7 +145,7 @@ TEST_F(Checkpointing, AFailureToWriteIsTold) {
 TEST_F(Checkpointing, OneThatCannotBeQueuedIsToldAtOnce) {
   writer.stop();
   Result<void> told;
-  make_checkpoint(writer, TimeMs{5}, PublicKey{}, sign, [&](Result<void> result) { told = result; });
+  make_checkpoint(writer, TimeMs{5}, PublicKey{}, sign, [&](const Result<void>& result) { told = result; });
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code, "ledger.stopped");
 }

@@ -25,7 +25,6 @@ namespace {
 using ledger::RelayAnswer;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::UnorderedElementsAre;
 
 constexpr TimeMs kStart{1'700'000'000'000};
 

@@ -136,7 +136,7 @@ TEST(Earnings, ADeclinedJobHasNoModel) {
 
 // A ledger with one request at each of these moments.
 struct Requests : ShopLedger {
-  explicit Requests(std::vector<TimeMs> times) {
+  explicit Requests(const std::vector<TimeMs>& times) {
     std::uint8_t n = 0;
     for (const TimeMs time : times) write(time, EngineDriver::id(++n), ledger::JobRequested{});
   }
