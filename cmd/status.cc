@@ -172,7 +172,7 @@ class NetworkChecks {
     const std::size_t line = begin("relays", text);
     const auto url = nostr::parse_relay_url(text);
     if (!url) return finish(line, url.error());
-    nostr::RelayClientHandlers handlers;
+    nostr::RelayLinkHandlers handlers;
     handlers.on_health = [this, line](nostr::RelayState state, const std::string& reason) {
       if (state == nostr::RelayState::live) {
         checks_[line].note = "answers";

@@ -33,32 +33,6 @@ constexpr std::size_t kMaxSubscriptions = 32;  // of one client
 
 // ---- frames ---------------------------------------------------------------------------------------------------------
 
-template <class Id>
-std::vector<Id> ids_from(const json& list) {
-  std::vector<Id> ids;
-  for (const auto& hex : list) {
-    if (const auto id = Id::from_hex(hex.get<std::string>())) ids.push_back(*id);
-  }
-  return ids;
-}
-
-// Throws json::exception if a member has another type.
-Filter filter_from(const json& object) {
-  Filter filter;
-  for (const auto& [name, value] : object.items()) {
-    if (name == "ids") filter.ids = ids_from<EventId>(value);
-    if (name == "authors") filter.authors = ids_from<PublicKey>(value);
-    if (name == "kinds") filter.kinds = value.get<std::vector<std::uint32_t>>();
-    if (name == "since") filter.since_s = value.get<std::int64_t>();
-    if (name == "until") filter.until_s = value.get<std::int64_t>();
-    if (name == "limit") filter.limit = value.get<std::uint64_t>();
-    if (name.size() == 2 && name[0] == '#') {
-      filter.tags.emplace_back(name[1], value.get<std::vector<std::string>>());
-    }
-  }
-  return filter;
-}
-
 std::string event_frame(const std::string& subscription, const Event& event) {
   return "[\"EVENT\"," + json(subscription).dump() + "," + to_json(event) + "]";
 }
@@ -247,28 +221,9 @@ class LoopbackRelay::Impl : public std::enable_shared_from_this<Impl> {
     if (peer.subscriptions.size() >= kMaxSubscriptions && !peer.subscriptions.contains(id)) {
       return peer.send(json{"CLOSED", id, "error: too many subscriptions"}.dump());
     }
-    for (const auto* event : find(filters)) peer.send(event_frame(id, *event));
+    for (const auto* event : stored_page(events_, filters, options_.max_page)) peer.send(event_frame(id, *event));
     peer.send(json{"EOSE", id}.dump());
     peer.subscriptions[id] = std::move(filters);
-  }
-
-  // Stored events, newest first; each once, though several filters match.
-  std::vector<const Event*> find(const std::vector<Filter>& filters) const {
-    const auto newer = [](const Event* a, const Event* b) {
-      return std::tie(b->created_at, a->id) < std::tie(a->created_at, b->id);
-    };
-    std::set<const Event*, decltype(newer)> found(newer);
-    for (const auto& filter : filters) {
-      std::vector<const Event*> matching;
-      for (const auto& event : events_) {
-        if (matches(filter, event)) matching.push_back(&event);
-      }
-      std::sort(matching.begin(), matching.end(), newer);
-      const auto page = std::min<std::uint64_t>(filter.limit.value_or(options_.max_page), options_.max_page);
-      if (matching.size() > page) matching.resize(page);
-      found.insert(matching.begin(), matching.end());
-    }
-    return {found.begin(), found.end()};
   }
 
   void store(const Event& event) {

@@ -1,5 +1,5 @@
-// All relays: our own, which bring requests and keep a cursor each, and customers' relays, which are only published to.
-// What comes out of here is verified and new. One io_context thread owns everything but the signature checks.
+// All relays, over sockets (relay_hub.h says what it is about). One io_context thread owns everything but the signature
+// checks.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "ledger/event.h"
-#include "pipeline/nostr/intake.h"
-#include "pipeline/nostr/relay_session.h"
+#include "pipeline/nostr/relay_hub.h"
 #include "pipeline/ports.h"
 
 namespace boost::asio {
@@ -32,38 +31,6 @@ struct PoolOptions {
   std::function<double()> random;  // uniform in [0, 1)
   // See nip42.h; nothing: then what needs it stays refused.
   std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
-};
-
-// The filters of a seller: requests addressed to us, and all requests if those open to anybody are served too. Nothing
-// is asked for that is not answered.
-std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast);
-
-// One verified event that came for the first time.
-struct Received {
-  std::string relay;
-  Event event;
-  std::string raw;  // its JSON text as it crossed the wire
-  // Keep a copy until the event is durable or refused: while one is out, the cursors of the relays that sent the event
-  // stay behind it, and a relay with too many is not read any further. Any thread may drop the last copy, before the
-  // io_context ends.
-  std::shared_ptr<void> receipt;
-};
-
-struct PoolHandlers {
-  std::function<void(Received)> on_event;
-  std::function<void(const std::string& relay, Refusal reason)> on_refused;
-  std::function<void(const std::string& relay, RelayState state, const std::string& reason)> on_health;
-  std::function<void(const std::string& relay, const std::string& text)> on_notice;
-};
-
-struct RelayHealth {
-  std::string url;
-  bool own = true;
-  RelayState state = RelayState::idle;
-  std::string reason;
-  std::optional<std::int64_t> latency_ms;
-  std::optional<TimeMs> last_event;  // our clock
-  std::optional<TimeMs> cursor;
 };
 
 // Handlers and callbacks are called on the io_context's thread, never from inside a call of the pool. URLs are compared
@@ -95,8 +62,8 @@ class RelayPool final : public runtime::Relays {
 
  private:
   class Impl;
-  explicit RelayPool(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  explicit RelayPool(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace nostr

@@ -1,0 +1,285 @@
+#include "pipeline/nostr/relay_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "pipeline/nostr/nip90.h"
+
+namespace nostr {
+namespace {
+
+using ledger::RelayAnswer;
+
+constexpr char kIntake[] = "in";  // the id of our one subscription
+
+std::string normal_form(const std::string& url) {
+  const auto parsed = parse_relay_url(url);
+  return parsed ? parsed->text() : url;
+}
+
+}  // namespace
+
+std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast) {
+  const Filter all{.kinds = {kTextRequestKind}};
+  Filter ours = all;
+  ours.tags = {{'p', {us.hex()}}};
+  if (serve_broadcast) return {ours, all};  // a relay limits what it sends for each: ours are not crowded out
+  return {ours};
+}
+
+std::optional<Refusal> judge(const Event& event) {
+  if (!id_matches(event)) return Refusal::bad_id;
+  if (!signature_matches(event)) return Refusal::bad_signature;
+  return std::nullopt;
+}
+
+// One of our own relays.
+struct RelayHub::Source {
+  std::string url;
+  std::unique_ptr<RelayLink> link;
+  IntakeCursor cursor;
+  std::optional<TimeMs> last_event;
+};
+
+// A source's cursor stays behind an event while this lives. On the hub's thread only.
+class RelayHub::Hold {
+ public:
+  Hold(const std::shared_ptr<Source>& source, TimeMs now, std::size_t max_unhandled)
+      : source_(source), hold_(source->cursor.hold(now)), resume_at_(max_unhandled / 2) {
+    if (source->cursor.unhandled() == max_unhandled) source->link->pause_reading(true);
+  }
+  ~Hold() {
+    const auto source = source_.lock();
+    if (!source) return;
+    source->cursor.release(hold_);
+    if (source->cursor.unhandled() == resume_at_) source->link->pause_reading(false);
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  std::weak_ptr<Source> source_;
+  IntakeCursor::Hold hold_;
+  std::size_t resume_at_;
+};
+
+// What the hub's user keeps until the event is handled. The holds go home to the hub's thread to end.
+class RelayHub::Receipt {
+ public:
+  Receipt(std::function<void(std::function<void()>)> dispatch, std::unique_ptr<Hold> first)
+      : dispatch_(std::move(dispatch)), holds_(std::make_shared<Holds>()) {
+    add(std::move(first));
+  }
+  ~Receipt() {
+    dispatch_([holds = std::move(holds_)] { holds->clear(); });
+  }
+  Receipt(const Receipt&) = delete;
+  Receipt& operator=(const Receipt&) = delete;
+
+  // The same event came from another relay too.
+  void add(std::unique_ptr<Hold> hold) { holds_->push_back(std::move(hold)); }
+
+ private:
+  using Holds = std::vector<std::unique_ptr<Hold>>;
+  std::function<void(std::function<void()>)> dispatch_;
+  std::shared_ptr<Holds> holds_;
+};
+
+// An event on its way through the signature check.
+struct RelayHub::Candidate {
+  std::shared_ptr<Source> source;
+  Deliver delivered;
+  std::unique_ptr<Hold> hold;
+};
+
+RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
+    : options_(std::move(options)),
+      ports_(std::move(ports)),
+      handlers_(std::move(handlers)),
+      remembered_(options_.limits.max_remembered) {}
+
+RelayHub::~RelayHub() = default;
+
+void RelayHub::add_own(const RelayUrl& url) {
+  auto source = std::make_shared<Source>(Source{url.text(), nullptr, IntakeCursor(now()), {}});
+  if (!sources_.emplace(source->url, source).second) return;  // named twice
+  RelayLinkHandlers handlers = common_handlers(source->url);
+  const std::weak_ptr weak = source;
+  handlers.on_event = [this, weak](Deliver delivered) { screen_event(weak.lock(), std::move(delivered)); };
+  handlers.on_caught_up = [this, weak](const std::string&) { weak.lock()->cursor.on_caught_up(now()); };
+  handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(now()); };
+  handlers.on_health = [weak, inner = handlers.on_health](RelayState state, const std::string& reason) {
+    if (state != RelayState::live) weak.lock()->cursor.on_gap();
+    inner(state, reason);
+  };
+  source->link = ports_.link(url, true, std::move(handlers));
+}
+
+void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
+  started_ = true;
+  std::map<std::string, TimeMs> normal;
+  for (const auto& [url, cursor] : cursors) normal[normal_form(url)] = cursor;
+  for (const auto& [url, source] : sources_) {
+    const auto known = normal.find(url);
+    source->cursor = IntakeCursor(known == normal.end() ? now() : known->second);
+    source->link->subscribe(kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); });
+    source->link->start();
+  }
+}
+
+void RelayHub::publish(const std::string& relay, const std::string& event_json, const EventId& id,
+                       std::function<void(RelayAnswer)> done) {
+  const auto url = parse_relay_url(relay);
+  if (!url) return answer_later(relay, {id, false, url.error().describe()}, {std::move(done)});
+  auto* link = link_for(*url);
+  if (!link) {
+    const auto message = "not sent: " + std::to_string(guests_.size()) + " customers' relays are in use already";
+    return answer_later(url->text(), {id, false, message}, {std::move(done)});
+  }
+  waiting_[{url->text(), id}].push_back(std::move(done));
+  link->publish(id, event_json);
+}
+
+std::optional<TimeMs> RelayHub::cursor(const std::string& relay) const {
+  const auto found = sources_.find(normal_form(relay));
+  if (!started_ || found == sources_.end()) return std::nullopt;
+  return found->second->cursor.value();
+}
+
+std::vector<RelayHealth> RelayHub::health() const {
+  std::vector<RelayHealth> all;
+  const auto add = [&](const std::string& url, const RelaySession& session, const Source* own) {
+    RelayHealth health{url, own != nullptr, session.state(), session.reason(), session.latency_ms(), {}, {}};
+    if (own) health.last_event = own->last_event;
+    if (own && started_) health.cursor = own->cursor.value();
+    all.push_back(std::move(health));
+  };
+  for (const auto& [url, source] : sources_) add(url, source->link->session(), source.get());
+  for (const auto& [url, guest] : guests_) add(url, guest.link->session(), nullptr);
+  return all;
+}
+
+void RelayHub::shut_down() {
+  for (const auto& [url, source] : sources_) source->link->shut_down();
+  for (const auto& [url, guest] : guests_) guest.link->shut_down();
+}
+
+void RelayHub::abandon() {
+  shut_down();
+  abandoned_ = true;
+  guests_.clear();
+  sources_.clear();
+}
+
+std::vector<Filter> RelayHub::filters(const Source& source) const {
+  auto wanted = options_.wanted;
+  for (auto& filter : wanted) filter.since_s = since_s(source.cursor.value(), options_.limits, now());
+  return wanted;
+}
+
+// Never from inside the user's own call: what follows from an answer may be another call.
+void RelayHub::later(std::function<void()> report) {
+  ports_.post([self = shared_from_this(), report = std::move(report)] {
+    if (!self->abandoned_) report();
+  });
+}
+
+RelayLinkHandlers RelayHub::common_handlers(const std::string& url) {
+  RelayLinkHandlers handlers;
+  handlers.on_answer = [this, url](PublishAnswer answer) {
+    if (auto waiting = waiting_.extract({url, answer.event})) {
+      answer_later(url, std::move(answer), std::move(waiting.mapped()));
+    }
+  };
+  handlers.on_dropped = [this, url](const std::string& reason) {
+    refuse(url, reason == "too_large" ? Refusal::too_large
+                : reason == "unasked" ? Refusal::unasked
+                                      : Refusal::malformed);
+  };
+  handlers.on_health = [this, url](RelayState state, const std::string& reason) {
+    later([this, url, state, reason] { handlers_.on_health(url, state, reason); });
+  };
+  handlers.on_notice = [this, url](const std::string& text) {
+    later([this, url, text] { handlers_.on_notice(url, text); });
+  };
+  return handlers;
+}
+
+// ---- publishing ----
+
+RelayLink* RelayHub::link_for(const RelayUrl& url) {
+  if (const auto own = sources_.find(url.text()); own != sources_.end()) return own->second->link.get();
+  auto found = guests_.find(url.text());
+  if (found == guests_.end()) {
+    if (!make_room()) return nullptr;
+    found = guests_.emplace(url.text(), Guest{ports_.link(url, false, common_handlers(url.text())), now()}).first;
+  }
+  found->second.last_used = now();
+  return found->second.link.get();
+}
+
+// Forgets the guest that was used longest ago, of those that have nothing to do.
+bool RelayHub::make_room() {
+  if (guests_.size() < options_.max_guests) return true;
+  auto oldest = guests_.end();
+  for (auto guest = guests_.begin(); guest != guests_.end(); ++guest) {
+    if (guest->second.link->session().has_work()) continue;
+    if (oldest == guests_.end() || guest->second.last_used < oldest->second.last_used) oldest = guest;
+  }
+  if (oldest == guests_.end()) return false;
+  // It may be the guest itself whose answer led here.
+  ports_.post([retired = std::shared_ptr<RelayLink>(std::move(oldest->second.link))] {});
+  guests_.erase(oldest);
+  return true;
+}
+
+void RelayHub::answer_later(const std::string& url, PublishAnswer answer,
+                            std::vector<std::function<void(RelayAnswer)>> callbacks) {
+  later([report = RelayAnswer{url, answer.accepted, std::move(answer.message), now(), {}},
+         callbacks = std::move(callbacks)] {
+    for (const auto& done : callbacks) done(report);
+  });
+}
+
+// ---- receiving ----
+
+void RelayHub::refuse(const std::string& url, Refusal reason) {
+  later([this, url, reason] { handlers_.on_refused(url, reason); });
+}
+
+void RelayHub::screen_event(const std::shared_ptr<Source>& source, Deliver delivered) {
+  source->last_event = now();
+  if (const auto reason = screen(delivered.event, delivered.raw.size(), options_.wanted, options_.limits, now())) {
+    return refuse(source->url, *reason);
+  }
+  auto hold = std::make_unique<Hold>(source, now(), options_.limits.max_unhandled);
+  if (is_known(delivered.event.id, *source, hold)) return;
+  auto candidate = std::make_shared<Candidate>(Candidate{source, std::move(delivered), std::move(hold)});
+  const std::shared_ptr<const Event> event(candidate, &candidate->delivered.event);
+  ports_.verify(event, [self = shared_from_this(), candidate = std::move(candidate)](std::optional<Refusal> reason) {
+    if (!self->abandoned_) self->judged(*candidate, reason);
+  });
+}
+
+// True, and refused, if the event came before. While that one is not handled, this relay's cursor waits for it too.
+bool RelayHub::is_known(const EventId& id, const Source& source, std::unique_ptr<Hold>& hold) {
+  const auto known = remembered_.find(id);
+  if (!known) return false;
+  if (const auto receipt = std::static_pointer_cast<Receipt>(*known)) receipt->add(std::move(hold));
+  refuse(source.url, Refusal::duplicate);
+  return true;
+}
+
+// Only verified events are remembered: a forged one must not shut out the real one that has its id.
+void RelayHub::judged(Candidate& candidate, std::optional<Refusal> reason) {
+  const auto& url = candidate.source->url;
+  if (reason) return handlers_.on_refused(url, *reason);
+  const auto id = candidate.delivered.event.id;
+  if (is_known(id, *candidate.source, candidate.hold)) return;
+  auto receipt = std::make_shared<Receipt>(ports_.dispatch, std::move(candidate.hold));
+  remembered_.insert(id, receipt);
+  handlers_.on_event(
+      {url, std::move(candidate.delivered.event), std::move(candidate.delivered.raw), std::move(receipt)});
+}
+
+}  // namespace nostr

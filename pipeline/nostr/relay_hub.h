@@ -1,0 +1,126 @@
+// All relays, without their sockets: our own, which bring requests and keep a cursor each, and customers' relays, which
+// are only published to. What comes out of here is verified and new. Pure: relay_pool.h gives it sockets and threads,
+// the simulator virtual time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/event.h"
+#include "pipeline/nostr/intake.h"
+#include "pipeline/nostr/relay_link.h"
+#include "pipeline/nostr/url_guard.h"
+
+namespace nostr {
+
+// The filters of a seller: requests addressed to us, and all requests if those open to anybody are served too. Nothing
+// is asked for that is not answered.
+std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast);
+
+// One verified event that came for the first time.
+struct Received {
+  std::string relay;
+  Event event;
+  std::string raw;  // its JSON text as it crossed the wire
+  // Keep a copy until the event is durable or refused: while one is out, the cursors of the relays that sent the event
+  // stay behind it, and a relay with too many is not read any further. Any thread may drop the last copy, before the
+  // hub's thread ends.
+  std::shared_ptr<void> receipt;
+};
+
+struct PoolHandlers {
+  std::function<void(Received)> on_event;
+  std::function<void(const std::string& relay, Refusal reason)> on_refused;
+  std::function<void(const std::string& relay, RelayState state, const std::string& reason)> on_health;
+  std::function<void(const std::string& relay, const std::string& text)> on_notice;
+};
+
+struct RelayHealth {
+  std::string url;
+  bool own = true;
+  RelayState state = RelayState::idle;
+  std::string reason;
+  std::optional<std::int64_t> latency_ms;
+  std::optional<TimeMs> last_event;  // our clock
+  std::optional<TimeMs> cursor;
+};
+
+struct HubOptions {
+  std::vector<Filter> wanted;  // what we subscribe to, without since
+  IntakeLimits limits;
+  std::size_t max_guests = 64;    // customers' relays known at once
+  std::function<TimeMs()> clock;  // wall clock
+};
+
+// What the hub needs from the world.
+struct HubPorts {
+  std::function<std::unique_ptr<RelayLink>(const RelayUrl& url, bool own, RelayLinkHandlers handlers)> link;
+  // Runs the task on the hub's thread: later, never inside the call; or at once, if the call comes from there.
+  std::function<void(std::function<void()> task)> post;
+  std::function<void(std::function<void()> task)> dispatch;
+  // Judges id and signature (judge() below) on whatever thread, and tells the hub's thread.
+  std::function<void(std::shared_ptr<const Event> event, std::function<void(std::optional<Refusal>)> done)> verify;
+};
+
+// Why the event is forged, or nothing. The costly check: BIP-340.
+std::optional<Refusal> judge(const Event& event);
+
+// Handlers and callbacks are called on the hub's thread, never from inside a call of the hub. URLs are compared in
+// their normal form (url_guard.h).
+class RelayHub : public std::enable_shared_from_this<RelayHub> {
+ public:
+  RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers);
+  ~RelayHub();
+
+  // One of our own relays, before start().
+  void add_own(const RelayUrl& url);
+  // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
+  void start(const std::map<std::string, TimeMs>& cursors);
+  // As RelayPool's.
+  void publish(const std::string& relay, const std::string& event_json, const EventId& id,
+               std::function<void(ledger::RelayAnswer)> done);
+  std::optional<TimeMs> cursor(const std::string& relay) const;
+  std::vector<RelayHealth> health() const;
+  void shut_down();
+  // Shuts down, and nothing of what is under way reports any more.
+  void abandon();
+
+ private:
+  struct Source;
+  class Hold;
+  class Receipt;
+  struct Candidate;
+  struct Guest {
+    std::unique_ptr<RelayLink> link;
+    TimeMs last_used;
+  };
+
+  TimeMs now() const { return options_.clock(); }
+  std::vector<Filter> filters(const Source& source) const;
+  void later(std::function<void()> report);
+  RelayLinkHandlers common_handlers(const std::string& url);
+  RelayLink* link_for(const RelayUrl& url);
+  bool make_room();
+  void answer_later(const std::string& url, PublishAnswer answer,
+                    std::vector<std::function<void(ledger::RelayAnswer)>> callbacks);
+  void refuse(const std::string& url, Refusal reason);
+  void screen_event(const std::shared_ptr<Source>& source, Deliver delivered);
+  bool is_known(const EventId& id, const Source& source, std::unique_ptr<Hold>& hold);
+  void judged(Candidate& candidate, std::optional<Refusal> reason);
+
+  HubOptions options_;
+  HubPorts ports_;
+  PoolHandlers handlers_;
+  Remembered remembered_;
+  std::map<std::string, std::shared_ptr<Source>> sources_;
+  std::map<std::string, Guest> guests_;
+  std::map<std::pair<std::string, EventId>, std::vector<std::function<void(ledger::RelayAnswer)>>> waiting_;
+  bool started_ = false;
+  bool abandoned_ = false;
+};
+
+}  // namespace nostr
