@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/core/canary.h"
 #include "pipeline/delivery.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90.h"
@@ -67,6 +68,9 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
     }
     finish_drain();
     return;
+  }
+  if (core::canary(core::Canary::command_before_durable)) {
+    for (const core::Command& command : std::exchange(step.commands, {})) dispatch(command);
   }
   Pending& pending = pending_.emplace_back();
   pending.commands = std::move(step.commands);
@@ -328,7 +332,9 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                    .description = "sellcompute job " + job.id.hex().substr(0, 8),
                                    .expiry_ms = engine_.policy().invoice_expiry_ms};
   ports_.wallet.create_invoice(order, [this, order, work](const Result<std::string>& made) {
-    const auto invoice = made ? wallet::check_invoice(*made, order.amount, options_.networks, ports_.scheduler.now())
+    // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
+    const TimeMs now = std::max(engine_.now(), ports_.scheduler.now());
+    const auto invoice = made ? wallet::check_invoice(*made, order.amount, options_.networks, now)
                               : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
     if (!invoice) {
       const bool stale = invoice.error().code == "bolt11.expired";

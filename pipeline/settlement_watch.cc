@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/canary.h"
+
 namespace runtime {
 namespace {
 
@@ -38,6 +40,7 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   }
 
   void ask_later() {
+    if (core::canary(core::Canary::expired_unwatched) && scheduler_.now() >= watched_.give_up_at) return;
     const std::int64_t age_ms = scheduler_.now() - watched_.since;
     scheduler_.after(std::clamp(age_ms / 20, kShortestPollMs, kLongestPollMs),
                      [self = shared_from_this()] { self->ask(); });

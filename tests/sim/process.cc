@@ -1,20 +1,20 @@
 #include "tests/sim/process.h"
 
-#include <stdexcept>
-
+#include "pipeline/nostr/nip42.h"
+#include "replay/jobs_view.h"
 #include "replay/recovery.h"
+#include "tests/sim/referee.h"
+#include "tests/sim/sim_link.h"
 
 namespace sim {
 namespace {
 
 constexpr std::int64_t kDiskMs = 1;
-constexpr std::int64_t kTokenMs = 10;
 
-const std::string kRelay = "wss://relay.example";
-
+// What the process cannot read ends it, as it would end the real one.
 template <class T>
 T must(ledger::Result<T> result) {
-  if (!result) throw std::logic_error(result.error().describe());
+  if (!result) throw Violation("the process does not start: " + result.error().describe());
   return std::move(*result);
 }
 
@@ -23,7 +23,7 @@ T must(ledger::Result<T> result) {
 // Groups wait for the disk together and are durable together.
 class Process::SimJournal final : public runtime::Journal {
  public:
-  SimJournal(Process& process) : process_(process), reader_(process.world_.disk) {}
+  explicit SimJournal(Process& process) : process_(process), reader_(process.world_.disk) {}
 
   void append(ledger::Group group, std::function<void(ledger::Result<void>)> done) override {
     if (groups_.empty()) process_.time_.after(kDiskMs, [this] { flush(); });
@@ -34,109 +34,31 @@ class Process::SimJournal final : public runtime::Journal {
   ledger::Result<std::optional<core::Job>> job(const ledger::JobId& id) override {
     return replay::find_job(reader_, id);
   }
+  bool idle() const { return waiting_.empty(); }
 
  private:
   void flush() {
     const auto groups = std::exchange(groups_, {});
-    const auto waiting = std::exchange(waiting_, {});
+    const std::size_t count = groups.size();
     const auto result = process_.ledger_->append(groups);  // may throw Crashed
-    for (const auto& done : waiting) done(result);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto done = std::move(waiting_.front());
+      waiting_.pop_front();
+      done(result);
+    }
   }
   Process& process_;
   ledger::Reader reader_;
   std::vector<ledger::Group> groups_;
-  std::vector<std::function<void(ledger::Result<void>)>> waiting_;
+  std::deque<std::function<void(ledger::Result<void>)>> waiting_;
 };
 
-class Process::SimWallet final : public wallet::Wallet {
+class Process::HubRelays final : public runtime::Relays {
  public:
-  SimWallet(Process& process) : process_(process) {}
-  std::string kind() const override { return "simulated"; }
-  bool play_money() const override { return true; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
-
-  void create_invoice(const wallet::InvoiceOrder& order,
-                      std::function<void(ledger::Result<std::string>)> done) override {
-    World& world = process_.world_;
-    // The order arrives whether or not the process lives to hear the answer.
-    world.time.after(kNetworkMs, [&world, order, done = process_.time_.mortal(std::move(done))] {
-      const std::string bolt11 = world.wallet.create(order, world.time.now());
-      world.time.after(kNetworkMs, [done, bolt11] { done(bolt11); });
-    });
-  }
-
-  void look_up(const ledger::Hash256& payment_hash,
-               std::function<void(ledger::Result<wallet::LookupAnswer>)> done) override {
-    World& world = process_.world_;
-    world.time.after(kNetworkMs, [&world, payment_hash, done = process_.time_.mortal(std::move(done))] {
-      done(answer(world, payment_hash));
-    });
-  }
-
-  void status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) override {
-    process_.time_.after(kNetworkMs, [done = std::move(done)] { done(wallet::WalletStatus{.name = "simulated"}); });
-  }
-
- private:
-  static wallet::LookupAnswer answer(const World& world, const ledger::Hash256& payment_hash) {
-    const auto it = world.wallet.invoices.find(payment_hash);
-    if (it == world.wallet.invoices.end()) return wallet::Unknown{};
-    const auto& invoice = it->second;
-    if (invoice.paid_at) {
-      return ledger::InvoiceSettled{
-          .payment_hash = payment_hash, .received = invoice.amount, .settled_at = *invoice.paid_at, .evidence = "paid"};
-    }
-    if (invoice.expires_at <= world.time.now()) return wallet::Expired{.evidence = "expired"};
-    return wallet::Open{};
-  }
-  Process& process_;
-};
-
-class Process::SimBackend final : public inference::Backend {
- public:
-  SimBackend(Process& process) : process_(process) {}
-
-  std::unique_ptr<inference::Generation> chat(const inference::ChatRequest& request, OnText text,
-                                              OnDone done) override {
-    World& world = process_.world_;
-    if (world.inference_failures > 0) {
-      --world.inference_failures;
-      process_.time_.after(kTokenMs, [done] {
-        done(tl::unexpected(inference::Failure{ledger::InferenceFailure::cut_off, "the stream ended early"}));
-      });
-      return std::make_unique<inference::Generation>();
-    }
-    const std::string answer = "You asked: " + request.messages.back().content;
-    process_.time_.after(kTokenMs, [text, answer] { text(answer); });
-    process_.time_.after(2 * kTokenMs, [done, answer] {
-      done(inference::Completion{.text = answer,
-                                 .input_tokens = 12,
-                                 .output_tokens = 40,
-                                 .finish = ledger::FinishReason::stop,
-                                 .total_ms = 20});
-    });
-    return std::make_unique<inference::Generation>();
-  }
-
-  void status(std::function<void(ledger::Result<inference::BackendStatus>)> done) override {
-    process_.time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
-  }
-
- private:
-  Process& process_;
-};
-
-class Process::SimRelays final : public runtime::Relays {
- public:
-  SimRelays(Process& process) : process_(process) {}
-  void publish(const std::string& relay, const std::string& event_json, const ledger::EventId&,
+  explicit HubRelays(Process& process) : process_(process) {}
+  void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
-    World& world = process_.world_;
-    world.time.after(kNetworkMs, [&world, relay, event_json, done = process_.time_.mortal(std::move(done))] {
-      const auto answer = world.publish(relay, event_json);
-      world.time.after(kNetworkMs, [done, answer] { done(answer); });
-    });
+    process_.hub_->publish(relay, event_json, id, std::move(done));
   }
 
  private:
@@ -144,32 +66,88 @@ class Process::SimRelays final : public runtime::Relays {
 };
 
 Process::Process(World& world, const core::Policy& policy)
-    : world_(world), time_(world.time), projections_(replay::projections()) {
+    : world_(world),
+      time_(world.time, world.clock_error_ms),
+      projections_(replay::projections()),
+      wallet_(world, time_),
+      backend_(world, time_) {
+  world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
   auto opened = ledger::Ledger::open(world.disk, views);
-  if (!opened) throw Crashed{};  // it says so and ends
-  ledger_ = std::move(*opened);
+  if (!opened && opened.error().code.starts_with("sim.")) throw Crashed{};  // the disk failed: it says so and ends
+  ledger_ = must(std::move(opened));
   journal_ = std::make_unique<SimJournal>(*this);
-  wallet_ = std::make_unique<SimWallet>(*this);
-  backend_ = std::make_unique<SimBackend>(*this);
-  relays_ = std::make_unique<SimRelays>(*this);
+  relays_ = std::make_unique<HubRelays>(*this);
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::Ports{.journal = *journal_,
-                     .wallet = *wallet_,
-                     .backend = *backend_,
+                     .wallet = wallet_,
+                     .backend = backend_,
                      .relays = *relays_,
                      .scheduler = time_,
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
-                     .disk_low = [] { return false; }},
-      world.provider_key, runtime::Options{.own_relays = {kRelay}, .networks = {wallet::Network::regtest}},
-      must(replay::recover(ledger::Reader(world.disk), world.time.now())),
+                     .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
+      world.provider_key, runtime::Options{.own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}},
+      must(replay::recover(ledger::Reader(world.disk), time_.now())),
       [this](ledger::Error error) { failure_ = std::move(error); });
+  runtime_->cursors = [this] {
+    std::vector<std::pair<std::string, TimeMs>> out;
+    for (const auto& url : world_.relay_urls()) {
+      if (const auto cursor = hub_->cursor(url)) out.emplace_back(url, *cursor);
+    }
+    return out;
+  };
+  start_relays();
   runtime_->start(policy, "simulated");
-  // The relay sends everything that it holds, as after any reconnect.
-  for (const auto& [id, job] : world.jobs) {
-    time_.after(kNetworkMs, [this, &job] { runtime_->on_request(job.request, job.raw, kRelay, nullptr); });
+}
+
+Process::~Process() {
+  if (hub_) hub_->abandon();
+}
+
+void Process::start_relays() {
+  nostr::HubOptions options{.wanted = nostr::request_filters(world_.provider_key.public_key(), true),
+                            .clock = [this] { return time_.now(); }};
+  nostr::HubPorts ports{
+      .link =
+          [this](const nostr::RelayUrl& url, bool own, nostr::RelayLinkHandlers handlers) {
+            nostr::RelaySessionOptions session{
+                .url = url.text(),
+                .persistent = own,
+                .random = [&world = world_] { return static_cast<double>(world.next_number() % 97) / 97; },
+                .sign_auth =
+                    [&world = world_](const std::string& relay, const std::string& challenge, TimeMs now) {
+                      return std::optional(nostr::auth_event(world.provider_key, relay, challenge, now,
+                                                             {seeded_bytes(2, world.next_number()).bytes}));
+                    }};
+            return std::make_unique<SimLink>(world_, time_, std::move(session), std::move(handlers));
+          },
+      .post = [this](std::function<void()> task) { time_.after(0, std::move(task)); },
+      .dispatch = [](const std::function<void()>& task) { task(); },
+      .verify =
+          [this](std::shared_ptr<const nostr::Event> event, std::function<void(std::optional<nostr::Refusal>)> done) {
+            time_.after(1, [event = std::move(event), done = std::move(done)] { done(nostr::judge(*event)); });
+          }};
+  nostr::PoolHandlers handlers{
+      .on_event =
+          [this](nostr::Received received) {
+            runtime_->on_request(received.event, std::move(received.raw), received.relay, std::move(received.receipt));
+          },
+      .on_refused = [this](const std::string&,
+                           nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
+      .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},
+      .on_notice = [](const std::string&, const std::string&) {}};
+  hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
+  std::map<std::string, TimeMs> cursors;
+  for (const auto& url : world_.relay_urls()) {
+    hub_->add_own(*nostr::parse_relay_url(url));
+    if (const auto cursor = must(ledger::Reader(world_.disk).cursor(url))) cursors[url] = *cursor;
   }
+  hub_->start(cursors);
+}
+
+const core::Engine* Process::settled_engine() const {
+  return journal_->idle() ? &runtime_->engine() : nullptr;
 }
 
 }  // namespace sim

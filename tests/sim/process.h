@@ -1,36 +1,41 @@
-// One life of the provider: the real runtime, engine, ledger and views over simulated ports. It ends by being
-// destroyed, at any moment; what was not durable is gone with it.
+// One life of the provider: the real runtime, engine, ledger, views and relay hub over simulated ports. It ends by
+// being destroyed, at any moment; what was not durable is gone with it.
 #pragma once
 
 #include "ledger/ledger.h"
+#include "pipeline/nostr/relay_hub.h"
 #include "pipeline/runtime.h"
-#include "replay/jobs_view.h"
 #include "replay/projections.h"
+#include "tests/sim/ports.h"
 #include "tests/sim/world.h"
 
 namespace sim {
 
 class Process {
  public:
+  // Throws Crashed when it dies while starting.
   Process(World& world, const core::Policy& policy);
+  ~Process();
 
   const core::Engine& engine() const { return runtime_->engine(); }
   const std::optional<ledger::Error>& failure() const { return failure_; }
+  // The engine, when everything that it decided is durable: then it must agree with the ledger.
+  const core::Engine* settled_engine() const;
 
  private:
   class SimJournal;
-  class SimWallet;
-  class SimBackend;
-  class SimRelays;
+  void start_relays();
 
   World& world_;
   ProcessTime time_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
   std::unique_ptr<ledger::Ledger> ledger_;
-  std::unique_ptr<runtime::Journal> journal_;
-  std::unique_ptr<wallet::Wallet> wallet_;
-  std::unique_ptr<inference::Backend> backend_;
-  std::unique_ptr<runtime::Relays> relays_;
+  std::unique_ptr<SimJournal> journal_;
+  SimWallet wallet_;
+  SimBackend backend_;
+  std::shared_ptr<nostr::RelayHub> hub_;
+  class HubRelays;
+  std::unique_ptr<HubRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::optional<ledger::Error> failure_;
 };

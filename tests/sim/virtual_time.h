@@ -45,11 +45,12 @@ class VirtualTime {
   std::priority_queue<Task> tasks_;
 };
 
-// The clock and timers of one process: what it left to do dies with it.
+// The clock and timers of one process: what it left to do dies with it. Its clock may be wrong, its timers are not.
 class ProcessTime final : public runtime::Scheduler {
  public:
-  explicit ProcessTime(VirtualTime& time) : time_(time) {}
-  TimeMs now() const override { return time_.now(); }
+  explicit ProcessTime(VirtualTime& time, const std::int64_t& clock_error_ms = kNoError)
+      : time_(time), clock_error_ms_(clock_error_ms) {}
+  TimeMs now() const override { return time_.now() + clock_error_ms_; }
   void after(std::int64_t delay_ms, std::function<void()> task) override {
     time_.after(delay_ms, mortal(std::move(task)));
   }
@@ -63,7 +64,9 @@ class ProcessTime final : public runtime::Scheduler {
   }
 
  private:
+  static constexpr std::int64_t kNoError = 0;
   VirtualTime& time_;
+  const std::int64_t& clock_error_ms_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -1,13 +1,14 @@
 #include "tests/sim/world.h"
 
-#include <stdexcept>
+#include <algorithm>
 
 #include "pipeline/nostr/nip01.h"
+#include "tests/sim/referee.h"
 
 namespace sim {
 namespace {
 
-const wallet::NodeKey kNodeKey = {seeded_bytes(7, 7).bytes};
+constexpr std::int64_t kLongestSettlementMs = 300'000;
 
 }  // namespace
 
@@ -21,86 +22,85 @@ nostr::SecretKey seeded_key(std::uint64_t seed) {
   return std::move(*key);
 }
 
-std::string WalletBooks::create(const wallet::InvoiceOrder& order, TimeMs now) {
-  ++created;
-  const std::string label = order.job.hex() + " " + std::to_string(order.attempt);
-  if (identity == WalletIdentity::label && by_label.contains(label)) return invoices.at(by_label[label]).bolt11;
-  const auto preimage = ledger::sha256(label + (identity == WalletIdentity::none ? std::to_string(created) : ""));
-  const auto hash = ledger::sha256(preimage.view());
-  const wallet::Invoice invoice{.network = wallet::Network::regtest,
-                                .amount = order.amount,
-                                .timestamp_s = now.ms / 1000,
-                                .payment_hash = hash,
-                                .payment_secret = ledger::sha256(hash.view()),
-                                .description = order.description,
-                                .expiry_s = order.expiry_ms / 1000,
-                                .features = {8, 14}};
-  const auto text = wallet::encode_bolt11(invoice, kNodeKey);
-  if (!text) throw std::logic_error(text.error().describe());
-  invoices[hash] = {*text, order.amount, invoice.expires_at(), std::nullopt};
-  by_label[label] = hash;
-  return *text;
-}
-
-bool WalletBooks::pay(const std::string& bolt11, TimeMs now) {
-  for (auto& [hash, invoice] : invoices) {
-    if (invoice.bolt11 != bolt11) continue;
-    if (invoice.paid_at || invoice.expires_at <= now) return false;
-    invoice.paid_at = now;
-    return true;
+World::World(std::uint64_t seed, Faults some_faults, std::size_t relay_count, std::size_t relay_page)
+    : faults(std::move(some_faults)), provider_key(seeded_key(seed * 1'000)), seed_(seed) {
+  for (std::size_t i = 0; i < relay_count; ++i) {
+    relays.push_back(std::make_unique<SimRelay>(*this, "wss://relay" + std::to_string(i) + ".example", relay_page));
   }
-  return false;
+  referee = std::make_unique<Referee>(*this);
 }
 
-ledger::Msat WalletBooks::received() const {
-  ledger::Msat sum;
-  for (const auto& [hash, invoice] : invoices) {
-    if (invoice.paid_at) sum += invoice.amount;
-  }
-  return sum;
+World::~World() = default;
+
+const nostr::SecretKey& World::customer_key(std::size_t customer) {
+  const auto known = customer_keys_.find(customer);
+  if (known != customer_keys_.end()) return known->second;
+  return customer_keys_.emplace(customer, seeded_key(seed_ * 1'000 + 1 + customer)).first->second;
 }
 
-World::World(std::uint64_t seed)
-    : provider_key(seeded_key(seed * 2 + 1)), seed_(seed), customer_key_(seeded_key(seed * 2 + 2)) {}
-
-ledger::EventId World::ask(const std::string& prompt, std::vector<nostr::Tag> more_tags, bool pays) {
-  nostr::Unsigned request{.kind = nostr::kTextRequestKind, .created_at_s = time.now().ms / 1000};
-  request.tags = {{"i", prompt, "text"}, {"p", provider_key.public_key().hex()}};
-  std::ranges::move(more_tags, std::back_inserter(request.tags));
-  const nostr::Event event = nostr::sign(std::move(request), customer_key_, {seeded_bytes(seed_, next_number()).bytes});
-  jobs[event.id] = {.request = event, .raw = nostr::to_json(event), .pays = pays};
+ledger::EventId World::ask(const Ask& ask) {
+  nostr::Unsigned request{.kind = nostr::kTextRequestKind,
+                          .created_at_s = (time.now() - ask.created_ago_ms).ms / 1000,
+                          .tags = {{"i", ask.prompt, "text"}}};
+  if (ask.addressed) request.tags.push_back({"p", provider_key.public_key().hex()});
+  std::ranges::copy(ask.more_tags, std::back_inserter(request.tags));
+  const nostr::Event event =
+      nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
+  jobs[event.id] = {.request = event, .payer = ask.payer};
+  const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
+  for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
   return event.id;
 }
 
-ledger::RelayAnswer World::publish(const std::string& relay, const std::string& event_json) {
-  ledger::RelayAnswer answer{.relay = relay, .at = time.now()};
-  const auto event = nostr::parse_event(event_json);
-  if (!event || !nostr::verify(*event)) {
-    answer.message = "invalid: not a signed event";
-    return answer;
-  }
-  answer.accepted = true;
-  if (!published_.insert(event->id).second) {
-    answer.message = "duplicate: have it";
-    return answer;
-  }
-  const auto about = nostr::read_answer(*event);
-  if (about && jobs.contains(about->request)) show(jobs[about->request], *event);
-  return answer;
+nostr::Event World::stranger_event(const std::string& content, std::int64_t seconds_ahead) {
+  nostr::Unsigned request{.kind = nostr::kTextRequestKind,
+                          .created_at_s = time.now().ms / 1000 + seconds_ahead,
+                          .tags = {{"p", provider_key.public_key().hex()}},
+                          .content = content};
+  return nostr::sign(std::move(request), customer_key(999), {seeded_bytes(seed_, next_number()).bytes});
 }
 
-void World::show(CustomerJob& job, const nostr::Event& event) {
+SimRelay* World::relay(std::string_view url) {
+  const auto found = std::ranges::find_if(relays, [&](const auto& one) { return one->url() == url; });
+  return found == relays.end() ? nullptr : found->get();
+}
+
+std::vector<std::string> World::relay_urls() const {
+  std::vector<std::string> out;
+  for (const auto& one : relays) out.push_back(one->url());
+  return out;
+}
+
+void World::show(const nostr::Event& event) {
+  if (!shown_.insert(event.id).second) return;
   const auto answer = nostr::read_answer(event);
+  if (!answer || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
+  const auto found = jobs.find(answer->request);
+  if (found == jobs.end()) throw Violation("an answer to a request that nobody made");
+  CustomerJob& job = found->second;
   job.statuses.push_back(answer->status);
   if (answer->is_result) {
     job.results.insert(event.id);
-    job.result_before_payment = job.result_before_payment || !job.paid;
+    job.result_before_payment = job.result_before_payment || job.paid == ledger::Msat{};
   }
-  if (answer->bolt11.empty()) return;
-  job.invoices.insert(answer->bolt11);
-  if (!job.pays) return;
-  time.after(kNetworkMs,
-             [this, &job, bolt11 = answer->bolt11] { job.paid = wallet.pay(bolt11, time.now()) || job.paid; });
+  if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
+  const std::int64_t thinking_ms = job.payer == Payer::slowly ? faults.dice().between(1'000, 240'000) : kNetworkMs;
+  time.after(thinking_ms, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
+  if (job.payer == Payer::twice) {
+    time.after(thinking_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
+  }
+}
+
+void World::pay(CustomerJob& job, const std::string& bolt11) {
+  const WalletBooks::Invoice* invoice = wallet.find(bolt11);
+  if (!invoice) throw Violation("a customer was shown an invoice that the wallet never made");
+  if (faults.strikes(Mishap::wallet_never_settles)) return;
+  TimeMs settles_at = time.now();
+  if (faults.strikes(Mishap::wallet_late)) settles_at = settles_at + faults.dice().between(1'000, kLongestSettlementMs);
+  if (faults.strikes(Mishap::wallet_after_expiry)) {
+    settles_at = std::max(settles_at, invoice->expires_at + faults.dice().between(1, kLongestSettlementMs));
+  }
+  if (wallet.pay(bolt11, time.now(), settles_at)) job.paid += invoice->amount;
 }
 
 }  // namespace sim

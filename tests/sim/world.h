@@ -1,87 +1,99 @@
-// What outlives the process: the disk, the wallet's books, what the relays hold, the customers and their own books.
+// What outlives the process: the disk, the wallet's books, the relays, the customers and their own books.
 #pragma once
 
 #include <map>
 #include <set>
+#include <stdexcept>
 
-#include "pipeline/core/shop.h"
-#include "pipeline/inference/backend.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/nip90.h"
-#include "pipeline/wallet/bolt11.h"
-#include "pipeline/wallet/wallet.h"
+#include "tests/sim/faults.h"
+#include "tests/sim/relay.h"
 #include "tests/sim/virtual_time.h"
+#include "tests/sim/wallet_books.h"
 #include "tests/support/sim_disk.h"
 
 namespace sim {
 
 inline constexpr std::int64_t kNetworkMs = 20;  // a message between two parties
 
+// One of the promises was broken. Thrown to the simulator's top; nothing in between catches it.
+struct Violation : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // The same bytes for the same seed, for keys and salts.
 ledger::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number);
 nostr::SecretKey seeded_key(std::uint64_t seed);
 
-// How a wallet tells two orders of one invoice: by it, creation can be repeated.
-enum class WalletIdentity {
-  label,  // the same order is the same invoice (sandbox, Core Lightning, LND by preimage)
-  none,   // every order is a new invoice: one that is lost on the way is an orphan (LNURL)
-};
+enum class Payer { at_once, slowly, never, twice };
 
-struct WalletBooks {
-  struct Invoice {
-    std::string bolt11;
-    ledger::Msat amount;
-    TimeMs expires_at;
-    std::optional<TimeMs> paid_at;
-  };
-  WalletIdentity identity = WalletIdentity::label;
-  std::map<ledger::Hash256, Invoice> invoices;
-  std::map<std::string, ledger::Hash256> by_label;
-  std::uint64_t created = 0;
-
-  std::string create(const wallet::InvoiceOrder& order, TimeMs now);
-  bool pay(const std::string& bolt11, TimeMs now);  // false: unknown, expired or paid already
-  ledger::Msat received() const;
+struct Ask {
+  std::string prompt;
+  std::vector<nostr::Tag> more_tags = {};
+  Payer payer = Payer::at_once;
+  std::size_t customer = 0;
+  bool addressed = true;            // names us in a p tag
+  std::size_t first_relay = 0;      // sent to this one and those after it
+  std::size_t relays = SIZE_MAX;    // at most so many
+  std::int64_t created_ago_ms = 0;  // the customer's clock is late by so much
 };
 
 // One customer's request and everything that they saw of its answers.
 struct CustomerJob {
   nostr::Event request;
-  std::string raw;
-  bool pays = true;
+  Payer payer = Payer::at_once;
   std::set<ledger::EventId> results;
   std::set<std::string> invoices;  // every invoice that was ever shown to them
   std::vector<std::string> statuses;
+  ledger::Msat paid;
   bool result_before_payment = false;
-  bool paid = false;
 };
+
+class Referee;
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  explicit World(std::uint64_t seed, Faults some_faults = {}, std::size_t relays = 1, std::size_t relay_page = 500);
+  ~World();
 
   VirtualTime time{TimeMs{1'700'000'000'000}};
+  std::int64_t clock_error_ms = 0;  // of the provider's clock
+  Faults faults;
   SimDisk disk;
   WalletBooks wallet;
+  TimeMs wallet_back_at;  // unreachable until then
+  TimeMs space_back_at;   // no space on the disk until then
   nostr::SecretKey provider_key;
+  std::vector<std::unique_ptr<SimRelay>> relays;
   std::map<ledger::EventId, CustomerJob> jobs;
+  std::unique_ptr<Referee> referee;
 
-  // Scripts: how many of the next inferences fail.
-  int inference_failures = 0;
+  int inference_failures = 0;  // so many of the next ones fail
 
-  // Signs a request and leaves it with the relay, where every process finds it.
-  ledger::EventId ask(const std::string& prompt, std::vector<nostr::Tag> more_tags = {}, bool pays = true);
-  // What the relay does with a publication: checks it, keeps it, shows it to the customer.
-  ledger::RelayAnswer publish(const std::string& relay, const std::string& event_json);
+  // Called before and after each call that leaves the process through a port: where a process can die.
+  std::function<void()> on_port_call = [] {};
 
+  // Signs a request and leaves it with relays.
+  ledger::EventId ask(const Ask& ask);
+  // A relay has it: everybody can see it.
+  void show(const nostr::Event& event);
+
+  // The relay with this URL, or null.
+  SimRelay* relay(std::string_view url);
+  std::vector<std::string> relay_urls() const;
+  // A signed event that is no customer's.
+  nostr::Event stranger_event(const std::string& content, std::int64_t seconds_ahead);
   std::uint64_t next_number() { return ++numbers_; }
 
  private:
-  void show(CustomerJob& job, const nostr::Event& event);
+  void pay(CustomerJob& job, const std::string& bolt11);
+  const nostr::SecretKey& customer_key(std::size_t customer);
+
   std::uint64_t seed_;
   std::uint64_t numbers_ = 0;
-  nostr::SecretKey customer_key_;
-  std::set<ledger::EventId> published_;
+  std::map<std::size_t, nostr::SecretKey> customer_keys_;
+  std::set<ledger::EventId> shown_;
 };
 
 }  // namespace sim

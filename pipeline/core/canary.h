@@ -1,0 +1,27 @@
+// Planted bugs. A test build (SELLCOMPUTE_CANARIES) can switch one on, and the simulator must find it: that shows that
+// its checks check. In the product canary() is false when it is compiled, and nothing is left of it.
+#pragma once
+
+#include <optional>
+
+namespace core {
+
+enum class Canary {
+  command_before_durable,    // a command leaves before its fact is durable
+  in_flight_ignored,         // work that is under way is started again
+  settlement_counted_twice,  // a payment that is told twice is recorded twice
+  expired_unwatched,         // an expired invoice is no longer asked about
+};
+
+#ifdef SELLCOMPUTE_CANARIES
+inline std::optional<Canary> planted_canary;
+inline bool canary(Canary one) {
+  return planted_canary == one;
+}
+#else
+constexpr bool canary(Canary) {
+  return false;
+}
+#endif
+
+}  // namespace core

@@ -1,0 +1,73 @@
+#include "tests/sim/faults.h"
+
+namespace sim {
+namespace {
+
+struct Kind {
+  std::string_view name;
+  double highest_rate;  // for one occasion: a frame, a connection, a call, a commit, a step
+};
+
+constexpr std::array<Kind, kMishaps> kKinds{{
+    {"relay refuses connections", 0.5},
+    {"relay goes dead silently", 0.004},
+    {"relay cuts mid-frame", 0.01},
+    {"relay delays frames", 0.1},
+    {"relay reorders frames", 0.3},
+    {"relay repeats frames", 0.2},
+    {"relay sends forged events", 0.1},
+    {"relay sends oversized events", 0.01},
+    {"relay sends skewed events", 0.1},
+    {"relay demands auth", 0.5},
+    {"relay answers OK false", 0.3},
+    {"relay never answers", 0.1},
+    {"backend refuses", 0.1},
+    {"backend stalls", 0.1},
+    {"backend cuts the stream", 0.1},
+    {"backend ends with an error", 0.1},
+    {"backend answers bad JSON", 0.1},
+    {"backend answers 5xx", 0.1},
+    {"backend is busy (503)", 0.2},
+    {"wallet fails to create", 0.2},
+    {"wallet loses its answer", 0.2},
+    {"wallet asks a wrong amount", 0.1},
+    {"wallet is unreachable", 0.01},
+    {"wallet settles late", 0.4},
+    {"wallet settles after expiry", 0.3},
+    {"wallet tells twice", 0.5},
+    {"wallet never settles", 0.1},
+    {"store fails a write", 0.01},
+    {"store fails an fsync", 0.01},
+    {"store has no space", 0.01},
+    {"store flips a bit", 1.0},
+    {"store has a torn tail", 0.01},
+    {"process dies", 0.001},
+    {"process dies after a commit", 0.01},
+    {"process dies in recovery", 0.5},
+    {"process restarts in a storm", 0.3},
+    {"clock jumps ahead", 0.0002},
+    {"clock jumps back", 0.0002},
+}};
+
+constexpr double kShareOfKinds = 0.4;
+
+}  // namespace
+
+std::string_view name(Mishap mishap) {
+  return kKinds[static_cast<std::size_t>(mishap)].name;
+}
+
+Faults::Faults(std::uint64_t seed) : dice_(seed) {
+  for (std::size_t i = 0; i < kMishaps; ++i) {
+    if (dice_.chance(kShareOfKinds)) rates_[i] = kKinds[i].highest_rate * dice_.fraction();
+  }
+}
+
+bool Faults::strikes(Mishap mishap) {
+  const auto i = static_cast<std::size_t>(mishap);
+  if (rates_[i] == 0 || !dice_.chance(rates_[i])) return false;
+  ++counts_[i];
+  return true;
+}
+
+}  // namespace sim

@@ -1,0 +1,77 @@
+// What can go wrong in the simulated world, how often under this seed, and how often it did.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "tests/sim/dice.h"
+
+namespace sim {
+
+enum class Mishap : std::size_t {
+  relay_down,       // refuses the connection
+  relay_dead,       // the connection loses everything from now on, both ways, and does not end
+  relay_cut,        // ends in the middle of a frame
+  relay_delays,     // a frame comes seconds late, after later ones
+  relay_reorders,   // neighbouring frames change places
+  relay_repeats,    // a frame comes twice
+  relay_forges,     // an event with a wrong signature or a wrong id comes too
+  relay_oversizes,  // an event larger than any that we read comes too
+  relay_skews,      // an event from far in the future or the past comes too
+  relay_auths,      // the connection must say who it is first
+  relay_refuses,    // OK false
+  relay_silent,     // a publication is never answered
+  backend_refuses,
+  backend_stalls,
+  backend_cuts,
+  backend_error_line,
+  backend_bad_json,
+  backend_5xx,
+  backend_busy,
+  wallet_fails,         // to make an invoice
+  wallet_loses_answer,  // the invoice is made, and nobody hears of it
+  wallet_wrong_amount,
+  wallet_unreachable,  // for a while, for everything
+  wallet_late,         // the payment settles minutes later
+  wallet_after_expiry,
+  wallet_tells_twice,
+  wallet_never_settles,  // the payment is stuck, and then fails
+  store_write_fails,
+  store_fsync_fails,  // and the bytes are there after all
+  store_no_space,     // for a while
+  store_flips_bit,
+  store_torn_tail,  // the process dies in a commit, and the batch is lost
+  process_dies,     // between any two steps
+  process_dies_after_commit,
+  process_dies_in_recovery,
+  process_restart_storm,
+  clock_jumps_ahead,
+  clock_jumps_back,
+  count
+};
+inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);
+std::string_view name(Mishap mishap);
+
+using MishapCounts = std::array<std::uint64_t, kMishaps>;
+
+class Faults {
+ public:
+  Faults() : dice_(0) {}  // nothing ever goes wrong
+  // Some kinds, each with a rate of its own.
+  explicit Faults(std::uint64_t seed);
+
+  // Whether it happens this time; counted.
+  bool strikes(Mishap mishap);
+  // From now on all is well.
+  void quiet() { rates_ = {}; }
+  Dice& dice() { return dice_; }
+  const MishapCounts& counts() const { return counts_; }
+
+ private:
+  Dice dice_;
+  std::array<double, kMishaps> rates_{};
+  MishapCounts counts_{};
+};
+
+}  // namespace sim

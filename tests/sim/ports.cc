@@ -1,0 +1,187 @@
+#include "tests/sim/ports.h"
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/inference/ollama_api.h"
+#include "pipeline/inference/ollama_stream.h"
+#include "pipeline/inference/stand_in.h"
+#include "tests/sim/referee.h"
+
+namespace sim {
+
+using ledger::ErrorKind;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::int64_t kWalletTimeoutMs = 10'000;
+constexpr std::int64_t kStallMs = 60'000;
+constexpr std::int64_t kLineMs = 10;
+
+auto unreachable_error() {
+  return ledger::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
+}
+
+}  // namespace
+
+// ---- the wallet -----------------------------------------------------------------------------------------------------
+
+bool SimWallet::unreachable() {
+  if (world_.faults.strikes(Mishap::wallet_unreachable)) {
+    world_.wallet_back_at = world_.time.now() + world_.faults.dice().between(1'000, 300'000);
+  }
+  return world_.time.now() < world_.wallet_back_at;
+}
+
+void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
+                               std::function<void(ledger::Result<std::string>)> done) {
+  world_.on_port_call();
+  world_.referee->on_order(order);
+  const auto fails = [&](std::int64_t after_ms) {
+    time_.after(after_ms, [done] { done(unreachable_error()); });
+    world_.on_port_call();
+  };
+  if (unreachable()) return fails(kWalletTimeoutMs);
+  if (world_.faults.strikes(Mishap::wallet_fails)) return fails(2 * kNetworkMs);
+  // The order arrives whether or not the process lives to hear the answer.
+  world_.time.after(kNetworkMs, [&world = world_, order, done = time_.mortal(std::move(done))] {
+    const bool wrong = world.faults.strikes(Mishap::wallet_wrong_amount);
+    const std::string bolt11 =
+        wrong ? world.wallet.create_wrong(order, world.time.now()) : world.wallet.create(order, world.time.now());
+    if (world.faults.strikes(Mishap::wallet_loses_answer)) {
+      return world.time.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+    }
+    world.time.after(kNetworkMs, [done, bolt11] { done(bolt11); });
+  });
+  world_.on_port_call();
+}
+
+void SimWallet::look_up(const ledger::Hash256& payment_hash,
+                        std::function<void(ledger::Result<wallet::LookupAnswer>)> done) {
+  world_.on_port_call();
+  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  world_.time.after(kNetworkMs, [&world = world_, payment_hash, done = time_.mortal(std::move(done))] {
+    const auto answer = world.wallet.look_up(payment_hash, world.time.now());
+    done(answer);
+    const bool settled = std::holds_alternative<ledger::InvoiceSettled>(answer);
+    if (settled && world.faults.strikes(Mishap::wallet_tells_twice)) {
+      world.time.after(world.faults.dice().between(1, 1'000), [done, answer] { done(answer); });
+    }
+  });
+}
+
+void SimWallet::status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) {
+  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  time_.after(kNetworkMs, [done = std::move(done)] { done(wallet::WalletStatus{.name = "simulated"}); });
+}
+
+// ---- the backend ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+// One stream under way. It ends with its generation or its process.
+struct Stream : std::enable_shared_from_this<Stream> {
+  ProcessTime& time;
+  inference::Backend::OnText text;
+  inference::Backend::OnDone done;
+  inference::OllamaStream machine;
+  std::int64_t elapsed_ms = 0;
+
+  Stream(ProcessTime& a_time, inference::Backend::OnText on_text, inference::Backend::OnDone on_done)
+      : time(a_time), text(std::move(on_text)), done(std::move(on_done)) {}
+
+  // Feeds the machine after a while. What it says goes to the user.
+  void then(std::int64_t delay_ms, std::function<inference::Progress(inference::OllamaStream&, std::int64_t)> feed) {
+    elapsed_ms += delay_ms;
+    time.after(elapsed_ms, [weak = weak_from_this(), feed = std::move(feed), at = elapsed_ms] {
+      const auto self = weak.lock();
+      if (!self) return;
+      auto progress = feed(self->machine, at);
+      if (!progress.text.empty()) self->text(progress.text);
+      if (progress.end) self->done(std::move(*progress.end));
+    });
+  }
+  void head(unsigned status) {
+    then(kLineMs, [status](auto& machine_, auto) { return machine_.on_head(status); });
+  }
+  void body(std::string bytes) {
+    then(kLineMs, [bytes = std::move(bytes)](auto& machine_, auto at) { return machine_.on_body(bytes, at); });
+  }
+  void end() {
+    then(0, [](auto& machine_, auto at) { return machine_.on_end_of_body(at); });
+  }
+};
+
+struct SimGeneration final : inference::Generation {
+  explicit SimGeneration(std::shared_ptr<Stream> a_stream) : stream(std::move(a_stream)) {}
+  std::shared_ptr<Stream> stream;
+};
+
+void refuse(Stream& stream, unsigned status, const std::string& message) {
+  stream.head(status);
+  stream.body(json{{"error", message}}.dump());
+  stream.end();
+}
+
+std::string line(const std::string& model, const std::string& token) {
+  return json{{"model", model}, {"message", {{"role", "assistant"}, {"content", token}}}, {"done", false}}.dump() +
+         "\n";
+}
+
+std::string last_line(const inference::StandInAnswer& answer) {
+  return json{{"model", answer.model},
+              {"message", {{"role", "assistant"}, {"content", ""}}},
+              {"done", true},
+              {"done_reason", answer.done_reason},
+              {"prompt_eval_count", answer.input_tokens},
+              {"eval_count", answer.tokens.size()}}
+             .dump() +
+         "\n";
+}
+
+void answer_with(World& world, Stream& stream, const inference::StandInAnswer& answer) {
+  Faults& faults = world.faults;
+  if (faults.strikes(Mishap::backend_refuses)) {
+    return stream.then(kNetworkMs, [](auto& machine, auto) { return machine.on_connection_error("refused"); });
+  }
+  if (faults.strikes(Mishap::backend_5xx)) return refuse(stream, 500, "llama runner process has terminated");
+  if (faults.strikes(Mishap::backend_busy)) return refuse(stream, 503, "server busy, please try again");
+  if (answer.http_status != 200) return refuse(stream, answer.http_status, answer.error);
+  stream.head(200);
+  bool cut = faults.strikes(Mishap::backend_cuts);
+  if (world.inference_failures > 0) {
+    --world.inference_failures;
+    cut = true;
+  }
+  const bool bad = faults.strikes(Mishap::backend_bad_json);
+  const bool error = faults.strikes(Mishap::backend_error_line);
+  const bool stall = faults.strikes(Mishap::backend_stalls);
+  const std::size_t whole = answer.tokens.size();
+  const std::size_t sent = cut || bad || error || stall ? faults.dice().below(whole + 1) : whole;
+  for (std::size_t i = 0; i < sent; ++i) stream.body(line(answer.model, answer.tokens[i]));
+  if (bad) stream.body("<html>502</html>\n");
+  if (error) stream.body(json{{"error", "an error was encountered while running the model"}}.dump() + "\n");
+  if (stall) stream.then(kStallMs, [](auto& machine, auto) { return machine.on_timeout(kStallMs); });
+  if (!cut) stream.body(last_line(answer));
+  stream.end();
+}
+
+}  // namespace
+
+std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatRequest& request, OnText text,
+                                                        OnDone done) {
+  world_.on_port_call();
+  world_.referee->on_chat(request.messages.back().content);
+  const inference::StandInModel models[] = {{request.model, 4096}};
+  const auto answer = inference::stand_in_answer(models, inference::make_chat_body(request));
+  auto stream = std::make_shared<Stream>(time_, std::move(text), std::move(done));
+  answer_with(world_, *stream, answer);
+  world_.on_port_call();
+  return std::make_unique<SimGeneration>(std::move(stream));
+}
+
+void SimBackend::status(std::function<void(ledger::Result<inference::BackendStatus>)> done) {
+  time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
+}
+
+}  // namespace sim

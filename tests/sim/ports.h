@@ -1,0 +1,41 @@
+// The process's doors to the simulated wallet and backend.
+#pragma once
+
+#include "pipeline/inference/backend.h"
+#include "pipeline/wallet/wallet.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+class SimWallet final : public wallet::Wallet {
+ public:
+  SimWallet(World& world, ProcessTime& time) : world_(world), time_(time) {}
+  std::string kind() const override { return "simulated"; }
+  bool play_money() const override { return true; }
+  ledger::Msat unit() const override { return {1000}; }
+  ledger::Msat minimum() const override { return {1000}; }
+  void create_invoice(const wallet::InvoiceOrder& order,
+                      std::function<void(ledger::Result<std::string>)> done) override;
+  void look_up(const ledger::Hash256& payment_hash,
+               std::function<void(ledger::Result<wallet::LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) override;
+
+ private:
+  bool unreachable();
+  World& world_;
+  ProcessTime& time_;
+};
+
+// Ollama's real stream machine, fed with the bytes of a simulated server.
+class SimBackend final : public inference::Backend {
+ public:
+  SimBackend(World& world, ProcessTime& time) : world_(world), time_(time) {}
+  std::unique_ptr<inference::Generation> chat(const inference::ChatRequest& request, OnText text, OnDone done) override;
+  void status(std::function<void(ledger::Result<inference::BackendStatus>)> done) override;
+
+ private:
+  World& world_;
+  ProcessTime& time_;
+};
+
+}  // namespace sim

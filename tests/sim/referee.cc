@@ -1,0 +1,226 @@
+#include "tests/sim/referee.h"
+
+#include <algorithm>
+
+#include "ledger/reader.h"
+#include "ledger/verify.h"
+#include "ledger/views.h"
+#include "pipeline/core/stages/stage.h"
+#include "replay/earnings_report.h"
+#include "replay/jobs_view.h"
+#include "replay/projections.h"
+
+namespace sim {
+
+using core::Job;
+using ledger::Msat;
+
+namespace {
+
+void demand(bool holds, const std::string& what) {
+  if (!holds) throw Violation(what);
+}
+
+template <class T>
+T must(ledger::Result<T> result) {
+  if (!result) throw Violation(result.error().describe());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+std::string about(const ledger::JobId& id) {
+  return " (job " + id.hex() + ")";
+}
+
+std::vector<ledger::Projection*> pointers(const std::vector<std::unique_ptr<ledger::Projection>>& projections) {
+  std::vector<ledger::Projection*> out;
+  for (const auto& one : projections) out.push_back(one.get());
+  return out;
+}
+
+}  // namespace
+
+void Referee::begin_life() {
+  chats_.clear();
+  orders_.clear();
+}
+
+// ---- the ledger, entry by entry -------------------------------------------------------------------------------------
+
+void Referee::catch_up(const core::Engine* engine) {
+  const ledger::Reader reader(world_.disk);
+  const auto state = must(reader.state());
+  demand(state.size >= leaves_, "the ledger has become shorter");
+  std::set<ledger::JobId> touched;
+  std::vector<ledger::Tile> full;
+  must(reader.for_each_raw(leaves_, state.size, [&](const ledger::RawEntry& raw) {
+    tree_.append(ledger::leaf_hash(raw.header), full);
+    const auto entry = must(ledger::decode_entry(raw));
+    see(entry);
+    touched.insert(entry.header.job);
+    return true;
+  }));
+  leaves_ = state.size;
+  demand(state.size == 0 || state.root == tree_.root(), "the Merkle root has forked");
+  demand(state.views_size == state.size, "the views are behind the entries");
+  touched.erase(ledger::JobId{});
+  for (const auto& id : touched) {
+    const auto row = must(replay::find_job(reader, id));
+    demand(row && ledger::encode(*row) == ledger::encode(jobs_.at(id)), "the view is not the fold" + about(id));
+  }
+  if (engine) check_live(*engine, touched);
+}
+
+void Referee::see(const ledger::Entry& entry) {
+  if (const auto* policy = std::get_if<core::Policy>(&entry.event)) policy_ = *policy;
+  if (entry.header.job.is_zero()) return;
+  Job& job = jobs_[entry.header.job];
+  const Job before = job;
+  core::evolve(job, entry.header.job, entry.header.time, entry.event);
+  const auto revealed = std::ranges::count_if(job.invoices, &core::Invoice::revealed);
+  demand(revealed <= 1, "a second invoice was revealed" + about(job.id));
+  check_money(before, job, entry);
+}
+
+void Referee::check_money(const Job& before, const Job& after, const ledger::Entry& entry) {
+  exposure_ += core::exposure(after) - core::exposure(before);
+  demand(exposure_ <= policy_.exposure_limit, "more is owed than the limit allows" + about(after.id));
+  if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
+    demand(settled_.emplace(settled->payment_hash, after.id).second, "a payment was counted twice" + about(after.id));
+    demand(core::find_invoice(after, settled->payment_hash), "a payment for no invoice of the job" + about(after.id));
+    settled_msat_ += settled->received;
+  }
+  const Msat stranger = core::accounts_of(after).stranger_quote;
+  if (stranger == Msat{} || core::accounts_of(before).stranger_quote == stranger) return;
+  stranger_quotes_.emplace_back(entry.header.time, stranger);
+  Msat sum;
+  for (const auto& [time, quote] : stranger_quotes_) {
+    if (entry.header.time - time < policy_.stranger_window_ms) sum += quote;
+  }
+  demand(sum <= policy_.stranger_pool, "strangers owe more than their pool" + about(after.id));
+}
+
+void Referee::check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const {
+  demand(engine.shop().total_exposure == exposure_, "the engine's exposure is not the ledger's");
+  for (const auto& id : touched) {
+    const Job* live = engine.find(id);
+    const Job& folded = jobs_.at(id);
+    if (live) {
+      demand(ledger::encode(*live) == ledger::encode(folded), "the live job is not the fold" + about(id));
+    } else {
+      demand(!core::is_open(folded), "the engine forgot an open job" + about(id));
+    }
+  }
+}
+
+// ---- what leaves the process ----------------------------------------------------------------------------------------
+
+const Job& Referee::durable(const ledger::JobId& id, const char* effect) {
+  catch_up(nullptr);
+  const auto found = jobs_.find(id);
+  demand(found != jobs_.end(), std::string(effect) + " for a request that is not durable" + about(id));
+  return found->second;
+}
+
+void Referee::on_chat(const std::string& prompt) {
+  const auto asked = std::ranges::find_if(
+      world_.jobs, [&](const auto& one) { return one.second.request.tag_value("i") == std::string_view(prompt); });
+  demand(asked != world_.jobs.end(), "the backend was asked what no customer asked: " + prompt);
+  const Job& job = durable(asked->first, "an inference");
+  demand(job.quote.has_value(), "an inference before its quote is durable" + about(job.id));
+  demand(job.inference_started > job.inference_failures, "an inference before its start is durable" + about(job.id));
+  demand(core::may_run(job), "an inference before its payment is durable" + about(job.id));
+  demand(!job.completion, "an inference for a job that has its answer" + about(job.id));
+  demand(chats_.emplace(job.id, job.inference_failures).second, "an inference was started twice" + about(job.id));
+}
+
+void Referee::on_order(const wallet::InvoiceOrder& order) {
+  const Job& job = durable(order.job, "an invoice");
+  demand(job.quote.has_value(), "an invoice before its quote is durable" + about(job.id));
+  demand(core::payment_first(job) || job.completion, "an invoice before its answer is durable" + about(job.id));
+  demand(order.amount == core::amount_due(job) && order.amount <= job.quote->price,
+         "an invoice for another amount than is due" + about(job.id));
+  const auto unseen = static_cast<std::uint32_t>(job.invoices.size());  // those that expired before anybody saw them
+  demand(orders_.emplace(job.id, job.invoice_failures + unseen).second, "an invoice was ordered twice" + about(job.id));
+}
+
+void Referee::on_publication(const nostr::Event& event) {
+  const auto answer = nostr::read_answer(event);
+  demand(answer.has_value(), "a publication that is no answer");
+  const Job& job = durable(answer->request, "an answer");
+  const bool is_durable =
+      std::ranges::any_of(job.notices, [&](const core::Notice& one) { return one.notice.event == event.id; });
+  demand(is_durable, "an event left before its fact is durable" + about(job.id));
+  if (!answer->bolt11.empty()) {
+    const bool known =
+        std::ranges::any_of(job.invoices, [&](const auto& one) { return one.issued.bolt11 == answer->bolt11; });
+    demand(known, "an invoice left before its fact is durable" + about(job.id));
+  }
+  if (answer->is_result && core::payment_first(job) && job.quote->price > Msat{}) {
+    demand(core::paid(job), "a result before its payment" + about(job.id));
+  }
+}
+
+// ---- damage ---------------------------------------------------------------------------------------------------------
+
+void Referee::check_bit_flip(Dice& dice) const {
+  if (leaves_ == 0) return;
+  SimDisk copy = world_.disk;
+  copy.on_commit({});
+  const auto seq = dice.below(leaves_);
+  const std::string key = ledger::entry_key(seq);
+  const auto value = must(copy.get(ledger::Family::entries, key));
+  demand(value && copy.flip_bit(ledger::Family::entries, key, dice.below(value->size() * 8)), "entry is missing");
+  const auto verified = ledger::verify_ledger(copy);
+  demand(!verified || !verified->findings.empty(), "a flipped bit was not noticed: entry " + std::to_string(seq));
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void Referee::check_end(bool clock_was_wrong) const {
+  check_customers(clock_was_wrong);
+  check_books();
+  check_views();
+  const auto verified = must(ledger::verify_ledger(world_.disk));
+  for (const auto& finding : verified.findings) throw Violation(finding.position + ": " + finding.what);
+}
+
+void Referee::check_customers(bool clock_was_wrong) const {
+  for (const auto& [id, seen] : world_.jobs) {
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end()) {
+      // A request may be refused as skewed by a clock that was wrong.
+      demand(clock_was_wrong, "a request was lost" + about(id));
+      continue;
+    }
+    const Job& job = found->second;
+    demand(!core::is_open(job), "a job never ended: " + std::string(core::name(core::state(job))) + about(id));
+    demand(seen.results.size() <= 1, "two different results were published" + about(id));
+    demand(seen.invoices.size() <= 1, "two invoices were revealed" + about(id));
+    demand(core::settled_amount(job) == seen.paid, "the customer paid another amount than was settled" + about(id));
+    const core::Notice* result = core::find_notice(job, ledger::NoticePurpose::result);
+    demand(!result || !result->delivered || seen.results.contains(result->notice.event),
+           "a result that counts as delivered was never seen" + about(id));
+    const bool served = result && result->delivered;
+    demand(seen.paid == Msat{} || served || !job.refunds.empty(), "paid, not served, and nothing is owed" + about(id));
+    if (core::payment_first(job) && job.quote->price > Msat{}) {
+      demand(!seen.result_before_payment, "a result before its payment" + about(id));
+    }
+  }
+}
+
+void Referee::check_books() const {
+  demand(settled_msat_ == world_.wallet.received(), "the ledger and the wallet's books disagree");
+  const replay::ReportQuery query{.money = replay::Money::play, .utc_offset = [](TimeMs) { return 0; }};
+  const auto earned = must(replay::report(ledger::Reader(world_.disk), query));
+  demand(earned.total.settled == settled_msat_, "the earnings report and the ledger disagree");
+}
+
+void Referee::check_views() const {
+  SimDisk again = world_.disk;
+  again.on_commit({});
+  const auto projections = replay::projections();
+  must(ledger::rebuild_views(again, pointers(projections)));
+  demand(again.dump() == world_.disk.dump(), "rebuilt views have other bytes than the stored ones");
+}
+
+}  // namespace sim

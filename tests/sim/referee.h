@@ -1,0 +1,65 @@
+// Watches that the promises are kept, at every step: what the ledger says, what the live engine believes, what leaves
+// the process, what the wallet and the customers know. Throws Violation.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "ledger/merkle.h"
+#include "pipeline/core/engine.h"
+#include "pipeline/nostr/event.h"
+#include "pipeline/wallet/wallet.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+class Referee {
+ public:
+  explicit Referee(World& world) : world_(world) {}
+
+  // A process starts.
+  void begin_life();
+  // After each commit and each restart: reads what is new in the ledger. `engine` is the live one, if a process lives
+  // and everything that it decided is durable.
+  void catch_up(const core::Engine* engine);
+
+  // Before an effect leaves the process: the facts that caused it are durable.
+  void on_chat(const std::string& prompt);
+  void on_order(const wallet::InvoiceOrder& order);
+  void on_publication(const nostr::Event& event);
+
+  // A bit flips in a copy of the disk: that is noticed, or changes nothing.
+  void check_bit_flip(Dice& dice) const;
+
+  // After everything came to rest: nothing is open, and all books agree.
+  void check_end(bool clock_was_wrong) const;
+
+  std::size_t entries() const { return leaves_; }
+  std::size_t sales() const { return settled_.size(); }
+  const std::map<ledger::JobId, core::Job>& jobs() const { return jobs_; }
+
+ private:
+  void see(const ledger::Entry& entry);
+  void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
+  void check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const;
+  const core::Job& durable(const ledger::JobId& id, const char* effect);
+  void check_customers(bool clock_was_wrong) const;
+  void check_books() const;
+  void check_views() const;
+
+  World& world_;
+  std::size_t leaves_ = 0;
+  ledger::MerkleTree tree_;
+  std::map<ledger::JobId, core::Job> jobs_;  // folded from what is durable
+  ledger::Msat exposure_;
+  core::Policy policy_;
+  std::deque<std::pair<TimeMs, ledger::Msat>> stranger_quotes_;
+  std::map<ledger::Hash256, ledger::JobId> settled_;  // which job each settled payment belongs to
+  ledger::Msat settled_msat_;
+  // Of this life: what was started, with the failures that came before it.
+  std::set<std::pair<ledger::JobId, std::uint32_t>> chats_;
+  std::set<std::pair<ledger::JobId, std::uint32_t>> orders_;
+};
+
+}  // namespace sim

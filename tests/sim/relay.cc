@@ -1,0 +1,146 @@
+#include "tests/sim/relay.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/nostr/filter.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip42.h"
+#include "tests/sim/world.h"
+
+namespace sim {
+
+using nlohmann::json;
+using nostr::Event;
+
+bool SimRelay::accept(const std::shared_ptr<Wire>& wire) {
+  if (world_.faults.strikes(Mishap::relay_down)) return false;
+  std::erase_if(wires_, [](const auto& one) { return one.expired(); });
+  wires_.push_back(wire);
+  if (world_.faults.strikes(Mishap::relay_auths)) {
+    wire->challenge = "challenge " + std::to_string(world_.next_number());
+    send(wire, json{"AUTH", wire->challenge}.dump());
+  }
+  return true;
+}
+
+void SimRelay::receive(const std::shared_ptr<Wire>& wire, const std::string& frame) {
+  if (!wire->open || wire->dead) return;
+  const json message = json::parse(frame);
+  const std::string type = message.at(0);
+  if (type == "EVENT" || type == "AUTH") {
+    const auto event = nostr::parse_event(message.at(1).dump());
+    if (!event) throw Violation("we sent a relay an event that nobody can read: " + frame);
+    return type == "AUTH" ? on_auth(wire, *event) : on_event(wire, *event);
+  }
+  if (type == "CLOSE") wire->subscriptions.erase(message.at(1).get<std::string>());
+  if (type != "REQ") return;
+  std::vector<nostr::Filter> filters;
+  for (std::size_t i = 2; i < message.size(); ++i) filters.push_back(nostr::filter_from(message[i]));
+  on_req(wire, message.at(1), std::move(filters));
+}
+
+void SimRelay::on_auth(const std::shared_ptr<Wire>& wire, const Event& event) {
+  const bool good = event.kind == nostr::kAuthKind && nostr::verify(event) && event.tag_value("relay") == url_ &&
+                    event.tag_value("challenge") == wire->challenge;
+  if (good) wire->challenge.clear();
+  send(wire, json{"OK", event.id.hex(), good, good ? "" : "auth-required: that is not it"}.dump());
+}
+
+void SimRelay::on_event(const std::shared_ptr<Wire>& wire, const Event& event) {
+  const auto answer = [&](bool accepted, const std::string& message) {
+    send(wire, json{"OK", event.id.hex(), accepted, message}.dump());
+  };
+  if (!wire->challenge.empty()) return answer(false, "auth-required: who are you?");
+  if (world_.faults.strikes(Mishap::relay_refuses)) {
+    static constexpr const char* kWords[] = {"rate-limited: slow down", "error: could not save", "no"};
+    return answer(false, world_.faults.dice().pick(kWords));
+  }
+  const bool silent = world_.faults.strikes(Mishap::relay_silent);
+  if (silent && world_.faults.dice().chance(0.5)) return;
+  const bool known = std::ranges::any_of(events_, [&](const Event& one) { return one.id == event.id; });
+  if (!known) events_.push_back(event);
+  world_.show(event);
+  if (!silent) answer(true, known ? "duplicate: have it" : "");
+}
+
+void SimRelay::on_req(const std::shared_ptr<Wire>& wire, const std::string& id, std::vector<nostr::Filter> filters) {
+  if (!wire->challenge.empty()) return send(wire, json{"CLOSED", id, "auth-required: who are you?"}.dump());
+  for (const Event* event : nostr::stored_page(events_, filters, page_)) send_event(wire, id, *event);
+  send(wire, json{"EOSE", id}.dump());
+  wire->subscriptions[id] = std::move(filters);
+}
+
+void SimRelay::store(const Event& event) {
+  events_.push_back(event);
+  for (const auto& one : wires_) {
+    const auto wire = one.lock();
+    if (!wire || !wire->open) continue;
+    for (const auto& [id, filters] : wire->subscriptions) {
+      if (nostr::matches_any(filters, event)) send_event(wire, id, event);
+    }
+  }
+}
+
+void SimRelay::restart() {
+  for (const auto& one : std::exchange(wires_, {})) {
+    if (const auto wire = one.lock()) cut(wire, {});
+  }
+}
+
+void SimRelay::send_event(const std::shared_ptr<Wire>& wire, const std::string& id, const Event& event) {
+  send_junk(wire, id, event);
+  send(wire, "[\"EVENT\"," + json(id).dump() + "," + nostr::to_json(event) + "]");
+}
+
+// What a hostile or broken relay sends beside what was asked for.
+void SimRelay::send_junk(const std::shared_ptr<Wire>& wire, const std::string& id, const Event& event) {
+  const auto send_one = [&](const Event& junk) {
+    send(wire, "[\"EVENT\"," + json(id).dump() + "," + nostr::to_json(junk) + "]");
+  };
+  if (world_.faults.strikes(Mishap::relay_forges)) {
+    Event forged = event;
+    if (world_.faults.dice().chance(0.5)) {
+      forged.content += "!";
+    } else {
+      forged.sig.bytes[7] ^= 1;
+    }
+    send_one(forged);
+  }
+  if (world_.faults.strikes(Mishap::relay_oversizes)) send_one(world_.stranger_event(std::string(100'000, 'x'), 0));
+  if (world_.faults.strikes(Mishap::relay_skews)) {
+    constexpr std::int64_t kDayS = 86'400;
+    send_one(world_.stranger_event("skewed", world_.faults.dice().chance(0.5) ? kDayS : -30 * kDayS));
+  }
+}
+
+void SimRelay::send(const std::shared_ptr<Wire>& wire, const std::string& frame) {
+  if (!wire->open || wire->dead) return;
+  Faults& faults = world_.faults;
+  if (faults.strikes(Mishap::relay_dead)) wire->dead = true;
+  if (faults.strikes(Mishap::relay_cut)) return cut(wire, frame);
+  std::int64_t delay_ms = kNetworkMs;
+  if (faults.strikes(Mishap::relay_reorders)) delay_ms += faults.dice().between(1, 50);
+  if (faults.strikes(Mishap::relay_delays)) delay_ms += faults.dice().between(1'000, 20'000);
+  const int times = faults.strikes(Mishap::relay_repeats) ? 2 : 1;
+  for (int i = 0; i < times; ++i) {
+    world_.time.after(delay_ms, [weak = std::weak_ptr(wire), frame] {
+      const auto alive = weak.lock();
+      if (alive && alive->open && !alive->dead) alive->on_frame(frame);
+    });
+  }
+}
+
+// The connection ends in the middle of this frame.
+void SimRelay::cut(const std::shared_ptr<Wire>& wire, const std::string& frame) {
+  wire->open = false;
+  world_.time.after(kNetworkMs, [weak = std::weak_ptr(wire), half = frame.substr(0, frame.size() / 2)] {
+    const auto alive = weak.lock();
+    if (!alive || alive->dead) return;
+    if (!half.empty()) alive->on_frame(half);
+    if (weak.expired()) return;
+    alive->on_closed("connection reset by peer");
+  });
+}
+
+}  // namespace sim

@@ -1,0 +1,59 @@
+// A simulated relay: speaks NIP-01 and NIP-42 in frames, keeps events, and misbehaves as the faults say.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/messages.h"
+
+namespace sim {
+
+class World;
+
+// One websocket connection to a relay. The client owns it; the relay sees whether it still exists.
+struct Wire {
+  std::function<void(const std::string& frame)> on_frame;
+  std::function<void(const std::string& reason)> on_closed;
+  std::map<std::string, std::vector<nostr::Filter>> subscriptions;
+  std::string challenge;  // not empty: the client must say who it is first
+  bool open = true;
+  bool dead = false;  // loses everything
+};
+
+class SimRelay {
+ public:
+  SimRelay(World& world, std::string url, std::size_t page) : world_(world), url_(std::move(url)), page_(page) {}
+
+  const std::string& url() const { return url_; }
+
+  // Called by the client's transport at the moment at which its bytes arrive.
+  bool accept(const std::shared_ptr<Wire>& wire);  // false: the connection is refused
+  void receive(const std::shared_ptr<Wire>& wire, const std::string& frame);
+
+  // A customer's request, over a connection of their own.
+  void store(const nostr::Event& event);
+  // Closes every connection.
+  void restart();
+
+ private:
+  void on_event(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
+  void on_auth(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
+  void on_req(const std::shared_ptr<Wire>& wire, const std::string& id, std::vector<nostr::Filter> filters);
+  void send(const std::shared_ptr<Wire>& wire, const std::string& frame);
+  void send_event(const std::shared_ptr<Wire>& wire, const std::string& id, const nostr::Event& event);
+  void send_junk(const std::shared_ptr<Wire>& wire, const std::string& id, const nostr::Event& event);
+  void cut(const std::shared_ptr<Wire>& wire, const std::string& frame);
+
+  World& world_;
+  std::string url_;
+  std::size_t page_;
+  std::deque<nostr::Event> events_;
+  std::vector<std::weak_ptr<Wire>> wires_;
+};
+
+}  // namespace sim

@@ -1,0 +1,225 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+#include "tests/sim/process.h"
+#include "tests/sim/referee.h"
+
+namespace sim {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+// After the faults have stopped. Longer than the clock can be wrong, and than a request is served.
+constexpr std::int64_t kLongestRestMs = 12 * kHourMs;
+constexpr std::size_t kMostFactsPerRequest = 200;
+constexpr std::int64_t kRecoveryMs = 200;  // of a life: where it may die in recovery
+
+core::Policy draw_policy(Dice& dice) {
+  const bool payment_first = dice.chance(0.4);
+  return {.wallet = "simulated",
+          .play_money = true,
+          .wallet_unit = {1000},
+          .wallet_minimum = {1000},
+          .models = {{.name = "llama3.2:latest",
+                      .base = {dice.between(0, 5) * 1000},
+                      .output_per_1k_tokens = {dice.between(0, 100) * 1000},
+                      .context_tokens = 4096,
+                      .max_output_tokens = 200},
+                     {.name = "free:latest", .context_tokens = 4096, .max_output_tokens = 50}},
+          .payment_mode = payment_first ? ledger::PaymentMode::payment_first : ledger::PaymentMode::result_first,
+          .slots = static_cast<std::uint32_t>(dice.between(1, 4)),
+          .queue_limit = static_cast<std::uint32_t>(dice.between(2, 64)),
+          .credit_percent = 50,
+          .credit_window_ms = 30 * core::kDayMs,
+          .stranger_pool = {dice.between(1, 500) * 1000},
+          .stranger_window_ms = kHourMs,
+          .exposure_limit = {dice.between(20, 2'000) * 1000},
+          .invoice_expiry_ms = dice.between(2, 20) * 60'000,
+          .invoice_grace_ms = dice.between(0, 60) * 1000,
+          .inference_attempts = static_cast<std::uint32_t>(dice.between(1, 6)),
+          .inference_retry_ms = dice.between(100, 5'000),
+          .invoice_attempts = static_cast<std::uint32_t>(dice.between(1, 8)),
+          .invoice_retry_ms = dice.between(100, 5'000),
+          .delivery_deadline_ms = dice.between(1, 20) * 60'000,
+          .request_age_limit_ms = kHourMs,
+          .result_event_limit_bytes = 60 * 1024,
+          .serve_broadcast = true,
+          .error_notices_per_customer = 5,
+          .offers_limit = static_cast<std::uint32_t>(dice.between(3, 100)),
+          .error_notices = 50};
+}
+
+Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
+  constexpr Payer kPayers[] = {Payer::at_once, Payer::at_once, Payer::at_once, Payer::at_once, Payer::at_once,
+                               Payer::slowly,  Payer::slowly,  Payer::twice,   Payer::never};
+  Ask ask{.prompt = "Question " + std::to_string(number) + ": why" + std::string(dice.below(200), '?'),
+          .payer = dice.pick(kPayers),
+          .customer = dice.below(customers),
+          .addressed = dice.chance(0.8),
+          .first_relay = dice.below(8),
+          .relays = dice.chance(0.5) ? SIZE_MAX : 1,
+          .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0};
+  ask.more_tags.push_back({"param", "max_tokens", std::to_string(dice.between(1, 120))});
+  if (dice.chance(0.05)) ask.more_tags.push_back({"param", "model", "free"});
+  if (dice.chance(0.03)) ask.more_tags.push_back({"param", "model", "unknown"});
+  if (dice.chance(0.03)) ask.more_tags.push_back({"param", "temperature", "9"});
+  if (dice.chance(0.1)) ask.more_tags.push_back({"bid", std::to_string(dice.between(1, 30) * 1000)});
+  return ask;
+}
+
+class Simulation {
+ public:
+  explicit Simulation(std::uint64_t seed)
+      : dice_(seed),
+        policy_(draw_policy(dice_)),
+        world_(seed, Faults(dice_.below(UINT64_MAX)), 1 + dice_.below(3), dice_.chance(0.3) ? 25 : 500) {
+    outcome_.seed = seed;
+    if (dice_.chance(0.3)) world_.wallet.identity = WalletIdentity::none;
+    world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });
+    plan_requests();
+  }
+
+  Outcome run(SimDisk* disk) {
+    try {
+      live_until([this] { return world_.time.now() >= faults_end_; });
+      make_well();
+      const TimeMs latest = world_.time.now() + kLongestRestMs;
+      live_until([this, latest] { return at_rest() || world_.time.now() >= latest; });
+      world_.referee->check_end(outcome_.mishaps[static_cast<std::size_t>(Mishap::clock_jumps_ahead)] > 0 ||
+                                outcome_.mishaps[static_cast<std::size_t>(Mishap::clock_jumps_back)] > 0);
+    } catch (const Violation& violation) {
+      outcome_.violation = std::string(violation.what()) + ", at step " + std::to_string(outcome_.steps) + ", entry " +
+                           std::to_string(world_.referee->entries());
+    }
+    outcome_.requests = world_.jobs.size();
+    outcome_.sales = world_.referee->sales();
+    outcome_.entries = world_.referee->entries();
+    outcome_.mishaps = world_.faults.counts();
+    if (disk) {
+      *disk = world_.disk;
+      disk->on_commit({});
+    }
+    return outcome_;
+  }
+
+ private:
+  void plan_requests() {
+    const std::size_t count = 60 + dice_.below(120);
+    const std::size_t customers = 1 + dice_.below(8);
+    const std::int64_t longest_pause_ms = dice_.between(500, 30'000);
+    TimeMs at = world_.time.now() + 1'000;
+    for (std::size_t i = 0; i < count; ++i) {
+      at = at + dice_.between(0, longest_pause_ms);
+      world_.time.at(at, [this, ask = draw_ask(dice_, i, customers)] { world_.ask(ask); });
+    }
+    faults_end_ = at + 60'000;
+  }
+
+  // Lives one life after another until `over`.
+  template <class Over>
+  void live_until(const Over& over) {
+    while (!over()) {
+      try {
+        Process process(world_, policy_);
+        live(process, over);
+      } catch (const Crashed&) {
+        die();
+      }
+    }
+  }
+
+  template <class Over>
+  void live(Process& process, const Over& over) {
+    const TimeMs born = world_.time.now();
+    while (!over()) {
+      engine_open_ = process.engine().open_jobs();
+      step(world_.time.now() + 1'000);
+      if (process.failure()) throw Crashed{};  // a disk that failed is fatal: the process ends
+      if (world_.disk.commits() != seen_commits_) {
+        seen_commits_ = world_.disk.commits();
+        world_.referee->catch_up(process.settled_engine());
+        if (world_.referee->entries() > kMostFactsPerRequest * (world_.jobs.size() + 1)) {
+          throw Violation("the ledger grows without end");
+        }
+      }
+      if (world_.faults.strikes(Mishap::process_dies)) throw Crashed{};
+      const bool recovering = world_.time.now() < born + kRecoveryMs;
+      if (recovering && doomed_lives_ > 0) {
+        --doomed_lives_;
+        throw Crashed{};
+      }
+    }
+  }
+
+  void step(TimeMs until) {
+    ++outcome_.steps;
+    world_.time.step(until);
+    Faults& faults = world_.faults;
+    if (faults.strikes(Mishap::clock_jumps_ahead)) world_.clock_error_ms += faults.dice().between(1'000, 1'800'000);
+    if (faults.strikes(Mishap::clock_jumps_back)) world_.clock_error_ms -= faults.dice().between(1'000, 1'800'000);
+  }
+
+  void die() {
+    ++outcome_.deaths;
+    world_.disk.crash();
+    world_.referee->catch_up(nullptr);
+    Faults& faults = world_.faults;
+    if (faults.strikes(Mishap::store_flips_bit)) world_.referee->check_bit_flip(faults.dice());
+    if (faults.strikes(Mishap::process_dies_in_recovery)) doomed_lives_ = 1;
+    if (faults.strikes(Mishap::process_restart_storm)) doomed_lives_ = static_cast<int>(faults.dice().between(3, 10));
+    const TimeMs restart = world_.time.now() + (doomed_lives_ > 0 ? 100 : dice_.between(100, 60'000));
+    while (world_.time.step(restart)) {
+    }
+    if (dice_.chance(0.2)) change_prices();
+  }
+
+  // The operator changes the configuration between two lives; the limits of what may be owed stay.
+  void change_prices() {
+    policy_.models[0].base = {dice_.between(0, 5) * 1000};
+    policy_.slots = static_cast<std::uint32_t>(dice_.between(1, 4));
+    policy_.payment_mode = dice_.chance(0.5) ? ledger::PaymentMode::payment_first : ledger::PaymentMode::result_first;
+  }
+
+  Fault disk_fault() {
+    Faults& faults = world_.faults;
+    if (faults.strikes(Mishap::store_no_space)) {
+      world_.space_back_at = world_.time.now() + faults.dice().between(1'000, 120'000);
+    }
+    if (faults.strikes(Mishap::store_write_fails)) return Fault::fail_lost;
+    if (faults.strikes(Mishap::store_fsync_fails)) return Fault::fail_kept;
+    if (faults.strikes(Mishap::store_torn_tail)) return Fault::crash_before;
+    if (faults.strikes(Mishap::process_dies_after_commit)) return Fault::crash_after;
+    return Fault::none;
+  }
+
+  void make_well() {
+    outcome_.mishaps = world_.faults.counts();
+    world_.faults.quiet();
+    world_.clock_error_ms = 0;
+    world_.wallet_back_at = world_.space_back_at = world_.time.now();
+    doomed_lives_ = 0;
+    for (const auto& relay : world_.relays) relay->restart();
+  }
+
+  bool at_rest() const {
+    return engine_open_ == 0 && world_.referee->jobs().size() >= world_.jobs.size() &&
+           std::ranges::none_of(world_.referee->jobs(), [](const auto& one) { return core::is_open(one.second); });
+  }
+
+  Dice dice_;
+  core::Policy policy_;
+  World world_;
+  TimeMs faults_end_;
+  Outcome outcome_;
+  std::uint64_t seen_commits_ = 0;
+  std::size_t engine_open_ = 0;
+  int doomed_lives_ = 0;
+};
+
+}  // namespace
+
+Outcome simulate(std::uint64_t seed, SimDisk* disk) {
+  return Simulation(seed).run(disk);
+}
+
+}  // namespace sim

@@ -1,0 +1,84 @@
+#include "tests/sim/wallet_books.h"
+
+#include <stdexcept>
+
+#include "pipeline/wallet/bolt11.h"
+
+namespace sim {
+
+using ledger::Msat;
+using ledger::TimeMs;
+
+std::string WalletBooks::create(const wallet::InvoiceOrder& order, TimeMs now) {
+  const std::string label = order.job.hex() + " " + std::to_string(order.attempt);
+  if (identity == WalletIdentity::none) return make(label + " " + std::to_string(++created_), order, now);
+  const auto known = by_label_.find(label);
+  if (known != by_label_.end()) return invoices_.at(known->second).bolt11;
+  const std::string bolt11 = make(label, order, now);
+  by_label_[label] = by_bolt11_.at(bolt11);
+  return bolt11;
+}
+
+std::string WalletBooks::create_wrong(const wallet::InvoiceOrder& order, TimeMs now) {
+  wallet::InvoiceOrder wrong = order;
+  wrong.amount += Msat{1'000};
+  return make("wrong " + std::to_string(++created_), wrong, now);
+}
+
+std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOrder& order, TimeMs now) {
+  static const wallet::NodeKey kNodeKey = {ledger::sha256("the simulated wallet's node").bytes};
+  const auto preimage = ledger::sha256(secret);
+  const auto hash = ledger::sha256(preimage.view());
+  const wallet::Invoice invoice{.network = wallet::Network::regtest,
+                                .amount = order.amount,
+                                .timestamp_s = now.ms / 1000,
+                                .payment_hash = hash,
+                                .payment_secret = ledger::sha256(hash.view()),
+                                .description = order.description,
+                                .expiry_s = order.expiry_ms / 1000,
+                                .features = {8, 14}};
+  auto text = wallet::encode_bolt11(invoice, kNodeKey);
+  if (!text) throw std::logic_error(text.error().describe());
+  invoices_[hash] = {*text, order.amount, invoice.expires_at(), std::nullopt};
+  by_bolt11_[*text] = hash;
+  return *text;
+}
+
+const WalletBooks::Invoice* WalletBooks::find(const std::string& bolt11) const {
+  const auto known = by_bolt11_.find(bolt11);
+  return known == by_bolt11_.end() ? nullptr : &invoices_.at(known->second);
+}
+
+bool WalletBooks::pay(const std::string& bolt11, TimeMs now, TimeMs settles_at) {
+  const auto known = by_bolt11_.find(bolt11);
+  if (known == by_bolt11_.end()) return false;
+  Invoice& invoice = invoices_.at(known->second);
+  if (invoice.settles_at || invoice.expires_at <= now) return false;
+  invoice.settles_at = settles_at;
+  return true;
+}
+
+wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, TimeMs now) const {
+  const auto known = invoices_.find(payment_hash);
+  if (known == invoices_.end()) return wallet::Unknown{};
+  const Invoice& invoice = known->second;
+  if (invoice.settles_at) {
+    if (*invoice.settles_at > now) return wallet::Open{};
+    return ledger::InvoiceSettled{.payment_hash = payment_hash,
+                                  .received = invoice.amount,
+                                  .settled_at = *invoice.settles_at,
+                                  .evidence = "paid"};
+  }
+  if (invoice.expires_at <= now) return wallet::Expired{.evidence = "expired"};
+  return wallet::Open{};
+}
+
+Msat WalletBooks::received() const {
+  Msat sum;
+  for (const auto& [hash, invoice] : invoices_) {
+    if (invoice.settles_at) sum += invoice.amount;
+  }
+  return sum;
+}
+
+}  // namespace sim

@@ -1,0 +1,50 @@
+// The simulated wallet's own books: what it would show to an accountant who does not know our ledger.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "pipeline/wallet/wallet.h"
+
+namespace sim {
+
+// How a wallet tells two orders of one invoice: by it, creation can be repeated.
+enum class WalletIdentity {
+  label,  // the same order is the same invoice (sandbox, Core Lightning, LND by preimage)
+  none,   // every order is a new invoice: one that is lost on the way is an orphan (LNURL)
+};
+
+class WalletBooks {
+ public:
+  struct Invoice {
+    std::string bolt11;
+    ledger::Msat amount;
+    ledger::TimeMs expires_at;
+    std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then
+  };
+
+  WalletIdentity identity = WalletIdentity::label;
+
+  std::string create(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  // An invoice for another amount than was ordered.
+  std::string create_wrong(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+
+  // Null if the wallet has no such invoice.
+  const Invoice* find(const std::string& bolt11) const;
+  // Takes a payment that will settle at this time. False: unknown, expired, or paid already.
+  bool pay(const std::string& bolt11, ledger::TimeMs now, ledger::TimeMs settles_at);
+
+  wallet::LookupAnswer look_up(const ledger::Hash256& payment_hash, ledger::TimeMs now) const;
+  // All that was ever paid.
+  ledger::Msat received() const;
+
+ private:
+  std::string make(const std::string& secret, const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  std::map<ledger::Hash256, Invoice> invoices_;
+  std::map<std::string, ledger::Hash256> by_label_;
+  std::map<std::string, ledger::Hash256> by_bolt11_;
+  std::uint64_t created_ = 0;
+};
+
+}  // namespace sim
