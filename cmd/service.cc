@@ -172,7 +172,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
 Result<void> Service::connect_relays() {
   nostr::PoolOptions options{
       .relays = config_.relays.urls,
-      .wanted = nostr::request_filters(key_.public_key(), config_.selling.serve_broadcast),
+      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast)},
       .allow_private = config_.relays.allow_private,
       .clock = clock_,
       .random = random_fraction,

@@ -19,12 +19,11 @@ std::string normal_form(const std::string& url) {
 
 }  // namespace
 
-std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast) {
-  const Filter all{.kinds = {kTextRequestKind}};
-  Filter ours = all;
-  ours.tags = {{'p', {us.hex()}}};
-  if (serve_broadcast) return {ours, all};  // a relay limits what it sends for each: ours are not crowded out
-  return {ours};
+Filter request_filter(const PublicKey& us, bool serve_broadcast) {
+  // Never two filters, of which one has the other in it: how far a page of both reaches, nobody could say.
+  Filter wanted{.kinds = {kTextRequestKind}};
+  if (!serve_broadcast) wanted.tags = {{'p', {us.hex()}}};
+  return wanted;
 }
 
 std::optional<Refusal> judge(const Event& event) {

@@ -17,9 +17,9 @@
 
 namespace nostr {
 
-// The filters of a seller: requests addressed to us, and all requests if those open to anybody are served too. Nothing
-// is asked for that is not answered.
-std::vector<Filter> request_filters(const PublicKey& us, bool serve_broadcast);
+// The filter of a seller: requests addressed to us, or all requests if those open to anybody are served too. Nothing is
+// asked for that is not answered.
+Filter request_filter(const PublicKey& us, bool serve_broadcast);
 
 // One verified event that came for the first time.
 struct Received {

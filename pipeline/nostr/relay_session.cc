@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "pipeline/nostr/filter.h"
 #include "pipeline/nostr/nip01.h"
 
 namespace nostr {
@@ -346,8 +347,11 @@ void RelaySession::receive(RelayEvent message, TimeMs) {
     out_.push_back(Dropped{"unasked"});
     return;
   }
-  ++subscription->page_events;
-  subscription->oldest_s = std::min(subscription->oldest_s, message.event.created_at);
+  // What was not asked for says nothing about how far the page reaches.
+  if (matches_any(subscription->asked, message.event)) {
+    ++subscription->page_events;
+    subscription->oldest_s = std::min(subscription->oldest_s, message.event.created_at);
+  }
   out_.push_back(Deliver{std::move(id), std::move(message.event), std::string(message.raw)});
 }
 

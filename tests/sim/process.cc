@@ -106,7 +106,7 @@ Process::~Process() {
 }
 
 void Process::start_relays() {
-  nostr::HubOptions options{.wanted = nostr::request_filters(world_.provider_key.public_key(), true),
+  nostr::HubOptions options{.wanted = {nostr::request_filter(world_.provider_key.public_key(), true)},
                             .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =

@@ -66,7 +66,7 @@ class RelayPoolTest : public testing::Test {
 
   void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
     options.relays = own;
-    options.wanted = request_filters(key.public_key(), false);
+    options.wanted = {request_filter(key.public_key(), false)};
     options.clock = [this] { return clock(); };
     options.random = [] { return 0.0; };
     options.sign_auth = [](auto&&...) { return std::nullopt; };
@@ -149,16 +149,10 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
   EXPECT_TRUE(health[0].last_event);
 }
 
-TEST(RequestFilters, AskForNothingThatIsNotAnswered) {
+TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {
   const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
-  const auto json = [](const std::vector<Filter>& filters) {
-    std::vector<std::string> out;
-    for (const Filter& filter : filters) out.push_back(to_json(filter));
-    return out;
-  };
-  const std::string ours = R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}";
-  EXPECT_THAT(json(request_filters(us, false)), ElementsAre(ours));
-  EXPECT_THAT(json(request_filters(us, true)), ElementsAre(ours, R"({"kinds":[5050]})"));
+  EXPECT_EQ(to_json(request_filter(us, false)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
+  EXPECT_EQ(to_json(request_filter(us, true)), R"({"kinds":[5050]})");
 }
 
 TEST_F(RelayPoolTest, AnEventOfSeveralRelaysComesOnce) {

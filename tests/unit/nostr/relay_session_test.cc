@@ -385,6 +385,16 @@ TEST_F(Pages, AFullPageIsFollowedByTheOlderOnes) {
               ElementsAre(R"(send ["CLOSE","in~"])", "caught up in", "health live"));
 }
 
+TEST_F(Pages, WhatWasNotAskedForSaysNothingAboutThePage) {
+  auto s = opened();
+  deliver(s, "in", kFullPage, 5'000);
+  Event stray = an_event("x", 7);
+  stray.kind = 1;
+  s.on_frame(event_frame("in", stray), now);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
+              ElementsAre(R"(send ["REQ","in~",{"kinds":[5050],"since":1000,"until":4981}])"));
+}
+
 TEST_F(Pages, AShortPageIsTheLast) {
   auto s = opened();
   deliver(s, "in", kFullPage - 1, 5'000);
