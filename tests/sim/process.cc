@@ -98,7 +98,9 @@ Process::Process(World& world, const core::Policy& policy)
     return out;
   };
   start_relays();
-  runtime_->start(policy, "simulated");
+  core::Policy ours = policy;
+  ours.provider = world.provider_key.public_key();
+  runtime_->start(std::move(ours), "simulated");
 }
 
 Process::~Process() {

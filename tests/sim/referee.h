@@ -32,7 +32,7 @@ class Referee {
   // A bit flips in a copy of the disk: that is noticed, or changes nothing.
   void check_bit_flip(Dice& dice) const;
 
-  // After everything came to rest: nothing is open, and all books agree.
+  // After everything came to rest: nothing is open, all books agree, and the audit finds nothing.
   void check_end(bool clock_was_wrong) const;
 
   std::size_t entries() const { return leaves_; }
@@ -46,7 +46,6 @@ class Referee {
   const core::Job& durable(const ledger::JobId& id, const char* effect);
   void check_customers(bool clock_was_wrong) const;
   void check_books() const;
-  void check_views() const;
 
   World& world_;
   std::size_t leaves_ = 0;

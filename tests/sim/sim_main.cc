@@ -121,7 +121,8 @@ int run_one(std::uint64_t seed, const std::string& folder, const std::string& pr
   print(totals, 0);
   if (!folder.empty()) {
     if (!keep(disk, folder + "/ledger")) return 1;
-    std::cout << "its ledger is in " << folder << ": sellcompute --data-dir " << folder << " replay\n";
+    std::cout << "its ledger is in " << folder << "; look at it with\n  sellcompute --data-dir " << folder
+              << " jobs list\n  sellcompute --data-dir " << folder << " replay --job JOB\n";
   }
   for (const auto& outcome : totals.broken) print_broken(outcome, program);
   return totals.broken.empty() ? 0 : 1;
