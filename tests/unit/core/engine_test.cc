@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ctime>
-
 #include "tests/unit/core/engine_driver.h"
 
 namespace core {
@@ -268,28 +266,6 @@ TEST(Drain, IsCompleteWhenNothingButInvoicesIsWaitedFor) {
   shop.relays_accept = false;
   shop.ask(3, shop.request(9));
   EXPECT_FALSE(shop.engine().drained()) << "a notice is on its way";
-}
-
-// CPU time of a thousand requests to a shop that is draining, while so many other jobs wait for their payment.
-double cost_beside(std::uint16_t open_jobs) {
-  Policy policy = payment_first_policy();
-  policy.offers_limit = open_jobs;
-  EngineDriver shop(policy);
-  for (std::uint16_t n = 1; n <= open_jobs; ++n) shop.give(RequestArrived{EngineDriver::id(n), shop.request(), {}});
-  EXPECT_EQ(shop.engine().open_jobs(), open_jobs);
-  bool drained = true;
-  const std::clock_t start = std::clock();
-  for (std::uint16_t n = 1; n <= 1'000; ++n) {
-    shop.give(RequestArrived{EngineDriver::id(static_cast<std::uint16_t>(open_jobs + n)), shop.request(), {}});
-    drained = drained && shop.engine().drained();
-  }
-  const std::clock_t end = std::clock();
-  EXPECT_TRUE(drained);
-  return static_cast<double>(end - start) / CLOCKS_PER_SEC;
-}
-
-TEST(Cost, OfAStepDoesNotGrowWithOpenJobs) {
-  EXPECT_LT(cost_beside(8'000), 8 * cost_beside(8));
 }
 
 TEST(Recovery, AtAnyPointTheRestOfTheJobFollowsFromItsFactsAlone) {
