@@ -122,7 +122,7 @@ void Process::start_relays() {
                       return std::optional(nostr::auth_event(world.provider_key, relay, challenge, now,
                                                              {seeded_bytes(2, world.next_number()).bytes}));
                     }};
-            return std::make_unique<SimLink>(world_, time_, std::move(session), std::move(handlers));
+            return std::make_unique<SimLink>(world_, time_, session, std::move(handlers));
           },
       .post = [this](std::function<void()> task) { time_.after(0, std::move(task)); },
       .dispatch = [](const std::function<void()>& task) { task(); },

@@ -14,7 +14,8 @@ constexpr std::int64_t kMaxSleepMs = 1'000;  // as the real client: its clock ma
 
 }  // namespace
 
-SimLink::SimLink(World& world, ProcessTime& time, nostr::RelaySessionOptions options, nostr::RelayLinkHandlers handlers)
+SimLink::SimLink(World& world, ProcessTime& time, const nostr::RelaySessionOptions& options,
+                 nostr::RelayLinkHandlers handlers)
     : RelayLink(
           options, [&time] { return time.now(); }, std::move(handlers)),
       world_(world),

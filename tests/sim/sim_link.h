@@ -11,7 +11,8 @@ namespace sim {
 
 class SimLink final : public nostr::RelayLink {
  public:
-  SimLink(World& world, ProcessTime& time, nostr::RelaySessionOptions options, nostr::RelayLinkHandlers handlers);
+  SimLink(World& world, ProcessTime& time, const nostr::RelaySessionOptions& options,
+          nostr::RelayLinkHandlers handlers);
 
   void pause_reading(bool paused) override;
 

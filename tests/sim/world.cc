@@ -22,8 +22,8 @@ nostr::SecretKey seeded_key(std::uint64_t seed) {
   return std::move(*key);
 }
 
-World::World(std::uint64_t seed, Faults some_faults, std::size_t relay_count, std::size_t relay_page)
-    : faults(std::move(some_faults)), provider_key(seeded_key(seed * 1'000)), seed_(seed) {
+World::World(std::uint64_t seed, const Faults& some_faults, std::size_t relay_count, std::size_t relay_page)
+    : faults(some_faults), provider_key(seeded_key(seed * 1'000)), seed_(seed) {
   for (std::size_t i = 0; i < relay_count; ++i) {
     relays.push_back(std::make_unique<SimRelay>(*this, "wss://relay" + std::to_string(i) + ".example", relay_page));
   }

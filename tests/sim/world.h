@@ -54,7 +54,8 @@ class Referee;
 
 class World {
  public:
-  explicit World(std::uint64_t seed, Faults some_faults = {}, std::size_t relays = 1, std::size_t relay_page = 500);
+  explicit World(std::uint64_t seed, const Faults& some_faults = {}, std::size_t relays = 1,
+                 std::size_t relay_page = 500);
   ~World();
 
   VirtualTime time{TimeMs{1'700'000'000'000}};
