@@ -1,7 +1,8 @@
 #include "ledger/rocksdb_files.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <boost/crc.hpp>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -31,19 +32,9 @@ std::uint8_t byte_at(std::string_view file, std::size_t at) {
 
 // CRC-32C (RFC 3720, appendix B.4), which RocksDB stores rotated and shifted.
 std::uint32_t stored_checksum(std::string_view bytes) {
-  static const auto table = [] {
-    constexpr std::uint32_t kPolynomial = 0x82f63b78;
-    std::array<std::uint32_t, 256> out{};
-    for (std::uint32_t i = 0; i < out.size(); ++i) {
-      out[i] = i;
-      for (int bit = 0; bit < 8; ++bit) out[i] = (out[i] >> 1) ^ (out[i] % 2 == 1 ? kPolynomial : 0);
-    }
-    return out;
-  }();
-  std::uint32_t crc = ~0U;
-  for (std::size_t i = 0; i < bytes.size(); ++i) crc = table[(crc ^ byte_at(bytes, i)) & 0xff] ^ (crc >> 8);
-  crc = ~crc;
-  return ((crc >> 15) | (crc << 17)) + 0xa282ead8;
+  boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return std::rotr(crc.checksum(), 15) + 0xa282ead8;
 }
 
 // The size of the good record at this offset, header included; nothing if there is none.
