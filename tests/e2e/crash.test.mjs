@@ -3,42 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readInvoice, RESULT_KIND, statusOf } from './customer.mjs';
+import { readInvoice } from './customer.mjs';
+import { OUTSIDE_POINTS, OWN_POINTS } from './deaths.mjs';
 import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, pay, untilState } from './market.mjs';
 import { eventually, skipWithoutProgram } from './provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 600_000 };
-
-// The program ends itself, as SIGKILL does, before or after it makes the first fact of a type durable.
-const FACTS = ['JobRequested', 'JobQuoted', 'InvoiceIssued', 'InferenceStarted', 'InferenceCompleted', 'NoticeSigned', 'NoticePublished', 'InvoiceSettled'];
-const OWN_POINTS = FACTS.flatMap((fact) => [`before-append:${fact}`, `after-append:${fact}`]);
-
-// And it is killed from outside, when somebody else sees it get there. Each is given the market and `kill`.
-const OUTSIDE_POINTS = {
-  'when Ollama is asked': ({ ollama }, kill) => (ollama.onChat = (_, moment) => moment === 'arrived' && kill()),
-  'in the middle of the answer': ({ ollama }, kill) => (ollama.onChat = (_, moment) => moment === 'half' && kill()),
-  'when the relay has the first notice, but has not said OK': (market, kill) => onEvent(market, () => true, kill, false),
-  'when the relay has the result, but has not said OK': (market, kill) => onEvent(market, isResult, kill, false),
-  'when the relay has the result and has stored it': (market, kill) => onEvent(market, isResult, kill, true),
-  'when the relay has refused the result': (market, kill) => onEvent(market, isResult, kill, 'rate-limited: slow down'),
-  'when the relay has the success': (market, kill) => onEvent(market, (event) => statusOf(event) === 'success' && !isResult(event), kill, false),
-  'when the customer has paid': (market, kill) => (market.onPaid = kill),
-};
-const isResult = (event) => event.kind === RESULT_KIND;
-
-// Kills at the first event of the provider that matches; `stored`: whether the relay keeps it, or a text to refuse it with.
-function onEvent({ relay, provider }, matches, kill, stored) {
-  relay.onEvent = (event) => {
-    if (event.pubkey !== provider.pubkey || !matches(event)) return undefined;
-    relay.onEvent = undefined;
-    if (stored !== true) {
-      kill();
-      return stored;
-    }
-    setImmediate(kill); // the relay answers first
-    return undefined;
-  };
-}
 
 for (const mode of MODES) {
   test(`${mode}: killed at its own named points`, options, async (t) => {
