@@ -198,6 +198,7 @@ class Auditor {
   Result<void> check_fact(const ledger::Reader& made, const core::Job& job, const ledger::Entry& entry) {
     if (const auto* e = std::get_if<ledger::JobRequested>(&entry.event)) return check_request(*e, entry);
     if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event)) return check_notice(job, *e, entry.seq);
+    if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.event)) return check_result(job, *e, entry.seq);
     const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event);
     if (!invoice) return {};
     ++out_.invoices;
@@ -221,6 +222,15 @@ class Auditor {
                        event->kind == request.kind && nostr::verify(*event);
     if (!right)
       wrong_[{Check::signatures, entry.seq}].push_back("the request's text is not the event that the job is named by");
+    return {};
+  }
+
+  // Once the result is signed, its notice shows the text.
+  Result<void> check_result(const core::Job& job, const ledger::InferenceCompleted& completion, Seq seq) {
+    if (core::find_notice(job, ledger::NoticePurpose::result)) return {};
+    const auto text = reader_.text(completion.result);
+    if (!text) return found_text(text.error(), seq);
+    if (!*text) ++out_.pruned_texts;
     return {};
   }
 

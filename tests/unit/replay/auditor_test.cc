@@ -297,5 +297,17 @@ TEST(AuditOfSignatures, AnAlteredText) {
   expect_first(found, Check::signatures, shop.position_of<ledger::NoticeSigned>(), "");
 }
 
+TEST(AuditOfSignatures, AnAlteredAnswerThatIsNotSignedYet) {
+  HonestShop shop = paid_sale();
+  const ledger::Seq seq = shop.position_of<ledger::InferenceCompleted>();
+  shop.entries.resize(seq + 1);
+  ShopLedger ledger;
+  ledger.write(shop.entries);
+  const auto result = std::get<ledger::InferenceCompleted>(shop.entries[seq].event).result;
+  ASSERT_TRUE(ledger.disk.flip_bit(ledger::Family::texts, result.view(), 300));
+  const Audit found = must_audit(ledger);
+  expect_first(found, Check::signatures, seq, "");
+}
+
 }  // namespace
 }  // namespace replay
