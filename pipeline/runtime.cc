@@ -20,6 +20,7 @@ using ledger::TimeMs;
 namespace {
 
 constexpr std::int64_t kMinuteMs = 60'000;
+constexpr char kPruned[] = "ledger.pruned";
 constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
 // Appends that wait for the disk before requests wait too; the relays' receipts bound how many those are.
@@ -84,17 +85,18 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
 
 void Runtime::on_durable(const Result<void>& result) {
   if (failed_) return;
-  if (!result) {
-    failed_ = true;
-    fatal_(result.error());
-    return;
-  }
+  if (!result) return fail(result.error());
   const Pending done = std::move(pending_.front());
   pending_.pop_front();
   for (const auto& entry : done.entries) on_entry(entry);
   for (const core::Command& command : done.commands) dispatch(command);
   take_waiting();
   finish_drain();
+}
+
+void Runtime::fail(const ledger::Error& error) {
+  failed_ = true;
+  fatal_(error);
 }
 
 void Runtime::dispatch(const core::Command& command) {
@@ -147,10 +149,7 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
   const bool on_its_way = std::ranges::any_of(pending_, [&](const Pending& one) { return one.arrived == event.id; });
   if (on_its_way || engine_.find(event.id)) return;
   const auto known = ports_.journal.job(event.id);
-  if (!known) {
-    failed_ = true;
-    return fatal_(known.error());
-  }
+  if (!known) return fail(known.error());
   if (*known) return;
   ledger::Text text{.salt = ports_.random(), .bytes = std::move(raw)};
   request->request = ledger::ref(text);
@@ -246,7 +245,7 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
   auto text = ports_.journal.text(ref);
   if (!text) return tl::unexpected(text.error());
   if (!*text) {
-    return ledger::fail(ledger::ErrorKind::job_processing, "ledger.pruned", "a text that is still needed was pruned",
+    return ledger::fail(ledger::ErrorKind::job_processing, kPruned, "a text that is still needed was pruned",
                         ref.hex());
   }
   return std::move(**text);
@@ -254,6 +253,7 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
 
 void Runtime::infer(const Job& job, const Work& work) {
   const auto raw = text_of(job.request->request);
+  if (!raw && raw.error().code != kPruned) return fail(raw.error());
   const auto event = raw ? nostr::parse_event(*raw) : tl::unexpected(raw.error());
   if (!event) {
     return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, event.error().describe()});
@@ -354,10 +354,7 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
 
 // One job's texts are gone or do not fit: the others go on. A store that cannot be read ends the process.
 void Runtime::problem(const Job& job, const ledger::Error& error) {
-  if (error.code != "ledger.pruned" && !error.code.starts_with("notice.")) {
-    failed_ = true;
-    return fatal_(error);
-  }
+  if (error.code != kPruned && !error.code.starts_with("notice.")) return fail(error);
   on_problem("job " + job.id.hex() + " is stuck: " + error.describe());
 }
 

@@ -84,6 +84,7 @@ class Runtime {
   void post(core::Input input, std::shared_ptr<void> receipt = {});
   void commit(core::Step step, std::shared_ptr<void> receipt);
   void on_durable(const ledger::Result<void>& result);
+  void fail(const ledger::Error& error);
   void dispatch(const core::Command& command);
   void arm_wake();
   void finish_drain();
