@@ -21,6 +21,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"relay demands auth", 0.5},
     {"relay answers OK false", 0.3},
     {"relay never answers", 0.1},
+    {"relay closes a subscription", 0.1},
     {"backend refuses", 0.1},
     {"backend stalls", 0.1},
     {"backend cuts the stream", 0.1},
@@ -39,7 +40,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"store fails a write", 0.01},
     {"store fails an fsync", 0.01},
     {"store has no space", 0.01},
-    {"store flips a bit", 1.0},
+    {"store fails a read", 0.0005},
+    {"store flips a bit", 0.3},
     {"store has a torn tail", 0.01},
     {"process dies", 0.001},
     {"process dies after a commit", 0.01},
@@ -47,6 +49,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"process restarts in a storm", 0.3},
     {"clock jumps ahead", 0.0002},
     {"clock jumps back", 0.0002},
+    {"operator goes offline", 0.0005},
 }};
 
 constexpr double kShareOfKinds = 0.4;

@@ -22,6 +22,7 @@ enum class Mishap : std::size_t {
   relay_auths,      // the connection must say who it is first
   relay_refuses,    // OK false
   relay_silent,     // a publication is never answered
+  relay_closes,     // a subscription, when it should have delivered
   backend_refuses,
   backend_stalls,
   backend_cuts,
@@ -40,6 +41,7 @@ enum class Mishap : std::size_t {
   store_write_fails,
   store_fsync_fails,  // and the bytes are there after all
   store_no_space,     // for a while
+  store_read_fails,   // as RocksDB fails when a block's checksum is wrong
   store_flips_bit,
   store_torn_tail,  // the process dies in a commit, and the batch is lost
   process_dies,     // between any two steps
@@ -48,6 +50,7 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
+  operator_goes_offline,  // drains, and comes back online later, within one life
   count
 };
 inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);

@@ -11,19 +11,48 @@ namespace {
 
 constexpr std::int64_t kDiskMs = 1;
 
-// What the process cannot read ends it, as it would end the real one.
+// What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
 template <class T>
 T must(ledger::Result<T> result) {
+  if (!result && result.error().code.starts_with("sim.")) throw Crashed{};
   if (!result) throw Violation("the process does not start: " + result.error().describe());
   return std::move(*result);
 }
 
 }  // namespace
 
+// The world's disk as this process reads it.
+class Process::ReadDisk final : public ledger::KeyValue {
+ public:
+  explicit ReadDisk(World& world) : world_(world) {}
+  ledger::Result<void> commit(const ledger::Batch& batch) override { return world_.disk.commit(batch); }
+  ledger::Result<std::optional<std::string>> get(ledger::Family family, std::string_view key) const override {
+    if (fails()) return failure();
+    return world_.disk.get(family, key);
+  }
+  ledger::Result<void> scan(ledger::Family family, std::string_view from, std::string_view until,
+                            const Visitor& visit) const override {
+    if (fails()) return failure();
+    return world_.disk.scan(family, from, until, visit);
+  }
+  ledger::Result<void> scan_back(ledger::Family family, std::string_view from, std::string_view until,
+                                 const Visitor& visit) const override {
+    if (fails()) return failure();
+    return world_.disk.scan_back(family, from, until, visit);
+  }
+
+ private:
+  bool fails() const { return world_.faults.strikes(Mishap::store_read_fails); }
+  static tl::unexpected<ledger::Error> failure() {
+    return ledger::fail(ledger::ErrorKind::invocation, "sim.read_failed", "the simulated disk cannot be read");
+  }
+  World& world_;
+};
+
 // Groups wait for the disk together and are durable together.
 class Process::SimJournal final : public runtime::Journal {
  public:
-  explicit SimJournal(Process& process) : process_(process), reader_(process.world_.disk) {}
+  explicit SimJournal(Process& process) : process_(process), reader_(*process.disk_) {}
 
   void append(ledger::Group group, std::function<void(ledger::Result<void>)> done) override {
     if (groups_.empty()) process_.time_.after(kDiskMs, [this] { flush(); });
@@ -58,7 +87,10 @@ class Process::HubRelays final : public runtime::Relays {
   explicit HubRelays(Process& process) : process_(process) {}
   void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
-    process_.hub_->publish(relay, event_json, id, std::move(done));
+    if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
+    process_.time_.after(0, [relay, done = std::move(done), now = process_.time_.now()] {
+      done({.relay = relay, .message = "we are offline", .at = now});
+    });
   }
 
  private:
@@ -69,14 +101,13 @@ Process::Process(World& world, const core::Policy& policy)
     : world_(world),
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
+      disk_(std::make_unique<ReadDisk>(world)),
       wallet_(world, time_),
       backend_(world, time_) {
   world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
-  auto opened = ledger::Ledger::open(world.disk, views);
-  if (!opened && opened.error().code.starts_with("sim.")) throw Crashed{};  // the disk failed: it says so and ends
-  ledger_ = must(std::move(opened));
+  ledger_ = must(ledger::Ledger::open(*disk_, views));
   journal_ = std::make_unique<SimJournal>(*this);
   relays_ = std::make_unique<HubRelays>(*this);
   runtime_ = std::make_unique<runtime::Runtime>(
@@ -88,10 +119,11 @@ Process::Process(World& world, const core::Policy& policy)
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
       world.provider_key, runtime::Options{.own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}},
-      must(replay::recover(ledger::Reader(world.disk), time_.now())),
+      must(replay::recover(ledger::Reader(*disk_), time_.now())),
       [this](ledger::Error error) { failure_ = std::move(error); });
   runtime_->cursors = [this] {
     std::vector<std::pair<std::string, TimeMs>> out;
+    if (!hub_) return out;
     for (const auto& url : world_.relay_urls()) {
       if (const auto cursor = hub_->cursor(url)) out.emplace_back(url, *cursor);
     }
@@ -143,9 +175,27 @@ void Process::start_relays() {
   std::map<std::string, TimeMs> cursors;
   for (const auto& url : world_.relay_urls()) {
     hub_->add_own(*nostr::parse_relay_url(url));
-    if (const auto cursor = must(ledger::Reader(world_.disk).cursor(url))) cursors[url] = *cursor;
+    if (const auto cursor = must(ledger::Reader(*disk_).cursor(url))) cursors[url] = *cursor;
   }
   hub_->start(cursors);
+}
+
+void Process::go_offline() {
+  if (runtime_->draining()) return;
+  runtime_->drain("told so", [this] {
+    hub_->shut_down();
+    // What still waited in the hub is answered first.
+    time_.after(1, [this] {
+      hub_->abandon();
+      hub_.reset();
+    });
+  });
+}
+
+void Process::go_online() {
+  if (hub_) return;  // never offline, or still draining
+  runtime_->go_online("simulated");
+  start_relays();
 }
 
 const core::Engine* Process::settled_engine() const {

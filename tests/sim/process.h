@@ -19,22 +19,28 @@ class Process {
 
   const core::Engine& engine() const { return runtime_->engine(); }
   const std::optional<ledger::Error>& failure() const { return failure_; }
+  // The operator's words: takes no new jobs, finishes started ones and hangs up; takes jobs again.
+  void go_offline();
+  void go_online();
+
   // The engine, when everything that it decided is durable: then it must agree with the ledger.
   const core::Engine* settled_engine() const;
 
  private:
+  class ReadDisk;
   class SimJournal;
+  class HubRelays;
   void start_relays();
 
   World& world_;
   ProcessTime time_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
+  std::unique_ptr<ReadDisk> disk_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<SimJournal> journal_;
   SimWallet wallet_;
   SimBackend backend_;
   std::shared_ptr<nostr::RelayHub> hub_;
-  class HubRelays;
   std::unique_ptr<HubRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::optional<ledger::Error> failure_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "ledger/reader.h"
-#include "ledger/verify.h"
 #include "pipeline/core/stages/stage.h"
 #include "replay/auditor.h"
 #include "replay/earnings_report.h"
@@ -156,15 +155,23 @@ void Referee::on_publication(const nostr::Event& event) {
 // ---- damage ---------------------------------------------------------------------------------------------------------
 
 void Referee::check_bit_flip(Dice& dice) const {
-  if (leaves_ == 0) return;
+  constexpr ledger::Family kFamilies[] = {ledger::Family::entries, ledger::Family::texts, ledger::Family::tiles,
+                                          ledger::Family::views};
+  const ledger::Family family = dice.pick(kFamilies);
+  std::vector<std::string> keys;
+  must(world_.disk.scan(family, {}, {}, [&](auto key, auto value) {
+    if (!value.empty()) keys.emplace_back(key);
+    return true;
+  }));
+  if (keys.empty()) return;
   SimDisk copy = world_.disk;
   copy.on_commit({});
-  const auto seq = dice.below(leaves_);
-  const std::string key = ledger::entry_key(seq);
-  const auto value = must(copy.get(ledger::Family::entries, key));
-  demand(value && copy.flip_bit(ledger::Family::entries, key, dice.below(value->size() * 8)), "entry is missing");
-  const auto verified = ledger::verify_ledger(copy);
-  demand(!verified || !verified->findings.empty(), "a flipped bit was not noticed: entry " + std::to_string(seq));
+  const std::string& key = keys[dice.below(keys.size())];
+  copy.flip_bit(family, key, dice.below(must(copy.get(family, key))->size() * 8));
+  SimDisk scratch;
+  const auto audit = replay::audit(copy, scratch);
+  demand(!audit || !audit->findings.empty(),
+         "a flipped bit was not noticed: " + std::string(ledger::name(family)) + " " + ledger::to_hex(key));
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------

@@ -76,9 +76,13 @@ void SimRelay::store(const Event& event) {
   for (const auto& one : wires_) {
     const auto wire = one.lock();
     if (!wire || !wire->open) continue;
-    for (const auto& [id, filters] : wire->subscriptions) {
-      if (nostr::matches_any(filters, event)) send_event(wire, id, event);
-    }
+    std::erase_if(wire->subscriptions, [&](const auto& subscription) {
+      const auto& [id, filters] = subscription;
+      if (!nostr::matches_any(filters, event)) return false;
+      const bool closes = world_.faults.strikes(Mishap::relay_closes);
+      closes ? send(wire, json{"CLOSED", id, "error: too many subscriptions"}.dump()) : send_event(wire, id, event);
+      return closes;
+    });
   }
 }
 
@@ -119,12 +123,15 @@ void SimRelay::send(const std::shared_ptr<Wire>& wire, const std::string& frame)
   Faults& faults = world_.faults;
   if (faults.strikes(Mishap::relay_dead)) wire->dead = true;
   if (faults.strikes(Mishap::relay_cut)) return cut(wire, frame);
-  std::int64_t delay_ms = kNetworkMs;
-  if (faults.strikes(Mishap::relay_reorders)) delay_ms += faults.dice().between(1, 50);
-  if (faults.strikes(Mishap::relay_delays)) delay_ms += faults.dice().between(1'000, 20'000);
+  TimeMs arrives = world_.time.now() + kNetworkMs;
+  if (faults.strikes(Mishap::relay_reorders)) arrives = arrives + faults.dice().between(1, 50);
+  if (faults.strikes(Mishap::relay_delays)) arrives = arrives + faults.dice().between(1'000, 20'000);
+  // A relay that says that all stored events have come before they have: nobody could read such a one without gaps.
+  if (frame.starts_with("[\"EOSE\"")) arrives = std::max(arrives, wire->last_arrival);
+  wire->last_arrival = std::max(arrives, wire->last_arrival);
   const int times = faults.strikes(Mishap::relay_repeats) ? 2 : 1;
   for (int i = 0; i < times; ++i) {
-    world_.time.after(delay_ms, [weak = std::weak_ptr(wire), frame] {
+    world_.time.at(arrives, [weak = std::weak_ptr(wire), frame] {
       const auto alive = weak.lock();
       if (alive && alive->open && !alive->dead) alive->on_frame(frame);
     });

@@ -143,12 +143,22 @@ class Simulation {
         }
       }
       if (world_.faults.strikes(Mishap::process_dies)) throw Crashed{};
+      command(process);
       const bool recovering = world_.time.now() < born + kRecoveryMs;
       if (recovering && doomed_lives_ > 0) {
         --doomed_lives_;
         throw Crashed{};
       }
     }
+  }
+
+  // The operator, at the keyboard of this life.
+  void command(Process& process) {
+    if (world_.faults.strikes(Mishap::operator_goes_offline)) {
+      process.go_offline();
+      online_again_at_ = world_.time.now() + world_.faults.dice().between(1'000, 300'000);
+    }
+    if (world_.time.now() >= online_again_at_) process.go_online();
   }
 
   void step(TimeMs until) {
@@ -210,6 +220,7 @@ class Simulation {
   core::Policy policy_;
   World world_;
   TimeMs faults_end_;
+  TimeMs online_again_at_;
   Outcome outcome_;
   std::uint64_t seen_commits_ = 0;
   std::size_t engine_open_ = 0;
