@@ -10,6 +10,7 @@
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/nip90.h"
 #include "pipeline/secret_file.h"
 #include "pipeline/wallet/sandbox.h"
 #include "replay/jobs_view.h"
@@ -172,14 +173,14 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
 Result<void> Service::connect_relays() {
   nostr::PoolOptions options{
       .relays = config_.relays.urls,
-      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast)},
+      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast, nostr::kServedKinds)},
       .allow_private = config_.relays.allow_private,
       .clock = clock_,
       .random = random_fraction,
       .sign_auth = [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
         return std::optional(nostr::auth_event(key_, url, challenge, now, {random_bytes().bytes}));
       }};
-  options.limits.max_age_ms = config_.selling.request_age_limit_ms + options.limits.overlap_ms;
+  options.limits.max_age_ms = config_.relays.max_absence_ms;
   auto pool = nostr::RelayPool::make(
       io_, std::move(options),
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "pipeline/nostr/nip90.h"
-
 namespace nostr {
 namespace {
 
@@ -19,9 +17,9 @@ std::string normal_form(const std::string& url) {
 
 }  // namespace
 
-Filter request_filter(const PublicKey& us, bool serve_broadcast) {
+Filter request_filter(const PublicKey& us, bool serve_broadcast, std::span<const std::uint32_t> kinds) {
   // Never two filters, of which one has the other in it: how far a page of both reaches, nobody could say.
-  Filter wanted{.kinds = {kTextRequestKind}};
+  Filter wanted{.kinds = {kinds.begin(), kinds.end()}};
   if (!serve_broadcast) wanted.tags = {{'p', {us.hex()}}};
   return wanted;
 }

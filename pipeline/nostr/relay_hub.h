@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,9 @@
 
 namespace nostr {
 
-// The filter of a seller: requests addressed to us, or all requests if those open to anybody are served too. Nothing is
-// asked for that is not answered.
-Filter request_filter(const PublicKey& us, bool serve_broadcast);
+// The filter of a seller: requests of these kinds addressed to us, or all of them if those open to anybody are served
+// too. Nothing is asked for that is not answered.
+Filter request_filter(const PublicKey& us, bool serve_broadcast, std::span<const std::uint32_t> kinds);
 
 // One verified event that came for the first time.
 struct Received {

@@ -108,8 +108,9 @@ Process::~Process() {
 }
 
 void Process::start_relays() {
-  nostr::HubOptions options{.wanted = {nostr::request_filter(world_.provider_key.public_key(), true)},
-                            .clock = [this] { return time_.now(); }};
+  nostr::HubOptions options{
+      .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::kServedKinds)},
+      .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =
           [this](const nostr::RelayUrl& url, bool own, nostr::RelayLinkHandlers handlers) {

@@ -18,6 +18,7 @@
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/loopback_relay.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {
@@ -66,7 +67,7 @@ class RelayPoolTest : public testing::Test {
 
   void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
     options.relays = own;
-    options.wanted = {request_filter(key.public_key(), false)};
+    options.wanted = {request_filter(key.public_key(), false, kServedKinds)};
     options.clock = [this] { return clock(); };
     options.random = [] { return 0.0; };
     options.sign_auth = [](auto&&...) { return std::nullopt; };
@@ -151,8 +152,9 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
 
 TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {
   const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
-  EXPECT_EQ(to_json(request_filter(us, false)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
-  EXPECT_EQ(to_json(request_filter(us, true)), R"({"kinds":[5050]})");
+  constexpr std::uint32_t kTwoKinds[] = {5050, 5100};
+  EXPECT_EQ(to_json(request_filter(us, false, kServedKinds)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
+  EXPECT_EQ(to_json(request_filter(us, true, kTwoKinds)), R"({"kinds":[5050,5100]})");
 }
 
 TEST_F(RelayPoolTest, AnEventOfSeveralRelaysComesOnce) {
