@@ -57,6 +57,13 @@ class Service::PoolRelays final : public runtime::Relays {
       done({.relay = relay, .message = "we are offline", .at = now});
     });
   }
+  void query(const std::string& relay, nostr::Filter filter,
+             std::function<void(Result<std::vector<nostr::Event>>)> done) override {
+    if (service_.pool_) return service_.pool_->query(relay, std::move(filter), std::move(done));
+    service_.scheduler_->after(0, [relay, done = std::move(done)] {
+      done(fail(ErrorKind::connection, "relay.query", "not asked: we are offline", relay));
+    });
+  }
 
  private:
   Service& service_;

@@ -60,6 +60,13 @@ class Process::HubRelays final : public runtime::Relays {
                std::function<void(ledger::RelayAnswer)> done) override {
     process_.hub_->publish(relay, event_json, id, std::move(done));
   }
+  void query(const std::string& relay, nostr::Filter filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) override {
+    if (process_.hub_) return process_.hub_->query(relay, std::move(filter), std::move(done));
+    process_.time_.after(0, [done = std::move(done)] {
+      done(ledger::fail(ledger::ErrorKind::connection, "relay.query", "we are offline"));
+    });
+  }
 
  private:
   Process& process_;

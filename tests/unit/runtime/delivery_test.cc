@@ -26,6 +26,8 @@ class ScriptedRelays final : public Relays {
       done({.relay = relay, .accepted = word == "ok", .message = word == "ok" ? "" : word, .at = time_.now()});
     });
   }
+  void query(const std::string&, nostr::Filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
   std::map<std::string, std::vector<std::string>> script;
   std::map<std::string, std::vector<std::int64_t>> tries;
 
