@@ -143,9 +143,7 @@ void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
     const auto known = normal.find(url);
     source->cursor = IntakeCursor(known == normal.end() ? now() : known->second);
     source->link->subscribe(kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); });
-    if (!watched_.empty())
-      source->link->subscribe(
-          kControl, [this] { return watched_; }, false);
+    if (!watched_.empty()) watch_on(*source->link);
     source->link->start();
   }
 }
@@ -195,9 +193,7 @@ Result<void> RelayHub::watch(std::vector<Filter> filters) {
   const bool same = req_message(kControl, filters) == req_message(kControl, watched_);
   watched_ = std::move(filters);
   if (same || !started_) return {};
-  for (const auto& [url, source] : sources_)
-    source->link->subscribe(
-        kControl, [this] { return watched_; }, false);
+  for (const auto& [url, source] : sources_) watch_on(*source->link);
   return {};
 }
 
@@ -245,6 +241,21 @@ std::vector<Filter> RelayHub::filters(const Source& source) const {
   auto wanted = options_.wanted;
   for (auto& filter : wanted) filter.since_s = since_s(source.cursor.value(), options_.limits, now());
   return wanted;
+}
+
+void RelayHub::watch_on(RelayLink& link) {
+  const auto newest = [this] { return watched(); };
+  link.subscribe(kControl, newest, false);
+}
+
+// Nothing that would be refused for its age, and one page only: the newest.
+std::vector<Filter> RelayHub::watched() const {
+  auto filters = watched_;
+  for (auto& filter : filters) {
+    if (!filter.since_s) filter.since_s = (now() - options_.limits.max_age_ms).ms / 1000;
+    if (!filter.limit) filter.limit = kMaxWatchStored;
+  }
+  return filters;
 }
 
 // Never from inside the user's own call: what follows from an answer may be another call.

@@ -65,6 +65,8 @@ inline constexpr std::size_t kMaxQueryEvents = 100;             // of one answer
 inline constexpr std::size_t kMaxQueryBytes = 2 * 1024 * 1024;  // of one answer
 inline constexpr std::size_t kMaxWatchFilters = 4;
 inline constexpr std::size_t kMaxWatchValues = 512;  // ids, authors, kinds and tag values of all its filters together
+inline constexpr std::uint64_t kMaxWatchStored =
+    500;  // events that a relay has stored, for each filter without a limit
 
 // What the hub needs from the world.
 struct HubPorts {
@@ -116,6 +118,8 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
 
   TimeMs now() const { return options_.clock(); }
   std::vector<Filter> filters(const Source& source) const;
+  void watch_on(RelayLink& link);
+  std::vector<Filter> watched() const;
   void later(std::function<void()> report);
   RelayLinkHandlers common_handlers(const std::string& url);
   RelayLink* find_link(const std::string& url) const;

@@ -268,7 +268,7 @@ TEST_F(Watch, BringsEachEventOnceWithoutAReceipt) {
   start({kOne, kTwo});
   ASSERT_TRUE(watch({5}));
   for (const auto* url : {kOne, kTwo}) {
-    EXPECT_THAT(link(url).sent, Contains(R"(["REQ","also",{"kinds":[5]}])"));
+    EXPECT_THAT(link(url).sent, Contains(R"(["REQ","also",{"kinds":[5],"since":1699395200,"limit":500}])"));
     link(url).send_event("also", event(5, "cancel"));
     settle();
   }
@@ -287,7 +287,7 @@ TEST_F(Watch, FindsWhatCameWhileWeWereAway) {
   link(kOne).tick();
   link(kOne).open();
   EXPECT_THAT(link(kOne).sent.back(), R"(["REQ","in",{"kinds":[5050],"since":1699999000}])");
-  EXPECT_THAT(link(kOne).sent, Contains(R"(["REQ","also",{"kinds":[5,7007]}])"));
+  EXPECT_THAT(link(kOne).sent, Contains(StartsWith(R"(["REQ","also",{"kinds":[5,7007])")));
   link(kOne).send_event("also", event(5, "cancel", 60));
   settle();
   EXPECT_THAT(contents(control), ElementsAre("cancel"));
