@@ -339,7 +339,7 @@ std::deque<RelaySession::Query>::iterator RelaySession::find_query(std::string_v
   return std::ranges::find(queries_, id, &Query::id);
 }
 
-void RelaySession::end(std::deque<Query>::iterator query, std::string error) {
+void RelaySession::end(const std::deque<Query>::iterator& query, std::string error) {
   out_.push_back(QueryEnd{query->id, std::move(error)});
   queries_.erase(query);
 }

@@ -242,7 +242,7 @@ class RelaySession {
   std::int64_t backoff_ms(unsigned failures) const;
   Subscription* find(std::string_view wire_id, std::string& id);
   std::deque<Query>::iterator find_query(std::string_view id);
-  void end(std::deque<Query>::iterator query, std::string error);
+  void end(const std::deque<Query>::iterator& query, std::string error);
   void drop_unasked(TimeMs now);
   void count_junk(TimeMs now);
 
