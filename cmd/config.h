@@ -42,6 +42,7 @@ struct Config {
   struct Relays {
     std::vector<std::string> urls;
     bool allow_private = false;
+    std::int64_t max_absence_ms = 0;
   } relays;
   struct Inference {
     std::string url;

@@ -37,6 +37,13 @@ const Key kKeys[] = {
      .flag = "allow-private",
      .description = "connect to loopback and private addresses that customers name; for tests",
      .slot = [](Config& c) -> Slot { return &c.relays.allow_private; }},
+    {.name = "relays.max_absence",
+     .kind = duration,
+     .fallback = "7 d",
+     .minimum = kMinuteMs,
+     .maximum = 366 * kDayMs,
+     .description = "how far back they are asked for requests that came while we were away",
+     .slot = [](Config& c) -> Slot { return &c.relays.max_absence_ms; }},
 
     {.name = "inference.url",
      .kind = http_url,

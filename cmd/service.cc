@@ -10,6 +10,7 @@
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/nip90.h"
 #include "pipeline/secret_file.h"
 #include "pipeline/wallet/sandbox.h"
 #include "replay/jobs_view.h"
@@ -54,6 +55,13 @@ class Service::PoolRelays final : public runtime::Relays {
     if (service_.pool_) return service_.pool_->publish(relay, event_json, id, std::move(done));
     service_.scheduler_->after(0, [relay, done = std::move(done), now = service_.clock_()] {
       done({.relay = relay, .message = "we are offline", .at = now});
+    });
+  }
+  void query(const std::string& relay, nostr::Filter filter,
+             std::function<void(Result<std::vector<nostr::Event>>)> done) override {
+    if (service_.pool_) return service_.pool_->query(relay, std::move(filter), std::move(done));
+    service_.scheduler_->after(0, [relay, done = std::move(done)] {
+      done(fail(ErrorKind::connection, "relay.query", "not asked: we are offline", relay));
     });
   }
 
@@ -172,14 +180,14 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
 Result<void> Service::connect_relays() {
   nostr::PoolOptions options{
       .relays = config_.relays.urls,
-      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast)},
+      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast, nostr::kServedKinds)},
       .allow_private = config_.relays.allow_private,
       .clock = clock_,
       .random = random_fraction,
       .sign_auth = [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
         return std::optional(nostr::auth_event(key_, url, challenge, now, {random_bytes().bytes}));
       }};
-  options.limits.max_age_ms = config_.selling.request_age_limit_ms + options.limits.overlap_ms;
+  options.limits.max_age_ms = config_.relays.max_absence_ms;
   auto pool = nostr::RelayPool::make(
       io_, std::move(options),
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },

@@ -1,7 +1,6 @@
 #include "pipeline/delivery.h"
 
 #include <algorithm>
-#include <array>
 
 #include "pipeline/nostr/messages.h"
 
@@ -10,13 +9,21 @@ namespace {
 
 constexpr std::int64_t kFirstRetryMs = 2'000;
 constexpr std::int64_t kLongestRetryMs = 60'000;
+constexpr std::int64_t kFirstRetryOfTooFastMs = 30'000;
+constexpr std::int64_t kLongestRetryOfTooFastMs = 600'000;
 constexpr std::uint32_t kTriesOnceDelivered = 3;
 
-// NIP-01 machine words after which the same event will be refused again.
-bool refused_for_good(const ledger::RelayAnswer& answer) {
-  static constexpr std::array<std::string_view, 6> kFinal{"blocked",    "invalid",       "pow",
-                                                          "restricted", "auth-required", "mute"};
-  return std::ranges::find(kFinal, nostr::machine_word(answer.message)) != kFinal.end();
+// The same event will be refused again.
+bool refused_for_good(nostr::Rejection rejection) {
+  return rejection == nostr::Rejection::for_good || rejection == nostr::Rejection::needs_work;
+}
+
+std::int64_t retry_after_ms(nostr::Rejection rejection, std::uint32_t tries) {
+  const auto doubled = [&](std::int64_t first, std::int64_t longest) {
+    return std::min(longest, first << std::min<std::uint32_t>(tries - 1, 16));
+  };
+  return rejection == nostr::Rejection::too_fast ? doubled(kFirstRetryOfTooFastMs, kLongestRetryOfTooFastMs)
+                                                 : doubled(kFirstRetryMs, kLongestRetryMs);
 }
 
 class Deliverer : public std::enable_shared_from_this<Deliverer> {
@@ -40,10 +47,11 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   }
 
   void on_answer(ledger::RelayAnswer answer, std::uint32_t tries) {
-    const std::int64_t delay_ms = std::min(kLongestRetryMs, kFirstRetryMs << std::min<std::uint32_t>(tries - 1, 16));
+    const auto rejection = nostr::rejection(answer.message);
+    const std::int64_t delay_ms = retry_after_ms(rejection, tries);
     const bool too_late = scheduler_.now() + delay_ms >= delivery_.deadline;
     const bool enough = delivered_ && tries >= kTriesOnceDelivered;
-    if (!answer.accepted && !refused_for_good(answer) && !too_late && !enough) {
+    if (!answer.accepted && !refused_for_good(rejection) && !too_late && !enough) {
       scheduler_.after(delay_ms,
                        [self = shared_from_this(), target = answer.relay, tries] { self->attempt(target, tries + 1); });
       return;

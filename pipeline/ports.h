@@ -7,9 +7,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ledger/entry.h"
 #include "pipeline/core/job.h"
+#include "pipeline/nostr/messages.h"
 
 namespace runtime {
 
@@ -30,6 +32,10 @@ class Relays {
   // One try; exactly one answer, also when the relay cannot be reached or may not be (then the message says why).
   virtual void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                        std::function<void(ledger::RelayAnswer)> done) = 0;
+  // Asks once for stored events: verified, matching, the newest first, at most as many as the filter's limit, which
+  // must be set. Exactly one answer; an error says why there is none.
+  virtual void query(const std::string& relay, nostr::Filter filter,
+                     std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) = 0;
 };
 
 class Scheduler {

@@ -31,10 +31,10 @@ std::string_view name(Refusal refusal) {
 std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::span<const Filter> wanted,
                               const IntakeLimits& limits, TimeMs now) {
   if (raw_bytes > limits.max_event_bytes) return Refusal::too_large;
-  if (!matches_any(wanted, event)) return Refusal::not_ours;
   const std::int64_t oldest_s = (now - limits.max_age_ms - limits.overlap_ms).ms / 1000;
   const std::int64_t newest_s = (now + limits.max_future_ms).ms / 1000;
   if (event.created_at < oldest_s || event.created_at > newest_s) return Refusal::skewed;
+  if (!matches_any(wanted, event)) return Refusal::not_ours;
   return std::nullopt;
 }
 

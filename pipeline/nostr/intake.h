@@ -22,7 +22,7 @@ std::string_view name(Refusal refusal);
 struct IntakeLimits {
   std::size_t max_event_bytes = 64 * 1024;
   std::int64_t max_future_ms = 900'000;        // accepted clock skew of a sender: strfry's default
-  std::int64_t max_age_ms = 7 * 86'400'000LL;  // nobody waits longer for an answer
+  std::int64_t max_age_ms = 7 * 86'400'000LL;  // an absence of ours after which nobody waits any more
   std::int64_t overlap_ms = 1'000'000;         // at least max_future_ms and the time to find a dead connection together
   std::size_t max_remembered = 100'000;        // event ids
   std::size_t max_unhandled = 1'024;           // of one relay: it is not read any further until some are handled

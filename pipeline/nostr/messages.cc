@@ -1,5 +1,9 @@
 #include "pipeline/nostr/messages.h"
 
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
 #include "pipeline/nostr/json.h"
 
 namespace nostr {
@@ -111,6 +115,14 @@ Result<RelayMessage> parse_closed(JsonReader& reader) {
   return out;
 }
 
+// ---- what a refusal means -------------------------------------------------------------------------------------------
+
+constexpr std::string_view kFinalWords[] = {"auth-required", "blocked", "invalid", "mute", "restricted"};
+constexpr std::string_view kMachineWords[] = {"auth-required", "blocked", "duplicate",    "error",     "invalid",
+                                              "mute",          "pow",     "rate-limited", "restricted"};
+constexpr std::string_view kTooLong = "not sent: this relay takes at most ";
+constexpr unsigned kMaxDifficulty = 256;  // bits of an id
+
 }  // namespace
 
 std::string to_json(const Filter& filter) {
@@ -191,10 +203,36 @@ std::string clean_relay_text(std::string_view text) {
 std::string_view machine_word(std::string_view message) {
   static constexpr std::string_view kStrfryPrefix = "ERROR: ";
   if (message.starts_with(kStrfryPrefix)) message.remove_prefix(kStrfryPrefix.size());
-  const std::size_t colon = message.find(':');
-  if (colon == std::string_view::npos) return {};
-  const std::string_view word = message.substr(0, colon);
-  return word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos ? word : std::string_view{};
+  const std::string_view word = message.substr(0, message.find(':'));
+  if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") != std::string_view::npos) return {};
+  const bool has_colon = word.size() < message.size();
+  return has_colon || std::ranges::find(kMachineWords, word) != std::end(kMachineWords) ? word : std::string_view{};
+}
+
+Rejection rejection(std::string_view message) {
+  const std::string_view word = machine_word(message);
+  if (word == "rate-limited") return Rejection::too_fast;
+  if (word == "pow") return Rejection::needs_work;
+  const bool final = std::ranges::find(kFinalWords, word) != std::end(kFinalWords);
+  return final || message.starts_with(kTooLong) ? Rejection::for_good : Rejection::passing;
+}
+
+std::optional<unsigned> work_asked(std::string_view message) {
+  std::optional<unsigned> most;
+  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  for (auto begin = message.begin(); begin != message.end();) {
+    begin = std::find_if(begin, message.end(), is_word);
+    const auto end = std::find_if_not(begin, message.end(), is_word);
+    unsigned number = 0;
+    const auto [stop, error] = std::from_chars(begin, end, number);
+    if (error == std::errc() && stop == end && number <= kMaxDifficulty) most = std::max(most.value_or(0), number);
+    begin = end;
+  }
+  return most;
+}
+
+std::string too_long_for_relay(std::size_t max_bytes) {
+  return std::string(kTooLong) + std::to_string(max_bytes) + " bytes";
 }
 
 }  // namespace nostr

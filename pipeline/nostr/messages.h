@@ -84,8 +84,28 @@ Result<RelayMessage> parse_relay_message(std::string_view frame, std::size_t max
 // What a relay says to a person, made harmless: UTF-8, one line, no control characters, at most kMaxRelayTextBytes.
 std::string clean_relay_text(std::string_view text);
 
-// The machine word of an OK or CLOSED message: "duplicate" of "duplicate: have it", "" where there is none. strfry's
-// "ERROR: " before it is passed over.
+// ---- what a refusal means -------------------------------------------------------------------------------------------
+
+// The machine word of an OK or CLOSED message (NIP-01, NIP-42): "duplicate" of "duplicate: have it", "" where there is
+// none. Read as relays write it: strfry puts "ERROR: " before the word in CLOSED, some leave the colon out when nothing
+// follows.
 std::string_view machine_word(std::string_view message);
+
+// What an event that a relay did not take needs.
+enum class Rejection {
+  passing,     // another try later: `error:`, a time-out, or words that no machine knows
+  too_fast,    // another try much later, and fewer events until then: `rate-limited:`
+  needs_work,  // as many zero bits as work_asked() says, which makes it another event: `pow:` (NIP-13)
+  for_good,    // nothing: `blocked:`, `invalid:`, `restricted:`, `mute:`, `auth-required:` from a relay that knows us
+};
+// `message` is a relay's, or what we say ourselves instead of sending the event.
+Rejection rejection(std::string_view message);
+
+// The difficulty that a `pow:` message asks for: the largest number in it that can be one, for relays say it in many
+// ways ("difficulty 26 is less than 30", "25 bits needed"). Nothing if it names none.
+std::optional<unsigned> work_asked(std::string_view message);
+
+// Our own words for an event that is not sent, because the relay takes none of its length (NIP-11).
+std::string too_long_for_relay(std::size_t max_bytes);
 
 }  // namespace nostr

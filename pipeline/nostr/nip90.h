@@ -16,6 +16,7 @@
 namespace nostr {
 
 inline constexpr std::uint32_t kTextRequestKind = 5050;
+inline constexpr std::uint32_t kServedKinds[] = {kTextRequestKind};
 inline constexpr std::uint32_t kTextResultKind = 6050;
 inline constexpr std::uint32_t kFeedbackKind = 7000;
 

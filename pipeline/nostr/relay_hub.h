@@ -1,12 +1,13 @@
 // All relays, without their sockets: our own, which bring requests and keep a cursor each, and customers' relays, which
-// are only published to. What comes out of here is verified and new. Pure: relay_pool.h gives it sockets and threads,
-// the simulator virtual time.
+// are published to and asked. What comes out of here is verified, and new unless it was asked for by a query. Pure:
+// relay_pool.h gives it sockets and threads, the simulator virtual time.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,9 @@
 
 namespace nostr {
 
-// The filter of a seller: requests addressed to us, or all requests if those open to anybody are served too. Nothing is
-// asked for that is not answered.
-Filter request_filter(const PublicKey& us, bool serve_broadcast);
+// The filter of a seller: requests of these kinds addressed to us, or all of them if those open to anybody are served
+// too. Nothing is asked for that is not answered.
+Filter request_filter(const PublicKey& us, bool serve_broadcast, std::span<const std::uint32_t> kinds);
 
 // One verified event that came for the first time.
 struct Received {
@@ -34,6 +35,8 @@ struct Received {
 
 struct PoolHandlers {
   std::function<void(Received)> on_event;
+  // What watch() asked for, without a receipt. Stored events come again after a long while.
+  std::function<void(Received)> on_control = [](const Received&) {};
   std::function<void(const std::string& relay, Refusal reason)> on_refused;
   std::function<void(const std::string& relay, RelayState state, const std::string& reason)> on_health;
   std::function<void(const std::string& relay, const std::string& text)> on_notice;
@@ -55,6 +58,15 @@ struct HubOptions {
   std::size_t max_guests = 64;    // customers' relays known at once
   std::function<TimeMs()> clock;  // wall clock
 };
+
+// Caps of what we ask besides the intake, far below what relays take (strfry: 20 filters in a REQ, frames of 128 KiB).
+inline constexpr std::size_t kMaxQueries = 16;                  // that wait for their answer; more are refused
+inline constexpr std::size_t kMaxQueryEvents = 100;             // of one answer
+inline constexpr std::size_t kMaxQueryBytes = 2 * 1024 * 1024;  // of one answer
+inline constexpr std::size_t kMaxWatchFilters = 4;
+inline constexpr std::size_t kMaxWatchValues = 512;  // ids, authors, kinds and tag values of all its filters together
+inline constexpr std::uint64_t kMaxWatchStored =
+    500;  // events that a relay has stored, for each filter without a limit
 
 // What the hub needs from the world.
 struct HubPorts {
@@ -83,6 +95,10 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
   // As RelayPool's.
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done);
+  void query(const std::string& relay, Filter filter, std::function<void(Result<std::vector<Event>>)> done);
+  Result<void> watch(std::vector<Filter> filters);
+  void set_limits(const std::string& relay, RelayLimits limits);
+  unsigned required_pow(const std::string& relay) const;
   std::optional<TimeMs> cursor(const std::string& relay) const;
   std::vector<RelayHealth> health() const;
   void shut_down();
@@ -94,6 +110,7 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
   class Hold;
   class Receipt;
   struct Candidate;
+  struct Query;
   struct Guest {
     std::unique_ptr<RelayLink> link;
     TimeMs last_used;
@@ -101,16 +118,24 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
 
   TimeMs now() const { return options_.clock(); }
   std::vector<Filter> filters(const Source& source) const;
+  void watch_on(RelayLink& link);
+  std::vector<Filter> watched() const;
   void later(std::function<void()> report);
   RelayLinkHandlers common_handlers(const std::string& url);
+  RelayLink* find_link(const std::string& url) const;
   RelayLink* link_for(const RelayUrl& url);
+  std::string no_room() const;
   bool make_room();
   void answer_later(const std::string& url, PublishAnswer answer,
                     std::vector<std::function<void(ledger::RelayAnswer)>> callbacks);
   void refuse(const std::string& url, Refusal reason);
+  void blame(const std::string& url);
   void screen_event(const std::shared_ptr<Source>& source, Deliver delivered);
-  bool is_known(const EventId& id, const Source& source, std::unique_ptr<Hold>& hold);
+  bool is_known(const Deliver& delivered, const Source& source, std::unique_ptr<Hold>& hold);
   void judged(Candidate& candidate, std::optional<Refusal> reason);
+  void collect(Deliver delivered);
+  void end_query(QueryEnd end);
+  void answer_if_complete(const std::string& id);
 
   HubOptions options_;
   HubPorts ports_;
@@ -119,6 +144,9 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
   std::map<std::string, std::shared_ptr<Source>> sources_;
   std::map<std::string, Guest> guests_;
   std::map<std::pair<std::string, EventId>, std::vector<std::function<void(ledger::RelayAnswer)>>> waiting_;
+  std::vector<Filter> watched_;
+  std::map<std::string, std::shared_ptr<Query>> queries_;
+  std::uint64_t asked_ = 0;
   bool started_ = false;
   bool abandoned_ = false;
 };

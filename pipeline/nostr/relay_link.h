@@ -15,6 +15,7 @@ struct RelayLinkHandlers {
   std::function<void(Deliver)> on_event = [](const Deliver&) {};
   std::function<void(const std::string& subscription)> on_caught_up = [](const std::string&) {};
   std::function<void(PublishAnswer)> on_answer = [](const PublishAnswer&) {};
+  std::function<void(QueryEnd)> on_query_end = [](const QueryEnd&) {};
   std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};
   std::function<void(RelayState, const std::string& reason)> on_health = [](RelayState, const std::string&) {};
   std::function<void(const std::string& text)> on_notice = [](const std::string&) {};
@@ -30,11 +31,14 @@ class RelayLink {
 
   // As the functions of RelaySession.
   void start() { perform(session_.start(now())); }
-  void subscribe(const std::string& id, RelaySession::FilterSource filters) {
-    perform(session_.subscribe(id, std::move(filters), now()));
+  void subscribe(const std::string& id, RelaySession::FilterSource filters, bool vital = true) {
+    perform(session_.subscribe(id, std::move(filters), now(), vital));
   }
   void unsubscribe(const std::string& id) { perform(session_.unsubscribe(id, now())); }
   void publish(EventId id, std::string event_json) { perform(session_.publish(id, std::move(event_json), now())); }
+  void query(const std::string& id, Filter filter) { perform(session_.query(id, std::move(filter), now())); }
+  void junk() { perform(session_.on_junk(now())); }
+  void set_limits(RelayLimits limits) { session_.set_limits(limits); }
   void shut_down() { perform(session_.shut_down()); }
   const RelaySession& session() const { return session_; }
 
@@ -69,6 +73,7 @@ class RelayLink {
   void perform(Deliver& action) { handlers_.on_event(std::move(action)); }
   void perform(const CaughtUp& action) { handlers_.on_caught_up(action.subscription); }
   void perform(const PublishAnswer& action) { handlers_.on_answer(action); }
+  void perform(QueryEnd& action) { handlers_.on_query_end(std::move(action)); }
   void perform(const Dropped& action) { handlers_.on_dropped(action.reason); }
   void perform(const Notice& action) { handlers_.on_notice(action.text); }
   void perform(const HealthChange& action) { handlers_.on_health(action.state, action.reason); }

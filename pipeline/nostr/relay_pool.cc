@@ -90,6 +90,19 @@ void RelayPool::publish(const std::string& relay, const std::string& event_json,
                         std::function<void(ledger::RelayAnswer)> done) {
   impl_->hub().publish(relay, event_json, id, std::move(done));
 }
+void RelayPool::query(const std::string& relay, Filter filter,
+                      std::function<void(ledger::Result<std::vector<Event>>)> done) {
+  impl_->hub().query(relay, std::move(filter), std::move(done));
+}
+ledger::Result<void> RelayPool::watch(std::vector<Filter> filters) {
+  return impl_->hub().watch(std::move(filters));
+}
+void RelayPool::set_limits(const std::string& relay, RelayLimits limits) {
+  impl_->hub().set_limits(relay, limits);
+}
+unsigned RelayPool::required_pow(const std::string& relay) const {
+  return impl_->hub().required_pow(relay);
+}
 std::optional<TimeMs> RelayPool::cursor(const std::string& relay) const {
   return impl_->hub().cursor(relay);
 }

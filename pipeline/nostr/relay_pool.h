@@ -51,6 +51,25 @@ class RelayPool final : public runtime::Relays {
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
 
+  // Asks one of our relays or a customer's once. `done` is called exactly once, within kQueryTimeoutMs and the time
+  // that the signatures take. Refused beyond the caps of relay_hub.h, "relay.query" in any case. Not intake: nothing of
+  // it is counted or remembered.
+  void query(const std::string& relay, Filter filter,
+             std::function<void(ledger::Result<std::vector<Event>>)> done) override;
+
+  // From now on our own relays are asked for this too, in a subscription of its own, and handlers.on_control gets each
+  // event once: for short messages that need no cursor. Replaces what was watched before; a relay is told at most once
+  // in kResubscribeMs, and sends again what it has stored: the newest, none older than limits.max_age_ms. Fails with
+  // "relay.watch" beyond the caps of relay_hub.h.
+  ledger::Result<void> watch(std::vector<Filter> filters);
+
+  // What a relay's information document says of it (NIP-11); forgotten with a customer's relay that is left, ignored
+  // for one that is not in use.
+  void set_limits(const std::string& relay, RelayLimits limits);
+  // The difficulty of NIP-13 that this relay asks of our events, as far as we know: by its document or its last
+  // refusal. A stranger's word: bound the work. Zero: none.
+  unsigned required_pow(const std::string& relay) const;
+
   // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a
   // relay that is not ours, and before start().
   std::optional<TimeMs> cursor(const std::string& relay) const;

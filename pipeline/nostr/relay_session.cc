@@ -10,6 +10,8 @@ namespace nostr {
 namespace {
 
 constexpr char kOlderPage = '~';  // ends the wire id of a subscription that reads older stored events
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr auto kNone = [](const auto&) { return false; };
 
 std::string seconds(std::int64_t ms) {
   return std::to_string((ms + 999) / 1000) + " s";
@@ -55,8 +57,9 @@ RelayActions RelaySession::on_open(TimeMs now) {
   bad_frames_ = auths_ = 0;
   auth_ = Auth::none;
   ping(now);  // its answer is the latency that a person sees
-  for (auto& [id, subscription] : subscriptions_) open(id, subscription);
-  for (auto& publication : publications_) send(publication);
+  for (auto& [id, subscription] : subscriptions_) open(id, subscription, now);
+  for (auto& query : queries_) send(query);
+  send_waiting(now);
   update_open_health();
   return take();
 }
@@ -78,13 +81,12 @@ RelayActions RelaySession::on_forbidden(const std::string& reason, TimeMs now) {
   if (link_ == Link::down) return take();
   lose(reason, now);
   redial_at_ = now + kMaxBackoffMs;
-  answer_unless([](const Publication&) { return false; }, reason);
+  fail_unless(kNone, reason);
   return take();
 }
 
 RelayActions RelaySession::on_tick(TimeMs now) {
-  answer_unless([&](const Publication& p) { return now < p.deadline; },
-                "no answer within " + seconds(kPublishTimeoutMs) + (reason_.empty() ? "" : " (" + reason_ + ")"));
+  fail_overdue(now);
   switch (link_) {
     case Link::down:
       if (redial_at_ && now >= *redial_at_ && wanted()) dial(now);
@@ -100,8 +102,9 @@ RelayActions RelaySession::on_tick(TimeMs now) {
       } else {
         if (!pinged_at_ && now >= last_heard_ + kPingIntervalMs) ping(now);
         for (auto& [id, subscription] : subscriptions_) {
-          if (subscription.retry_at && now >= *subscription.retry_at) open(id, subscription);
+          if (subscription.retry_at && now >= *subscription.retry_at) open(id, subscription, now);
         }
+        send_waiting(now);
       }
       break;
   }
@@ -111,7 +114,11 @@ RelayActions RelaySession::on_tick(TimeMs now) {
 std::optional<TimeMs> RelaySession::wake_at() const {
   std::optional<TimeMs> wake;
   const auto sooner = [&](TimeMs at) { wake = wake ? std::min(*wake, at) : at; };
-  for (const auto& publication : publications_) sooner(publication.deadline);
+  for (const auto& publication : publications_) {
+    sooner(publication.deadline);
+    if (link_ == Link::open && publication.stage == Stage::waiting) sooner(next_send_at_);
+  }
+  for (const auto& query : queries_) sooner(query.deadline);
   switch (link_) {
     case Link::down:
       if (redial_at_ && wanted()) sooner(*redial_at_);
@@ -132,7 +139,7 @@ std::optional<TimeMs> RelaySession::wake_at() const {
 
 RelayActions RelaySession::shut_down() {
   shut_down_ = true;
-  answer_unless([](const Publication&) { return false; }, "shutting down");
+  fail_unless(kNone, "shutting down");
   subscriptions_.clear();
   if (link_ != Link::down) out_.push_back(HangUp{});
   link_ = Link::down;
@@ -152,17 +159,21 @@ void RelaySession::dial(TimeMs now) {
   set_health(RelayState::connecting, reason_);
 }
 
+void RelaySession::dial_if_due(TimeMs now) {
+  if (link_ == Link::down && (!redial_at_ || now >= *redial_at_)) dial(now);
+}
+
 void RelaySession::ping(TimeMs now) {
   pinged_at_ = now;
   out_.push_back(SendPing{});
 }
 
 // What waits is kept if there is a next connection in time for it.
-void RelaySession::lose(const std::string& reason, TimeMs now) {
+void RelaySession::lose(const std::string& reason, TimeMs now, std::int64_t min_backoff_ms) {
   const bool was_stable = link_ == Link::open && now >= opened_at_ + kStableMs;
   failures_ = was_stable ? 1 : failures_ + 1;
   link_ = Link::down;
-  redial_at_ = now + backoff_ms(failures_);
+  redial_at_ = now + std::max(min_backoff_ms, backoff_ms(failures_));
   pinged_at_.reset();
   challenge_.reset();
   for (auto& [id, subscription] : subscriptions_) {
@@ -171,13 +182,14 @@ void RelaySession::lose(const std::string& reason, TimeMs now) {
     subscription.retry_at.reset();
   }
   for (auto& publication : publications_) publication.stage = Stage::waiting;
-  answer_unless([&](const Publication& p) { return *redial_at_ < p.deadline; }, reason);
+  for (auto& query : queries_) query.stage = Stage::waiting;
+  fail_unless([&](const Owed& owed) { return *redial_at_ < owed.deadline; }, reason);
   set_health(RelayState::offline, reason);
 }
 
-void RelaySession::hang_up_and_lose(const std::string& reason, TimeMs now) {
+void RelaySession::hang_up_and_lose(const std::string& reason, TimeMs now, std::int64_t min_backoff_ms) {
   out_.push_back(HangUp{});
-  lose(reason, now);
+  lose(reason, now, min_backoff_ms);
 }
 
 void RelaySession::rest() {
@@ -204,7 +216,7 @@ void RelaySession::set_health(RelayState state, std::string reason) {
 
 void RelaySession::update_open_health(std::string reason) {
   const bool live =
-      std::all_of(subscriptions_.begin(), subscriptions_.end(), [](const auto& s) { return s.second.caught_up; });
+      std::ranges::all_of(subscriptions_, [](const auto& s) { return s.second.caught_up || !s.second.vital; });
   if (live) {
     set_health(RelayState::live, "");
   } else {
@@ -222,15 +234,14 @@ RelayActions RelaySession::take() {
 RelayActions RelaySession::publish(EventId id, std::string event_json, TimeMs now) {
   const auto same = [&](const Publication& p) { return p.id == id; };
   if (std::any_of(publications_.begin(), publications_.end(), same)) return take();
-  Publication publication{id, std::move(event_json), now + kPublishTimeoutMs};
+  Publication publication{{now + kPublishTimeoutMs}, id, std::move(event_json)};
   std::string refusal;
-  if (shut_down_) {
-    refusal = "shutting down";
-  } else if (publications_.size() >= kMaxPublications ||
-             publication_bytes_ + publication.json.size() > kMaxPublicationBytes) {
+  if (publications_.size() >= kMaxPublications || publication_bytes_ + publication.json.size() > kMaxPublicationBytes) {
     refusal = "not sent: " + std::to_string(publications_.size()) + " events wait for this relay already";
-  } else if (link_ == Link::down && redial_at_ && *redial_at_ >= publication.deadline) {
-    refusal = "not sent: " + reason_ + "; next try in " + seconds(*redial_at_ - now);
+  } else if (limits_.max_message_length && event_message(publication.json).size() > *limits_.max_message_length) {
+    refusal = too_long_for_relay(*limits_.max_message_length);
+  } else {
+    refusal = unreachable_until(publication.deadline, now);
   }
   if (!refusal.empty()) {
     out_.push_back(PublishAnswer{id, false, refusal});
@@ -239,14 +250,30 @@ RelayActions RelaySession::publish(EventId id, std::string event_json, TimeMs no
   last_work_ = now;
   publication_bytes_ += publication.json.size();
   publications_.push_back(std::move(publication));
-  if (link_ == Link::open) send(publications_.back());
-  if (link_ == Link::down && (!redial_at_ || now >= *redial_at_)) dial(now);
+  if (link_ == Link::open) send_waiting(now);
+  dial_if_due(now);
   return take();
 }
 
-void RelaySession::send(Publication& publication) {
-  publication.stage = Stage::sent;
-  out_.push_back(SendFrame{event_message(publication.json)});
+// As fast as the relay takes them.
+void RelaySession::send_waiting(TimeMs now) {
+  for (auto& publication : publications_) {
+    if (publication.stage != Stage::waiting) continue;
+    if (now < next_send_at_) return;
+    if (now < slow_until_) next_send_at_ = now + kSlowPaceMs;
+    publication.stage = Stage::sent;
+    out_.push_back(SendFrame{event_message(publication.json)});
+  }
+}
+
+// What a refusal says about the events to come.
+void RelaySession::heed(std::string_view refusal, TimeMs now) {
+  const Rejection why = rejection(refusal);
+  if (why == Rejection::too_fast) {
+    slow_until_ = now + kSlowMs;
+    next_send_at_ = now + kSlowPaceMs;
+  }
+  if (why == Rejection::needs_work) asked_pow_ = work_asked(refusal).value_or(asked_pow_);
 }
 
 void RelaySession::answer(const Publication& publication, bool accepted, std::string message) {
@@ -254,7 +281,7 @@ void RelaySession::answer(const Publication& publication, bool accepted, std::st
   out_.push_back(PublishAnswer{publication.id, accepted, std::move(message)});
 }
 
-void RelaySession::answer_unless(const std::function<bool(const Publication&)>& keep, const std::string& message) {
+void RelaySession::answer_unless(const Keep& keep, const std::string& message) {
   std::erase_if(publications_, [&](const Publication& publication) {
     if (keep(publication)) return false;
     answer(publication, false, message);
@@ -262,14 +289,85 @@ void RelaySession::answer_unless(const std::function<bool(const Publication&)>& 
   });
 }
 
+void RelaySession::fail_unless(const Keep& keep, const std::string& message) {
+  answer_unless(keep, message);
+  end_queries_unless(keep, message);
+}
+
+void RelaySession::fail_overdue(TimeMs now) {
+  const auto in_time = [&](const Owed& owed) { return now < owed.deadline; };
+  const auto silence = [&](std::int64_t ms) {
+    return "no answer within " + seconds(ms) + (reason_.empty() ? "" : " (" + reason_ + ")");
+  };
+  if (link_ == Link::open) {
+    answer_unless([&](const Owed& owed) { return in_time(owed) || owed.stage != Stage::waiting; },
+                  "rate-limited: not sent, the relay takes our events slowly");
+  }
+  answer_unless(in_time, silence(kPublishTimeoutMs));
+  end_queries_unless(in_time, silence(kQueryTimeoutMs));
+}
+
+// Why nothing can be sent before the deadline, or nothing.
+std::string RelaySession::unreachable_until(TimeMs deadline, TimeMs now) const {
+  if (shut_down_) return "shutting down";
+  if (link_ != Link::down || !redial_at_ || *redial_at_ < deadline) return {};
+  return "not sent: " + reason_ + "; next try in " + seconds(*redial_at_ - now);
+}
+
+// ---- asking once ----------------------------------------------------------------------------------------------------
+
+RelayActions RelaySession::query(const std::string& id, Filter filter, TimeMs now) {
+  Query query{{now + kQueryTimeoutMs}, id, std::move(filter)};
+  if (auto refusal = unreachable_until(query.deadline, now); !refusal.empty()) {
+    out_.push_back(QueryEnd{id, std::move(refusal)});
+    return take();
+  }
+  last_work_ = now;
+  queries_.push_back(std::move(query));
+  if (link_ == Link::open) send(queries_.back());
+  dial_if_due(now);
+  return take();
+}
+
+void RelaySession::send(Query& query) {
+  query.stage = Stage::sent;
+  query.events = 0;
+  out_.push_back(SendFrame{req_message(query.id, std::span(&query.filter, 1))});
+}
+
+std::deque<RelaySession::Query>::iterator RelaySession::find_query(std::string_view id) {
+  return std::ranges::find(queries_, id, &Query::id);
+}
+
+void RelaySession::end(const std::deque<Query>::iterator& query, std::string error) {
+  out_.push_back(QueryEnd{query->id, std::move(error)});
+  queries_.erase(query);
+}
+
+void RelaySession::end_queries_unless(const Keep& keep, const std::string& message) {
+  std::erase_if(queries_, [&](const Query& query) {
+    if (keep(query)) return false;
+    if (link_ == Link::open && query.stage == Stage::sent) out_.push_back(SendFrame{close_message(query.id)});
+    out_.push_back(QueryEnd{query.id, message});
+    return true;
+  });
+}
+
 // ---- subscribing ----------------------------------------------------------------------------------------------------
 
-RelayActions RelaySession::subscribe(const std::string& id, FilterSource filters, TimeMs now) {
+RelayActions RelaySession::subscribe(const std::string& id, FilterSource filters, TimeMs now, bool vital) {
   if (shut_down_) return take();
-  auto& subscription = subscriptions_[id] = Subscription{std::move(filters)};
+  auto& subscription = subscriptions_[id];
+  subscription.filters = std::move(filters);
+  subscription.vital = vital;
   last_work_ = now;
-  if (link_ == Link::open) {
-    open(id, subscription);
+  if (link_ == Link::open && !subscription.retry_at) {
+    const TimeMs due = std::min(subscription.asked_at, now) + kResubscribeMs;
+    if (now >= due) {
+      open(id, subscription, now);
+    } else {
+      subscription.retry_at = due;
+    }
     update_open_health();
   }
   if (link_ == Link::down && !redial_at_ && !options_.persistent) dial(now);
@@ -286,12 +384,15 @@ RelayActions RelaySession::unsubscribe(const std::string& id, TimeMs now) {
   return take();
 }
 
-void RelaySession::open(const std::string& id, Subscription& subscription) {
-  subscription.stage = Stage::sent;
-  subscription.caught_up = false;
+void RelaySession::open(const std::string& id, Subscription& subscription, TimeMs now) {
+  const bool was_open = std::exchange(subscription.stage, Stage::sent) == Stage::sent;
   subscription.retry_at.reset();
+  subscription.asked_at = now;
   subscription.asked = subscription.filters();
-  ask(id, subscription);
+  subscription.caught_up = subscription.asked.empty();
+  if (!subscription.caught_up) return ask(id, subscription);
+  if (was_open) out_.push_back(SendFrame{close_message(id)});
+  subscription.stage = Stage::waiting;
 }
 
 void RelaySession::ask(const std::string& wire_id, Subscription& subscription) {
@@ -340,11 +441,16 @@ void RelaySession::receive_bad(const ledger::Error& error, TimeMs now) {
   }
 }
 
-void RelaySession::receive(RelayEvent message, TimeMs) {
+void RelaySession::receive(RelayEvent message, TimeMs now) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) {
-    out_.push_back(Dropped{"unasked"});
+    const auto query = find_query(message.subscription);
+    const bool asked =
+        query != queries_.end() && query->events < query->filter.limit && matches(query->filter, message.event);
+    if (!asked) return drop_unasked(now);
+    ++query->events;
+    out_.push_back(Deliver{query->id, std::move(message.event), std::string(message.raw)});
     return;
   }
   // What was not asked for says nothing about how far the page reaches.
@@ -355,7 +461,33 @@ void RelaySession::receive(RelayEvent message, TimeMs) {
   out_.push_back(Deliver{std::move(id), std::move(message.event), std::string(message.raw)});
 }
 
-void RelaySession::receive(const RelayEose& message, TimeMs) {
+RelayActions RelaySession::on_junk(TimeMs now) {
+  if (link_ == Link::open) count_junk(now);
+  return take();
+}
+
+void RelaySession::drop_unasked(TimeMs now) {
+  out_.push_back(Dropped{"unasked"});
+  count_junk(now);
+}
+
+void RelaySession::count_junk(TimeMs now) {
+  if (now < junk_since_ || now >= junk_since_ + kMinuteMs) {
+    junk_since_ = now;
+    junk_ = 0;
+  }
+  if (++junk_ <= kMaxJunkPerMinute) return;
+  junk_ = 0;
+  hang_up_and_lose("sent more than " + std::to_string(kMaxJunkPerMinute) + " forged or unasked events in a minute", now,
+                   kJunkBackoffMs);
+}
+
+void RelaySession::receive(const RelayEose& message, TimeMs now) {
+  if (const auto query = find_query(message.subscription); query != queries_.end()) {
+    last_work_ = now;
+    out_.push_back(SendFrame{close_message(query->id)});
+    return end(query, {});
+  }
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription || subscription->caught_up) return;
@@ -375,15 +507,24 @@ void RelaySession::receive(const RelayEose& message, TimeMs) {
 }
 
 void RelaySession::receive(const RelayClosed& message, TimeMs now) {
+  const bool may_authenticate = machine_word(message.message) == "auth-required" && auth_ != Auth::done;
+  if (const auto query = find_query(message.subscription); query != queries_.end()) {
+    last_work_ = now;
+    if (!may_authenticate) return end(query, "closed by the relay: " + message.message);
+    query->stage = Stage::refused;
+    return authenticate(now);
+  }
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return;
   postpone(*subscription, now);
-  if (machine_word(message.message) == "auth-required" && auth_ != Auth::done) {
+  const std::string what = "subscription closed by the relay: " + message.message;
+  if (!subscription->vital) out_.push_back(Notice{what});
+  if (may_authenticate) {
     subscription->stage = Stage::refused;
     authenticate(now);
   }
-  update_open_health("subscription closed by the relay: " + message.message);
+  update_open_health(what);
 }
 
 void RelaySession::receive(RelayNotice message, TimeMs) {
@@ -393,7 +534,7 @@ void RelaySession::receive(RelayNotice message, TimeMs) {
 void RelaySession::receive(RelayOk message, TimeMs now) {
   if (auth_ == Auth::sent && message.event == auth_event_) {
     auth_ = message.accepted ? Auth::done : Auth::none;
-    return message.accepted ? resend_refused() : fail_refused("authentication refused: " + message.message, now);
+    return message.accepted ? resend_refused(now) : fail_refused("authentication refused: " + message.message, now);
   }
   const auto found = std::find_if(publications_.begin(), publications_.end(),
                                   [&](const Publication& p) { return p.id == message.event; });
@@ -404,7 +545,9 @@ void RelaySession::receive(RelayOk message, TimeMs now) {
     return authenticate(now);
   }
   last_work_ = now;
-  answer(*found, message.accepted || word == "duplicate", message.message);
+  const bool accepted = message.accepted || word == "duplicate";
+  if (!accepted) heed(message.message, now);
+  answer(*found, accepted, message.message);
   publications_.erase(found);
 }
 
@@ -419,9 +562,8 @@ void RelaySession::receive(RelayAuth message, TimeMs now) {
 
 void RelaySession::authenticate(TimeMs now) {
   const auto refused = [](const auto& item) { return item.stage == Stage::refused; };
-  const bool needed =
-      std::any_of(publications_.begin(), publications_.end(), refused) ||
-      std::any_of(subscriptions_.begin(), subscriptions_.end(), [&](const auto& s) { return refused(s.second); });
+  const bool needed = std::ranges::any_of(publications_, refused) || std::ranges::any_of(queries_, refused) ||
+                      std::ranges::any_of(subscriptions_, [&](const auto& s) { return refused(s.second); });
   if (!needed || !challenge_ || auth_ != Auth::none) return;
   const auto event = auths_ < kMaxAuths ? options_.sign_auth(options_.url, *challenge_, now) : std::nullopt;
   if (!event) return fail_refused("auth-required: we could not authenticate", now);
@@ -431,18 +573,22 @@ void RelaySession::authenticate(TimeMs now) {
   out_.push_back(SendFrame{auth_message(to_json(*event))});
 }
 
-void RelaySession::resend_refused() {
+void RelaySession::resend_refused(TimeMs now) {
   for (auto& [id, subscription] : subscriptions_) {
-    if (subscription.stage == Stage::refused) open(id, subscription);
+    if (subscription.stage == Stage::refused) open(id, subscription, now);
+  }
+  for (auto& query : queries_) {
+    if (query.stage == Stage::refused) send(query);
   }
   for (auto& publication : publications_) {
-    if (publication.stage == Stage::refused) send(publication);
+    if (publication.stage == Stage::refused) publication.stage = Stage::waiting;
   }
+  send_waiting(now);
 }
 
 // A refused subscription is tried again by its own back-off.
 void RelaySession::fail_refused(const std::string& message, TimeMs) {
-  answer_unless([](const Publication& p) { return p.stage != Stage::refused; }, message);
+  fail_unless([](const Owed& owed) { return owed.stage != Stage::refused; }, message);
   for (auto& [id, subscription] : subscriptions_) {
     if (subscription.stage == Stage::refused) subscription.stage = Stage::sent;
   }

@@ -59,6 +59,12 @@ class Driver {
         return subscribe(rest);
       case 'u':
         return unsubscribe(rest);
+      case 'q':
+        return query(rest);
+      case 'j':
+        return junk(number_in(rest, 2 * kMaxJunkPerMinute));
+      case 'l':
+        return session_.set_limits({.max_message_length = number_in(rest, 300)});
       case 'e':
         return publish(number_in(rest, 600), rest.size());
       case 'm':  // many, or large
@@ -124,7 +130,8 @@ class Driver {
         forbidden ? session_.on_forbidden(std::string(reason), now_) : session_.on_closed(std::string(reason), now_);
     require(!was_down || actions.empty(), "what is down cannot be lost");
     take(actions);
-    require(!forbidden || was_down || waiting_.empty(), "nothing waits for a relay that may not be dialled");
+    require(!forbidden || was_down || (waiting_.empty() && queries_.empty()),
+            "nothing waits for a relay that may not be dialled");
   }
 
   void frame(const std::string& text) {
@@ -149,6 +156,7 @@ class Driver {
     require(!session_.wake_at() || *session_.wake_at() > now_, "a tick does what was due");
     for (const auto& [id, waiting] : waiting_)
       require(now_ < waiting.deadline, "every publication is answered in time");
+    for (const auto& [id, deadline] : queries_) require(now_ < deadline, "every query is answered in time");
   }
 
   void subscribe(std::string_view id) {
@@ -165,6 +173,18 @@ class Driver {
   void unsubscribe(std::string_view id) {
     subscriptions_.erase(std::string(id.substr(0, 1)));
     take(session_.unsubscribe(std::string(id.substr(0, 1)), now_));
+  }
+
+  // Named by a digit, as subscriptions are by a letter.
+  void query(std::string_view name) {
+    const std::string id(name.substr(0, 1));
+    if (id < "0" || id > "9" || !queries_.try_emplace(id, now_ + kQueryTimeoutMs).second) return;
+    take(session_.query(id, {.kinds = {5050}, .limit = name.size()}, now_));
+  }
+
+  void junk(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) take(session_.on_junk(now_));
+    require(link_ != Link::open || count <= kMaxJunkPerMinute, "a relay that sends nothing but junk is left");
   }
 
   void publish(std::size_t number, std::size_t bytes) {
@@ -193,12 +213,17 @@ class Driver {
     link_ = Link::down;
   }
   void act(const Deliver& a) {
-    require(subscriptions_.contains(a.subscription), "only what we asked for is delivered");
+    require(subscriptions_.contains(a.subscription) || queries_.contains(a.subscription),
+            "only what we asked for is delivered");
   }
   void act(const CaughtUp& a) { require(subscriptions_.contains(a.subscription), "only what we asked for catches up"); }
   void act(const PublishAnswer& a) {
     require(waiting_.erase(a.event) == 1, "a publication is answered once");
     require(!shut_down_ || !a.accepted, "nothing is accepted after the end");
+  }
+  void act(const QueryEnd& a) {
+    require(queries_.erase(a.id) == 1, "a query is answered once");
+    require(!shut_down_ || !a.error.empty(), "nothing is found after the end");
   }
   void act(const Dropped& a) { require(!a.reason.empty(), "what is dropped has its reason"); }
   void act(const Notice& a) { require(a.text.size() <= kMaxRelayTextBytes, "what a relay says is cut"); }
@@ -216,11 +241,12 @@ class Driver {
     std::size_t bytes = 0;
     for (const auto& [id, waiting] : waiting_) bytes += waiting.bytes;
     require(waiting_.size() <= kMaxPublications && bytes <= kMaxPublicationBytes, "few publications wait");
-    require(session_.has_work() == (!waiting_.empty() || !subscriptions_.empty()) || shut_down_,
+    require(session_.has_work() == (!waiting_.empty() || !queries_.empty() || !subscriptions_.empty()) || shut_down_,
             "what waits and what is subscribed is work");
     const bool wanted = !shut_down_ && (persistent_ || session_.has_work());
     require(!wanted || session_.wake_at(), "as long as a relay is wanted there is a next thing to do");
-    require(!shut_down_ || (link_ == Link::down && waiting_.empty() && !session_.wake_at()), "nothing after the end");
+    require(!shut_down_ || (link_ == Link::down && waiting_.empty() && queries_.empty() && !session_.wake_at()),
+            "nothing after the end");
   }
 
   struct Waiting {
@@ -236,6 +262,7 @@ class Driver {
   std::string reason_;
   std::map<EventId, Waiting> waiting_;
   std::set<std::string> subscriptions_;
+  std::map<std::string, TimeMs> queries_;
   EventId auth_;
   unsigned auths_ = 0;
   unsigned bad_frames_ = 0;

@@ -85,6 +85,13 @@ class Process::SimJournal final : public runtime::Journal {
 class Process::HubRelays final : public runtime::Relays {
  public:
   explicit HubRelays(Process& process) : process_(process) {}
+  void query(const std::string& relay, nostr::Filter filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) override {
+    if (process_.hub_) return process_.hub_->query(relay, std::move(filter), std::move(done));
+    process_.time_.after(0, [done = std::move(done)] {
+      done(ledger::fail(ledger::ErrorKind::connection, "relay.query", "we are offline"));
+    });
+  }
   void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
     if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
@@ -140,8 +147,9 @@ Process::~Process() {
 }
 
 void Process::start_relays() {
-  nostr::HubOptions options{.wanted = {nostr::request_filter(world_.provider_key.public_key(), true)},
-                            .clock = [this] { return time_.now(); }};
+  nostr::HubOptions options{
+      .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::kServedKinds)},
+      .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =
           [this](const nostr::RelayUrl& url, bool own, nostr::RelayLinkHandlers handlers) {

@@ -104,10 +104,49 @@ TEST(RelayMessages, EachFaultIsNamed) {
 
 TEST(MachineWord, StandsBeforeTheFirstColon) {
   EXPECT_EQ(machine_word("duplicate: have it"), "duplicate");
-  EXPECT_EQ(machine_word("ERROR: auth-required: say who you are"), "auth-required");
+  EXPECT_EQ(machine_word("ERROR: auth-required: say who you are"), "auth-required") << "strfry's CLOSED";
   EXPECT_EQ(machine_word("Some prose: with a colon"), "");
   EXPECT_EQ(machine_word("no word"), "");
   EXPECT_EQ(machine_word(""), "");
+}
+
+TEST(MachineWord, MayStandAlone) {
+  EXPECT_EQ(machine_word("auth-required"), "auth-required");
+  EXPECT_EQ(machine_word("ERROR: auth-required"), "auth-required");
+  EXPECT_EQ(machine_word("blocked:"), "blocked");
+  EXPECT_EQ(machine_word("no"), "") << "a word, but no machine's";
+}
+
+TEST(Rejection, SaysWhatAnEventNeeds) {
+  for (const char* message : {"blocked: not on the list", "invalid: bad event", "restricted: members only",
+                              "auth-required: still", "mute: nobody listens", "blocked"}) {
+    EXPECT_EQ(rejection(message), Rejection::for_good) << message;
+  }
+  EXPECT_EQ(rejection("rate-limited: slow down"), Rejection::too_fast);
+  EXPECT_EQ(rejection("pow: 25 bits needed"), Rejection::needs_work);
+  for (const char* message : {"error: could not save", "no answer within 30 s", "connection refused", ""}) {
+    EXPECT_EQ(rejection(message), Rejection::passing) << message;
+  }
+}
+
+TEST(Rejection, OfAnEventThatIsTooLongForTheRelayIsForGood) {
+  EXPECT_EQ(too_long_for_relay(65'536), "not sent: this relay takes at most 65536 bytes");
+  EXPECT_EQ(rejection(too_long_for_relay(65'536)), Rejection::for_good);
+}
+
+TEST(WorkAsked, IsReadAsRelaysSayIt) {
+  EXPECT_EQ(work_asked("pow: 25 bits needed"), 25U);
+  EXPECT_EQ(work_asked("pow: required difficulty 20"), 20U);
+  EXPECT_EQ(work_asked("pow: difficulty 26 is less than 30"), 30U);
+  EXPECT_EQ(work_asked("pow: difficulty 25<28"), 28U);
+  EXPECT_EQ(work_asked("pow: 28"), 28U);
+}
+
+TEST(WorkAsked, IsNothingWhereNoNumberCanBeADifficulty) {
+  EXPECT_EQ(work_asked("pow: difficulty too low"), std::nullopt);
+  EXPECT_EQ(work_asked("pow: see NIP13, event 00ab12 of 1700000000"), std::nullopt);
+  EXPECT_EQ(work_asked("pow: 99999999999999999999 bits"), std::nullopt);
+  EXPECT_EQ(work_asked(""), std::nullopt);
 }
 
 }  // namespace

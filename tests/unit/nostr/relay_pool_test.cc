@@ -18,6 +18,7 @@
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/loopback_relay.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {
@@ -66,7 +67,7 @@ class RelayPoolTest : public testing::Test {
 
   void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
     options.relays = own;
-    options.wanted = {request_filter(key.public_key(), false)};
+    options.wanted = {request_filter(key.public_key(), false, kServedKinds)};
     options.clock = [this] { return clock(); };
     options.random = [] { return 0.0; };
     options.sign_auth = [](auto&&...) { return std::nullopt; };
@@ -75,6 +76,7 @@ class RelayPoolTest : public testing::Test {
       if (!keep_receipts) event.receipt.reset();
       received.push_back(std::move(event));
     };
+    handlers.on_control = [this](Received event) { control.push_back(std::move(event)); };
     handlers.on_refused = [this](const std::string&, Refusal reason) { ++refused[reason]; };
     handlers.on_health = [this](const std::string& url, RelayState state, const std::string& reason) {
       states[url] = state;
@@ -125,6 +127,7 @@ class RelayPoolTest : public testing::Test {
   std::vector<std::unique_ptr<LoopbackRelay>> relays;
   std::unique_ptr<RelayPool> pool;
   std::vector<Received> received;
+  std::vector<Received> control;
   std::map<Refusal, int> refused;
   std::map<std::string, RelayState> states;
   std::vector<std::string> reasons;
@@ -151,8 +154,9 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
 
 TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {
   const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
-  EXPECT_EQ(to_json(request_filter(us, false)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
-  EXPECT_EQ(to_json(request_filter(us, true)), R"({"kinds":[5050]})");
+  constexpr std::uint32_t kTwoKinds[] = {5050, 5100};
+  EXPECT_EQ(to_json(request_filter(us, false, kServedKinds)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
+  EXPECT_EQ(to_json(request_filter(us, true, kTwoKinds)), R"({"kinds":[5050,5100]})");
 }
 
 TEST_F(RelayPoolTest, AnEventOfSeveralRelaysComesOnce) {
@@ -420,6 +424,54 @@ TEST_F(RelayPoolTest, CustomersRelaysAreLimitedInNumber) {
   auto& later = publish(other.url(), request("ours"));
   ASSERT_TRUE(run_until([&] { return later.size() == 1; }));
   EXPECT_TRUE(later[0].accepted) << "the idle guest made room";
+}
+
+// ---- asking ---------------------------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, ACustomersRelayCanBeAsked) {
+  options.allow_private = true;
+  auto& guest = relay();
+  const auto theirs = request("theirs");
+  auto forged = request("forged");
+  forged.sig.bytes[5] ^= 1;
+  guest.inject(theirs);
+  guest.inject(forged);
+  open_pool({});
+  std::vector<Event> found;
+  int answers = 0;
+  pool->query(guest.url(), {.kinds = {5050}, .limit = 10}, [&](ledger::Result<std::vector<Event>> answer) {
+    ++answers;
+    found = std::move(*answer);
+  });
+  EXPECT_EQ(answers, 0) << "never from inside the call";
+  ASSERT_TRUE(run_until([&] { return answers == 1; }));
+  EXPECT_THAT(found, ElementsAre(theirs));
+  EXPECT_TRUE(received.empty());
+}
+
+TEST_F(RelayPoolTest, AQueryLeadsToNoPrivateAddressEither) {
+  auto& inside = relay();
+  open_pool({});
+  std::string why;
+  pool->query(inside.url(), {.limit = 1},
+              [&](const ledger::Result<std::vector<Event>>& answer) { why = answer.error().message; });
+  ASSERT_TRUE(run_until([&] { return !why.empty(); }));
+  EXPECT_THAT(why, HasSubstr("not a public address"));
+  EXPECT_EQ(inside.connections(), 0U);
+}
+
+TEST_F(RelayPoolTest, WhatIsWatchedComesBesideTheRequests) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  ASSERT_TRUE(pool->watch({{.kinds = {5}}}));
+  Event cancel = request("x");
+  cancel.kind = 5;
+  cancel.id = compute_id(cancel);
+  cancel.sig = key.sign(cancel.id.view(), AuxRandom{});
+  one.inject(cancel);
+  one.inject(request("y"));
+  ASSERT_TRUE(run_until([&] { return control.size() == 1 && received.size() == 1; }));
+  EXPECT_EQ(control[0].event, cancel);
 }
 
 // ---- one bad relay, the end -----------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ struct InWords {
   std::string operator()(const PublishAnswer& a) const {
     return std::string(a.accepted ? "yes " : "no ") + a.event.hex().substr(0, 2) + " " + a.message;
   }
+  std::string operator()(const QueryEnd& a) const { return "end " + a.id + (a.error.empty() ? "" : ": " + a.error); }
   std::string operator()(const Dropped& a) const { return "dropped " + a.reason; }
   std::string operator()(const Notice& a) const { return "notice " + a.text; }
   std::string operator()(const HealthChange& a) const {
@@ -581,6 +582,94 @@ TEST_F(RelaySessionTest, TooManyWaitingBytesAreRefusedAtOnce) {
   EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre(R"(send ["EVENT",{}])"));
 }
 
+// ---- what a refusal says about the events to come -------------------------------------------------------------------
+
+TEST_F(RelaySessionTest, ARelayThatFindsUsTooFastGetsOneEventAtATime) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "rate-limited: slow down"), now)),
+              ElementsAre("no aa rate-limited: slow down"));
+  EXPECT_THAT(words(s.publish(id_of('b'), R"({"n":2})", now)), IsEmpty());
+  EXPECT_THAT(words(s.publish(id_of('c'), R"({"n":3})", now)), IsEmpty());
+  EXPECT_EQ(s.wake_at(), now + kSlowPaceMs);
+  EXPECT_THAT(words(s.on_tick(now = *s.wake_at())), ElementsAre(R"(send ["EVENT",{"n":2}])"));
+  EXPECT_EQ(s.wake_at(), now + kSlowPaceMs);
+  EXPECT_THAT(words(s.on_tick(now = *s.wake_at())), ElementsAre(R"(send ["EVENT",{"n":3}])"));
+}
+
+TEST_F(RelaySessionTest, AfterAWhileItIsTrustedToTakeThemAllAgain) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
+  now = now + kSlowMs;
+  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre(StartsWith("send")));
+  EXPECT_THAT(words(s.publish(id_of('c'), "{}", now)), ElementsAre(StartsWith("send")));
+}
+
+TEST_F(RelaySessionTest, ThePaceOutlivesTheConnection) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
+  s.on_closed("gone", now);
+  s.publish(id_of('b'), R"({"n":2})", now);
+  s.publish(id_of('c'), R"({"n":3})", now);
+  s.on_tick(now = now + kSlowPaceMs);
+  const auto said = words(s.on_open(now));
+  EXPECT_THAT(said, testing::Contains(R"(send ["EVENT",{"n":2}])"));
+  EXPECT_THAT(said, testing::Not(testing::Contains(R"(send ["EVENT",{"n":3}])")));
+}
+
+TEST_F(RelaySessionTest, WhatCouldNotBeSentAtThatPaceSaysSo) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
+  for (const char id : std::string("0123456789abcdef")) s.publish(id_of(id), "{}", now);
+  std::vector<std::string> said;
+  for (const TimeMs deadline = now + kPublishTimeoutMs; now < deadline;) {
+    now = std::min(deadline, *s.wake_at());
+    for (auto& word : words(s.on_tick(now))) said.push_back(word);
+    s.on_pong(now);
+  }
+  EXPECT_THAT(said, testing::Contains("no 00 no answer within 30 s"));
+  EXPECT_THAT(said, testing::Contains("no ff rate-limited: not sent, the relay takes our events slowly"));
+}
+
+TEST_F(RelaySessionTest, TheWorkThatARelayAsksForIsRemembered) {
+  auto s = live();
+  EXPECT_EQ(s.required_pow(), 0U);
+  s.publish(id_of('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "pow: difficulty 3 is less than 20"), now)),
+              ElementsAre("no aa pow: difficulty 3 is less than 20"));
+  EXPECT_EQ(s.required_pow(), 20U);
+  s.on_closed("gone", now);
+  EXPECT_EQ(s.required_pow(), 20U) << "the relay is the same";
+}
+
+TEST_F(RelaySessionTest, TheWorkOfAnAcceptedEventIsNoDemand) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), true, "pow: difficulty 25>=24"), now);
+  EXPECT_EQ(s.required_pow(), 0U);
+}
+
+TEST_F(RelaySessionTest, WhatItsDocumentAsksForIsTheLeast) {
+  auto s = live();
+  s.set_limits({.min_pow_difficulty = 24});
+  EXPECT_EQ(s.required_pow(), 24U);
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), false, "pow: 28 bits needed"), now);
+  EXPECT_EQ(s.required_pow(), 28U);
+}
+
+TEST_F(RelaySessionTest, AnEventThatIsTooLongForTheRelayIsAnsweredAtOnce) {
+  auto s = live();
+  s.set_limits({.max_message_length = 20});
+  EXPECT_THAT(words(s.publish(id_of('a'), R"("123456789")", now)),
+              ElementsAre("no aa not sent: this relay takes at most 20 bytes"));
+  EXPECT_THAT(words(s.publish(id_of('b'), R"("12345678")", now)), ElementsAre(R"(send ["EVENT","12345678"])"))
+      << "20 bytes with what stands around it";
+}
+
 // ---- guests ---------------------------------------------------------------------------------------------------------
 
 TEST_F(RelaySessionTest, AGuestIsDialledToPublishAndLeftWhenIdle) {
@@ -625,6 +714,168 @@ TEST_F(RelaySessionTest, AGuestCanBeAskedAQuestion) {
   s.unsubscribe("q", now);
   s.on_pong(now);
   EXPECT_THAT(words(s.on_tick(now + kIdleMs)), ElementsAre("hang up", "health idle"));
+}
+
+// ---- asking once ----------------------------------------------------------------------------------------------------
+
+class Queries : public RelaySessionTest {
+ protected:
+  static Filter newest(std::uint64_t limit) { return {.kinds = {5050}, .limit = limit}; }
+};
+
+TEST_F(Queries, AreAnsweredByTheStoredEventsAndEnd) {
+  auto s = live();
+  EXPECT_THAT(words(s.query("q", newest(2), now)), ElementsAre(R"(send ["REQ","q",{"kinds":[5050],"limit":2}])"));
+  EXPECT_THAT(words(s.on_frame(event_frame("q", an_event("x")), now)), ElementsAre("deliver q x"));
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","q"])", now)), ElementsAre(R"(send ["CLOSE","q"])", "end q"));
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","q"])", now)), IsEmpty()) << "once";
+}
+
+TEST_F(Queries, SayNothingAboutWhetherTheRelayIsLive) {
+  auto s = live();
+  s.query("q", newest(2), now);
+  EXPECT_EQ(s.state(), RelayState::live);
+  s.on_frame(R"(["CLOSED","q","error: no"])", now);
+  EXPECT_EQ(s.state(), RelayState::live);
+}
+
+TEST_F(Queries, TakeNoMoreThanTheyAskedFor) {
+  auto s = live();
+  s.query("q", newest(2), now);
+  Event other = an_event("of another kind");
+  other.kind = 1;
+  EXPECT_THAT(words(s.on_frame(event_frame("q", other), now)), ElementsAre("dropped unasked"));
+  s.on_frame(event_frame("q", an_event("1")), now);
+  s.on_frame(event_frame("q", an_event("2")), now);
+  EXPECT_THAT(words(s.on_frame(event_frame("q", an_event("3")), now)), ElementsAre("dropped unasked"));
+}
+
+TEST_F(Queries, AreEndedByARelayThatClosesThem) {
+  auto s = live();
+  s.query("q", newest(2), now);
+  EXPECT_THAT(words(s.on_frame(R"(["CLOSED","q","error: could not read"])", now)),
+              ElementsAre("end q: closed by the relay: error: could not read"));
+}
+
+TEST_F(Queries, AreEndedBySilence) {
+  auto s = live();
+  s.query("q", newest(2), now);
+  EXPECT_EQ(s.wake_at(), now + kQueryTimeoutMs);
+  EXPECT_THAT(words(s.on_tick(now + kQueryTimeoutMs)),
+              ElementsAre(R"(send ["CLOSE","q"])", "end q: no answer within 10 s"));
+}
+
+TEST_F(Queries, DialAGuestAndLeaveIt) {
+  auto s = session(false);
+  EXPECT_THAT(words(s.query("q", newest(1), now)), ElementsAre("dial", "health connecting"));
+  EXPECT_THAT(words(s.on_open(now)),
+              ElementsAre("ping", R"(send ["REQ","q",{"kinds":[5050],"limit":1}])", "health live"));
+  s.on_pong(now);
+  s.on_frame(R"(["EOSE","q"])", now);
+  EXPECT_THAT(words(s.on_tick(now + kIdleMs)), testing::Contains("hang up"));
+}
+
+TEST_F(Queries, SurviveAReconnectInTime) {
+  auto s = live();
+  s.query("q", newest(1), now);
+  s.on_frame(event_frame("q", an_event("x")), now);
+  EXPECT_THAT(words(s.on_closed("gone", now)), ElementsAre("health offline: gone"));
+  s.on_tick(now = *s.wake_at());
+  EXPECT_THAT(words(s.on_open(now)), testing::Contains(HasSubstr(R"(["REQ","q")")));
+  EXPECT_THAT(words(s.on_frame(event_frame("q", an_event("x")), now)), ElementsAre("deliver q x")) << "from the start";
+}
+
+TEST_F(Queries, ToARelayThatCannotBeReachedInTimeEndAtOnce) {
+  auto s = session(false);
+  for (int i = 0; i < 6; ++i) {
+    s.query("q", newest(1), now);
+    s.on_tick(now = s.wake_at().value_or(now));
+    s.on_closed("connection refused", now);
+  }
+  EXPECT_THAT(words(s.query("again", newest(1), now)),
+              ElementsAre("end again: not sent: connection refused; next try in 16 s"));
+}
+
+TEST_F(Queries, ToAForbiddenAddressEnd) {
+  auto s = session(false);
+  s.query("q", newest(1), now);
+  EXPECT_THAT(words(s.on_forbidden("10.0.0.1 is not a public address", now)),
+              testing::Contains("end q: 10.0.0.1 is not a public address"));
+}
+
+TEST_F(Queries, EndWithTheSession) {
+  auto s = live();
+  s.query("q", newest(1), now);
+  EXPECT_THAT(words(s.shut_down()), testing::Contains("end q: shutting down"));
+  EXPECT_THAT(words(s.query("r", newest(1), now)), ElementsAre("end r: shutting down"));
+}
+
+// ---- subscriptions that change --------------------------------------------------------------------------------------
+
+class Changing : public RelaySessionTest {
+ protected:
+  RelaySession::FilterSource wanted_kinds() {
+    return [this] { return kinds.empty() ? std::vector<Filter>() : std::vector<Filter>{{.kinds = kinds}}; };
+  }
+  RelayActions want(RelaySession& s, std::vector<std::uint32_t> now_wanted) {
+    kinds = std::move(now_wanted);
+    return s.subscribe("also", wanted_kinds(), now, false);
+  }
+  std::vector<std::uint32_t> kinds;
+};
+
+TEST_F(Changing, ARelayIsLiveWithoutThoseThatAreNotVital) {
+  auto s = live();
+  EXPECT_THAT(words(want(s, {5})), ElementsAre(R"(send ["REQ","also",{"kinds":[5]}])"));
+  EXPECT_EQ(s.state(), RelayState::live);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","also"])", now)), ElementsAre("caught up also"));
+  EXPECT_THAT(words(s.on_frame(R"(["CLOSED","also","error: too many"])", now)),
+              ElementsAre("notice subscription closed by the relay: error: too many"));
+  EXPECT_EQ(s.state(), RelayState::live);
+}
+
+TEST_F(Changing, TheRelayIsToldAtMostOnceASecondOfTheNewestFiltersOnly) {
+  auto s = live();
+  want(s, {1});
+  now = now + 400;
+  EXPECT_THAT(words(want(s, {2})), IsEmpty());
+  now = now + 400;
+  EXPECT_THAT(words(want(s, {3})), IsEmpty());
+  EXPECT_EQ(s.wake_at(), now + 200);
+  EXPECT_THAT(words(s.on_tick(now = now + 200)), ElementsAre(R"(send ["REQ","also",{"kinds":[3]}])"));
+  now = now + kResubscribeMs;
+  EXPECT_THAT(words(want(s, {4})), ElementsAre(R"(send ["REQ","also",{"kinds":[4]}])"));
+}
+
+TEST_F(Changing, NothingWantedIsNothingAskedFor) {
+  auto s = live();
+  EXPECT_THAT(words(want(s, {})), IsEmpty());
+  now = now + kResubscribeMs;
+  want(s, {5});
+  now = now + kResubscribeMs;
+  EXPECT_THAT(words(want(s, {})), ElementsAre(R"(send ["CLOSE","also"])"));
+}
+
+TEST_F(Changing, ANewConnectionIsToldTheNewestFilters) {
+  auto s = live();
+  want(s, {5});
+  s.on_closed("gone", now);
+  want(s, {7007});
+  s.on_tick(now = *s.wake_at());
+  EXPECT_THAT(words(s.on_open(now)), testing::Contains(R"(send ["REQ","also",{"kinds":[7007]}])"));
+}
+
+TEST_F(Changing, ARelayThatClosedItIsNotAskedSoonerForAChange) {
+  auto s = live();
+  want(s, {5});
+  for (int i = 0; i < 3; ++i) {
+    s.on_frame(R"(["CLOSED","also","blocked: no"])", now);
+    s.on_tick(now = *s.wake_at());
+  }
+  s.on_frame(R"(["CLOSED","also","blocked: no"])", now);
+  now = now + kResubscribeMs;
+  EXPECT_THAT(words(want(s, {7007})), IsEmpty());
+  EXPECT_THAT(words(s.on_tick(now = now + 3'000)), testing::Contains(R"(send ["REQ","also",{"kinds":[7007]}])"));
 }
 
 // ---- authentication -------------------------------------------------------------------------------------------------
@@ -734,6 +985,26 @@ TEST_F(RelaySessionTest, AChallengeIsForgottenWithItsConnection) {
   EXPECT_THAT(words(s.on_frame(R"(["AUTH","new"])", now)), ElementsAre(auth_frame("new", now)));
 }
 
+TEST_F(RelaySessionTest, AQueryThatIsRefusedIsAuthenticatedAndAskedAgain) {
+  auto s = live();
+  s.on_frame(R"(["AUTH","c1"])", now);
+  s.query("q", {.kinds = {1}, .limit = 1}, now);
+  EXPECT_THAT(words(s.on_frame(R"(["CLOSED","q","ERROR: auth-required: who are you"])", now)),
+              ElementsAre(auth_frame("c1", now)));
+  EXPECT_THAT(words(s.on_frame(ok_frame(auth_event(kUrl, "c1", now).id, true, ""), now)),
+              ElementsAre(R"(send ["REQ","q",{"kinds":[1],"limit":1}])"));
+  EXPECT_THAT(words(s.on_frame(R"(["CLOSED","q","auth-required: still"])", now)),
+              ElementsAre("end q: closed by the relay: auth-required: still"));
+}
+
+TEST_F(RelaySessionTest, WhateverAChallengeSaysTheRelayThatWasDialledIsNamed) {
+  auto s = live();
+  s.publish(id_of('a'), "{}", now);
+  s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
+  const auto said = words(s.on_frame(R"(["AUTH","wss://another.example"])", now));
+  ASSERT_THAT(said, ElementsAre(HasSubstr(R"(["relay","wss://relay.example"])")));
+}
+
 // ---- bad frames -----------------------------------------------------------------------------------------------------
 
 TEST_F(RelaySessionTest, MalformedFramesAreCountedAndEndTheConnection) {
@@ -803,6 +1074,48 @@ TEST_F(RelaySessionTest, NoInputMakesItStumble) {
     s.on_tick(now + 1'000'000);
     EXPECT_TRUE(s.wake_at()) << frame;
   }
+}
+
+// ---- floods ---------------------------------------------------------------------------------------------------------
+
+class Floods : public RelaySessionTest {
+ protected:
+  static constexpr char kEnd[] = "health offline: sent more than 500 forged or unasked events in a minute";
+};
+
+TEST_F(Floods, OfForgedEventsEndTheConnectionForAWhile) {
+  auto s = live();
+  for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_junk(now)), IsEmpty());
+  EXPECT_THAT(words(s.on_junk(now)), ElementsAre("hang up", kEnd));
+  EXPECT_EQ(s.wake_at(), now + kJunkBackoffMs);
+  EXPECT_THAT(words(s.on_junk(now)), IsEmpty()) << "what was still being checked";
+}
+
+TEST_F(Floods, OfEventsThatNobodyAskedForToo) {
+  auto s = live();
+  const auto frame = event_frame("other", an_event("x"));
+  for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) s.on_frame(frame, now);
+  EXPECT_THAT(words(s.on_frame(frame, now)), ElementsAre("dropped unasked", "hang up", kEnd));
+}
+
+TEST_F(Floods, AreWhatComesWithinAMinute) {
+  auto s = live();
+  for (int minute = 0; minute < 5; ++minute, now = now + 60'000) {
+    for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_junk(now)), IsEmpty());
+  }
+}
+
+TEST_F(Floods, AgainAndAgainAreMetWithEverLongerPauses) {
+  auto s = live();
+  std::vector<std::int64_t> waits;
+  for (int i = 0; i < 12; ++i) {
+    for (unsigned junk = 0; junk <= kMaxJunkPerMinute; ++junk) s.on_junk(now);
+    waits.push_back(*s.wake_at() - now);
+    s.on_tick(now = *s.wake_at());
+    s.on_open(now);
+  }
+  EXPECT_EQ(waits.front(), kJunkBackoffMs);
+  EXPECT_EQ(waits.back(), kMaxBackoffMs / 2) << "half of it is chance";
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------

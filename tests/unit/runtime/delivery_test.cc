@@ -26,6 +26,8 @@ class ScriptedRelays final : public Relays {
       done({.relay = relay, .accepted = word == "ok", .message = word == "ok" ? "" : word, .at = time_.now()});
     });
   }
+  void query(const std::string&, nostr::Filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
   std::map<std::string, std::vector<std::string>> script;
   std::map<std::string, std::vector<std::int64_t>> tries;
 
@@ -60,15 +62,22 @@ TEST_F(DeliveryTest, EndsWhenEveryRelayHasAccepted) {
 }
 
 TEST_F(DeliveryTest, ARefusalThatMayPassIsTriedAgainWithGrowingPauses) {
-  relays.script = {{"a", {"rate-limited: slow down", "timed out", "error: database", "ok"}}};
+  relays.script = {{"a", {"error: busy", "timed out", "error: database", "ok"}}};
   deliver_to({"a"});
   EXPECT_EQ(relays.tries["a"], (std::vector<std::int64_t>{0, 2010, 6020, 14030}));
   ASSERT_EQ(answers.size(), 1u) << "only the last word counts";
   EXPECT_TRUE(answers[0].accepted);
 }
 
+TEST_F(DeliveryTest, ARelayThatFindsUsTooFastIsLeftAloneForLonger) {
+  relays.script = {{"a", {"rate-limited: slow down", "rate-limited: slow down", "ok"}}};
+  deliver_to({"a"}, 600'000);
+  EXPECT_EQ(relays.tries["a"], (std::vector<std::int64_t>{0, 30'010, 90'020}));
+}
+
 TEST_F(DeliveryTest, ARefusalForGoodIsNotTriedAgain) {
-  for (const char* word : {"blocked: no", "invalid: no", "pow: 28 bits", "restricted: members only"}) {
+  for (const char* word : {"blocked: no", "invalid: no", "pow: 28 bits", "restricted: members only",
+                           "not sent: this relay takes at most 65536 bytes"}) {
     relays.script = {{"a", {word}}};
     relays.tries.clear();
     deliver_to({"a"});

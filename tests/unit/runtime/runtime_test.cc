@@ -63,6 +63,8 @@ struct SilentBackend final : inference::Backend {
 struct SilentRelays final : Relays {
   void publish(const std::string&, const std::string&, const ledger::EventId&,
                std::function<void(ledger::RelayAnswer)>) override {}
+  void query(const std::string&, nostr::Filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
 };
 
 // A shop that only listens: every request is declined, and nobody is told.
