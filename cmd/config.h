@@ -38,6 +38,7 @@ struct Config {
   Paths paths;
   struct Identity {
     std::filesystem::path key_file;
+    std::filesystem::path passphrase_file;
   } identity;
   struct Relays {
     std::vector<std::string> urls;

@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
 #include "cmd/lines.h"
+#include "cmd/passphrase.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
@@ -182,10 +183,10 @@ Result<nostr::Event> parse_draft(const Line& line, const nostr::PublicKey& autho
 }
 
 Result<nostr::SecretKey> signing_key(const Arguments& arguments, const Context& context) {
-  if (arguments.has("key")) return nostr::read_key_file(arguments.text("key"));
+  if (arguments.has("key")) return nostr::read_key_file(arguments.text("key"), ask_passphrase);
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  return nostr::read_key_file(config->identity.key_file);
+  return nostr::read_key_file(config->identity.key_file, passphrase_source(config->identity));
 }
 
 Result<ExitCode> sign(const Arguments& arguments, Context& context) {

@@ -4,6 +4,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/config_template.h"
+#include "cmd/passphrase.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/secret_file.h"
@@ -18,6 +19,7 @@ struct Made {
   std::string what;
   std::filesystem::path path;
   bool is_new = false;
+  std::string npub;  // whose it is, if it is the key
 };
 
 Result<void> make_parent_folder(const std::filesystem::path& file) {
@@ -30,25 +32,46 @@ Result<Made> make_config_file(const std::filesystem::path& path) {
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
   const auto done = runtime::create_private_file(path, config_template());
   if (!done && done.error().code != "secret_file.exists") return tl::unexpected(done.error());
-  return Made{"config", path, done.has_value()};
+  return Made{.what = "config", .path = path, .is_new = done.has_value()};
 }
 
-// The imported key must become the key; a new one is made only where there is none.
-Result<Made> make_key_file(const std::filesystem::path& path, const std::string& import_file) {
-  if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
-  const auto key = import_file.empty() ? nostr::generate_key() : nostr::read_key_file(import_file);
+Result<nostr::SecretKey> read_key(const std::filesystem::path& file, const Config& config) {
+  return nostr::read_key_file(file, passphrase_source(config.identity));
+}
+
+// The imported key must become the key; it is looked at first, so that a file that holds none is not copied.
+Result<nostr::SecretKey> import_key(const std::string& from, const Config& config) {
+  auto key = read_key(from, config);
+  if (!key) return key;
+  if (auto done = nostr::copy_key_file(from, config.identity.key_file); !done) return tl::unexpected(done.error());
+  return key;
+}
+
+// A key that is there already is kept, and read to see whose it is.
+Result<nostr::SecretKey> make_key(const Config& config, bool& is_new) {
+  auto key = nostr::generate_key();
+  if (!key) return key;
+  const auto done = nostr::create_key_file(config.identity.key_file, *key);
+  is_new = done.has_value();
+  if (is_new) return key;
+  if (done.error().code == "key_file.exists") return read_key(config.identity.key_file, config);
+  return tl::unexpected(done.error());
+}
+
+Result<Made> make_key_file(const Config& config, const std::string& import_file) {
+  Made made{.what = "key", .path = config.identity.key_file, .is_new = true};
+  if (auto done = make_parent_folder(made.path); !done) return tl::unexpected(done.error());
+  const auto key = import_file.empty() ? make_key(config, made.is_new) : import_key(import_file, config);
   if (!key) return tl::unexpected(key.error());
-  const auto done = nostr::create_key_file(path, *key);
-  const bool kept = !done && done.error().code == "key_file.exists" && import_file.empty();
-  if (!done && !kept) return tl::unexpected(done.error());
-  return Made{"key", path, done.has_value()};
+  made.npub = nostr::encode_npub(key->public_key());
+  return made;
 }
 
 Result<Made> make_wallet_secret(const std::filesystem::path& path) {
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
   const bool existed = std::filesystem::exists(path);
   if (auto secret = runtime::read_or_create_secret(path); !secret) return tl::unexpected(secret.error());
-  return Made{"wallet secret", path, !existed};
+  return Made{.what = "wallet secret", .path = path, .is_new = !existed};
 }
 
 Result<ExitCode> run(const Arguments& arguments, Context& context) {
@@ -58,22 +81,17 @@ Result<ExitCode> run(const Arguments& arguments, Context& context) {
   if (!config_file) return tl::unexpected(config_file.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto key_file =
-      make_key_file(config->identity.key_file, arguments.has("import") ? arguments.text("import") : "");
+  const auto key_file = make_key_file(*config, arguments.has("import") ? arguments.text("import") : "");
   if (!key_file) return tl::unexpected(key_file.error());
   const auto wallet_secret = make_wallet_secret(config->wallet.secret_file);
   if (!wallet_secret) return tl::unexpected(wallet_secret.error());
-  const auto key = nostr::read_key_file(config->identity.key_file);
-  if (!key) return tl::unexpected(key.error());
-  const std::string npub = nostr::encode_npub(key->public_key());
 
   Table table({{"", "what"}, {"", "new"}, {"", "path"}, {"", "npub"}});
   for (const Made& made : {*config_file, *key_file, *wallet_secret}) {
-    const bool is_key = made.path == key_file->path;
     table.add({made.what,
                {made.is_new ? "written" : "was there, kept", made.is_new, made.is_new ? Colour::green : Colour::plain},
                made.path.string(),
-               is_key ? Cell(npub) : Cell("", nullptr)});
+               made.npub.empty() ? Cell("", nullptr) : Cell(made.npub)});
   }
   table.print(context.out, arguments.format(), context.terminal);
   if (arguments.format() == Format::people && context.verbosity != Verbosity::quiet) {
@@ -96,7 +114,8 @@ Command init_command() {
           .notes = "All three files are for your user alone (mode 0600). What is there already is kept.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
-                add("import", "a file with the key to use: nsec or hex, readable by you alone",
+                add("import",
+                    "a file with the key to use: nsec, ncryptsec (it stays encrypted) or hex, readable by you alone",
                     cxxopts::value<std::string>(), "FILE");
                 add_json_option(add);
               },

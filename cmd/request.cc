@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/customer.h"
 #include "cmd/humanize.h"
+#include "cmd/passphrase.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 
@@ -104,7 +105,8 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
 }
 
 Result<nostr::SecretKey> read_key(const Arguments& arguments) {
-  return arguments.has("key-file") ? nostr::read_key_file(arguments.text("key-file")) : nostr::generate_key();
+  if (!arguments.has("key-file")) return nostr::generate_key();
+  return nostr::read_key_file(arguments.text("key-file"), ask_passphrase);
 }
 
 // ---- what is shown --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cmd/kill_points.h"
+#include "cmd/passphrase.h"
 #include "cmd/policy.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
@@ -82,7 +83,7 @@ Service::~Service() {
 
 Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Config config, runtime::Clock clock,
                                                std::string kill_at, ServiceHooks hooks) {
-  auto key = nostr::read_key_file(config.identity.key_file);
+  auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   if (!key) return tl::unexpected(key.error());
   if (const auto safe = check_play_money(config); !safe) return tl::unexpected(safe.error());
   if (config.relays.urls.empty()) {

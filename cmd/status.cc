@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/control_socket.h"
 #include "cmd/humanize.h"
+#include "cmd/passphrase.h"
 #include "cmd/policy.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
@@ -217,7 +218,7 @@ class NetworkChecks {
 // ---- the report -----------------------------------------------------------------------------------------------------
 
 std::vector<Check> check_all(const Config& config) {
-  const auto key = nostr::read_key_file(config.identity.key_file);
+  const auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   std::vector<Check> checks = {check_identity(key), check_wallet(config)};
   std::ranges::move(NetworkChecks(config, key).run(), std::back_inserter(checks));
   if (config.relays.urls.empty()) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip49.h"
 #include "pipeline/secret_file.h"
 
 namespace nostr {
@@ -39,6 +40,30 @@ std::string_view first_line(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+Result<SecretKey> unlock(std::string_view ncryptsec, const std::filesystem::path& path,
+                         const PassphraseSource& source) {
+  auto passphrase = source(path);
+  if (!passphrase) return tl::unexpected(passphrase.error());
+  auto key = decrypt_ncryptsec(ncryptsec, *passphrase);
+  wipe(passphrase->data(), passphrase->size());
+  if (!key) key.error().context = path.string();
+  return key;
+}
+
+Result<SecretKey> read_key(std::string_view line, const std::filesystem::path& path, const PassphraseSource& source) {
+  if (is_ncryptsec(line)) return unlock(line, path, source);
+  if (auto key = SecretKey::from_text(line)) return key;
+  return fail(ErrorKind::config, "key_file.malformed", "the first line of the key file is no secret key", path.string(),
+              "it must be an nsec1…, an ncryptsec1… or 64 digits of hex");
+}
+
+Result<void> write_line(const std::filesystem::path& path, std::string line) {
+  const auto created = runtime::create_private_file(path, line);
+  wipe(line.data(), line.size());
+  if (!created) return translated(created.error(), path, "key_file.unwritable");
+  return {};
+}
+
 template <class Bytes>
 Result<Bytes> random_bytes() {
   Bytes out;
@@ -48,24 +73,27 @@ Result<Bytes> random_bytes() {
 
 }  // namespace
 
-Result<SecretKey> read_key_file(const std::filesystem::path& path) {
+Result<SecretKey> read_key_file(const std::filesystem::path& path, const PassphraseSource& passphrase) {
   auto text = runtime::read_private_file(path);
   if (!text) return translated(text.error(), path, "key_file.unreadable");
-  auto key = SecretKey::from_text(first_line(*text));
+  auto key = read_key(first_line(*text), path, passphrase);
   wipe(text->data(), text->size());
-  if (key) return key;
-  return fail(ErrorKind::config, "key_file.malformed", "the first line of the key file is no secret key", path.string(),
-              "it must be an nsec1… or 64 digits of hex");
+  return key;
 }
 
 Result<void> create_key_file(const std::filesystem::path& path, const SecretKey& key) {
   SecretBytes secret = key.reveal();
-  std::string line = encode_nsec(secret) + "\n";
-  const auto created = runtime::create_private_file(path, line);
+  auto written = write_line(path, encode_nsec(secret) + "\n");
   wipe(secret.bytes.data(), secret.bytes.size());
-  wipe(line.data(), line.size());
-  if (!created) return translated(created.error(), path, "key_file.unwritable");
-  return {};
+  return written;
+}
+
+Result<void> copy_key_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  auto text = runtime::read_private_file(from);
+  if (!text) return translated(text.error(), from, "key_file.unreadable");
+  auto written = write_line(to, std::string(first_line(*text)) + "\n");
+  wipe(text->data(), text->size());
+  return written;
 }
 
 Result<SecretKey> generate_key() {

@@ -1,8 +1,10 @@
 #include "pipeline/nostr/keys.h"
 
 #include <openssl/crypto.h>
+#include <secp256k1_ecdh.h>
 #include <secp256k1_schnorrsig.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -29,6 +31,11 @@ void must(int result) {
 auto invalid() {
   return ledger::fail(ledger::ErrorKind::config, "key.invalid", "this is no secret key", {},
                       "give an nsec1… or 64 digits of hex");
+}
+
+int copy_x(unsigned char* out, const unsigned char* x, const unsigned char* /*y*/, void* /*data*/) {
+  std::copy_n(x, SharedSecret::kSize, out);
+  return 1;
 }
 
 }  // namespace
@@ -85,6 +92,21 @@ Signature SecretKey::sign(std::string_view message, const AuxRandom& aux) const 
   must(secp256k1_schnorrsig_sign_custom(context(), signature.bytes.data(), unsigned_data(message), message.size(),
                                         &keypair_, &extra));
   return signature;
+}
+
+Result<SharedSecret> SecretKey::shared_secret(const PublicKey& other) const {
+  std::array<unsigned char, 1 + PublicKey::kSize> compressed{
+      SECP256K1_TAG_PUBKEY_EVEN};  // the sign of y is all the same
+  std::ranges::copy(other.bytes, compressed.begin() + 1);
+  secp256k1_pubkey point;
+  if (secp256k1_ec_pubkey_parse(context(), &point, compressed.data(), compressed.size()) != 1) {
+    return ledger::fail(ledger::ErrorKind::job_request, "key.no_point", "nobody can own this public key", other.hex());
+  }
+  SecretBytes secret = reveal();
+  SharedSecret out;
+  must(secp256k1_ecdh(context(), out.bytes.data(), &point, secret.bytes.data(), copy_x, nullptr));
+  wipe(secret.bytes.data(), secret.bytes.size());
+  return out;
 }
 
 SecretBytes SecretKey::reveal() const {

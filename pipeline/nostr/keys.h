@@ -12,6 +12,16 @@ namespace nostr {
 using AuxRandom = ledger::FixedBytes<32, struct AuxRandomTag>;  // fresh randomness for one signature (BIP-340)
 using SecretBytes = ledger::FixedBytes<32, struct SecretBytesTag>;
 
+// Overwrites memory that held a secret; not optimised away.
+void wipe(void* data, std::size_t size);
+
+// Secret bytes of which each copy wipes itself.
+template <class Bytes>
+struct Wiped : Bytes {
+  ~Wiped() { wipe(this->bytes.data(), this->bytes.size()); }
+};
+using SharedSecret = Wiped<ledger::FixedBytes<32, struct SharedSecretTag>>;
+
 // A secret key. Moves, never copies, wipes itself; nothing prints it. One key may sign on several threads at once.
 class SecretKey {
  public:
@@ -31,7 +41,11 @@ class SecretKey {
   // A BIP-340 signature of a message of any length; Nostr signs 32 bytes, the event's id.
   Signature sign(std::string_view message, const AuxRandom& aux) const;
 
-  // The secret itself: for the key file and for key agreement, never for a log. The caller wipes the copy (wipe()).
+  // What only the owners of the two keys can compute: the x coordinate of the point that is their product (ECDH, not
+  // hashed, as NIP-04 and NIP-44 take it). Fails with "key.no_point" for a key that nobody can own.
+  Result<SharedSecret> shared_secret(const PublicKey& other) const;
+
+  // The secret itself: for the key file, never for a log. The caller wipes the copy (wipe()).
   SecretBytes reveal() const;
 
  private:
@@ -39,9 +53,6 @@ class SecretKey {
   secp256k1_keypair keypair_{};
   PublicKey public_key_;
 };
-
-// Overwrites memory that held a secret; not optimised away.
-void wipe(void* data, std::size_t size);
 
 // True when `signature` is the key's BIP-340 signature of `message`; false too for a key that is no point of the curve.
 bool verify_signature(const PublicKey& key, std::string_view message, const Signature& signature);

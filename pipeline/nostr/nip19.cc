@@ -135,6 +135,9 @@ Result<EventId> decode_note(std::string_view text) {
 Result<SecretBytes> decode_nsec(std::string_view text) {
   return decode_fixed<SecretBytes>("nsec", text);
 }
+Result<std::string> decode_ncryptsec(std::string_view text) {
+  return decode("ncryptsec", text);
+}
 
 Result<Nevent> decode_nevent(std::string_view text) {
   const auto payload = decode("nevent", text);

@@ -40,6 +40,8 @@ Result<EventId> decode_note(std::string_view text);
 Result<Nevent> decode_nevent(std::string_view text);
 Result<Nprofile> decode_nprofile(std::string_view text);
 Result<SecretBytes> decode_nsec(std::string_view text);
+// The bytes that NIP-49 describes.
+Result<std::string> decode_ncryptsec(std::string_view text);
 
 // What a person may give for a key or an id: 64 digits of hex, npub or nprofile, note or nevent, each also as a
 // `nostr:` URI (NIP-21). Fails with "nip19.not_a_key" or "nip19.not_an_id". An nsec is refused and told to be kept

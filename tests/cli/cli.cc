@@ -1,9 +1,13 @@
 #include "tests/cli/cli.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -29,6 +33,18 @@ void redirect(const std::filesystem::path& file, int flags, int descriptor) {
   if (opened < 0 || dup2(opened, descriptor) < 0) _exit(125);
 }
 
+// Waits for its end.
+int exit_code_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool shows_what_is_typed(int terminal) {
+  termios settings{};
+  return tcgetattr(terminal, &settings) != 0 || (settings.c_lflag & ECHO) != 0;
+}
+
 }  // namespace
 
 Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arguments, const std::string& input,
@@ -45,6 +61,7 @@ Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arg
 
   const pid_t child = fork();
   if (child == 0) {
+    setsid();  // it must not find the tester's terminal
     if (chdir(folder.c_str()) != 0) _exit(125);
     redirect(streams / "in", O_RDONLY, STDIN_FILENO);
     redirect(streams / "out", O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
@@ -52,11 +69,38 @@ Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arg
     execve(argv[0], argv.data(), envp.data());
     _exit(126);
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  Ran ran{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(streams / "out"),
-          content_of(streams / "err")};
+  Ran ran{exit_code_of(child), content_of(streams / "out"), content_of(streams / "err")};
   std::filesystem::remove_all(streams);
+  return ran;
+}
+
+Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
+                    const std::string& typed) {
+  std::vector<std::string> words = {SELLCOMPUTE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> environment = {"HOME=" + folder.string()};
+  const auto argv = pointers(words), envp = pointers(environment);
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    if (chdir(folder.c_str()) != 0) _exit(125);
+    execve(argv[0], argv.data(), envp.data());
+    _exit(126);
+  }
+  Ran ran;
+  bool entered = false;
+  std::array<char, 4096> shown;
+  for (pollfd ready{terminal, POLLIN, 0};;) {
+    if (!entered && !shows_what_is_typed(terminal)) {
+      entered = write(terminal, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size());
+    }
+    if (poll(&ready, 1, 10) == 0) continue;
+    const ssize_t size = read(terminal, shown.data(), shown.size());
+    if (size <= 0) break;  // the program has ended
+    ran.out.append(shown.data(), static_cast<std::size_t>(size));
+  }
+  close(terminal);
+  ran.exit_code = exit_code_of(child);
   return ran;
 }
 

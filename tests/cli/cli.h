@@ -16,9 +16,14 @@ struct Ran {
 };
 
 // The program with these arguments, this input and these variables ("NAME=value") besides HOME; nothing else is in its
-// environment. `folder` is its working directory.
+// environment; it has no terminal. `folder` is its working directory.
 Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arguments, const std::string& input,
         const std::vector<std::string>& variables);
+
+// The same with a terminal, on which `typed` is entered as soon as it stops showing what is typed. All that the
+// terminal showed is in `out`.
+Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
+                    const std::string& typed);
 
 // A test with an empty home folder that is its working directory too.
 class CommandLine : public testing::Test {

@@ -103,6 +103,70 @@ TEST_F(Init, PutsFilesBesideANamedConfigFile) {
   EXPECT_EQ(mode("shop/identity.key"), 0600U);
 }
 
+// ---- an encrypted key -----------------------------------------------------------------------------------------------
+
+class EncryptedKey : public Init {
+ protected:
+  void SetUp() override {
+    Init::SetUp();
+    write_private("ncryptsec", kNcryptsec);
+  }
+  void write_private(const std::string& file, const std::string& text) const {
+    write(file, text);
+    chmod((home_ / file).c_str(), 0600);
+  }
+
+  // The secret key 3 of BIP-340's first test vector behind "nostr", made with nostr-tools at a log_n of 2.
+  const std::string kNcryptsec =
+      "ncryptsec1qgprn8qcm8ctpw4nxc6uevfvcvjy2sha5mcc6lftepmkqze5tnz4cyl6gn2z9mw7kz0qy7xy8g06yhj8xwgp8g6t66jhmnlf9d3nhc"
+      "0sppn3273y26uxsgyuxc4e58m59tzc04hs798ajl5e856ags0l\n";
+  const std::string kPublicKey = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+};
+
+TEST_F(EncryptedKey, IsImportedAsItIsAndOpenedWithThePassphraseFile) {
+  sellcompute({"init"});
+  std::filesystem::remove(home_ / folder_ / "identity.key");
+  write_private(folder_ + "identity.passphrase", "nostr\n");
+  const Ran ran = sellcompute({"init", "--import", "ncryptsec"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(read(folder_ + "identity.key"), kNcryptsec);
+  EXPECT_EQ(json::parse(sellcompute({"event", "sign"}, "{\"kind\":1}\n").out)["pubkey"], kPublicKey);
+  EXPECT_THAT(sellcompute({"init"}).out, HasSubstr("was there, kept"));
+}
+
+TEST_F(EncryptedKey, NeedsAPassphraseThatOthersCannotRead) {
+  write("passphrase", "nostr\n");
+  chmod((home_ / "passphrase").c_str(), 0644);
+  variables_ = {"SELLCOMPUTE_IDENTITY_PASSPHRASE_FILE=" + (home_ / "passphrase").string()};
+  const Ran ran = sellcompute({"init", "--import", "ncryptsec"});
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("chmod 600"));
+  write_private("passphrase", "wrong\n");
+  EXPECT_THAT(sellcompute({"init", "--import", "ncryptsec"}).err, HasSubstr("not the passphrase"));
+  EXPECT_FALSE(std::filesystem::exists(home_ / folder_ / "identity.key")) << "what cannot be opened is not imported";
+}
+
+TEST_F(EncryptedKey, WithoutATerminalSaysWhereThePassphraseBelongs) {
+  const Ran ran = sellcompute({"init", "--import", "ncryptsec"}, "nostr\n");
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("identity.passphrase_file"));
+}
+
+TEST_F(EncryptedKey, IsOpenedAtTheTerminalWithoutShowingThePassphrase) {
+  const Ran ran = run_at_terminal(home_, {"init", "--import", "ncryptsec"}, "nostr\n");
+  EXPECT_EQ(ran.exit_code, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("Passphrase of ncryptsec: "));
+  EXPECT_THAT(ran.out, HasSubstr("npub1"));
+  EXPECT_EQ(ran.out.find("nostr\r"), std::string::npos) << "it is not shown";
+}
+
+TEST_F(EncryptedKey, StaysClosedWhenTheQuestionIsInterrupted) {
+  const Ran ran = run_at_terminal(home_, {"init", "--import", "ncryptsec"}, "\x03");
+  EXPECT_NE(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, HasSubstr("no passphrase was given"));
+  EXPECT_FALSE(std::filesystem::exists(home_ / folder_ / "identity.key"));
+}
+
 // ---- event ----------------------------------------------------------------------------------------------------------
 
 class EventCommand : public CommandLine {

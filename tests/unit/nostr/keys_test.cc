@@ -122,6 +122,15 @@ TEST(SecretKey, MovesAndStillSigns) {
   EXPECT_FALSE(verify_signature(key, "another text", third.sign("any length", {})));
 }
 
+TEST(SharedSecret, IsTheSameFromEitherSide) {
+  const auto ours = *SecretKey::from_bytes(std::string(31, '\0') + '\1');
+  const auto theirs = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
+  EXPECT_EQ(*ours.shared_secret(theirs.public_key()), *theirs.shared_secret(ours.public_key()));
+  // One times a point is the point: its x coordinate is the public key.
+  EXPECT_EQ(ours.shared_secret(theirs.public_key())->hex(), theirs.public_key().hex());
+  EXPECT_EQ(ours.shared_secret(PublicKey{}).error().code, "key.no_point");
+}
+
 TEST(Point, HalfOfAllNumbersAreOne) {
   EXPECT_TRUE(is_point(*PublicKey::from_hex("7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4c1141673e2794234d86addf4e")));
   EXPECT_FALSE(is_point(PublicKey{}));

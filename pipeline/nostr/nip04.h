@@ -1,0 +1,29 @@
+// NIP-04: the old encryption between two keys, still the only one that some customers read. Nothing in it tells an
+// altered text from a good one, and it shows how long the text is: answer in it, never choose it. Pure: randomness is
+// an argument.
+//
+//   payload = base64(AES-256-CBC of the plaintext, under the shared secret) || "?iv=" || base64(iv[16])
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pipeline/nostr/cipher.h"
+#include "pipeline/nostr/keys.h"
+
+namespace nostr {
+
+inline constexpr std::string_view kNip04Separator = "?iv=";
+inline constexpr std::size_t kMaxNip04PlaintextBytes = 64 * 1024;  // the NIP sets no limit; relays refuse more
+
+using Nip04Iv = ledger::FixedBytes<kAesBlockBytes, struct Nip04IvTag>;  // fresh randomness for one message
+
+// Fails with "nip04.plaintext": it is too long.
+Result<std::string> encrypt_nip04(std::string_view plaintext, const SharedSecret& key, const Nip04Iv& iv);
+
+// The bytes as they were encrypted, or rubbish: what was altered, or is for another key, is noticed only most of the
+// time. Fails with "nip04.form" (no "?iv="), "nip04.length", "nip04.base64", "nip04.iv" or "nip04.key" (for another
+// key, or altered).
+Result<std::string> decrypt_nip04(std::string_view payload, const SharedSecret& key);
+
+}  // namespace nostr
