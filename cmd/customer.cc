@@ -30,6 +30,17 @@ Result<void> check_prompt(const std::string& prompt) {
   return {};
 }
 
+// What the question says, for the provider's eyes only (NIP-90).
+Result<void> hide_tags(nostr::Unsigned& event, const Question& question, const nostr::SecretKey& key) {
+  const auto random = nostr::generate_aux();
+  if (!random) return tl::unexpected(random.error());
+  const std::string inner = nostr::tags_to_json(std::exchange(event.tags, {{"encrypted"}}));
+  auto content = nostr::encrypt(question.encryption, inner, key, *question.provider, {random->bytes});
+  if (!content) return tl::unexpected(content.error());
+  event.content = std::move(*content);
+  return {};
+}
+
 }  // namespace
 
 Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey& key, ledger::TimeMs now) {
@@ -39,6 +50,9 @@ Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey
   for (const auto& [name, value] : question.params) event.tags.push_back({"param", name, value});
   if (!question.output.empty()) event.tags.push_back({"output", question.output});
   if (question.bid) event.tags.push_back({"bid", std::to_string(question.bid->value)});
+  if (question.encryption != ledger::Encryption::none) {
+    if (const auto hidden = hide_tags(event, question, key); !hidden) return tl::unexpected(hidden.error());
+  }
   nostr::Tag& relays = event.tags.emplace_back(nostr::Tag{"relays"});
   relays.insert(relays.end(), question.relays.begin(), question.relays.end());
   if (question.provider) event.tags.push_back({"p", question.provider->hex()});
@@ -91,7 +105,7 @@ class Customer::Impl {
   }
 
   void on_event(const nostr::Received& received) {
-    const auto answer = nostr::read_answer(received.event);
+    const auto answer = nostr::read_answer(received.event, key_);
     if (!answer || answer->request != request_.id) return;
     last_status_ = answer->is_result ? "a result" : answer->status;
     hooks_.answered(*answer, received.relay);

@@ -24,9 +24,11 @@ struct Question {
   std::vector<std::pair<std::string, std::string>> params;  // by NIP-90's names: {"max_tokens", "200"}
   std::string output;                                       // a MIME type; empty: the provider's choice
   std::optional<ledger::Msat> bid;
+  ledger::Encryption encryption = ledger::Encryption::none;  // else it needs the provider
 };
 
-// The signed request. Fails with "request.prompt" when the prompt is empty, too long or no UTF-8.
+// The signed request. Encrypted, it hides prompt, parameters, output and bid. Fails with "request.prompt" when the
+// prompt is empty, too long or no UTF-8.
 ledger::Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey& key, ledger::TimeMs now);
 
 struct CustomerHooks {

@@ -82,6 +82,16 @@ Result<std::int64_t> read_timeout_ms(const Arguments& arguments) {
   return usage_error("--timeout cannot be \"" + text + "\"", "it is a number of seconds, or a time like \"2 min\"");
 }
 
+Result<ledger::Encryption> read_encryption(const Arguments& arguments) {
+  if (!arguments.has("encrypt")) return ledger::Encryption::none;
+  const std::string text = arguments.text("encrypt");
+  if (!arguments.has("to")) return usage_error("--encrypt needs the provider that shall read it", "name it with --to");
+  for (const auto form : {ledger::Encryption::nip44, ledger::Encryption::nip04}) {
+    if (text == ledger::name(form)) return form;
+  }
+  return usage_error("--encrypt cannot be \"" + text + "\"", "it is nip44, or nip04 for old providers");
+}
+
 Result<Question> read_question(const Arguments& arguments, const Config& config, std::istream& in) {
   Question out{.relays = config.relays.urls};
   if (out.relays.empty()) return usage_error("no relay is named", "give --relay URL, or set relays.urls");
@@ -99,6 +109,9 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
   const auto bid = read_bid(arguments);
   if (!bid) return tl::unexpected(bid.error());
   out.bid = *bid;
+  const auto encryption = read_encryption(arguments);
+  if (!encryption) return tl::unexpected(encryption.error());
+  out.encryption = *encryption;
   if (arguments.has("output")) out.output = arguments.text("output");
   out.prompt = read_prompt(arguments, in);
   return out;
@@ -300,6 +313,7 @@ void options(cxxopts::OptionAdder& add) {
   text("to", "the provider; without it the whole market is asked", "NPUB");
   for (const Parameter& parameter : kParameters) text(parameter.option, parameter.description, parameter.arg);
   text("output", "the form of the answer: text/plain, text/markdown or application/json", "MIME");
+  text("encrypt", "nip44 or nip04: only the provider can read it", "FORM");
   text("bid-sat", "the most that it may cost", "N");
   text("key-file", "the file with your key (else one is made and thrown away)", "FILE");
   add("pay", "pay the invoice, if it is the sandbox's");
@@ -317,6 +331,7 @@ Command request_command() {
               "  sellcompute request --relay wss://relay.one \"What is a data vending machine?\"\n"
               "  sellcompute request --to npub1… --model llama3.2 --max-tokens 200 --bid-sat 20 <question.txt\n"
               "  sellcompute request --to npub1… --pay \"…\"      # pays a sandbox's invoice (play money)\n"
+              "  sellcompute request --to npub1… --encrypt nip44 \"…\"\n"
               "  sellcompute request --json \"…\" | jq -r 'select(.type == \"result\").content'\n",
           .words = "[PROMPT]",
           .notes =

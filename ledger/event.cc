@@ -19,6 +19,7 @@ constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
               "inference_unavailable", "wallet_unavailable"});
+constexpr auto kEncryptions = numbered({"none", "nip04", "nip44"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
@@ -45,6 +46,9 @@ std::span<const EnumName> enum_names(PaymentMode) {
 }
 std::span<const EnumName> enum_names(DeclineReason) {
   return kDeclineReasons;
+}
+std::span<const EnumName> enum_names(Encryption) {
+  return kEncryptions;
 }
 std::span<const EnumName> enum_names(NoticePurpose) {
   return kNoticePurposes;

@@ -15,7 +15,7 @@ namespace ledger {
 
 // ---- the words that facts are made of -------------------------------------------------------------------------------
 
-// Names for an enum's values, in the order of their numbers; 0 is always "unspecified" and is never written on purpose.
+// Names for an enum's values, in the order of their numbers; 0 is what absent means: "unspecified", or "none".
 struct EnumName {
   std::uint32_t value;
   std::string_view name;
@@ -42,6 +42,9 @@ enum class DeclineReason : std::uint32_t {
   wallet_unavailable,
 };
 
+// How a customer hides a request, and so how its answers are hidden (NIP-04, NIP-44 version 2).
+enum class Encryption : std::uint32_t { none, nip04, nip44 };
+
 enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
 
 enum class InvoicePurpose : std::uint32_t { unspecified, job };
@@ -63,6 +66,7 @@ enum class FinishReason : std::uint32_t { unspecified, stop, length };
 
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
+std::span<const EnumName> enum_names(Encryption);
 std::span<const EnumName> enum_names(NoticePurpose);
 std::span<const EnumName> enum_names(InvoicePurpose);
 std::span<const EnumName> enum_names(InferenceFailure);
@@ -305,6 +309,7 @@ struct JobRequested {
   std::optional<TimeMs> expires_at;  // NIP-40
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
+  Encryption encryption = Encryption::none;
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -323,7 +328,8 @@ struct JobRequested {
                       field(13, "bid_msat", &T::bid),
                       field(14, "expires_at_ms", &T::expires_at),
                       field(15, "fault", &T::fault),
-                      field(16, "request_bytes", &T::request_bytes)};
+                      field(16, "request_bytes", &T::request_bytes),
+                      field(17, "encryption", &T::encryption)};
   }
 };
 

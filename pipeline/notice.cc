@@ -60,20 +60,33 @@ nostr::Status status_of(NoticePurpose purpose) {
   }
 }
 
-Result<nostr::Unsigned> compose(const Job& job, NoticePurpose purpose, const TextReader& texts, TimeMs now) {
-  const std::int64_t created_at_s = now.ms / 1000;
-  if (purpose != NoticePurpose::result) {
-    const bool asks_for_money = purpose == NoticePurpose::payment_required;
-    return nostr::feedback({job.id, job.request->customer, job.request->relay}, status_of(purpose),
-                           status_text(job, purpose), asks_for_money ? bill_of(job) : std::nullopt, created_at_s);
+// A 7000. Of an encrypted job the words are encrypted too; the status and the bill are what machines read.
+Result<nostr::Unsigned> compose_status(const Job& job, NoticePurpose purpose, const nostr::SecretKey& key,
+                                       const Random& random, TimeMs now) {
+  const ledger::JobRequested& request = *job.request;
+  const auto bill = purpose == NoticePurpose::payment_required ? bill_of(job) : std::nullopt;
+  const bool hidden = request.encryption != ledger::Encryption::none;
+  std::string text = status_text(job, purpose);
+  std::string content;
+  if (hidden) {
+    auto encrypted = nostr::encrypt(request.encryption, nostr::status_words(std::move(text)), key, request.customer,
+                                    {random().bytes});
+    if (!encrypted) return tl::unexpected(encrypted.error());
+    content = std::move(*encrypted);
+    text = {};
   }
+  return nostr::feedback({job.id, request.customer, request.relay, hidden}, status_of(purpose), std::move(text), bill,
+                         now.ms / 1000, std::move(content));
+}
+
+Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, TimeMs now) {
   auto raw = texts(job.request->request);
   if (!raw) return tl::unexpected(raw.error());
   auto content = texts(job.completion->result);
   if (!content) return tl::unexpected(content.error());
   const auto request = nostr::parse_event(*raw);
   if (!request) return tl::unexpected(request.error());
-  return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), created_at_s);
+  return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), now.ms / 1000);
 }
 
 std::vector<std::string> targets_of(const Job& job, const std::vector<std::string>& own_relays) {
@@ -93,7 +106,9 @@ std::vector<std::string> targets_of(const Job& job, const std::vector<std::strin
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
                                       const std::vector<std::string>& own_relays, const TextReader& texts,
                                       const nostr::SecretKey& key, const Random& random, TimeMs now) {
-  const auto unsigned_notice = compose(job, work.purpose, texts, now);
+  const auto unsigned_notice = work.purpose == NoticePurpose::result
+                                   ? compose_result(job, texts, now)
+                                   : compose_status(job, work.purpose, key, random, now);
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
   const nostr::Event event = nostr::sign(*unsigned_notice, key, {random().bytes});
 

@@ -144,7 +144,7 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
     waiting_requests_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;
   }
-  auto request = nostr::read_request(event, raw, key_.public_key());
+  auto request = nostr::read_request(event, raw, key_);
   if (!request || (!request->addressed && !engine_.policy().serve_broadcast)) return on_refused("not_ours");
   const bool on_its_way = std::ranges::any_of(pending_, [&](const Pending& one) { return one.arrived == event.id; });
   if (on_its_way || engine_.find(event.id)) return;
@@ -254,12 +254,13 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
 void Runtime::infer(const Job& job, const Work& work) {
   const auto raw = text_of(job.request->request);
   if (!raw && raw.error().code != kPruned) return fail(raw.error());
-  const auto event = raw ? nostr::parse_event(*raw) : tl::unexpected(raw.error());
-  if (!event) {
-    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, event.error().describe()});
+  const auto request_of = [this](const nostr::Event& event) { return nostr::open_request(event, key_); };
+  const auto open = raw ? nostr::parse_event(*raw).and_then(request_of) : tl::unexpected(raw.error());
+  if (!open) {
+    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, open.error().describe()});
   }
   const inference::ChatRequest request{.model = job.quote->terms.name,
-                                       .messages = nostr::messages_of(*event),
+                                       .messages = nostr::messages_of(open->event),
                                        .params = job.request->params,
                                        .max_output_tokens = job.quote->max_output_tokens,
                                        .context_tokens = job.quote->terms.context_tokens,
@@ -270,6 +271,7 @@ void Runtime::infer(const Job& job, const Work& work) {
   const ledger::JobId id = job.id;
   Running& running = running_[id];
   running.started = ports_.scheduler.now();
+  running.encryption = job.request->encryption;
   running.generation = ports_.backend.chat(
       request,
       [this, id, work, room](std::string_view chunk) {
@@ -283,8 +285,11 @@ void Runtime::infer(const Job& job, const Work& work) {
 
 // False once the answer outgrows what relays take.
 bool Runtime::add_text(Running& running, std::string_view chunk, std::size_t room) {
-  running.wire_bytes += nostr::json_string_bytes(chunk);
-  if (running.wire_bytes > room) return false;
+  running.json_bytes += nostr::json_string_bytes(chunk);
+  const bool hidden = running.encryption != ledger::Encryption::none;
+  const std::size_t wire_bytes =
+      hidden ? nostr::encrypted_size(running.encryption, running.text.size() + chunk.size()) : running.json_bytes;
+  if (wire_bytes > room) return false;
   running.text += chunk;
   ++running.chunks;
   return true;
@@ -310,7 +315,11 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
   ports_.scheduler.after(0, [generation = std::move(generation)] {});
   running_.erase(running);
   if (!outcome) return post(core::InferenceBroke{id, work, outcome.error().kind, outcome.error().message});
-  ledger::Text result{.salt = ports_.random(), .bytes = nostr::without_disputed_controls(std::move(outcome->text))};
+  auto answer = encrypt_answer(id, nostr::without_disputed_controls(std::move(outcome->text)));
+  if (!answer) {
+    return post(core::InferenceBroke{id, work, ledger::InferenceFailure::rejected, answer.error().describe()});
+  }
+  ledger::Text result{.salt = ports_.random(), .bytes = std::move(*answer)};
   post(core::InferenceEnded{id,
                             work,
                             {.attempt = work.attempt,
@@ -322,6 +331,13 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                              .first_token_ms = outcome->first_token_ms,
                              .total_ms = outcome->total_ms},
                             std::move(result)});
+}
+
+// An encrypted job's answer is kept as it will cross the wire, and in no other form.
+Result<std::string> Runtime::encrypt_answer(const ledger::JobId& id, std::string text) const {
+  const ledger::JobRequested& request = *engine_.find(id)->request;
+  if (text.empty() && request.encryption == ledger::Encryption::nip44) text = "\n";  // NIP-44 encrypts no empty text
+  return nostr::encrypt(request.encryption, text, key_, request.customer, {ports_.random().bytes});
 }
 
 void Runtime::create_invoice(const Job& job, const Work& work) {

@@ -77,7 +77,8 @@ class Runtime {
     std::unique_ptr<inference::Generation> generation;
     std::string text;
     std::uint64_t chunks = 0;
-    std::size_t wire_bytes = 0;  // of the text as JSON
+    std::size_t json_bytes = 0;  // of the text inside a JSON string
+    ledger::Encryption encryption = ledger::Encryption::none;
     ledger::TimeMs started;
   };
 
@@ -100,6 +101,7 @@ class Runtime {
   void end_at_limit(const core::JobId& job, const core::Work& work);
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
+  ledger::Result<std::string> encrypt_answer(const ledger::JobId& job, std::string text) const;
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
   void take_waiting();
   void record_refused();

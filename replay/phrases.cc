@@ -29,7 +29,9 @@ struct Phrase {
   }
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
-           counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "");
+           counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
+           (e.encryption == ledger::Encryption::none ? ""
+                                                     : ", encrypted (" + std::string(ledger::name(e.encryption)) + ")");
   }
   std::string operator()(const ledger::JobDeclined& e) const {
     return "declined (" + std::string(ledger::name(e.reason)) + "): " + e.message;

@@ -46,6 +46,18 @@ Result<std::string> encrypt(Encryption form, std::string_view plaintext, const S
   return std::string(plaintext);
 }
 
+std::size_t encrypted_size(Encryption form, std::size_t plaintext_bytes) {
+  switch (form) {
+    case Encryption::nip04:
+      return nip04_payload_size(plaintext_bytes);
+    case Encryption::nip44:
+      return nip44_payload_size(plaintext_bytes);
+    case Encryption::none:
+      break;
+  }
+  return plaintext_bytes;
+}
+
 Result<Decrypted> decrypt(std::string_view payload, const SecretKey& ours, const PublicKey& theirs) {
   const Encryption form = detect_encryption(payload);
   auto plaintext = decrypt_as(form, payload, ours, theirs);

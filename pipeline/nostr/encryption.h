@@ -5,12 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "ledger/event.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/nip44.h"
 
 namespace nostr {
 
-enum class Encryption { none, nip04, nip44 };
+using ledger::Encryption;
 
 struct Decrypted {
   Encryption form = Encryption::none;
@@ -25,6 +26,9 @@ Encryption detect_encryption(std::string_view payload);
 // "key.no_point", "nip04.plaintext" or "nip44.plaintext".
 Result<std::string> encrypt(Encryption form, std::string_view plaintext, const SecretKey& ours, const PublicKey& theirs,
                             const Nip44Nonce& random);
+
+// How many characters a plaintext of so many bytes becomes, in clear text as many.
+std::size_t encrypted_size(Encryption form, std::size_t plaintext_bytes);
 
 // Fails with "encryption.unknown" where the payload has neither form, with "key.no_point", and as decrypt_nip04 and
 // decrypt_nip44 do.

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kMaxCiphertextBytes = kMaxNip04PlaintextBytes + kAesBlockBytes;
 constexpr std::size_t kIvChars = 24;
-constexpr std::size_t kMaxPayloadChars = (kMaxCiphertextBytes + 2) / 3 * 4 + kNip04Separator.size() + kIvChars;
+constexpr std::size_t kMaxPayloadChars = ledger::base64_size(kMaxCiphertextBytes) + kNip04Separator.size() + kIvChars;
 
 auto refuse(std::string code, std::string message, std::string hint = {}) {
   return ledger::fail(ledger::ErrorKind::job_request, "nip04." + std::move(code), std::move(message), {},
@@ -15,6 +15,11 @@ auto refuse(std::string code, std::string message, std::string hint = {}) {
 }
 
 }  // namespace
+
+std::size_t nip04_payload_size(std::size_t plaintext_bytes) {
+  const std::size_t ciphertext_bytes = (plaintext_bytes / kAesBlockBytes + 1) * kAesBlockBytes;
+  return ledger::base64_size(ciphertext_bytes) + kNip04Separator.size() + kIvChars;
+}
 
 Result<std::string> encrypt_nip04(std::string_view plaintext, const SharedSecret& key, const Nip04Iv& iv) {
   if (plaintext.size() > kMaxNip04PlaintextBytes) {

@@ -18,6 +18,9 @@ inline constexpr std::size_t kMaxNip04PlaintextBytes = 64 * 1024;  // the NIP se
 
 using Nip04Iv = ledger::FixedBytes<kAesBlockBytes, struct Nip04IvTag>;  // fresh randomness for one message
 
+// The size of the payload of so many bytes, in characters.
+std::size_t nip04_payload_size(std::size_t plaintext_bytes);
+
 // Fails with "nip04.plaintext": it is too long.
 Result<std::string> encrypt_nip04(std::string_view plaintext, const SharedSecret& key, const Nip04Iv& iv);
 

@@ -83,6 +83,10 @@ std::size_t padded_size(std::size_t size) {
   return (size + chunk - 1) / chunk * chunk;
 }
 
+std::size_t nip44_payload_size(std::size_t plaintext_bytes) {
+  return ledger::base64_size(kOverheadBytes + padded_size(plaintext_bytes));
+}
+
 Result<std::string> encrypt_nip44(std::string_view plaintext, const ConversationKey& key, const Nip44Nonce& nonce) {
   if (plaintext.empty() || plaintext.size() > kMaxNip44PlaintextBytes) {
     return ledger::fail(ledger::ErrorKind::job_processing, "nip44.plaintext",

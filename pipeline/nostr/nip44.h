@@ -35,6 +35,9 @@ MessageKeys message_keys(const ConversationKey& key, const Nip44Nonce& nonce);
 // To how many bytes a plaintext of `size` is padded, so that less is told about it.
 std::size_t padded_size(std::size_t size);
 
+// The size of the payload of so many bytes, in characters.
+std::size_t nip44_payload_size(std::size_t plaintext_bytes);
+
 // Fails with "nip44.plaintext": it is empty or too long.
 Result<std::string> encrypt_nip44(std::string_view plaintext, const ConversationKey& key, const Nip44Nonce& nonce);
 

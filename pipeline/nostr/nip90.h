@@ -10,6 +10,7 @@
 
 #include "ledger/event.h"
 #include "pipeline/inference/backend.h"
+#include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/keys.h"
 
@@ -30,6 +31,20 @@ inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 700
 // is its text as it crossed the wire. `request` and `relay` are left for the caller. A request that cannot be served as
 // it stands has its `fault` set, with a message for the customer that says what would work.
 std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us);
+
+bool is_encrypted(const Event& event);  // has the tag
+
+// The request as its customer wrote it. Of an encrypted one (the tag `encrypted`, and a content that is encrypted
+// between its author and us), the tags within are read in the place of the content. Fails with "encryption.…",
+// "nip04.…", "nip44.…", or with "request.encrypted" when what was encrypted is no JSON array of tags.
+struct OpenRequest {
+  Event event;  // in clear text; its id and signature are those of the encrypted one
+  Encryption form = Encryption::none;
+};
+Result<OpenRequest> open_request(const Event& request, const SecretKey& ours);
+
+// As above, with encrypted requests opened.
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours);
 
 // The conversation that a request stands for. First the `system` parameter; then each input in the order of its tag, as
 // the role that its marker names (system, user, assistant), else as the user's, with any other marker as a label before
@@ -58,7 +73,8 @@ struct Bill {
 struct RequestRef {
   EventId id;
   PublicKey customer;
-  std::string relay;  // a hint where the request can be found; may be empty
+  std::string relay;       // a hint where the request can be found; may be empty
+  bool encrypted = false;  // then the answer's content is encrypted by the caller
 };
 
 // An event that lacks its key and its signature.
@@ -69,12 +85,16 @@ struct Unsigned {
   std::string content;
 };
 
-// A 7000. `text` says why, for a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
+// What a 7000 may say to a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
+std::string status_words(std::string text);
+
+// A 7000. `text` says why, for a person, in status_words().
 Unsigned feedback(const RequestRef& about, Status status, std::string text, const std::optional<Bill>& bill,
                   std::int64_t created_at_s, std::string content = {});
 
-// The 6050. `request` and `raw` are the request and its text as it crossed the wire, quoted verbatim. Inputs are copied
-// as far as the event stays within kMaxResultEventBytes. `content` must be UTF-8 without disputed control characters.
+// The 6050. For an encrypted request `content` is encrypted by the caller, and no input is copied. `request` and `raw`
+// are the request and its text as it crossed the wire, quoted verbatim. Inputs are copied as far as the event stays
+// within kMaxResultEventBytes. `content` must be UTF-8 without disputed control characters.
 Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
                 const std::optional<Bill>& bill, std::int64_t created_at_s);
 
@@ -115,5 +135,7 @@ struct Answer {
 
 // Nothing for other kinds, and for an answer that names no request (its first e tag, or the id in its request tag).
 std::optional<Answer> read_answer(const Event& event);
+// The same, with what is encrypted for us opened. What cannot be opened stays as it is, and `encrypted`.
+std::optional<Answer> read_answer(const Event& event, const SecretKey& ours);
 
 }  // namespace nostr

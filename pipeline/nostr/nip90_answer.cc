@@ -92,17 +92,20 @@ std::string_view wire_name(Status status) {
   return "error";
 }
 
+std::string status_words(std::string text) {
+  text.resize(utf8_prefix(text, kMaxStatusTextBytes).size());
+  return without_disputed_controls(std::move(text));
+}
+
 Unsigned feedback(const RequestRef& about, Status status, std::string text, const std::optional<Bill>& bill,
                   std::int64_t created_at_s, std::string content) {
   Unsigned out{.kind = kFeedbackKind, .created_at_s = created_at_s, .content = std::move(content)};
   Tag& tag = out.tags.emplace_back(Tag{"status", std::string(wire_name(status))});
-  if (!text.empty()) {
-    text.resize(utf8_prefix(text, kMaxStatusTextBytes).size());
-    tag.push_back(without_disputed_controls(std::move(text)));
-  }
+  if (!text.empty()) tag.push_back(status_words(std::move(text)));
   out.tags.push_back(e_tag(about.id, about.relay));
   out.tags.push_back({"p", about.customer.hex()});
   add_bill(out.tags, bill);
+  if (about.encrypted) out.tags.push_back({"encrypted"});
   return out;
 }
 
@@ -113,7 +116,11 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
   out.tags.push_back({"request", std::string(raw)});
   out.tags.push_back(e_tag(request.id, std::move(relay_hint)));
   out.tags.push_back({"p", request.pubkey.hex()});
-  add_inputs(out.tags, request, taken);
+  if (is_encrypted(request)) {
+    out.tags.push_back({"encrypted"});
+  } else {
+    add_inputs(out.tags, request, taken);
+  }
   add_bill(out.tags, bill);
   out.tags.push_back({"status", std::string(wire_name(Status::success))});
   out.tags.push_back({"alt", "Result of a text generation job (NIP-90)"});
@@ -187,6 +194,17 @@ std::optional<Answer> read_answer(const Event& event) {
   const bool explains = !out.is_result && !out.encrypted && out.known != Status::partial;
   if (explains && out.text.empty()) out.text = event.content;
   return out;
+}
+
+std::optional<Answer> read_answer(const Event& event, const SecretKey& ours) {
+  auto out = read_answer(event);
+  if (!out || !out->encrypted) return out;
+  auto decrypted = decrypt(event.content, ours, event.pubkey);
+  if (!decrypted) return out;
+  Event open = event;
+  open.content = std::move(decrypted->plaintext);
+  std::erase_if(open.tags, [](const Tag& tag) { return !tag.empty() && tag[0] == "encrypted"; });
+  return read_answer(open);
 }
 
 }  // namespace nostr

@@ -298,10 +298,10 @@ std::vector<std::string> reply_relays(const Event& event) {
 }
 
 Fault find_encryption_fault(const Event& event) {
-  const bool encrypted =
-      std::any_of(event.tags.begin(), event.tags.end(), [](const Tag& tag) { return element(tag, 0) == "encrypted"; });
-  if (!encrypted) return {};
-  return fault(DeclineReason::encrypted, "encrypted requests cannot be read here yet; send it in clear text");
+  if (!is_encrypted(event)) return {};
+  return fault(DeclineReason::encrypted,
+               "the request cannot be decrypted; encrypt the i and param tags, as a JSON array, to our key with NIP-44 "
+               "version 2, as the content");
 }
 
 void read_prompt(const std::vector<ChatMessage>& messages, JobRequested& out) {
@@ -335,6 +335,44 @@ std::uint64_t estimate_tokens(std::span<const ChatMessage> messages) {
     tokens += (message.content.size() + kBytesPerToken - 1) / kBytesPerToken + kTokensPerMessage;
   }
   return tokens;
+}
+
+bool is_encrypted(const Event& event) {
+  return std::any_of(event.tags.begin(), event.tags.end(),
+                     [](const Tag& tag) { return element(tag, 0) == "encrypted"; });
+}
+
+Result<OpenRequest> open_request(const Event& request, const SecretKey& ours) {
+  OpenRequest out{.event = request};
+  if (!is_encrypted(request)) return out;
+  auto decrypted = decrypt(request.content, ours, request.pubkey);
+  if (!decrypted) return tl::unexpected(decrypted.error());
+  auto inner = tags_from_json(decrypted->plaintext);
+  if (!inner) {
+    return ledger::fail(ledger::ErrorKind::job_request, "request.encrypted",
+                        "what was encrypted is no JSON array of tags");
+  }
+  out.form = decrypted->form;
+  out.event.content.clear();
+  std::erase_if(out.event.tags, [](const Tag& tag) { return element(tag, 0) == "encrypted"; });
+  // Whom it asks, and where answers go, was signed in the clear: nothing hidden says otherwise.
+  for (Tag& tag : *inner) {
+    const std::string_view name = element(tag, 0);
+    if (name == "i" || name == "input" || name == "param" || name == "output" || name == "bid")
+      out.event.tags.push_back(std::move(tag));
+  }
+  return out;
+}
+
+std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours) {
+  const PublicKey us = ours.public_key();
+  // Only what names us can be encrypted to us.
+  if (!is_encrypted(event) || addressee(event, us) != Addressee::us) return read_request(event, raw, us);
+  const auto open = open_request(event, ours);
+  if (!open) return read_request(event, raw, us);
+  auto out = read_request(open->event, raw, us);
+  if (out) out->encryption = open->form;
+  return out;
 }
 
 std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us) {

@@ -176,7 +176,8 @@ export function faultsOf(event, request, provider) {
 function checkFeedback(event, must) {
   const [, status, extra] = tagsOf(event, 'status')[0] ?? [];
   must(tagsOf(event, 'status').length === 1 && STATUSES.includes(status), `"${status}" is no status`);
-  must(status !== 'error' || extra, 'an error must say why');
+  const hidden = tagsOf(event, 'encrypted').length > 0;
+  must(status !== 'error' || (hidden ? event.content : extra), 'an error must say why');
   must(status !== 'payment-required' || tagsOf(event, 'amount')[0]?.[2], 'a demand for payment must hold an invoice');
 }
 

@@ -91,6 +91,8 @@ const Scenario kScenarios[] = {
        w.ask({.prompt = "one", .more_tags = {{"param", "temperature", "9"}}});
      },
      State::declined},
+    {"result first, encrypted", PaymentMode::result_first, WalletIdentity::label,
+     [](World& w) { w.ask({.prompt = "one", .encryption = ledger::Encryption::nip44}); }, State::settled},
 };
 
 // Runs the world until everything has had time to end; whenever the process dies, another one starts a second later.

@@ -114,8 +114,7 @@ const Job& Referee::durable(const ledger::JobId& id, const char* effect) {
 }
 
 void Referee::on_chat(const std::string& prompt) {
-  const auto asked = std::ranges::find_if(
-      world_.jobs, [&](const auto& one) { return one.second.request.tag_value("i") == std::string_view(prompt); });
+  const auto asked = std::ranges::find_if(world_.jobs, [&](const auto& one) { return one.second.prompt == prompt; });
   demand(asked != world_.jobs.end(), "the backend was asked what no customer asked: " + prompt);
   const Job& job = durable(asked->first, "an inference");
   demand(job.quote.has_value(), "an inference before its quote is durable" + about(job.id));

@@ -59,6 +59,8 @@ Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
           .first_relay = dice.below(8),
           .relays = dice.chance(0.5) ? SIZE_MAX : 1,
           .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0};
+  constexpr ledger::Encryption kForms[] = {ledger::Encryption::nip04, ledger::Encryption::nip44};
+  if (ask.addressed && dice.chance(0.25)) ask.encryption = dice.pick(kForms);
   ask.more_tags.push_back({"param", "max_tokens", std::to_string(dice.between(1, 120))});
   if (dice.chance(0.05)) ask.more_tags.push_back({"param", "model", "free"});
   if (dice.chance(0.03)) ask.more_tags.push_back({"param", "model", "unknown"});

@@ -42,11 +42,21 @@ ledger::EventId World::ask(const Ask& ask) {
   nostr::Unsigned request{.kind = nostr::kTextRequestKind,
                           .created_at_s = (time.now() - ask.created_ago_ms).ms / 1000,
                           .tags = {{"i", ask.prompt, "text"}}};
-  if (ask.addressed) request.tags.push_back({"p", provider_key.public_key().hex()});
   std::ranges::copy(ask.more_tags, std::back_inserter(request.tags));
+  if (ask.encryption != ledger::Encryption::none) {
+    const auto inner = nostr::tags_to_json(std::exchange(request.tags, {{"encrypted"}}));
+    request.content = nostr::encrypt(ask.encryption, inner, customer_key(ask.customer), provider_key.public_key(),
+                                     {seeded_bytes(seed_, next_number()).bytes})
+                          .value();
+  }
+  if (ask.addressed) request.tags.push_back({"p", provider_key.public_key().hex()});
   const nostr::Event event =
       nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
-  jobs[event.id] = {.request = event, .payer = ask.payer};
+  jobs[event.id] = {.request = event,
+                    .prompt = ask.prompt,
+                    .customer = ask.customer,
+                    .encryption = ask.encryption,
+                    .payer = ask.payer};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
   for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
   return event.id;
@@ -73,11 +83,14 @@ std::vector<std::string> World::relay_urls() const {
 
 void World::show(const nostr::Event& event) {
   if (!shown_.insert(event.id).second) return;
-  const auto answer = nostr::read_answer(event);
-  if (!answer || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
-  const auto found = jobs.find(answer->request);
+  const auto sealed = nostr::read_answer(event);
+  if (!sealed || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
+  const auto found = jobs.find(sealed->request);
   if (found == jobs.end()) throw Violation("an answer to a request that nobody made");
   CustomerJob& job = found->second;
+  check_form(job, *sealed);
+  const auto answer = nostr::read_answer(event, customer_key(job.customer));
+  if (answer->encrypted) throw Violation("an answer that its customer cannot decrypt");
   job.statuses.push_back(answer->status);
   if (answer->is_result) {
     job.results.insert(event.id);
@@ -89,6 +102,15 @@ void World::show(const nostr::Event& event) {
   if (job.payer == Payer::twice) {
     time.after(thinking_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   }
+}
+
+// An encrypted request is answered in its form, and with no words in the clear.
+void World::check_form(const CustomerJob& job, const nostr::Answer& sealed) {
+  const bool hidden = job.encryption != ledger::Encryption::none;
+  if (sealed.encrypted != hidden) throw Violation("an answer in another form than its request");
+  if (!hidden) return;
+  if (!sealed.text.empty()) throw Violation("words in the clear about an encrypted request");
+  if (nostr::detect_encryption(sealed.content) != job.encryption) throw Violation("an answer in another encryption");
 }
 
 void World::pay(CustomerJob& job, const std::string& bolt11) {

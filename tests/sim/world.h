@@ -37,11 +37,15 @@ struct Ask {
   std::size_t first_relay = 0;      // sent to this one and those after it
   std::size_t relays = SIZE_MAX;    // at most so many
   std::int64_t created_ago_ms = 0;  // the customer's clock is late by so much
+  ledger::Encryption encryption = ledger::Encryption::none;
 };
 
 // One customer's request and everything that they saw of its answers.
 struct CustomerJob {
   nostr::Event request;
+  std::string prompt;
+  std::size_t customer = 0;
+  ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
   std::set<ledger::EventId> results;
   std::set<std::string> invoices;  // every invoice that was ever shown to them
@@ -88,6 +92,7 @@ class World {
   std::uint64_t next_number() { return ++numbers_; }
 
  private:
+  static void check_form(const CustomerJob& job, const nostr::Answer& sealed);
   void pay(CustomerJob& job, const std::string& bolt11);
   const nostr::SecretKey& customer_key(std::size_t customer);
 

@@ -15,6 +15,7 @@ using ledger::JobQuoted;
 // A token of output takes at most this many bytes of the result's event on average; the runtime cuts an answer that
 // takes more.
 constexpr std::uint64_t kBytesPerToken = 6;
+constexpr std::uint64_t kEncryptedBytesPerToken = 9;  // padded, and in base64
 // Signature, ids, invoice and the other tags of a result's event.
 constexpr std::uint64_t kResultOverheadBytes = 3 * 1024;
 constexpr std::uint64_t kMinOutputTokens = 16;
@@ -43,7 +44,8 @@ std::string offered_models(const Policy& policy) {
 // Room for the answer in the result's event, which quotes the request whole.
 std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const Policy& policy) {
   const std::uint64_t taken = kResultOverheadBytes + request.request_bytes;
-  return taken >= policy.result_event_limit_bytes ? 0 : (policy.result_event_limit_bytes - taken) / kBytesPerToken;
+  const std::uint64_t room = policy.result_event_limit_bytes - std::min(taken, policy.result_event_limit_bytes);
+  return room / (request.encryption == ledger::Encryption::none ? kBytesPerToken : kEncryptedBytesPerToken);
 }
 
 std::optional<Refusal> refuse_by_itself(const ledger::JobRequested& request, const Policy& policy, TimeMs now) {

@@ -29,6 +29,9 @@ std::string text_of(PaymentMode v) {
 std::string text_of(DeclineReason v) {
   return enum_text("DECLINE_REASON_", name(v));
 }
+std::string text_of(Encryption v) {
+  return enum_text("ENCRYPTION_", name(v));
+}
 std::string text_of(NoticePurpose v) {
   return enum_text("NOTICE_PURPOSE_", name(v));
 }

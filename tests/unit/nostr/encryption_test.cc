@@ -25,6 +25,14 @@ TEST(Encryption, NoneLeavesTheTextAsItIs) {
   EXPECT_EQ(to_customer(Encryption::none, "in clear text"), "in clear text");
 }
 
+TEST(Encryption, ItsSizeIsKnownBeforehand) {
+  for (const Encryption form : {Encryption::none, Encryption::nip04, Encryption::nip44}) {
+    for (std::size_t size = 1; size < 2'000; ++size) {
+      ASSERT_EQ(to_customer(form, std::string(size, 'x')).size(), encrypted_size(form, size)) << size;
+    }
+  }
+}
+
 TEST(Encryption, IsToldByItsForm) {
   EXPECT_EQ(detect_encryption("AAAA?iv=AAAA"), Encryption::nip04);
   EXPECT_EQ(detect_encryption("AgAA"), Encryption::nip44);

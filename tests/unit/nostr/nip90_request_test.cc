@@ -171,7 +171,7 @@ TEST(Fault, SaysWhatIsWrongAndWhatWouldWork) {
            Case{"url_input", DeclineReason::unsupported_input, "\"url\""},
            Case{"event_input", DeclineReason::unsupported_input, "\"event\""},
            Case{"job_input", DeclineReason::unsupported_input, "\"job\""},
-           Case{"encrypted", DeclineReason::encrypted, "clear text"},
+           Case{"encrypted", DeclineReason::encrypted, "NIP-44"},
            Case{"no_prompt", DeclineReason::no_prompt, "[\"i\",\"…\",\"text\"]"},
            Case{"temperature_out_of_range", DeclineReason::parameter,
                 "temperature is \"3\"; it must be a number from 0.1 to 2.0"},
@@ -254,6 +254,73 @@ TEST(RealRequest, IsRead) {
   EXPECT_EQ(request->reply_relays,
             (std::vector<std::string>{"wss://relay.nostrdvm.com", "wss://nostr.mom", "wss://nostr.oxtr.dev"}));
   EXPECT_EQ(conversation(*parse_event(raw)), "<user>What is a data vending machine?");
+}
+
+// ---- encrypted ------------------------------------------------------------------------------------------------------
+
+const SecretKey kSeller = *SecretKey::from_bytes(std::string(31, '\0') + '\1');
+const SecretKey kCustomer = *SecretKey::from_bytes(std::string(31, '\0') + '\2');
+
+// A request whose content is `inner`, encrypted from customer to seller.
+Event encrypted(ledger::Encryption form, const std::string& inner, std::vector<Tag> clear = {}) {
+  clear.push_back({"p", kSeller.public_key().hex()});
+  clear.push_back({"encrypted"});
+  Unsigned request{.kind = kTextRequestKind, .tags = std::move(clear)};
+  request.content =
+      encrypt(form, inner, kCustomer, kSeller.public_key(), *Nip44Nonce::from_bytes(std::string(32, 'r'))).value();
+  return sign(std::move(request), kCustomer, {});
+}
+
+JobRequested read_as_seller(const Event& event) {
+  return read_request(event, to_json(event), kSeller).value_or(JobRequested{});
+}
+
+TEST(EncryptedRequest, IsReadAsIfItsTagsStoodInTheClear) {
+  const std::string inner = tags_to_json({{"i", kPrompt, "text"}, {"param", "max_tokens", "7"}, {"bid", "3000"}});
+  for (const auto form : {ledger::Encryption::nip04, ledger::Encryption::nip44}) {
+    const Event event = encrypted(form, inner);
+    const JobRequested request = read_as_seller(event);
+    EXPECT_FALSE(request.fault) << request.fault->message;
+    EXPECT_EQ(request.encryption, form);
+    EXPECT_EQ(request.params.max_tokens, 7U);
+    EXPECT_EQ(request.bid, ledger::Msat{3000});
+    EXPECT_EQ(conversation(open_request(event, kSeller)->event), "<user>" + kPrompt);
+  }
+}
+
+TEST(EncryptedRequest, HidesNeitherWhomItAsksNorWhereAnswersGo) {
+  const std::string inner = tags_to_json({{"i", kPrompt}, {"p", kUs.hex()}, {"relays", "wss://hidden.example"}});
+  const JobRequested request =
+      read_as_seller(encrypted(ledger::Encryption::nip44, inner, {{"relays", "wss://open.example"}}));
+  EXPECT_TRUE(request.addressed);
+  EXPECT_EQ(request.reply_relays, std::vector<std::string>{"wss://open.example"});
+}
+
+TEST(EncryptedRequest, ThatCannotBeReadIsRefusedAndSaysWhatWouldWork) {
+  Event to_another = encrypted(ledger::Encryption::nip44, tags_to_json({{"i", kPrompt}}));
+  to_another.content.back() = '!';
+  const std::vector<Event> bad = {
+      to_another,
+      encrypted(ledger::Encryption::nip44, "no JSON"),
+      encrypted(ledger::Encryption::nip44, "{\"i\":\"an object\"}"),
+      encrypted(ledger::Encryption::nip04, "[[\"i\",[\"nested\"]]]"),
+      encrypted(ledger::Encryption::none, "in clear text after all"),
+  };
+  for (const Event& event : bad) {
+    const JobRequested request = read_as_seller(event);
+    ASSERT_TRUE(request.fault) << event.content;
+    EXPECT_EQ(request.fault->reason, DeclineReason::encrypted);
+    EXPECT_NE(request.fault->message.find("NIP-44"), std::string::npos);
+    EXPECT_EQ(request.encryption, ledger::Encryption::none) << "so the refusal can be read";
+  }
+}
+
+TEST(EncryptedRequest, WithinAnEncryptedRequestIsNoRequest) {
+  const std::string inner = encrypted(ledger::Encryption::nip44, tags_to_json({{"i", kPrompt}})).content;
+  const JobRequested request =
+      read_as_seller(encrypted(ledger::Encryption::nip44, tags_to_json({{"encrypted"}, {"content", inner}})));
+  ASSERT_TRUE(request.fault);
+  EXPECT_EQ(request.fault->reason, DeclineReason::no_prompt);
 }
 
 }  // namespace
