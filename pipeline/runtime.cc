@@ -285,12 +285,13 @@ void Runtime::infer(const Job& job, const Work& work) {
 
 // False once the answer outgrows what relays take.
 bool Runtime::add_text(Running& running, std::string_view chunk, std::size_t room) {
-  running.json_bytes += nostr::json_string_bytes(chunk);
+  const std::string clean = nostr::without_disputed_controls(std::string(chunk));
+  running.json_bytes += nostr::json_string_bytes(clean);
   const bool hidden = running.encryption != ledger::Encryption::none;
   const std::size_t wire_bytes =
-      hidden ? nostr::encrypted_size(running.encryption, running.text.size() + chunk.size()) : running.json_bytes;
+      hidden ? nostr::encrypted_size(running.encryption, running.text.size() + clean.size()) : running.json_bytes;
   if (wire_bytes > room) return false;
-  running.text += chunk;
+  running.text += clean;
   ++running.chunks;
   return true;
 }

@@ -122,10 +122,28 @@ void check_read_answer(const Event& event) {
   require(!answer->is_result || !answer->status.empty(), "a result has a status");
 }
 
+// Whatever is hidden in an encrypted request: whom it asks and where answers go was said in the clear.
+void check_hidden(std::string_view inner) {
+  static const SecretKey customer = *SecretKey::from_text(std::string(63, '0') + "5");
+  if (inner.empty() || inner.size() > kMaxNip44PlaintextBytes) return;
+  Unsigned request{.kind = kTextRequestKind, .created_at_s = kNowS};
+  request.tags = {{"p", key().public_key().hex()}, {"encrypted"}, {"relays", std::string(kRelay)}};
+  request.content = encrypt(Encryption::nip44, inner, customer, key().public_key(), {}).value();
+  const Event event = sign(std::move(request), customer, {});
+  const auto read = read_request(event, inner, key());
+  require(read && read->addressed && read->customer == customer.public_key(), "it asks us");
+  require(read->reply_relays == std::vector<std::string>{std::string(kRelay)}, "answers go where it says in the clear");
+  const auto open = open_request(event, key());
+  require(open.has_value() == (read->encryption == Encryption::nip44), "what can be opened is answered encrypted");
+  if (open) check_messages(*read, open->event);
+  check_facts(*read, event);
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = fuzz::text_of(data, size);
+  check_hidden(text);
   auto event = parse_event(text);
   if (!event) return 0;
   check_read_answer(*event);
