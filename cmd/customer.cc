@@ -48,11 +48,11 @@ Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey
   nostr::Unsigned event{.kind = nostr::kTextRequestKind, .created_at_s = now.ms / 1000};
   event.tags.push_back({"i", nostr::without_disputed_controls(question.prompt), "text"});
   for (const auto& [name, value] : question.params) event.tags.push_back({"param", name, value});
-  if (!question.output.empty()) event.tags.push_back({"output", question.output});
-  if (question.bid) event.tags.push_back({"bid", std::to_string(question.bid->value)});
   if (question.encryption != ledger::Encryption::none) {
     if (const auto hidden = hide_tags(event, question, key); !hidden) return tl::unexpected(hidden.error());
   }
+  if (!question.output.empty()) event.tags.push_back({"output", question.output});
+  if (question.bid) event.tags.push_back({"bid", std::to_string(question.bid->value)});
   nostr::Tag& relays = event.tags.emplace_back(nostr::Tag{"relays"});
   relays.insert(relays.end(), question.relays.begin(), question.relays.end());
   if (question.provider) event.tags.push_back({"p", question.provider->hex()});

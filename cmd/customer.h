@@ -27,7 +27,7 @@ struct Question {
   ledger::Encryption encryption = ledger::Encryption::none;  // else it needs the provider
 };
 
-// The signed request. Encrypted, it hides prompt, parameters, output and bid. Fails with "request.prompt" when the
+// The signed request. Encrypted, it hides prompt and parameters (NIP-90). Fails with "request.prompt" when the
 // prompt is empty, too long or no UTF-8.
 ledger::Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey& key, ledger::TimeMs now);
 
