@@ -188,7 +188,8 @@ Result<void> Service::connect_relays() {
       .sign_auth = [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
         return std::optional(nostr::auth_event(key_, url, challenge, now, {random_bytes().bytes}));
       }};
-  options.limits.max_age_ms = config_.relays.max_absence_ms;
+  options.limits.max_age_ms =
+      config_.relays.max_absence_ms + options.limits.overlap_ms;  // a sender's clock may be late
   auto pool = nostr::RelayPool::make(
       io_, std::move(options),
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },
