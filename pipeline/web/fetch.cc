@@ -108,8 +108,8 @@ Answer Fetch::on_unreachable(const std::string& why) const {
               "see whether the page opens elsewhere, or send its text itself as the input");
 }
 
-Answer Fetch::on_bad_certificate(const std::string& why) const {
-  return fail("web.tls", "the certificate of " + url_.host + " was not accepted: " + why, kOrSendTheText);
+Answer Fetch::on_tls_failure(const std::string& why) const {
+  return fail("web.tls", "there is no secure connection to " + url_.host + ": " + why, kOrSendTheText);
 }
 
 Answer Fetch::on_timeout() const {

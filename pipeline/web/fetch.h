@@ -61,7 +61,7 @@ class Fetch {
 
   // What ends it in any state, with "web.unreachable", "web.tls" or "web.timeout". `why` is for a person.
   Answer on_unreachable(const std::string& why) const;
-  Answer on_bad_certificate(const std::string& why) const;
+  Answer on_tls_failure(const std::string& why) const;
   Answer on_timeout() const;
 
   const WebUrl& url() const { return url_; }

@@ -195,9 +195,9 @@ TEST_F(FetchTest, APageThatNeedsScriptsHoldsNoText) {
 
 TEST_F(FetchTest, EveryFailureTellsTheCustomerWhatToDo) {
   head(page());
-  for (const auto& [answer, expected] : {std::pair{fetch.on_unreachable("connection refused"), "web.unreachable"},
-                                         std::pair{fetch.on_bad_certificate("it has expired"), "web.tls"},
-                                         std::pair{fetch.on_timeout(), "web.timeout"}}) {
+  for (const auto& [answer, expected] :
+       {std::pair{fetch.on_unreachable("connection refused"), "web.unreachable"},
+        std::pair{fetch.on_tls_failure("it has expired"), "web.tls"}, std::pair{fetch.on_timeout(), "web.timeout"}}) {
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, expected);
     EXPECT_EQ(answer.error().kind, ledger::ErrorKind::job_request);
