@@ -38,6 +38,14 @@ class Relays {
                      std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) = 0;
 };
 
+// The text behind a web address that a customer named. Exactly one answer; an error says to the customer what to do
+// instead.
+class Web {
+ public:
+  virtual ~Web() = default;
+  virtual void get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) = 0;
+};
+
 class Scheduler {
  public:
   virtual ~Scheduler() = default;

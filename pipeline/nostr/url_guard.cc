@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <optional>
 
 namespace nostr {
 namespace {
@@ -12,11 +13,6 @@ namespace urls = boost::urls;
 
 constexpr std::size_t kMaxHostBytes = 253;  // RFC 1035
 constexpr std::size_t kMaxLabelBytes = 63;
-
-auto refuse(std::string message) {
-  return ledger::fail(ledger::ErrorKind::connection, "relay_url.invalid", std::move(message), {},
-                      "a relay's URL looks like wss://relay.example.com");
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -50,6 +46,15 @@ bool is_dns_name(std::string_view host) {
     if (dot == std::string_view::npos) return !reads_as_number(label);
     host.remove_prefix(dot + 1);
   }
+}
+
+// In its normal form; nothing if it is neither a DNS name nor an IP address.
+std::optional<std::string> host_of(const urls::url_view& url) {
+  if (url.host_type() == urls::host_type::ipv4) return url.host_ipv4_address().to_string();
+  if (url.host_type() == urls::host_type::ipv6) return url.host_ipv6_address().to_string();
+  std::string name = lower({url.encoded_host().data(), url.encoded_host().size()});
+  if (name.ends_with('.')) name.pop_back();
+  return is_dns_name(name) ? std::optional(name) : std::nullopt;
 }
 
 // ---- addresses ------------------------------------------------------------------------------------------------------
@@ -116,42 +121,30 @@ bool is_public_address(std::span<const std::uint8_t> address) {
   return address.size() == 16 && is_public_v6(address);
 }
 
-std::string RelayUrl::text() const {
-  std::string out = secure ? "wss://" : "ws://";
-  out += host_is_ipv6() ? "[" + host + "]" : host;
+std::string UrlParts::authority() const {
+  std::string out = host_is_ipv6() ? "[" + host + "]" : host;
   if (port != (secure ? 443 : 80)) out += ":" + std::to_string(port);
-  if (target != "/") out += target;
   return out;
 }
 
-ledger::Result<RelayUrl> parse_relay_url(std::string_view text) {
-  if (text.size() > kMaxRelayUrlBytes) return refuse("the relay's URL is too long");
+tl::expected<UrlParts, std::string> parse_url(std::string_view text, std::string_view scheme) {
+  const auto refuse = [](std::string why) { return tl::unexpected<std::string>(std::move(why)); };
   const auto parsed = urls::parse_uri(text);
   if (!parsed) return refuse("this is no URL");
   const urls::url_view& url = *parsed;
-  const std::string scheme = lower(std::string_view(url.scheme().data(), url.scheme().size()));
-  if (scheme != "ws" && scheme != "wss") return refuse("a relay's URL starts with wss:// or ws://");
-  if (!url.has_authority() || url.has_userinfo()) return refuse("a relay's URL names a host and no user");
+  const std::string plain(scheme);
+  const std::string given = lower({url.scheme().data(), url.scheme().size()});
+  if (given != plain && given != plain + "s")
+    return refuse("the URL starts with neither " + plain + "s:// nor " + plain + "://");
+  if (!url.has_authority() || url.has_userinfo()) return refuse("the URL must name a host, and no user");
 
   // Boost 1.81 takes what it cannot read of an authority ("127.0.0.1.1", ":80x") for a path; RFC 3986 wants a slash.
   const auto path = url.encoded_path();
   if (!path.empty() && path.front() != '/') return refuse("the host or the port is malformed");
 
-  RelayUrl out{.secure = scheme == "wss"};
-  switch (url.host_type()) {
-    case urls::host_type::ipv4:
-      out.host = url.host_ipv4_address().to_string();
-      break;
-    case urls::host_type::ipv6:
-      out.host = url.host_ipv6_address().to_string();
-      break;
-    default: {
-      const auto encoded = url.encoded_host();
-      out.host = lower({encoded.data(), encoded.size()});
-      if (out.host.ends_with('.')) out.host.pop_back();
-      if (!is_dns_name(out.host)) return refuse("the host is neither a DNS name nor an IP address in its usual form");
-    }
-  }
+  const auto host = host_of(url);
+  if (!host) return refuse("the host is neither a DNS name nor an IP address in its usual form");
+  UrlParts out{.secure = given != plain, .host = *host};
   out.port = out.secure ? 443 : 80;
   if (url.has_port() && !url.port().empty()) {
     if (url.port_number() == 0) return refuse("the port is not between 1 and 65535");
@@ -160,6 +153,20 @@ ledger::Result<RelayUrl> parse_relay_url(std::string_view text) {
   out.target = path.empty() ? "/" : std::string(path.data(), path.size());
   if (url.has_query()) out.target += "?" + std::string(url.encoded_query().data(), url.encoded_query().size());
   return out;
+}
+
+std::string RelayUrl::text() const {
+  return (secure ? "wss://" : "ws://") + authority() + (target == "/" ? "" : target);
+}
+
+ledger::Result<RelayUrl> parse_relay_url(std::string_view text) {
+  auto parts =
+      text.size() <= kMaxRelayUrlBytes
+          ? parse_url(text, "ws")
+          : tl::unexpected<std::string>("the URL has more than " + std::to_string(kMaxRelayUrlBytes) + " bytes");
+  if (parts) return RelayUrl{std::move(*parts)};
+  return ledger::fail(ledger::ErrorKind::connection, "relay_url.invalid", parts.error(), {},
+                      "a relay's URL looks like wss://relay.example.com");
 }
 
 }  // namespace nostr

@@ -42,8 +42,8 @@ TEST(RelayUrl, HasOneNormalForm) {
 
 TEST(RelayUrl, TellsTheAdapterWhatToDial) {
   EXPECT_EQ(*parse_relay_url("wss://a.example/in?x=1"),
-            (RelayUrl{.secure = true, .host = "a.example", .port = 443, .target = "/in?x=1"}));
-  EXPECT_EQ(*parse_relay_url("ws://[::1]"), (RelayUrl{.secure = false, .host = "::1", .port = 80, .target = "/"}));
+            (RelayUrl{{.secure = true, .host = "a.example", .port = 443, .target = "/in?x=1"}}));
+  EXPECT_EQ(*parse_relay_url("ws://[::1]"), (RelayUrl{{.secure = false, .host = "::1", .port = 80, .target = "/"}}));
 }
 
 TEST(RelayUrl, RefusesWhatIsNoRelay) {

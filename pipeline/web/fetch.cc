@@ -1,0 +1,130 @@
+#include "pipeline/web/fetch.h"
+
+#include <algorithm>
+
+#include "pipeline/web/html.h"
+
+namespace web {
+namespace {
+
+constexpr unsigned kOk = 200;
+constexpr std::size_t kMaxQuotedBytes = 60;
+constexpr std::uint16_t kFirstFreePort = 1'024;  // below are the ports of mail, databases, shells, …
+constexpr char kOrSendTheText[] = "name another page, or send its text itself as the input";
+
+// RFC 9110 section 15.4; 300 and 304 leave the choice to us, and 305 and 306 are withdrawn.
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// A server's word in a message to a customer.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text.substr(0, kMaxQuotedBytes)) out += c >= ' ' && c <= '~' ? c : '?';
+  return out + "\"";
+}
+
+}  // namespace
+
+Next Fetch::start(std::string_view url) {
+  return visit(parse_web_url(url));
+}
+
+Next Fetch::visit(ledger::Result<WebUrl> url) {
+  if (!url) return Answer(tl::unexpected(url.error()));
+  url_ = std::move(*url);
+  const std::uint16_t port = url_.port;
+  if (trusted() || port == 80 || port == 443 || port >= kFirstFreePort) return LookUp{};
+  return Answer(fail("web.url", "port " + std::to_string(port) + " is not one of web servers",
+                     "name a page on port 80, 443, or one from " + std::to_string(kFirstFreePort) + " on"));
+}
+
+Next Fetch::on_addresses(const std::vector<Address>& found) {
+  const auto chosen = trusted() ? found.begin() : std::find_if(found.begin(), found.end(), [](const Address& address) {
+    return nostr::is_public_address(address);
+  });
+  if (chosen != found.end()) return Connect{static_cast<std::size_t>(chosen - found.begin())};
+  if (found.empty()) return on_unreachable("it has no address");
+  return Answer(fail("web.private_address", url_.host + " is not on the public internet",
+                     "name a page that everybody can read, or send its text itself as the input"));
+}
+
+Next Fetch::on_head(const Head& head) {
+  if (is_redirect(head.status) && !head.location.empty()) return redirect(head.location);
+  if (head.status != kOk) {
+    return Answer(fail("web.status", "the server answered with status " + std::to_string(head.status),
+                       "see whether the page opens without logging in, or send its text itself as the input"));
+  }
+  media_type_ = parse_media_type(head.content_type);
+  if (!media_type_.is_text()) {
+    return Answer(fail("web.type", "the page is of type " + quoted(media_type_.type),
+                       "name a page of text, HTML, JSON or XML, or send its text itself as the input"));
+  }
+  if (!head.content_encoding.empty() && head.content_encoding != "identity") {
+    return Answer(fail("web.type", "the page comes compressed although this was not asked for", kOrSendTheText));
+  }
+  if (head.content_length.value_or(0) > kMaxBodyBytes) return too_large();
+  return Read{};
+}
+
+Next Fetch::redirect(const std::string& location) {
+  const std::string hint = "name the page itself that it should lead to";
+  if (redirects_ == kMaxRedirects) {
+    return Answer(
+        fail("web.redirects", "the page redirects more than " + std::to_string(kMaxRedirects) + " times", hint));
+  }
+  auto target = resolve(url_, location);
+  if (!target) {
+    return Answer(fail("web.redirects", "the page redirects to " + quoted(location) + ", which cannot be used", hint));
+  }
+  if (url_.secure && !target->secure) {
+    return Answer(fail("web.redirects", "the page redirects from https to http, where anybody could change it", hint));
+  }
+  ++redirects_;
+  return visit(std::move(target));
+}
+
+Next Fetch::on_body(std::string_view bytes) {
+  if (bytes.size() > kMaxBodyBytes - body_.size()) return too_large();
+  body_ += bytes;
+  return Read{};
+}
+
+Next Fetch::on_end() {
+  auto text = decode_text(std::move(body_), media_type_.charset);
+  if (!text) {
+    text.error().context = url_.text();
+    return text;
+  }
+  if (media_type_.is_html()) text = html_to_text(*text);
+  if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
+    return Answer(fail("web.not_text", "the page holds no text (scripts are not run)", kOrSendTheText));
+  }
+  return text;
+}
+
+Answer Fetch::on_unreachable(const std::string& why) const {
+  return fail("web.unreachable", url_.host + " gave no proper answer: " + why,
+              "see whether the page opens elsewhere, or send its text itself as the input");
+}
+
+Answer Fetch::on_tls_failure(const std::string& why) const {
+  return fail("web.tls", "there is no secure connection to " + url_.host + ": " + why, kOrSendTheText);
+}
+
+Answer Fetch::on_timeout() const {
+  return fail("web.timeout", "the page did not come within " + std::to_string(kMaxFetchMs / 1'000) + " s",
+              "try again later, or send its text itself as the input");
+}
+
+Answer Fetch::too_large() const {
+  return fail("web.too_large", "the page has more than " + std::to_string(kMaxBodyBytes / 1024) + " KiB",
+              "name a shorter page, or send the part that matters as the input");
+}
+
+tl::unexpected<ledger::Error> Fetch::fail(std::string code, std::string message, std::string hint) const {
+  return ledger::fail(ledger::ErrorKind::job_request, std::move(code), std::move(message), url_.text(),
+                      std::move(hint));
+}
+
+}  // namespace web
