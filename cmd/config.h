@@ -62,6 +62,7 @@ struct Config {
     std::string format;
   } log;
   ledger::ProviderConfigured selling;  // what is settings of it; cmd/policy.h adds who sells and through which wallet
+  std::string partials;                // never, asked or always
   ledger::ModelOffer default_offer;    // of a model without a price of its own; no name
 
   std::vector<Setting> settings;  // every key once, in the order of the table, then each model's

@@ -109,6 +109,13 @@ const Key kKeys[] = {
      .flag = "payment-mode",
      .description = "who moves first; customers without credit always pay first",
      .slot = [](Config& c) -> Slot { return &c.selling.payment_mode; }},
+    {.name = "selling.partials",
+     .kind = choice,
+     .fallback = "asked",
+     .choices = "never|asked|always",
+     .description = "show an answer while it grows: to those who ask (the parameter stream), or to all; never to "
+                    "strangers whose payment comes last",
+     .slot = [](Config& c) -> Slot { return &c.partials; }},
     {.name = "selling.slots",
      .kind = integer,
      .fallback = "1",

@@ -6,6 +6,7 @@
 #include "cmd/humanize.h"
 #include "cmd/when.h"
 #include "pipeline/nostr/nip19.h"
+#include "replay/phrases.h"
 
 namespace cmd {
 namespace {
@@ -53,6 +54,7 @@ std::string tokens_text(const Summary& job) {
 std::string remark(const Job& job) {
   if (!job.refunds.empty()) return job.refunds.back().reason;
   if (job.declined) return job.declined->message;
+  if (job.cancelled) return replay::phrase(*job.cancelled);
   if (job.expired && !core::paid(job)) return job.expired->reason;
   if (job.inference_failed && !job.completion) return job.inference_failed->message;
   if (job.invoice_failed && job.invoices.empty()) return job.invoice_failed->message;
@@ -220,6 +222,7 @@ Colour state_colour(State state) {
       return Colour::yellow;
     case State::declined:
     case State::expired:
+    case State::cancelled:
       return Colour::dim;
     default:
       return Colour::plain;

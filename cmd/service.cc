@@ -45,6 +45,11 @@ std::vector<wallet::Network> believed_networks(const wallet::Wallet& wallet) {
   return {wallet::Network::bitcoin};
 }
 
+runtime::Options::Stream stream_of(const std::string& partials) {
+  using Stream = runtime::Options::Stream;
+  return partials == "never" ? Stream::never : partials == "always" ? Stream::always : Stream::asked;
+}
+
 }  // namespace
 
 // Publishes through whatever pool there is; while offline it says so, and the delivery tries again.
@@ -64,6 +69,10 @@ class Service::PoolRelays final : public runtime::Relays {
     service_.scheduler_->after(0, [relay, done = std::move(done)] {
       done(fail(ErrorKind::connection, "relay.query", "not asked: we are offline", relay));
     });
+  }
+  Result<void> watch(std::vector<nostr::Filter> filters) override {
+    if (service_.pool_) return service_.pool_->watch(std::move(filters));
+    return fail(ErrorKind::connection, "relay.watch", "not asked: we are offline");
   }
 
  private:
@@ -137,16 +146,18 @@ Result<void> Service::open_runtime(std::string kill_at) {
     const auto space = std::filesystem::space(folder, error);
     return !error && space.available < kLowDiskBytes;
   };
-  runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
-                     .wallet = *wallet_,
-                     .backend = *backend_,
-                     .relays = *relays_,
-                     .scheduler = *scheduler_,
-                     .random = random_bytes,
-                     .disk_low = disk_low},
-      key_, runtime::Options{.own_relays = config_.relays.urls, .networks = believed_networks(*wallet_)},
-      std::move(*recovery), hooks_.fatal);
+  runtime_ = std::make_unique<runtime::Runtime>(runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
+                                                               .wallet = *wallet_,
+                                                               .backend = *backend_,
+                                                               .relays = *relays_,
+                                                               .scheduler = *scheduler_,
+                                                               .random = random_bytes,
+                                                               .disk_low = disk_low},
+                                                key_,
+                                                runtime::Options{.own_relays = config_.relays.urls,
+                                                                 .networks = believed_networks(*wallet_),
+                                                                 .stream = stream_of(config_.partials)},
+                                                std::move(*recovery), hooks_.fatal);
   runtime_->on_entry = hooks_.entry;
   runtime_->on_problem = hooks_.problem;
   runtime_->cursors = [this] { return cursors(); };
@@ -200,6 +211,7 @@ Result<void> Service::connect_relays() {
              if (std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end())
                hooks_.relay(relay, state, reason);
            },
+       .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
   std::map<std::string, ledger::TimeMs> known;
@@ -269,7 +281,15 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
     if (!wait) answer({{"ok", true}, {"text", "offline for new jobs; started ones finish"}});
     return;
   }
+  if (method == "cancel") return answer(cancel(request.value("job", "")));
   answer({{"ok", false}, {"error", "unknown method \"" + method + "\""}});
+}
+
+nlohmann::json Service::cancel(const std::string& job) {
+  const auto id = ledger::JobId::from_hex(job);
+  if (id && runtime_->cancel(*id, {.by = ledger::CancelledBy::provider, .reason = "told so"}))
+    return {{"ok", true}, {"text", "cancelled; the customer is told"}};
+  return {{"ok", false}, {"error", "it is too late: the job has ended, or its result is signed"}};
 }
 
 void Service::checkpoint_regularly() {

@@ -54,6 +54,7 @@ class Service {
   void sell(const ledger::Result<inference::BackendStatus>& status);
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
+  nlohmann::json cancel(const std::string& job);
   void checkpoint_regularly();
   void make_checkpoint(std::function<void()> then);
   std::vector<std::pair<std::string, ledger::TimeMs>> cursors() const;

@@ -26,7 +26,8 @@ constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
 constexpr auto kInferenceFailures =
     numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",
               "server_error", "cut_off", "malformed"});
-constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length"});
+constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length", "cancelled"});
+constexpr auto kCancelledBy = numbered({"unspecified", "customer", "provider"});
 
 // Whether the type is known; then `good` says whether its bytes were.
 template <std::size_t... I>
@@ -61,6 +62,9 @@ std::span<const EnumName> enum_names(InferenceFailure) {
 }
 std::span<const EnumName> enum_names(FinishReason) {
   return kFinishReasons;
+}
+std::span<const EnumName> enum_names(CancelledBy) {
+  return kCancelledBy;
 }
 
 std::uint32_t type_of(const Event& event) {
@@ -101,6 +105,8 @@ std::string_view type_name(std::uint32_t type) {
       return "NoticeSigned";
     case NoticePublished::kType:
       return "NoticePublished";
+    case JobCancelled::kType:
+      return "JobCancelled";
     case JobExpired::kType:
       return "JobExpired";
     case RefundOwed::kType:

@@ -62,7 +62,14 @@ enum class InferenceFailure : std::uint32_t {
   malformed,     // the stream was not what the API promises
 };
 
-enum class FinishReason : std::uint32_t { unspecified, stop, length };
+enum class FinishReason : std::uint32_t {
+  unspecified,
+  stop,
+  length,
+  cancelled,  // by the customer, who had been shown a part of it
+};
+
+enum class CancelledBy : std::uint32_t { unspecified, customer, provider };
 
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
@@ -71,6 +78,7 @@ std::span<const EnumName> enum_names(NoticePurpose);
 std::span<const EnumName> enum_names(InvoicePurpose);
 std::span<const EnumName> enum_names(InferenceFailure);
 std::span<const EnumName> enum_names(FinishReason);
+std::span<const EnumName> enum_names(CancelledBy);
 
 template <class Enum>
 requires std::is_enum_v<Enum> && requires(Enum e) {
@@ -310,6 +318,7 @@ struct JobRequested {
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
   Encryption encryption = Encryption::none;
+  bool stream = false;  // the customer asks to see the answer grow
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -329,7 +338,8 @@ struct JobRequested {
                       field(14, "expires_at_ms", &T::expires_at),
                       field(15, "fault", &T::fault),
                       field(16, "request_bytes", &T::request_bytes),
-                      field(17, "encryption", &T::encryption)};
+                      field(17, "encryption", &T::encryption),
+                      field(18, "stream", &T::stream)};
   }
 };
 
@@ -467,6 +477,7 @@ struct InferenceCompleted {
   FinishReason finish = FinishReason::unspecified;
   std::int64_t first_token_ms = 0;  // measured by us
   std::int64_t total_ms = 0;
+  std::uint32_t partials = 0;  // how often the customer was shown the answer so far
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InferenceCompleted;
@@ -477,7 +488,8 @@ struct InferenceCompleted {
                       field(5, "output_tokens", &T::output_tokens),
                       field(6, "finish", &T::finish),
                       field(7, "first_token_ms", &T::first_token_ms),
-                      field(8, "total_ms", &T::total_ms)};
+                      field(8, "total_ms", &T::total_ms),
+                      field(9, "partials", &T::partials)};
   }
 };
 
@@ -536,6 +548,19 @@ struct NoticePublished {
   }
 };
 
+// Nobody wants it any more. What had been shown of the answer by then is paid for (core/job.h).
+struct JobCancelled {
+  static constexpr std::uint32_t kType = 28;
+  CancelledBy by = CancelledBy::unspecified;
+  EventId event;       // the customer's deletion request (NIP-09)
+  std::string reason;  // in their words
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = JobCancelled;
+    return std::tuple{field(1, "by", &T::by), field(2, "event", &T::event), field(3, "reason", &T::reason)};
+  }
+};
+
 // Nothing more will be done for it: its own expiration passed, or its invoice was never paid.
 struct JobExpired {
   static constexpr std::uint32_t kType = 29;
@@ -558,11 +583,12 @@ struct RefundOwed {
   }
 };
 
-// Kept: 28 for JobCancelled, 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
+// Kept: 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
 
-using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
-                           JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
-                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobExpired, RefundOwed>;
+using Event =
+    std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
+                 InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
+                 InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);

@@ -25,9 +25,16 @@ std::string sats(ledger::Msat amount) {
   return std::to_string((amount.value + 999) / 1000) + " sat";
 }
 
+std::string cancelled_text(const Job& job) {
+  const std::string who =
+      job.cancelled->by == ledger::CancelledBy::customer ? "cancelled as you asked" : "the provider cancelled the job";
+  return who + (core::paid(job) ? "; what you paid is owed back to you" : "; you owe nothing");
+}
+
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
   if (job.expired) return job.expired->reason;
+  if (job.cancelled) return cancelled_text(job);
   if (core::paid(job)) return "the job could not be served; what you paid is owed back to you";
   if (job.inference_failed && !job.completion) return "the model server failed; you owe nothing";
   return "no invoice could be made for the answer; you owe nothing";
@@ -89,7 +96,9 @@ Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, 
   return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), now.ms / 1000);
 }
 
-std::vector<std::string> targets_of(const Job& job, const std::vector<std::string>& own_relays) {
+}  // namespace
+
+std::vector<std::string> notice_targets(const Job& job, const std::vector<std::string>& own_relays) {
   std::vector<std::string> out;
   const auto add = [&](const std::string& relay) {
     const bool known = std::ranges::find(out, relay) != out.end();
@@ -100,8 +109,6 @@ std::vector<std::string> targets_of(const Job& job, const std::vector<std::strin
   std::ranges::for_each(own_relays, add);
   return out;
 }
-
-}  // namespace
 
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
                                       const std::vector<std::string>& own_relays, const TextReader& texts,
@@ -118,7 +125,7 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
                 .event = event.id,
                 .created_at_s = event.created_at,
                 .signature = event.sig,
-                .targets = targets_of(job, own_relays),
+                .targets = notice_targets(job, own_relays),
                 .deadline = now + policy.delivery_deadline_ms};
   const auto keep = [&](std::string bytes) {
     out.texts.push_back({.salt = random(), .bytes = std::move(bytes)});

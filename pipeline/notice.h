@@ -12,8 +12,10 @@ using TextReader = std::function<ledger::Result<std::string>(const ledger::TextR
 
 inline constexpr std::size_t kMaxTargets = 8;
 
-// Composes, signs and salts the notice that `work` asks for. Targets: where the request came from, where the customer
-// wants answers, our own relays; eight at most.
+// Where answers go: to where the request came from, where the customer wants answers, our own relays; eight at most.
+std::vector<std::string> notice_targets(const core::Job& job, const std::vector<std::string>& own_relays);
+
+// Composes, signs and salts the notice that `work` asks for.
 ledger::Result<core::NoticeReady> make_notice(const core::Job& job, const core::Work& work, const core::Policy& policy,
                                               const std::vector<std::string>& own_relays, const TextReader& texts,
                                               const nostr::SecretKey& key, const Random& random, ledger::TimeMs now);

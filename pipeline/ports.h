@@ -36,6 +36,9 @@ class Relays {
   // must be set. Exactly one answer; an error says why there is none.
   virtual void query(const std::string& relay, nostr::Filter filter,
                      std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) = 0;
+  // From now on our own relays are asked for this too, in the place of what was watched before. Fails with
+  // "relay.watch" when it is too much for one subscription.
+  virtual ledger::Result<void> watch(std::vector<nostr::Filter> filters) = 0;
 };
 
 // The text behind a web address that a customer named. Exactly one answer; an error says to the customer what to do

@@ -28,6 +28,10 @@ constexpr std::size_t kMaxPending = 1'024;
 // Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
 // the same connections bring the answers to what is still published.
 constexpr std::size_t kMaxWaitForRoom = 512;
+constexpr std::int64_t kWatchIntervalMs = 1'000;
+constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
+constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
+constexpr std::uint32_t kMaxPongs = 30;  // a minute
 
 }  // namespace
 
@@ -47,6 +51,7 @@ void Runtime::start(core::Policy policy, std::string version) {
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
+  watch_for_words();
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -166,6 +171,86 @@ void Runtime::take_waiting() {
   }
 }
 
+// ---- words about open jobs, and to us
+// ---------------------------------------------------------------------------------
+
+void Runtime::on_control(const nostr::Event& event, const std::string& relay) {
+  if (failed_) return;
+  if (event.kind == nostr::kPingKind) return answer_ping(event, relay);
+  if (event.kind != nostr::kDeletionKind) return;
+  for (const nostr::Tag& tag : event.tags) {
+    const auto id = tag.size() > 1 && tag[0] == "e" ? core::JobId::from_hex(tag[1]) : std::nullopt;
+    const Job* job = id ? engine_.find(*id) : nullptr;
+    if (!job || job->request->customer != event.pubkey) continue;
+    cancel(*id,
+           {.by = ledger::CancelledBy::customer, .event = event.id, .reason = nostr::clean_relay_text(event.content)});
+  }
+}
+
+bool Runtime::cancel(const core::JobId& id, ledger::JobCancelled facts) {
+  const Job* job = engine_.find(id);
+  if (failed_ || !job || !core::cancellable(*job)) return false;
+  post(core::Cancelled{id, std::move(facts), stop_inference(id)});
+  return true;
+}
+
+// What the model had made of an answer that the customer was shown in part.
+std::optional<core::Cancelled::Shown> Runtime::stop_inference(const core::JobId& id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return std::nullopt;
+  const Running running = std::move(found->second);
+  running_.erase(found);
+  if (!running.partials || running.partials->shown() == 0) return std::nullopt;
+  auto answer = encrypt_answer(id, running.text);
+  if (!answer) return std::nullopt;
+  const Job& job = *engine_.find(id);
+  ledger::Text result{.salt = ports_.random(), .bytes = std::move(*answer)};
+  return core::Cancelled::Shown{.completion = {.attempt = job.inference_started,
+                                               .result = ledger::ref(result),
+                                               .result_bytes = result.bytes.size(),
+                                               .input_tokens = job.quote->input_tokens,
+                                               .output_tokens = running.chunks,
+                                               .finish = ledger::FinishReason::cancelled,
+                                               .first_token_ms = running.first_token_ms,
+                                               .total_ms = ports_.scheduler.now() - running.started,
+                                               .partials = running.partials->shown()},
+                                .result = std::move(result)};
+}
+
+void Runtime::answer_ping(const nostr::Event& ping, const std::string& relay) {
+  const TimeMs now = ports_.scheduler.now();
+  const std::int64_t age_ms = now.ms - ping.created_at * 1000;
+  const std::string us = key_.public_key().hex();
+  const bool ours = std::ranges::any_of(
+      ping.tags, [&](const nostr::Tag& tag) { return tag.size() > 1 && tag[0] == "p" && tag[1] == us; });
+  if (draining_ || !ours || age_ms > kPingAgeMs || age_ms < -kPingAgeMs || pongs_ >= kMaxPongs) return;
+  ++pongs_;
+  const nostr::Event pong =
+      nostr::sign(nostr::feedback({ping.id, ping.pubkey, relay}, nostr::Status::pong, {}, std::nullopt, now.ms / 1000),
+                  key_, {ports_.random().bytes});
+  ports_.relays.publish(relay, nostr::to_json(pong), pong.id, [](const ledger::RelayAnswer&) {});
+}
+
+// Keeps what the relays are asked for in step with the jobs that are open.
+void Runtime::watch_for_words() {
+  if (failed_) return;
+  auto jobs = engine_.cancellable_jobs(kMaxWatchedJobs);
+  std::ranges::sort(jobs);
+  if (!draining_ && (!watching_ || jobs != watched_)) {
+    std::vector<nostr::Filter> filters(1);
+    filters[0] = {.kinds = {nostr::kPingKind}, .tags = {{'p', {key_.public_key().hex()}}}, .limit = kMaxPongs};
+    if (!jobs.empty()) {
+      nostr::Filter& cancellations = filters.emplace_back();
+      cancellations.kinds = {nostr::kDeletionKind};
+      auto& ids = cancellations.tags.emplace_back('e', std::vector<std::string>()).second;
+      for (const core::JobId& job : jobs) ids.push_back(job.hex());
+    }
+    watched_ = std::move(jobs);
+    watching_ = ports_.relays.watch(std::move(filters)).has_value();
+  }
+  ports_.scheduler.after(kWatchIntervalMs, [this] { watch_for_words(); });
+}
+
 void Runtime::on_refused(const std::string& reason) {
   ++refused_[reason];
 }
@@ -182,6 +267,7 @@ void Runtime::record_refused() {
 void Runtime::every_minute() {
   if (failed_) return;
   record_refused();
+  pongs_ = 0;
   post(core::Tick{});
   take_waiting();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
@@ -252,6 +338,7 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
 }
 
 void Runtime::infer(const Job& job, const Work& work) {
+  if (core::ended_without_result(job)) return;  // cancelled while its start became durable
   const auto raw = text_of(job.request->request);
   if (!raw && raw.error().code != kPruned) return fail(raw.error());
   const auto request_of = [this](const nostr::Event& event) { return nostr::open_request(event, key_); };
@@ -272,6 +359,7 @@ void Runtime::infer(const Job& job, const Work& work) {
   Running& running = running_[id];
   running.started = ports_.scheduler.now();
   running.encryption = job.request->encryption;
+  running.partials = partials_for(job);
   running.generation = ports_.backend.chat(
       request,
       [this, id, work, room](std::string_view chunk) {
@@ -291,9 +379,22 @@ bool Runtime::add_text(Running& running, std::string_view chunk, std::size_t roo
   const std::size_t wire_bytes =
       hidden ? nostr::encrypted_size(running.encryption, running.text.size() + clean.size()) : running.json_bytes;
   if (wire_bytes > room) return false;
+  if (running.chunks == 0) running.first_token_ms = ports_.scheduler.now() - running.started;
   running.text += clean;
   ++running.chunks;
+  if (running.partials) running.partials->grow(running.text);
   return true;
+}
+
+std::unique_ptr<Partials> Runtime::partials_for(const Job& job) {
+  const ledger::JobRequested& request = *job.request;
+  const bool wanted =
+      options_.stream == Options::Stream::always || (options_.stream == Options::Stream::asked && request.stream);
+  if (!wanted || !core::may_stream(job)) return nullptr;
+  const bool hidden = request.encryption != ledger::Encryption::none;
+  return std::make_unique<Partials>(ports_.relays, ports_.scheduler, ports_.random, key_,
+                                    nostr::RequestRef{job.id, request.customer, request.relay, hidden},
+                                    request.encryption, notice_targets(job, options_.own_relays));
 }
 
 // The answer ends here, as at its token cap. The backend gives no count any more: a chunk is a token.
@@ -304,6 +405,7 @@ void Runtime::end_at_limit(const ledger::JobId& id, const Work& work) {
                                       .input_tokens = engine_.find(id)->quote->input_tokens,
                                       .output_tokens = running.chunks,
                                       .finish = ledger::FinishReason::length,
+                                      .first_token_ms = running.first_token_ms,
                                       .total_ms = ports_.scheduler.now() - running.started});
 }
 
@@ -311,6 +413,7 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                             tl::expected<inference::Completion, inference::Failure> outcome) {
   const auto running = running_.find(id);
   if (running == running_.end()) return;  // ended already
+  const std::uint32_t partials = running->second.partials ? running->second.partials->shown() : 0;
   // The backend is on the stack: its generation goes when it is not.
   std::shared_ptr<inference::Generation> generation = std::move(running->second.generation);
   ports_.scheduler.after(0, [generation = std::move(generation)] {});
@@ -330,7 +433,8 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                              .output_tokens = outcome->output_tokens,
                              .finish = outcome->finish,
                              .first_token_ms = outcome->first_token_ms,
-                             .total_ms = outcome->total_ms},
+                             .total_ms = outcome->total_ms,
+                             .partials = partials},
                             std::move(result)});
 }
 

@@ -8,6 +8,7 @@
 #include "pipeline/core/engine.h"
 #include "pipeline/inference/backend.h"
 #include "pipeline/nostr/keys.h"
+#include "pipeline/partials.h"
 #include "pipeline/ports.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/wallet.h"
@@ -27,6 +28,8 @@ struct Ports {
 struct Options {
   std::vector<std::string> own_relays;    // answers go there too
   std::vector<wallet::Network> networks;  // whose invoices we believe
+  // To whom an answer is shown while it grows, as far as core::may_stream allows.
+  enum class Stream { never, asked, always } stream = Stream::asked;
 };
 
 class Runtime {
@@ -43,6 +46,12 @@ class Runtime {
   // intake). While disk space runs low nothing new is written: requests wait with their receipts, so that the relays'
   // cursors stay behind them; those beyond some hundreds are refused.
   void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  // A verified event of those that Relays::watch was asked for: a customer's deletion of their request cancels the job
+  // (NIP-09), a ping is answered (kind 7007).
+  void on_control(const nostr::Event& event, const std::string& relay);
+  // Cancels a job: the model is stopped at once, what is owed either way becomes a fact and is told. False when it is
+  // too late, or no open job.
+  bool cancel(const core::JobId& id, ledger::JobCancelled facts);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 
@@ -80,6 +89,8 @@ class Runtime {
     std::size_t json_bytes = 0;  // of the text inside a JSON string
     ledger::Encryption encryption = ledger::Encryption::none;
     ledger::TimeMs started;
+    std::int64_t first_token_ms = 0;
+    std::unique_ptr<Partials> partials;  // null: they are not shown
   };
 
   void post(core::Input input, std::shared_ptr<void> receipt = {});
@@ -97,13 +108,17 @@ class Runtime {
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
 
-  static bool add_text(Running& running, std::string_view chunk, std::size_t room);
+  std::unique_ptr<Partials> partials_for(const core::Job& job);
+  bool add_text(Running& running, std::string_view chunk, std::size_t room);
+  std::optional<core::Cancelled::Shown> stop_inference(const core::JobId& id);
   void end_at_limit(const core::JobId& job, const core::Work& work);
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
   ledger::Result<std::string> encrypt_answer(const ledger::JobId& job, std::string text) const;
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
   void take_waiting();
+  void answer_ping(const nostr::Event& ping, const std::string& relay);
+  void watch_for_words();
   void record_refused();
   void every_minute();
   void check_health();
@@ -123,6 +138,10 @@ class Runtime {
   std::optional<ledger::TimeMs> armed_;
   bool inference_healthy_ = true;
   bool wallet_healthy_ = true;
+
+  std::vector<core::JobId> watched_;  // jobs whose cancellation the relays are asked for
+  bool watching_ = false;
+  std::uint32_t pongs_ = 0;  // in this minute
 
   bool draining_ = false;
   std::string drain_reason_;

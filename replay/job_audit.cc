@@ -100,6 +100,11 @@ class JobAudit {
     wrong_if(!signed_before, "published, but never signed: event " + e.event.hex());
   }
 
+  void check(const ledger::JobCancelled&) {
+    check_begun();
+    wrong_if(job_.request && !core::cancellable(job_), "cancelled, although it was over or its result was signed");
+  }
+
   void check(const ledger::JobExpired&) { check_begun(); }
 
   void check(const ledger::RefundOwed& e) {

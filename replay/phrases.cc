@@ -65,6 +65,9 @@ struct Phrase {
     }
     return out;
   }
+  std::string operator()(const ledger::JobCancelled& e) const {
+    return "cancelled by the " + std::string(ledger::name(e.by)) + (e.reason.empty() ? "" : ": " + e.reason);
+  }
   std::string operator()(const ledger::JobExpired& e) const { return "expired: " + e.reason; }
   std::string operator()(const ledger::RefundOwed& e) const {
     return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;

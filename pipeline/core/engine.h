@@ -81,6 +81,17 @@ struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;
 };
+// Ignored when it comes too late. Whoever tells it has stopped the model; `shown` is what became of its answer, if the
+// customer had been shown a part of it.
+struct Cancelled {
+  JobId job;
+  ledger::JobCancelled facts;
+  struct Shown {
+    ledger::InferenceCompleted completion;
+    ledger::Text result;
+  };
+  std::optional<Shown> shown;
+};
 struct HealthChanged {
   bool inference = true;
   bool wallet = true;
@@ -89,7 +100,7 @@ struct Tick {};
 
 using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InvoiceCreated,
                            InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered, PublishEnded,
-                           Settled, NeverPaid, HealthChanged, Tick>;
+                           Settled, NeverPaid, Cancelled, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -130,6 +141,8 @@ class Engine {
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
   std::size_t open_jobs() const { return jobs_.size(); }
+  // Those that can still be cancelled: the newest, at most so many.
+  std::vector<JobId> cancellable_jobs(std::size_t limit) const;
   // When the next Tick is wanted; nothing while only the world can wake a job.
   std::optional<TimeMs> next_wake() const;
   // Nothing is queued or in flight but the watching of invoices: a drain is complete.
@@ -170,6 +183,7 @@ class Engine {
   void on(Step& step, PublishEnded& input);
   void on(Step& step, Settled& input);
   void on(Step& step, NeverPaid& input);
+  void on(Step& step, Cancelled& input);
   void on(Step& step, HealthChanged& input);
   void on(Step& step, Tick& input);
 

@@ -88,6 +88,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                  },
                  [&](const ledger::NoticeSigned& e) { on_notice_signed(job, e); },
                  [&](const ledger::NoticePublished& e) { on_notice_published(job, time, e); },
+                 [&](const ledger::JobCancelled& e) {
+                   if (cancellable(job)) job.cancelled = e;
+                 },
                  [&](const ledger::JobExpired& e) {
                    if (!job.expired) job.expired = e;
                  },
@@ -150,9 +153,19 @@ bool payment_first(const Job& job) {
 
 bool ended_without_result(const Job& job) {
   if (job.declined) return true;
+  if (job.cancelled && !cut_short(job)) return true;
   if (job.expired && !paid(job)) return true;
   if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;
   return job.invoice_failed && !job.invoice_failed->retry_at && std::ranges::none_of(job.invoices, &Invoice::revealed);
+}
+
+bool cancellable(const Job& job) {
+  return job.request && !job.cancelled && !find_notice(job, NoticePurpose::result) && !ended_without_result(job);
+}
+
+bool cut_short(const Job& job) {
+  return job.cancelled && job.cancelled->by == ledger::CancelledBy::customer && job.completion &&
+         job.completion->partials > 0;
 }
 
 bool undeliverable(const Job& job) {
@@ -164,14 +177,20 @@ bool may_run(const Job& job) {
   return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job));
 }
 
-Msat amount_due(const Job& job) {
-  if (!job.quote) return {};
+Msat amount_used(const Job& job) {
+  if (!job.quote || !job.completion) return {};
   const auto& quote = *job.quote;
-  if (payment_first(job)) return quote.price;
-  if (!job.completion) return {};
   // The customer agreed to our estimate of the input; a backend's larger count is our risk, a smaller one their gain.
   const std::uint64_t input = std::min(job.completion->input_tokens, quote.input_tokens);
   return std::min(quote.price, price(quote.terms, input, job.completion->output_tokens, quote.unit, quote.minimum));
+}
+
+Msat amount_due(const Job& job) {
+  return payment_first(job) ? job.quote->price : amount_used(job);
+}
+
+bool may_stream(const Job& job) {
+  return job.quote && (payment_first(job) || job.quote->price == Msat{} || !job.quote->basis.stranger);
 }
 
 Msat exposure(const Job& job) {
@@ -193,6 +212,7 @@ State state(const Job& job) {
   }
   if (result) return result->closed ? State::undelivered : State::delivering;
   if (job.expired && !paid(job)) return State::expired;
+  if (job.cancelled && ended_without_result(job)) return State::cancelled;
   if (ended_without_result(job)) return State::failed;
   if (!job.quote) return State::requested;
   if (!may_run(job)) return State::awaiting_payment;
@@ -203,8 +223,8 @@ namespace {
 
 constexpr std::array kStates{State::requested,      State::declined,   State::awaiting_payment, State::working,
                              State::invoicing,      State::delivering, State::delivered_unpaid, State::settled,
-                             State::delivered_free, State::unpaid,     State::expired,          State::undelivered,
-                             State::failed,         State::refund_owed};
+                             State::delivered_free, State::unpaid,     State::expired,          State::cancelled,
+                             State::undelivered,    State::failed,     State::refund_owed};
 
 }  // namespace
 
@@ -236,6 +256,8 @@ std::string_view name(State state) {
       return "unpaid";
     case State::expired:
       return "expired";
+    case State::cancelled:
+      return "cancelled";
     case State::undelivered:
       return "undelivered";
     case State::failed:

@@ -20,6 +20,7 @@ inline constexpr std::uint32_t kTextRequestKind = 5050;
 inline constexpr std::uint32_t kServedKinds[] = {kTextRequestKind};
 inline constexpr std::uint32_t kTextResultKind = 6050;
 inline constexpr std::uint32_t kFeedbackKind = 7000;
+inline constexpr std::uint32_t kPingKind = 7007;
 
 inline constexpr std::size_t kMaxReplyRelays = 8;
 inline constexpr std::size_t kMaxResultEventBytes = 60 * 1024;  // relays refuse more than 64 KiB
@@ -60,7 +61,8 @@ std::uint64_t estimate_tokens(std::span<const inference::ChatMessage> messages);
 // ---- answers, written -----------------------------------------------------------------------------------------------
 
 // The words of a 7000's status tag that NIP-90 knows.
-enum class Status { payment_required, processing, error, success, partial };
+// `pong` is not NIP-90's: it answers a ping, a kind 7007.
+enum class Status { payment_required, processing, error, success, partial, pong };
 std::string_view wire_name(Status status);  // "payment-required"
 
 // What an answer asks for.

@@ -252,6 +252,10 @@ Fault read_param(const Tag& tag, JobRequested& out) {
     out.model = value;
     return {};
   }
+  if (name == "stream") {
+    out.stream = lower(value) == "true" || value == "1";
+    return {};
+  }
   if (auto bad = read_from(kCounts, name, value, out.params)) return bad;
   if (auto bad = read_from(kIntegers, name, value, out.params)) return bad;
   return read_from(kNumbers, name, value, out.params);

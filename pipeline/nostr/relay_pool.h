@@ -61,7 +61,7 @@ class RelayPool final : public runtime::Relays {
   // event once: for short messages that need no cursor. Replaces what was watched before; a relay is told at most once
   // in kResubscribeMs, and sends again what it has stored: the newest, none older than limits.max_age_ms. Fails with
   // "relay.watch" beyond the caps of relay_hub.h.
-  ledger::Result<void> watch(std::vector<Filter> filters);
+  ledger::Result<void> watch(std::vector<Filter> filters) override;
 
   // What a relay's information document says of it (NIP-11); forgotten with a customer's relay that is left, ignored
   // for one that is not in use.

@@ -49,6 +49,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"process restarts in a storm", 0.3},
     {"clock jumps ahead", 0.0002},
     {"clock jumps back", 0.0002},
+    {"customer cancels", 0.4},
     {"operator goes offline", 0.0005},
 }};
 

@@ -50,6 +50,7 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
+  customer_cancels,       // takes the request back, at any time
   operator_goes_offline,  // drains, and comes back online later, within one life
   count
 };

@@ -92,6 +92,10 @@ class Process::HubRelays final : public runtime::Relays {
       done(ledger::fail(ledger::ErrorKind::connection, "relay.query", "we are offline"));
     });
   }
+  ledger::Result<void> watch(std::vector<nostr::Filter> filters) override {
+    if (process_.hub_) return process_.hub_->watch(std::move(filters));
+    return ledger::fail(ledger::ErrorKind::connection, "relay.watch", "we are offline");
+  }
   void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
     if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
@@ -178,6 +182,7 @@ void Process::start_relays() {
       .on_refused = [this](const std::string&,
                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
       .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},
+      .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
       .on_notice = [](const std::string&, const std::string&) {}};
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
   std::map<std::string, TimeMs> cursors;

@@ -138,6 +138,10 @@ void Referee::on_publication(const nostr::Event& event) {
   const auto answer = nostr::read_answer(event);
   demand(answer.has_value(), "a publication that is no answer");
   const Job& job = durable(answer->request, "an answer");
+  if (answer->known == nostr::Status::partial) {
+    return demand(core::may_run(job) && core::may_stream(job),
+                  "a part of the answer for who may not see it" + about(job.id));
+  }
   const bool is_durable =
       std::ranges::any_of(job.notices, [&](const core::Notice& one) { return one.notice.event == event.id; });
   demand(is_durable, "an event left before its fact is durable" + about(job.id));
@@ -203,6 +207,9 @@ void Referee::check_customers(bool clock_was_wrong) const {
     demand(!result || !result->delivered || seen.results.contains(result->notice.event),
            "a result that counts as delivered was never seen" + about(id));
     const bool served = result && result->delivered;
+    demand(!job.cancelled || seen.cancelled, "cancelled, although its customer did not" + about(id));
+    demand(!job.cancelled || !served || core::cut_short(job), "cancelled, and served all the same" + about(id));
+    demand(!core::cut_short(job) || seen.partials > 0, "billed for parts that nobody saw" + about(id));
     demand(seen.paid == Msat{} || served || !job.refunds.empty(), "paid, not served, and nothing is owed" + about(id));
     if (core::payment_first(job) && job.quote->price > Msat{}) {
       demand(!seen.result_before_payment, "a result before its payment" + about(id));

@@ -61,6 +61,7 @@ Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
           .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0};
   constexpr ledger::Encryption kForms[] = {ledger::Encryption::nip04, ledger::Encryption::nip44};
   if (ask.addressed && dice.chance(0.25)) ask.encryption = dice.pick(kForms);
+  if (dice.chance(0.3)) ask.more_tags.push_back({"param", "stream", "true"});
   ask.more_tags.push_back({"param", "max_tokens", std::to_string(dice.between(1, 120))});
   if (dice.chance(0.05)) ask.more_tags.push_back({"param", "model", "free"});
   if (dice.chance(0.03)) ask.more_tags.push_back({"param", "model", "unknown"});
@@ -77,6 +78,8 @@ class Simulation {
         world_(seed, Faults(dice_.below(UINT64_MAX)), 1 + dice_.below(3), dice_.chance(0.3) ? 25 : 500) {
     outcome_.seed = seed;
     if (dice_.chance(0.3)) world_.wallet.identity = WalletIdentity::none;
+    constexpr std::int64_t kLineMs[] = {10, 10, 10, 100, 300};
+    world_.line_ms = dice_.pick(kLineMs);
     world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });
     plan_requests();
   }

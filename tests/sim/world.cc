@@ -59,7 +59,22 @@ ledger::EventId World::ask(const Ask& ask) {
                     .payer = ask.payer};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
   for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
+  std::int64_t cancel_after_ms = ask.cancel_after_ms;
+  if (faults.strikes(Mishap::customer_cancels)) cancel_after_ms = faults.dice().between(1, 60'000);
+  if (cancel_after_ms > 0) time.after(cancel_after_ms, [this, id = event.id] { cancel(id); });
   return event.id;
+}
+
+void World::cancel(const ledger::EventId& id) {
+  CustomerJob& job = jobs.at(id);
+  job.cancelled = true;
+  nostr::Unsigned deletion{.kind = nostr::kDeletionKind,
+                           .created_at_s = time.now().ms / 1000,
+                           .tags = {{"e", id.hex()}, {"k", "5050"}},
+                           .content = "no longer needed"};
+  const nostr::Event event =
+      nostr::sign(std::move(deletion), customer_key(job.customer), {seeded_bytes(seed_, next_number()).bytes});
+  for (const auto& relay : relays) relay->store(event);
 }
 
 nostr::Event World::stranger_event(const std::string& content, std::int64_t seconds_ahead) {
@@ -92,6 +107,7 @@ void World::show(const nostr::Event& event) {
   const auto answer = nostr::read_answer(event, customer_key(job.customer));
   if (answer->encrypted) throw Violation("an answer that its customer cannot decrypt");
   job.statuses.push_back(answer->status);
+  if (answer->known == nostr::Status::partial) show_part(job, answer->content);
   if (answer->is_result) {
     job.results.insert(event.id);
     job.result_before_payment = job.result_before_payment || job.paid == ledger::Msat{};
@@ -102,6 +118,14 @@ void World::show(const nostr::Event& event) {
   if (job.payer == Payer::twice) {
     time.after(thinking_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   }
+}
+
+// Parts may arrive in any order: one is the beginning of the other.
+void World::show_part(CustomerJob& job, const std::string& text) {
+  const bool agrees = text.starts_with(job.shown) || job.shown.starts_with(text);
+  if (!agrees) throw Violation("a part of an answer that is not the beginning of the next");
+  if (text.size() > job.shown.size()) job.shown = text;
+  ++job.partials;
 }
 
 // An encrypted request is answered in its form, and with no words in the clear.

@@ -38,6 +38,7 @@ struct Ask {
   std::size_t relays = SIZE_MAX;    // at most so many
   std::int64_t created_ago_ms = 0;  // the customer's clock is late by so much
   ledger::Encryption encryption = ledger::Encryption::none;
+  std::int64_t cancel_after_ms = 0;  // 0: never
 };
 
 // One customer's request and everything that they saw of its answers.
@@ -52,6 +53,9 @@ struct CustomerJob {
   std::vector<std::string> statuses;
   ledger::Msat paid;
   bool result_before_payment = false;
+  bool cancelled = false;
+  std::string shown;  // of the answer, while it grows
+  std::size_t partials = 0;
 };
 
 class Referee;
@@ -75,12 +79,15 @@ class World {
   std::unique_ptr<Referee> referee;
 
   int inference_failures = 0;  // so many of the next ones fail
+  std::int64_t line_ms = 10;   // that the model takes for a token
 
   // Called before and after each call that leaves the process through a port: where a process can die.
   std::function<void()> on_port_call = [] {};
 
   // Signs a request and leaves it with relays.
   ledger::EventId ask(const Ask& ask);
+  // Its customer takes the request back, with all relays.
+  void cancel(const ledger::EventId& id);
   // A relay has it: everybody can see it.
   void show(const nostr::Event& event);
 
@@ -92,6 +99,7 @@ class World {
   std::uint64_t next_number() { return ++numbers_; }
 
  private:
+  static void show_part(CustomerJob& job, const std::string& text);
   static void check_form(const CustomerJob& job, const nostr::Answer& sealed);
   void pay(CustomerJob& job, const std::string& bolt11);
   const nostr::SecretKey& customer_key(std::size_t customer);

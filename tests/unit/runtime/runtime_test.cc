@@ -65,6 +65,7 @@ struct SilentRelays final : Relays {
                std::function<void(ledger::RelayAnswer)>) override {}
   void query(const std::string&, nostr::Filter,
              std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
+  ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
 };
 
 // A shop that only listens: every request is declined, and nobody is told.
