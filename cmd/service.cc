@@ -74,6 +74,9 @@ class Service::PoolRelays final : public runtime::Relays {
     if (service_.pool_) return service_.pool_->watch(std::move(filters));
     return fail(ErrorKind::connection, "relay.watch", "not asked: we are offline");
   }
+  unsigned required_pow(const std::string& relay) const override {
+    return service_.pool_ ? service_.pool_->required_pow(relay) : 0;
+  }
 
  private:
   Service& service_;
@@ -204,6 +207,7 @@ Result<void> Service::connect_relays() {
   auto pool = nostr::RelayPool::make(
       io_, std::move(options),
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },
+       .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
        .on_refused = [this](const std::string&,
                             nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
        .on_health =
@@ -211,7 +215,6 @@ Result<void> Service::connect_relays() {
              if (std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end())
                hooks_.relay(relay, state, reason);
            },
-       .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
   std::map<std::string, ledger::TimeMs> known;

@@ -18,7 +18,7 @@ constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment
 constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
-              "inference_unavailable", "wallet_unavailable"});
+              "inference_unavailable", "wallet_unavailable", "needs_work"});
 constexpr auto kEncryptions = numbered({"none", "nip04", "nip44"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});

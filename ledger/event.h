@@ -40,6 +40,7 @@ enum class DeclineReason : std::uint32_t {
   busy,  // no slot and no room in the queue
   inference_unavailable,
   wallet_unavailable,
+  needs_work,  // a stranger's request without the proof of work that we ask for (NIP-13)
 };
 
 // How a customer hides a request, and so how its answers are hidden (NIP-04, NIP-44 version 2).
@@ -237,6 +238,7 @@ struct ProviderConfigured {
   std::uint32_t error_notices_per_customer = 0;  // an hour
   std::uint32_t offers_limit = 0;                // payment-first jobs that may wait for their payment
   std::uint32_t error_notices = 0;               // an hour
+  std::uint32_t stranger_pow_bits = 0;           // asked of strangers' requests (NIP-13)
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = ProviderConfigured;
@@ -266,7 +268,8 @@ struct ProviderConfigured {
                       field(24, "serve_broadcast", &T::serve_broadcast),
                       field(25, "error_notices_per_customer", &T::error_notices_per_customer),
                       field(26, "error_notices", &T::error_notices),
-                      field(27, "offers_limit", &T::offers_limit)};
+                      field(27, "offers_limit", &T::offers_limit),
+                      field(28, "stranger_pow_bits", &T::stranger_pow_bits)};
   }
 };
 
@@ -318,7 +321,8 @@ struct JobRequested {
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
   Encryption encryption = Encryption::none;
-  bool stream = false;  // the customer asks to see the answer grow
+  bool stream = false;         // the customer asks to see the answer grow
+  std::uint32_t pow_bits = 0;  // of work that the request was given (NIP-13)
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -339,7 +343,8 @@ struct JobRequested {
                       field(15, "fault", &T::fault),
                       field(16, "request_bytes", &T::request_bytes),
                       field(17, "encryption", &T::encryption),
-                      field(18, "stream", &T::stream)};
+                      field(18, "stream", &T::stream),
+                      field(20, "pow_bits", &T::pow_bits)};
   }
 };
 

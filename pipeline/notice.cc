@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip90.h"
 
 namespace runtime {
@@ -13,6 +14,9 @@ using ledger::NoticePurpose;
 using ledger::Result;
 using ledger::TextRef;
 using ledger::TimeMs;
+
+constexpr std::uint64_t kMostHashedBytes = 256ULL * 1024 * 1024;  // about half a second
+constexpr std::size_t kEventFrameBytes = 200;                     // key, time, kind and what stands around them
 
 // What the customer owes for this job as the notice is written; nothing once it is paid, or when it costs nothing.
 std::optional<nostr::Bill> bill_of(const Job& job) {
@@ -96,6 +100,17 @@ Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, 
   return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), now.ms / 1000);
 }
 
+// The whole event is hashed at each try.
+nostr::Unsigned with_work(nostr::Unsigned event, const ledger::PublicKey& author, unsigned bits) {
+  if (bits == 0) return event;
+  std::size_t bytes = event.content.size() + kEventFrameBytes;
+  for (const auto& tag : event.tags) {
+    for (const auto& value : tag) bytes += value.size();
+  }
+  auto mined = nostr::mine(event, author, bits, kMostHashedBytes / bytes);
+  return mined ? std::move(*mined) : std::move(event);
+}
+
 }  // namespace
 
 std::vector<std::string> notice_targets(const Job& job, const std::vector<std::string>& own_relays) {
@@ -112,12 +127,13 @@ std::vector<std::string> notice_targets(const Job& job, const std::vector<std::s
 
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
                                       const std::vector<std::string>& own_relays, const TextReader& texts,
-                                      const nostr::SecretKey& key, const Random& random, TimeMs now) {
-  const auto unsigned_notice = work.purpose == NoticePurpose::result
-                                   ? compose_result(job, texts, now)
-                                   : compose_status(job, work.purpose, key, random, now);
+                                      const nostr::SecretKey& key, const Random& random, TimeMs now,
+                                      unsigned pow_bits) {
+  auto unsigned_notice = work.purpose == NoticePurpose::result ? compose_result(job, texts, now)
+                                                               : compose_status(job, work.purpose, key, random, now);
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
-  const nostr::Event event = nostr::sign(*unsigned_notice, key, {random().bytes});
+  const nostr::Event event =
+      nostr::sign(with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
 
   core::NoticeReady out{.job = job.id, .work = work};
   out.notice = {.purpose = work.purpose,

@@ -39,6 +39,8 @@ class Relays {
   // From now on our own relays are asked for this too, in the place of what was watched before. Fails with
   // "relay.watch" when it is too much for one subscription.
   virtual ledger::Result<void> watch(std::vector<nostr::Filter> filters) = 0;
+  // How many bits of work this relay asks of our events, as far as we know (NIP-13). A stranger's word.
+  virtual unsigned required_pow(const std::string& relay) const = 0;
 };
 
 // The text behind a web address that a customer named. Exactly one answer; an error says to the customer what to do

@@ -32,6 +32,7 @@ constexpr std::int64_t kWatchIntervalMs = 1'000;
 constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
 constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
 constexpr std::uint32_t kMaxPongs = 30;  // a minute
+constexpr unsigned kMaxPowBits = 20;     // of work that a relay is given: a million tries
 
 }  // namespace
 
@@ -480,9 +481,13 @@ void Runtime::problem(const Job& job, const ledger::Error& error) {
 }
 
 void Runtime::sign(const Job& job, const Work& work) {
+  unsigned pow_bits = 0;
+  for (const auto& relay : notice_targets(job, options_.own_relays)) {
+    pow_bits = std::max(pow_bits, ports_.relays.required_pow(relay));
+  }
   auto notice = make_notice(
       job, work, engine_.policy(), options_.own_relays, [this](const ledger::TextRef& ref) { return text_of(ref); },
-      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()));
+      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()), std::min(pow_bits, kMaxPowBits));
   if (!notice) return problem(job, notice.error());
   post(std::move(*notice));
 }

@@ -5,6 +5,7 @@
 
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip90.h"
 #include "pipeline/nostr/url_guard.h"
@@ -388,7 +389,8 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .created_at_s = event.created_at,
                    .reply_relays = reply_relays(event),
                    .addressed = to == Addressee::us,
-                   .request_bytes = json_string_bytes(raw)};
+                   .request_bytes = json_string_bytes(raw),
+                   .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read
   const auto messages = messages_of(event);

@@ -68,7 +68,7 @@ class RelayPool final : public runtime::Relays {
   void set_limits(const std::string& relay, RelayLimits limits);
   // The difficulty of NIP-13 that this relay asks of our events, as far as we know: by its document or its last
   // refusal. A stranger's word: bound the work. Zero: none.
-  unsigned required_pow(const std::string& relay) const;
+  unsigned required_pow(const std::string& relay) const override;
 
   // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a
   // relay that is not ours, and before start().

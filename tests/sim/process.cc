@@ -96,6 +96,9 @@ class Process::HubRelays final : public runtime::Relays {
     if (process_.hub_) return process_.hub_->watch(std::move(filters));
     return ledger::fail(ledger::ErrorKind::connection, "relay.watch", "we are offline");
   }
+  unsigned required_pow(const std::string& relay) const override {
+    return process_.hub_ ? process_.hub_->required_pow(relay) : 0;
+  }
   void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
     if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
@@ -179,10 +182,10 @@ void Process::start_relays() {
           [this](nostr::Received received) {
             runtime_->on_request(received.event, std::move(received.raw), received.relay, std::move(received.receipt));
           },
+      .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
       .on_refused = [this](const std::string&,
                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
       .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},
-      .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
       .on_notice = [](const std::string&, const std::string&) {}};
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
   std::map<std::string, TimeMs> cursors;

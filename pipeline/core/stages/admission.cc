@@ -61,7 +61,13 @@ std::optional<Refusal> refuse_by_itself(const ledger::JobRequested& request, con
   return std::nullopt;
 }
 
-std::optional<Refusal> refuse_by_shop(const ledger::Basis& basis, const Policy& policy) {
+std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const ledger::Basis& basis,
+                                      const Policy& policy) {
+  if (basis.stranger && request.pow_bits < policy.stranger_pow_bits) {
+    return Refusal{DeclineReason::needs_work, "from those who have paid for nothing here yet we ask for " +
+                                                  std::to_string(policy.stranger_pow_bits) +
+                                                  " bits of proof of work in the request (NIP-13)"};
+  }
   if (!basis.inference_healthy)
     return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
   if (!basis.wallet_healthy)
@@ -143,7 +149,7 @@ std::vector<Event> decide(const Job& job, const Shop& shop, const Policy& policy
   const auto& request = *job.request;
   const ledger::Basis used = basis(shop, policy, request.customer, now);
   auto refusal = refuse_by_itself(request, policy, now);
-  if (!refusal) refusal = refuse_by_shop(used, policy);
+  if (!refusal) refusal = refuse_by_shop(request, used, policy);
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
   auto quoted = quote(request, policy, used);
   if (!quoted) return {decline(request, policy, used, std::move(quoted.error()))};

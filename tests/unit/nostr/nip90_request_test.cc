@@ -124,6 +124,21 @@ TEST(Facts, HoldEveryParameter) {
   EXPECT_EQ(request.output, "text/markdown");
 }
 
+TEST(Facts, HoldWhetherTheAnswerIsWantedWhileItGrows) {
+  EXPECT_FALSE(read(fixture("plain")).stream);
+  EXPECT_TRUE(read(with_tags({{"i", kPrompt}, {"param", "stream", "true"}})).stream);
+  EXPECT_TRUE(read(with_tags({{"i", kPrompt}, {"param", "Stream", " TRUE "}})).stream);
+  EXPECT_FALSE(read(with_tags({{"i", kPrompt}, {"param", "stream", "false"}})).stream);
+}
+
+TEST(Facts, HoldTheWorkThatTheRequestCommittedTo) {
+  Event worked = with_tags({{"i", kPrompt}, {"nonce", "1", "6"}});
+  worked.id.bytes.fill(0xff);
+  worked.id.bytes[0] = 0x01;  // seven zero bits, of which one is luck
+  EXPECT_EQ(read(worked).pow_bits, 6U);
+  EXPECT_EQ(read(fixture("plain")).pow_bits, 0U);
+}
+
 TEST(Facts, HoldWhoAskedAndForHowMuch) {
   const Event event = fixture("plain");
   const JobRequested request = read(event);

@@ -66,6 +66,7 @@ struct SilentRelays final : Relays {
   void query(const std::string&, nostr::Filter,
              std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
   ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
 };
 
 // A shop that only listens: every request is declined, and nobody is told.
