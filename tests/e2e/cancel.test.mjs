@@ -7,7 +7,7 @@ import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, 
 import { eventually, skipWithoutProgram } from './provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
-const SLOW = { wordDelayMs: 400 };
+const SLOW = { wordDelayMs: 250 };
 const STREAM = [['param', 'stream', 'true']];
 const openSlowMarket = (t, more = {}) => openMarket(t, { ollamaOptions: SLOW, ...more });
 
@@ -122,7 +122,7 @@ test('the operator cancels with `jobs cancel`', options, async (t) => {
 // ---- shown while it grows -------------------------------------------------------------------------------------------
 
 // Customers whose payment comes first may see it grow; so may those with credit.
-const openStream = (t) => openSlowMarket(t, { mode: 'payment_first' });
+const openStream = (t) => openMarket(t, { mode: 'payment_first', ollamaOptions: { wordDelayMs: 400 } });
 
 test('an answer is shown while it grows to who asks for that, each part the beginning of the next', options, async (t) => {
   const market = await openStream(t);
