@@ -33,4 +33,12 @@ struct Event {
   std::optional<std::string_view> tag_value(std::string_view name) const;
 };
 
+// An event that lacks its key and its signature.
+struct Unsigned {
+  std::uint32_t kind = 0;
+  std::int64_t created_at_s = 0;
+  std::vector<Tag> tags;
+  std::string content;
+};
+
 }  // namespace nostr

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/nostr/event.h"
+#include "pipeline/nostr/keys.h"
 
 namespace nostr {
 
@@ -18,6 +19,9 @@ inline constexpr std::int64_t kMaxCreatedAtS = 253'402'300'799;  // the end of t
 // [0,pubkey,created_at,kind,tags,content] with \n " \ \r \t \b \f escaped and everything else verbatim.
 std::string canonical(const Event& event);
 EventId compute_id(const Event& event);
+
+// The event with its key, its id and its signature.
+Event sign(Unsigned event, const SecretKey& key, const AuxRandom& aux);
 
 // Compact JSON in the order id, pubkey, created_at, kind, tags, content, sig. parse_event gives the same event back.
 std::string to_json(const Event& event);
