@@ -7,6 +7,7 @@
 
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {
@@ -53,8 +54,7 @@ ordered_json prices_of(const std::vector<AnnouncedModel>& models) {
   return out;
 }
 
-std::string content_of(const Announcement& ours) {
-  const auto models = sayable(ours.models);
+std::string content_of(const Announcement& ours, const std::vector<AnnouncedModel>& models) {
   ordered_json out = ordered_json::object();
   const auto say = [&](const char* name, const std::string& text) {
     if (!text.empty()) out[name] = text;
@@ -68,6 +68,17 @@ std::string content_of(const Announcement& ours) {
   out["prices"] = prices_of(models);
   // What is no UTF-8 (a backend's names may be anything) is replaced: relays would refuse the event.
   return out.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+// As many models as relays take.
+std::string content_of(const Announcement& ours) {
+  auto models = sayable(ours.models);
+  std::string content = content_of(ours, models);
+  while (!models.empty() && json_string_bytes(content) > kMaxAnnouncementBytes) {
+    models.pop_back();
+    content = content_of(ours, models);
+  }
+  return content;
 }
 
 // ---- read -----------------------------------------------------------------------------------------------------------

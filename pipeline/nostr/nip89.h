@@ -18,10 +18,12 @@ inline constexpr std::uint32_t kHeartbeatKind = 11'998;
 inline constexpr std::uint32_t kDeletionKind = 5;
 
 inline constexpr std::int64_t kHeartbeatIntervalS = 300;
-inline constexpr std::size_t kMaxAnnouncedModels = 64;  // more are not said, and not read: the event stays under 60 KiB
-inline constexpr std::size_t kMaxAnnouncedNameBytes = 200;  // of a model or a provider; longer ones are left out or cut
-inline constexpr std::size_t kMaxAnnouncedTextBytes = 4'096;  // of what is said about a provider; the rest is cut
-inline constexpr std::size_t kMaxAnnouncedTags = 64;          // kinds, and topics
+// Caps of what is said, and of what is read of others.
+inline constexpr std::size_t kMaxAnnouncementBytes = 48 * 1024;  // of our content in its event: relays refuse 64 KiB
+inline constexpr std::size_t kMaxAnnouncedModels = 64;           // more are left out
+inline constexpr std::size_t kMaxAnnouncedNameBytes = 200;       // a model's name that is longer is left out or cut
+inline constexpr std::size_t kMaxAnnouncedTextBytes = 4'096;     // of what is said about a provider
+inline constexpr std::size_t kMaxAnnouncedTags = 64;             // kinds, and topics
 inline constexpr std::int64_t kMaxAnnouncedPriceMsat = 100'000'000'000;  // one bitcoin: what asks more says no price
 inline constexpr std::int64_t kMaxAnnouncedTokens = 10'000'000;          // a limit beyond it is none
 
