@@ -13,6 +13,7 @@ std::span<const Command> commands() {
       serve_command(),
       online_command(),
       offline_command(),
+      announce_command(),
       // Looking back.
       jobs_command(),
       earnings_command(),

@@ -11,6 +11,7 @@ namespace cmd {
 std::span<const Command> commands();
 
 // One file each.
+Command announce_command();
 Command audit_command();
 Command completion_command();
 Command config_command();

@@ -11,6 +11,7 @@
 #include "cmd/config_value.h"
 #include "ledger/event.h"
 #include "ledger/result.h"
+#include "pipeline/nostr/profile.h"
 
 namespace cmd {
 
@@ -57,6 +58,10 @@ struct Config {
     std::filesystem::path folder;
     bool allow_public = false;
   } wallet;
+  struct Announce {
+    bool enabled = false;
+    nostr::Profile profile;
+  } announce;
   struct Log {
     std::string level;
     std::string format;

@@ -22,11 +22,14 @@ enum class ValueKind {
   integer,   // in the key's unit, within its range
   duration,  // "30 s" in text, milliseconds inside; the range is in milliseconds
   text,
-  choice,       // one of `choices`
-  config_path,  // relative to the config file's folder
-  data_path,    // relative to the data folder
-  http_url,     // http:// or https://
-  relay_urls,   // a list of ws:// or wss://
+  optional_text,      // empty: none; at most `maximum` bytes
+  optional_http_url,  // http:// or https://, or empty
+  lightning_address,  // name@domain (LUD-16), or empty
+  choice,             // one of `choices`
+  config_path,        // relative to the config file's folder
+  data_path,          // relative to the data folder
+  http_url,           // http:// or https://
+  relay_urls,         // a list of ws:// or wss://
 };
 
 // Where a value is kept.

@@ -9,6 +9,7 @@
 #include "cmd/config.h"
 #include "cmd/humanize.h"
 #include "cmd/output.h"
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/url_guard.h"
 
 namespace cmd {
@@ -34,6 +35,24 @@ bool is_http_url(std::string_view text) {
   const auto url = boost::urls::parse_uri(text);
   return url && (url->scheme() == "http" || url->scheme() == "https") && !url->encoded_host().empty() &&
          !url->has_userinfo() && !url->has_fragment();
+}
+
+bool is_lightning_address(std::string_view text) {
+  const std::size_t at = text.find('@');
+  if (at == std::string_view::npos || at == 0 || at + 1 == text.size()) return false;
+  const auto allowed_in = [](std::string_view part, std::string_view signs) {
+    return std::ranges::all_of(part, [&](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || signs.find(c) != std::string_view::npos;
+    });
+  };
+  return allowed_in(text.substr(0, at), "-_.+") && allowed_in(text.substr(at + 1), "-.:");
+}
+
+// Whether the words of an optional setting may be these; none always may.
+bool is_optional(const Key& key, const std::string& text) {
+  if (key.kind == ValueKind::optional_http_url) return text.empty() || is_http_url(text);
+  if (key.kind == ValueKind::lightning_address) return text.empty() || is_lightning_address(text);
+  return static_cast<std::int64_t>(text.size()) <= key.maximum && nostr::is_utf8(text);
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view separator) {
@@ -90,6 +109,12 @@ bool put_text(const Key& key, const std::string& text, Config& config) {
       return true;
     case ValueKind::text:
       if (text.empty()) return false;
+      *std::get<std::string*>(slot) = text;
+      return true;
+    case ValueKind::optional_text:
+    case ValueKind::optional_http_url:
+    case ValueKind::lightning_address:
+      if (!is_optional(key, text)) return false;
       *std::get<std::string*>(slot) = text;
       return true;
     case ValueKind::config_path:
@@ -171,6 +196,12 @@ std::string allowed(const Key& key) {
       return "the path of a file";
     case ValueKind::text:
       return "a text that is not empty";
+    case ValueKind::optional_text:
+      return "a text of at most " + grouped(key.maximum) + " bytes, or \"\" for none";
+    case ValueKind::optional_http_url:
+      return "an address that starts with http:// or https://, without a password in it, or \"\" for none";
+    case ValueKind::lightning_address:
+      return "an address like name@domain in small letters, or \"\" for none";
   }
   return {};
 }

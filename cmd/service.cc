@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <random>
 
+#include "cmd/announcement.h"
 #include "cmd/kill_points.h"
 #include "cmd/passphrase.h"
 #include "cmd/policy.h"
@@ -181,6 +182,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
     return hooks_.fatal(ledger::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
                                       config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
   }
+  open_announcer(policy);
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
   if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
   auto control = ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),
@@ -188,6 +190,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!control) return hooks_.fatal(control.error());
   control_ = std::move(*control);
   online_ = true;
+  if (config_.announce.enabled) announcer_->start();
   checkpoint_regularly();
   hooks_.online();
 }
@@ -242,6 +245,7 @@ std::vector<std::pair<std::string, ledger::TimeMs>> Service::cursors() const {
 }
 
 void Service::go_offline(std::string reason, std::function<void()> done) {
+  if (announcer_) announcer_->stop();
   runtime_->drain(std::move(reason), [this, done = std::move(done)] {
     if (pool_) pool_->shut_down();
     // What still waited in the pool is answered first.
@@ -262,6 +266,7 @@ void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
   if (const auto connected = connect_relays(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
+  if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();
 }
 
 void Service::on_control(const nlohmann::json& request, const ControlSocket::Answer& answer) {
@@ -285,6 +290,12 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
     return;
   }
   if (method == "cancel") return answer(cancel(request.value("job", "")));
+  if (method == "announce") return announce(answer);
+  if (method == "withdraw") {
+    return announcer_->withdraw([answer](const std::vector<runtime::Visibility>& report) {
+      answer({{"ok", true}, {"relays", to_json(report)}});
+    });
+  }
   answer({{"ok", false}, {"error", "unknown method \"" + method + "\""}});
 }
 
@@ -293,6 +304,38 @@ nlohmann::json Service::cancel(const std::string& job) {
   if (id && runtime_->cancel(*id, {.by = ledger::CancelledBy::provider, .reason = "told so"}))
     return {{"ok", true}, {"text", "cancelled; the customer is told"}};
   return {{"ok", false}, {"error", "it is too late: the job has ended, or its result is signed"}};
+}
+
+// ---- being found ----------------------------------------------------------------------------------------------------
+
+void Service::open_announcer(const ledger::ProviderConfigured& policy) {
+  announcer_ = std::make_unique<runtime::Announcer>(
+      runtime::Announcer::Ports{
+          .relays = *relays_,
+          .scheduler = *scheduler_,
+          .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); },
+          .check_health = [this](auto done) { check_health(std::move(done)); }},
+      announcer_options(config_, policy));
+}
+
+// Asks anew: what the runtime knows may be a quarter of a minute old, or nothing yet.
+void Service::check_health(std::function<void(std::string trouble)> done) {
+  backend_->status([this, done = std::move(done)](const Result<inference::BackendStatus>& backend) {
+    if (!backend) return done("the backend does not answer: " + backend.error().message);
+    wallet_->status([this, done](const Result<wallet::WalletStatus>& wallet) {
+      if (!wallet) return done("the wallet does not answer: " + wallet.error().message);
+      done(online_ && !runtime_->draining() ? "" : "we take no jobs now");
+    });
+  });
+}
+
+void Service::announce(const ControlSocket::Answer& answer) {
+  if (!config_.announce.enabled)
+    return answer({{"ok", false}, {"error", "the settings say not to: set announce.enabled = true"}});
+  if (!online_ || runtime_->draining())
+    return answer({{"ok", false}, {"error", "we are offline: `sellcompute online` announces too"}});
+  announcer_->start();
+  answer({{"ok", true}, {"text", "announcing; `sellcompute status` shows where it is seen"}});
 }
 
 void Service::checkpoint_regularly() {
@@ -327,10 +370,15 @@ nlohmann::json Service::summary() const {
                         {"reason", relay.reason}});
     }
   }
-  return {{"online", online_ && !runtime_->draining()},  {"npub", nostr::encode_npub(key_.public_key())},
-          {"pubkey", key_.public_key().hex()},           {"wallet", wallet_->kind()},
-          {"play_money", wallet_->play_money()},         {"healthy", runtime_->healthy()},
-          {"open_jobs", runtime_->engine().open_jobs()}, {"relays", std::move(relays)}};
+  return {{"online", online_ && !runtime_->draining()},
+          {"npub", nostr::encode_npub(key_.public_key())},
+          {"pubkey", key_.public_key().hex()},
+          {"wallet", wallet_->kind()},
+          {"play_money", wallet_->play_money()},
+          {"healthy", runtime_->healthy()},
+          {"open_jobs", runtime_->engine().open_jobs()},
+          {"relays", std::move(relays)},
+          {"announcing", announcer_ ? describe_announcing(*announcer_, config_.announce) : nlohmann::json()}};
 }
 
 }  // namespace cmd

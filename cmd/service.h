@@ -6,6 +6,7 @@
 
 #include "cmd/config.h"
 #include "cmd/control_socket.h"
+#include "pipeline/announcer.h"
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/io_adapters.h"
 #include "pipeline/nostr/relay_pool.h"
@@ -55,6 +56,9 @@ class Service {
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
   nlohmann::json cancel(const std::string& job);
+  void open_announcer(const ledger::ProviderConfigured& policy);
+  void check_health(std::function<void(std::string trouble)> done);
+  void announce(const ControlSocket::Answer& answer);
   void checkpoint_regularly();
   void make_checkpoint(std::function<void()> then);
   std::vector<std::pair<std::string, ledger::TimeMs>> cursors() const;
@@ -76,6 +80,7 @@ class Service {
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
   std::unique_ptr<PoolRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
   std::unique_ptr<nostr::RelayPool> pool_;
   std::unique_ptr<ControlSocket> control_;
   bool online_ = false;

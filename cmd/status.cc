@@ -88,15 +88,53 @@ Check check_ledger(const Config& config) {
   return passed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries", note);
 }
 
-// Whether a `serve` runs on this data folder, and takes jobs.
-Check check_selling(const Config& config) {
+// What a `serve` on this data folder says of itself, if one runs.
+std::optional<nlohmann::json> ask_serve(const Config& config) {
   const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "status"}});
-  if (!reply) return passed("selling", "offline", "type `sellcompute serve`");
-  const auto& status = (*reply)["status"];
+  return reply ? std::optional((*reply)["status"]) : std::nullopt;
+}
+
+Check check_selling(const std::optional<nlohmann::json>& serve) {
+  if (!serve) return passed("selling", "offline", "type `sellcompute serve`");
+  const auto& status = *serve;
   const bool online = status.value("online", false);
   return passed(
       "selling", online ? "online" : "paused",
       std::to_string(status.value("open_jobs", 0)) + " open jobs" + (online ? "" : "; `sellcompute online` goes on"));
+}
+
+// One relay that should show our announcement.
+Check check_visibility(const nlohmann::json& site) {
+  const std::string relay = site.value("relay", "");
+  const std::string trouble = site.value("trouble", "");
+  if (!trouble.empty()) {
+    return failed("announced", relay,
+                  {ErrorKind::invocation, "announce.missing", trouble, {}, "it is tried again; `serve` need not stop"});
+  }
+  if (!site.value("visible", false)) return passed("announced", relay, "not seen there yet");
+  const ledger::TimeMs looked_at{site["looked_at_ms"].get<std::int64_t>()};
+  return passed("announced", relay, "seen there " + age(wall_clock() - looked_at) + " ago");
+}
+
+Check check_heartbeat(const nlohmann::json& announcing) {
+  const std::string trouble = announcing.value("heartbeat_trouble", "");
+  const auto& at = announcing["heartbeat_at_ms"];
+  const std::string last =
+      at.is_number() ? "last " + age(wall_clock() - ledger::TimeMs{at.get<std::int64_t>()}) + " ago" : "none yet";
+  return passed("heartbeat", "", last + (trouble.empty() ? "" : "; " + trouble));
+}
+
+// Where and how a running `serve` is visible.
+std::vector<Check> check_announcing(const nlohmann::json& serve) {
+  const auto& announcing = serve.contains("announcing") ? serve["announcing"] : nlohmann::json();
+  if (!announcing.is_object() || !serve.value("online", false)) return {};
+  if (!announcing.value("enabled", false)) return {passed("announced", "no", "announce.enabled is false")};
+  if (announcing.value("withdrawn", false))
+    return {passed("announced", "withdrawn", "`sellcompute announce` undoes it")};
+  std::vector<Check> checks;
+  for (const auto& site : announcing["relays"]) checks.push_back(check_visibility(site));
+  checks.push_back(check_heartbeat(announcing));
+  return checks;
 }
 
 // ---- what answers over the network ----------------------------------------------------------------------------------
@@ -227,7 +265,9 @@ std::vector<Check> check_all(const Config& config) {
         {ErrorKind::config, "config.no_relays", "no relay is configured", {}, "set relays.urls in the config file"}));
   }
   checks.push_back(check_ledger(config));
-  checks.push_back(check_selling(config));
+  const auto serve = ask_serve(config);
+  checks.push_back(check_selling(serve));
+  if (serve) std::ranges::move(check_announcing(*serve), std::back_inserter(checks));
   return checks;
 }
 
@@ -281,11 +321,13 @@ Result<ExitCode> run(const Arguments& arguments, Context& context) {
 
 Command status_command() {
   return {.name = "status",
-          .summary = "Checks key, wallet, backend and models, relays and ledger, one line each.",
+          .summary = "Checks key, wallet, backend and models, relays and ledger, and where a running serve is seen.",
           .examples =
               "  sellcompute status\n"
               "  sellcompute status --json | jq -r 'select(.ok | not) | .note'\n",
-          .notes = "Exit code 3 if something needed is unreachable.\n",
+          .notes =
+              "Exit code 3 if something needed is unreachable, 1 if a relay does not show the announcement that it "
+              "should.\n",
           .uses_settings = true,
           .options = add_json_option,
           .run = run};

@@ -113,20 +113,8 @@ nostr::Unsigned with_work(nostr::Unsigned event, const ledger::PublicKey& author
 
 }  // namespace
 
-std::vector<std::string> notice_targets(const Job& job, const std::vector<std::string>& own_relays) {
-  std::vector<std::string> out;
-  const auto add = [&](const std::string& relay) {
-    const bool known = std::ranges::find(out, relay) != out.end();
-    if (!relay.empty() && !known && out.size() < kMaxTargets) out.push_back(relay);
-  };
-  add(job.request->relay);
-  std::ranges::for_each(job.request->reply_relays, add);
-  std::ranges::for_each(own_relays, add);
-  return out;
-}
-
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
-                                      const std::vector<std::string>& own_relays, const TextReader& texts,
+                                      std::vector<std::string> targets, const TextReader& texts,
                                       const nostr::SecretKey& key, const Random& random, TimeMs now,
                                       unsigned pow_bits) {
   auto unsigned_notice = work.purpose == NoticePurpose::result ? compose_result(job, texts, now)
@@ -141,7 +129,7 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
                 .event = event.id,
                 .created_at_s = event.created_at,
                 .signature = event.sig,
-                .targets = notice_targets(job, own_relays),
+                .targets = std::move(targets),
                 .deadline = now + policy.delivery_deadline_ms};
   const auto keep = [&](std::string bytes) {
     out.texts.push_back({.salt = random(), .bytes = std::move(bytes)});

@@ -28,6 +28,7 @@ constexpr std::size_t kMaxPending = 1'024;
 // Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
 // the same connections bring the answers to what is still published.
 constexpr std::size_t kMaxWaitForRoom = 512;
+constexpr std::size_t kMaxTargets = 8;
 constexpr std::int64_t kWatchIntervalMs = 1'000;
 constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
 constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
@@ -42,6 +43,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       key_(key),
       options_(std::move(options)),
       engine_(std::move(recovery)),
+      customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 
@@ -160,6 +162,7 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
   ledger::Text text{.salt = ports_.random(), .bytes = std::move(raw)};
   request->request = ledger::ref(text);
   request->relay = relay;
+  customer_relays_.look_up(request->customer);
   post(core::RequestArrived{event.id, std::move(*request), std::move(text)}, std::move(receipt));
   if (!pending_.empty()) pending_.back().arrived = event.id;
 }
@@ -395,7 +398,7 @@ std::unique_ptr<Partials> Runtime::partials_for(const Job& job) {
   const bool hidden = request.encryption != ledger::Encryption::none;
   return std::make_unique<Partials>(ports_.relays, ports_.scheduler, ports_.random, key_,
                                     nostr::RequestRef{job.id, request.customer, request.relay, hidden},
-                                    request.encryption, notice_targets(job, options_.own_relays));
+                                    request.encryption, targets_of(job));
 }
 
 // The answer ends here, as at its token cap. The backend gives no count any more: a chunk is a token.
@@ -480,13 +483,27 @@ void Runtime::problem(const Job& job, const ledger::Error& error) {
   on_problem("job " + job.id.hex() + " is stuck: " + error.describe());
 }
 
+// Where answers go: to where the request came from, where the customer wants answers and where they read, and to our
+// own relays; eight at most. Each URL was checked when it was read.
+std::vector<std::string> Runtime::targets_of(const Job& job) const {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& relay) {
+    const bool known = std::ranges::find(out, relay) != out.end();
+    if (!relay.empty() && !known && out.size() < kMaxTargets) out.push_back(relay);
+  };
+  add(job.request->relay);
+  std::ranges::for_each(job.request->reply_relays, add);
+  std::ranges::for_each(customer_relays_.of(job.request->customer), add);
+  std::ranges::for_each(options_.own_relays, add);
+  return out;
+}
+
 void Runtime::sign(const Job& job, const Work& work) {
+  auto targets = targets_of(job);
   unsigned pow_bits = 0;
-  for (const auto& relay : notice_targets(job, options_.own_relays)) {
-    pow_bits = std::max(pow_bits, ports_.relays.required_pow(relay));
-  }
+  for (const auto& relay : targets) pow_bits = std::max(pow_bits, ports_.relays.required_pow(relay));
   auto notice = make_notice(
-      job, work, engine_.policy(), options_.own_relays, [this](const ledger::TextRef& ref) { return text_of(ref); },
+      job, work, engine_.policy(), std::move(targets), [this](const ledger::TextRef& ref) { return text_of(ref); },
       key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()), std::min(pow_bits, kMaxPowBits));
   if (!notice) return problem(job, notice.error());
   post(std::move(*notice));

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "pipeline/core/engine.h"
+#include "pipeline/customer_relays.h"
 #include "pipeline/inference/backend.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/partials.h"
@@ -108,6 +109,7 @@ class Runtime {
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
 
+  std::vector<std::string> targets_of(const core::Job& job) const;
   std::unique_ptr<Partials> partials_for(const core::Job& job);
   bool add_text(Running& running, std::string_view chunk, std::size_t room);
   std::optional<core::Cancelled::Shown> stop_inference(const core::JobId& id);
@@ -128,6 +130,7 @@ class Runtime {
   const nostr::SecretKey& key_;
   Options options_;
   core::Engine engine_;
+  CustomerRelays customer_relays_;
   std::function<void(ledger::Error)> fatal_;
   bool failed_ = false;
 

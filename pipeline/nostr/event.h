@@ -18,6 +18,8 @@ using ledger::Signature;
 
 using Tag = std::vector<std::string>;
 
+inline constexpr std::uint32_t kDeletionKind = 5;  // NIP-09: what its author takes back
+
 struct Event {
   EventId id;
   PublicKey pubkey;
@@ -31,6 +33,14 @@ struct Event {
 
   // The first value of the first tag with this name, or nothing.
   std::optional<std::string_view> tag_value(std::string_view name) const;
+};
+
+// An event that lacks its key and its signature.
+struct Unsigned {
+  std::uint32_t kind = 0;
+  std::int64_t created_at_s = 0;
+  std::vector<Tag> tags;
+  std::string content;
 };
 
 }  // namespace nostr

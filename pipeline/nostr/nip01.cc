@@ -4,7 +4,6 @@
 #include <array>
 
 #include "pipeline/nostr/json.h"
-#include "pipeline/nostr/keys.h"
 
 namespace nostr {
 namespace {
@@ -159,6 +158,17 @@ std::string canonical(const Event& event) {
 
 EventId compute_id(const Event& event) {
   return EventId{ledger::sha256(canonical(event)).bytes};
+}
+
+Event sign(Unsigned unsigned_event, const SecretKey& key, const AuxRandom& aux) {
+  Event event{.pubkey = key.public_key(),
+              .created_at = unsigned_event.created_at_s,
+              .kind = unsigned_event.kind,
+              .tags = std::move(unsigned_event.tags),
+              .content = std::move(unsigned_event.content)};
+  event.id = compute_id(event);
+  event.sig = key.sign(event.id.view(), aux);
+  return event;
 }
 
 std::string to_json(const Event& event) {

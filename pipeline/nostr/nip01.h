@@ -7,18 +7,21 @@
 #include <vector>
 
 #include "pipeline/nostr/event.h"
+#include "pipeline/nostr/keys.h"
 
 namespace nostr {
 
 inline constexpr std::size_t kMaxEventBytes = 128 * 1024;  // of JSON text; strfry refuses more than 64 KiB by default
 inline constexpr std::size_t kMaxTags = 2'000;             // strfry's default
 inline constexpr std::uint32_t kMaxKind = 65'535;
-inline constexpr std::uint32_t kDeletionKind = 5;                // NIP-09: what its author takes back
 inline constexpr std::int64_t kMaxCreatedAtS = 253'402'300'799;  // the end of the year 9999
 
 // [0,pubkey,created_at,kind,tags,content] with \n " \ \r \t \b \f escaped and everything else verbatim.
 std::string canonical(const Event& event);
 EventId compute_id(const Event& event);
+
+// The event with its key, its id and its signature.
+Event sign(Unsigned event, const SecretKey& key, const AuxRandom& aux);
 
 // Compact JSON in the order id, pubkey, created_at, kind, tags, content, sig. parse_event gives the same event back.
 std::string to_json(const Event& event);

@@ -13,6 +13,7 @@
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/keys.h"
+#include "pipeline/nostr/nip01.h"
 
 namespace nostr {
 
@@ -79,14 +80,6 @@ struct RequestRef {
   bool encrypted = false;  // then the answer's content is encrypted by the caller
 };
 
-// An event that lacks its key and its signature.
-struct Unsigned {
-  std::uint32_t kind = 0;
-  std::int64_t created_at_s = 0;
-  std::vector<Tag> tags;
-  std::string content;
-};
-
 // What a 7000 may say to a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
 std::string status_words(std::string text);
 
@@ -99,8 +92,6 @@ Unsigned feedback(const RequestRef& about, Status status, std::string text, cons
 // within kMaxResultEventBytes. `content` must be UTF-8 without disputed control characters.
 Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
                 const std::optional<Bill>& bill, std::int64_t created_at_s);
-
-Event sign(Unsigned answer, const SecretKey& key, const AuxRandom& aux);
 
 // The most bytes that the 6050 for this request takes when the answer has this many bytes inside a JSON string: for
 // admission, and for cutting an answer that grows too long. Counts the request quoted, ids, invoice and the other tags.

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "pipeline/nostr/json.h"
-#include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90.h"
 
 namespace nostr {
@@ -126,17 +125,6 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
   out.tags.push_back({"status", std::string(wire_name(Status::success))});
   out.tags.push_back({"alt", "Result of a text generation job (NIP-90)"});
   return out;
-}
-
-Event sign(Unsigned answer, const SecretKey& key, const AuxRandom& aux) {
-  Event event{.pubkey = key.public_key(),
-              .created_at = answer.created_at_s,
-              .kind = answer.kind,
-              .tags = std::move(answer.tags),
-              .content = std::move(answer.content)};
-  event.id = compute_id(event);
-  event.sig = key.sign(event.id.view(), aux);
-  return event;
 }
 
 std::size_t result_event_bytes(std::string_view raw, std::size_t content_json_bytes) {

@@ -246,6 +246,26 @@ TEST_F(Configuration, AValueIsShownAsTheFileTakesIt) {
   EXPECT_EQ(setting("identity.key_file").value, value);
 }
 
+TEST_F(Configuration, WhatIsAnnouncedMayBeLeftOutButMustBeWhatItIs) {
+  EXPECT_TRUE(loaded().announce.profile.says_nothing());
+  write(
+      "[announce]\nname = \"A shop\"\nabout = \"\"\npicture = \"https://me.example/p.png\"\n"
+      "lud16 = \"me+tips@pay.example\"\n");
+  EXPECT_EQ(loaded().announce.profile,
+            (nostr::Profile{.name = "A shop", .picture = "https://me.example/p.png", .lud16 = "me+tips@pay.example"}));
+  for (const char* address : {"me", "@pay.example", "me@", "Me@pay.example", "a@b@c", "me@pay/x"}) {
+    EXPECT_EQ(complaint_about("[announce]\nlud16 = \"" + std::string(address) + "\"\n"),
+              "`announce.lud16` cannot be \"" + std::string(address) +
+                  "\" (config.toml:2): it is an address like name@domain in small letters, or \"\" for none");
+  }
+  EXPECT_THAT(complaint_about("[announce]\npicture = \"p.png\"\n"), HasSubstr("http:// or https://"));
+  EXPECT_THAT(complaint_about("[announce]\nname = \"" + std::string(201, 'x') + "\"\n"),
+              HasSubstr("at most 200 bytes"));
+  write("");
+  set("SELLCOMPUTE_ANNOUNCE_NAME", "\xff");
+  EXPECT_THAT(complaint(), HasSubstr("`announce.name` cannot be"));
+}
+
 TEST_F(Configuration, OffersMustMakeSense) {
   EXPECT_EQ(
       complaint_about("[[models]]\nname = \"a\"\nmax_output_tokens = 4096\n"),

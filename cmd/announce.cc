@@ -1,0 +1,145 @@
+// sellcompute announce: being found on the relays, or no longer.
+#include <boost/asio/io_context.hpp>
+#include <ostream>
+
+#include "cmd/announcement.h"
+#include "cmd/clock.h"
+#include "cmd/commands.h"
+#include "cmd/control_socket.h"
+#include "cmd/passphrase.h"
+#include "pipeline/io_adapters.h"
+#include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/relay_pool.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Result;
+
+// Takes the announcement back without a running `serve`, whose relays and key it uses.
+class Withdrawal {
+ public:
+  Withdrawal(const Config& config, nostr::SecretKey key, runtime::Clock clock)
+      : config_(config), key_(std::move(key)), scheduler_(io_, clock), clock_(std::move(clock)) {}
+
+  // What `serve` answers: one object a relay.
+  Result<nlohmann::json> run() {
+    auto pool = nostr::RelayPool::make(io_, options(), handlers());
+    if (!pool) return tl::unexpected(pool.error());
+    runtime::Announcer announcer(
+        {.relays = **pool,
+         .scheduler = scheduler_,
+         .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, aux()); },
+         .check_health = [](const auto&) {}},
+        announcer_options(config_, {.provider = key_.public_key()}));
+    nlohmann::json report;
+    announcer.withdraw([&](const std::vector<runtime::Visibility>& visibility) {
+      report = to_json(visibility);
+      io_.stop();
+    });
+    io_.run();
+    (*pool)->shut_down();
+    return report;
+  }
+
+ private:
+  // None is its own: nothing is listened for. They are the operator's word all the same, and not guarded.
+  nostr::PoolOptions options() {
+    return {.allow_private = true,
+            .max_guests = config_.relays.urls.size(),
+            .clock = clock_,
+            .random = [] { return 0.5; },
+            .sign_auth =
+                [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
+                  return std::optional(nostr::auth_event(key_, url, challenge, now, aux()));
+                }};
+  }
+  static nostr::PoolHandlers handlers() {
+    return {.on_event = [](const nostr::Received&) {},
+            .on_refused = [](const std::string&, nostr::Refusal) {},
+            .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},
+            .on_notice = [](const std::string&, const std::string&) {}};
+  }
+  static nostr::AuxRandom aux() {
+    const auto random = nostr::generate_aux();
+    if (!random) throw std::runtime_error(random.error().describe());  // no randomness, no safe way on
+    return *random;
+  }
+
+  const Config& config_;
+  const nostr::SecretKey key_;
+  boost::asio::io_context io_;
+  runtime::IoScheduler scheduler_;
+  const runtime::Clock clock_;
+};
+
+Result<nlohmann::json> withdraw(const Config& config, const Context& context) {
+  auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "withdraw"}});
+  if (reply) return (*reply)["relays"];
+  if (reply.error().code != "control.not_running") return tl::unexpected(reply.error());
+  if (config.relays.urls.empty()) {
+    return ledger::fail(ledger::ErrorKind::config, "config.no_relays", "no relays are configured",
+                        config.paths.config_file.string(), "set relays.urls");
+  }
+  auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
+  if (!key) return tl::unexpected(key.error());
+  return Withdrawal(config, std::move(*key), make_clock(context.sources)).run();
+}
+
+ExitCode print(const nlohmann::json& relays, Format format, const Context& context) {
+  Table table({{"", "relay"}, {"", "withdrawn"}, {"", "note"}});
+  ExitCode code = ExitCode::done;
+  for (const auto& site : relays) {
+    const std::string trouble = site.value("trouble", "");
+    const bool gone = trouble.empty() && !site.value("visible", false);
+    if (!gone) code = ExitCode::unreachable;
+    table.add(
+        {site.value("relay", ""), {gone ? "withdrawn" : "FAIL", gone, gone ? Colour::green : Colour::red}, trouble});
+  }
+  table.print(context.out, format, context.terminal);
+  return code;
+}
+
+Result<ExitCode> announce(const Config& config, const Context& context) {
+  const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "announce"}});
+  if (!reply) return tl::unexpected(reply.error());
+  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  if (!arguments.has("withdraw")) return announce(*config, context);
+  const bool show_progress = context.error_terminal.interactive && context.verbosity != Verbosity::quiet;
+  if (show_progress) context.err << "asking each relay to forget the announcement ...\r" << std::flush;
+  const auto relays = withdraw(*config, context);
+  if (show_progress) context.err << "\x1b[K" << std::flush;
+  if (!relays) return tl::unexpected(relays.error());
+  return print(*relays, arguments.format(), context);
+}
+
+}  // namespace
+
+Command announce_command() {
+  return {
+      .name = "announce",
+      .summary = "Looks after the announcement on the relays (NIP-89), or takes it back.",
+      .examples =
+          "  sellcompute announce              # a running serve looks now, and announces what is missing\n"
+          "  sellcompute announce --withdraw   # nobody finds you there any more\n",
+      .notes =
+          "A running serve announces by itself, unless announce.enabled is false; `sellcompute status` shows where\n"
+          "it is seen. Withdrawn, it stays so until `sellcompute announce` or the next start of serve. Exit code 3 "
+          "if\na relay could not be told, or still shows it.\n",
+      .uses_settings = true,
+      .options =
+          [](cxxopts::OptionAdder& add) {
+            add("withdraw", "take the announcement back from every relay; profile and relay list stay");
+            add_json_option(add);
+          },
+      .run = run};
+}
+
+}  // namespace cmd
