@@ -122,6 +122,7 @@ Result<void> Service::open_adapters() {
                                                  .stall_ms = config_.inference.stall_timeout_ms});
   if (!ollama) return tl::unexpected(ollama.error());
   backend_ = std::move(*ollama);
+  web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
   relays_ = std::make_unique<PoolRelays>(*this);
   scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
   return {};
@@ -142,6 +143,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
                      .wallet = *wallet_,
                      .backend = *backend_,
                      .relays = *relays_,
+                     .web = *web_,
                      .scheduler = *scheduler_,
                      .random = random_bytes,
                      .disk_low = disk_low},

@@ -11,6 +11,7 @@
 #include "pipeline/nostr/relay_pool.h"
 #include "pipeline/runtime.h"
 #include "pipeline/wallet/wallet.h"
+#include "pipeline/web/web_client.h"
 
 namespace cmd {
 
@@ -70,6 +71,7 @@ class Service {
   std::unique_ptr<ledger::GroupCommit> commits_;
   std::unique_ptr<wallet::Wallet> wallet_;
   std::unique_ptr<inference::Backend> backend_;
+  std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::IoScheduler> scheduler_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes

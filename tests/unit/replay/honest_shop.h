@@ -128,6 +128,11 @@ class HonestShop {
       case core::Action::publish:
         give(core::RelayAnswered{id, work, {.relay = "wss://relay.example", .accepted = true, .at = now}});
         return give(core::PublishEnded{id, work});
+      case core::Action::gather: {
+        const ledger::Text page = salted("the text of a page");
+        return give(core::InputsReady{
+            id, work, {.texts = {ledger::ref(page)}, .prompt_bytes = 400, .input_tokens = 104}, {page}});
+      }
       case core::Action::watch:
       case core::Action::decide:
         return;

@@ -67,6 +67,10 @@ struct SilentRelays final : Relays {
              std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
 };
 
+struct SilentWeb final : Web {
+  void get(const std::string&, std::function<void(ledger::Result<std::string>)>) override {}
+};
+
 // A shop that only listens: every request is declined, and nobody is told.
 class LowDisk : public testing::Test {
  protected:
@@ -108,10 +112,12 @@ class LowDisk : public testing::Test {
   SilentWallet wallet;
   SilentBackend backend;
   SilentRelays relays;
+  SilentWeb web;
   Runtime runtime{{.journal = journal,
                    .wallet = wallet,
                    .backend = backend,
                    .relays = relays,
+                   .web = web,
                    .scheduler = time,
                    .random = [] { return ledger::Salt{}; },
                    .disk_low = [this] { return low; }},
