@@ -30,8 +30,9 @@ inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 700
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 // What a verified event asks of us, or nothing when it is not ours: another kind, or its p tags name others only. `raw`
-// is its text as it crossed the wire. `request` and `relay` are left for the caller. A request that cannot be served as
-// it stands has its `fault` set, with a message for the customer that says what would work.
+// is its text as it crossed the wire. `request` and `relay` are left for the caller. Inputs that are not in the request
+// are noted as its `sources`. A request that cannot be served as it stands has its `fault` set, with a message for the
+// customer that says what would work.
 std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us);
 
 bool is_encrypted(const Event& event);  // has the tag

@@ -149,39 +149,47 @@ RequestFault fault(DeclineReason reason, std::string message) {
   return {.reason = reason, .message = std::move(message)};
 }
 
-// What is to be gathered for an input. A bad relay is dropped: others may have it.
-Fault read_source(const Input& input, JobRequested& out) {
-  const std::string_view data = trimmed(input.text);
-  ledger::InputSource source{.type = source_type(input.type), .data = std::string(data)};
-  if (source.type == InputType::url) {
-    const std::string start = lower(data.substr(0, 8));
-    const bool is_web = start.starts_with("http://") || start == "https://";
-    const bool is_printable =
-        std::none_of(data.begin(), data.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
-    if (!is_web || !is_printable) {
-      return fault(DeclineReason::malformed,
-                   "the input " + quoted(data) + " is no web address; write it like https://example.com/page");
-    }
-    if (data.size() > kMaxSourceBytes) {
-      return fault(DeclineReason::malformed, "the web address " + quoted(data) + " has more than " +
-                                                 std::to_string(kMaxSourceBytes) + " bytes; send its text itself");
-    }
-  } else {
-    const auto id = parse_event_id(data);
-    if (!id) {
-      return fault(DeclineReason::malformed, "the input " + quoted(data) + " is not the id of " +
-                                                 (source.type == InputType::job ? "a job" : "an event") +
-                                                 "; write its 64 digits of hex");
-    }
-    source.data = id->hex();
-    if (const auto relay = parse_relay_url(input.relay)) source.relay = relay->text();
+// http or https; whatever else may be wrong with it is told when it is fetched.
+Fault read_url(std::string_view url, ledger::InputSource& out) {
+  const std::string start = lower(url.substr(0, 8));
+  const bool is_web = start.starts_with("http://") || start == "https://";
+  const bool is_printable =
+      std::none_of(url.begin(), url.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
+  if (!is_web || !is_printable) {
+    return fault(DeclineReason::malformed,
+                 "the input " + quoted(url) + " is no web address; write it like https://example.com/page");
   }
+  if (url.size() > kMaxSourceBytes) {
+    return fault(DeclineReason::malformed, "the web address " + quoted(url) + " has more than " +
+                                               std::to_string(kMaxSourceBytes) + " bytes; send its text itself");
+  }
+  out.data = url;
+  return {};
+}
+
+// Of an event, or of a job. A bad relay is dropped: others may have it.
+Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource& out) {
+  const auto id = parse_event_id(text);
+  if (!id) {
+    return fault(DeclineReason::malformed, "the input " + quoted(text) + " is not the id of " +
+                                               (out.type == InputType::job ? "a job" : "an event") +
+                                               "; write its 64 digits of hex");
+  }
+  out.data = id->hex();
+  if (const auto url = parse_relay_url(relay)) out.relay = url->text();
+  return {};
+}
+
+Fault read_source(const Input& input, JobRequested& out) {
   if (out.sources.size() == kMaxSources) {
     return fault(DeclineReason::unsupported_input, "at most " + std::to_string(kMaxSources) +
                                                        " inputs are gathered; send the texts of the others themselves");
   }
-  out.sources.push_back(std::move(source));
-  return {};
+  ledger::InputSource source{.type = source_type(input.type)};
+  const std::string_view data = trimmed(input.text);
+  auto bad = source.type == InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
+  if (!bad) out.sources.push_back(std::move(source));
+  return bad;
 }
 
 Fault read_inputs(const Event& event, JobRequested& out) {
