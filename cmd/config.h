@@ -46,6 +46,9 @@ struct Config {
     bool allow_private = false;
     std::int64_t max_absence_ms = 0;
   } relays;
+  struct Web {
+    bool allow_private = false;
+  } web;
   struct Inference {
     std::string url;
     std::int64_t connect_timeout_ms = 0;

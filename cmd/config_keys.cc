@@ -50,6 +50,12 @@ const Key kKeys[] = {
      .description = "how far back they are asked for requests that came while we were away",
      .slot = [](Config& c) -> Slot { return &c.relays.max_absence_ms; }},
 
+    {.name = "web.allow_private",
+     .kind = boolean,
+     .fallback = "false",
+     .description = "fetch pages at loopback and private addresses that customers name; for tests",
+     .slot = [](Config& c) -> Slot { return &c.web.allow_private; }},
+
     {.name = "inference.url",
      .kind = http_url,
      .fallback = "http://127.0.0.1:11434",

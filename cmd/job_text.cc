@@ -76,8 +76,9 @@ std::string money_text(const Job& job) {
   return out;
 }
 
-std::string asked_text(const ledger::JobRequested& request) {
-  return "about " + grouped(static_cast<std::int64_t>(request.input_tokens)) + " tokens" +
+std::string asked_text(const Job& job) {
+  const ledger::JobRequested& request = *job.request;
+  return "about " + grouped(static_cast<std::int64_t>(core::input_tokens(job))) + " tokens" +
          (request.model.empty() ? "" : " for " + request.model) + ", through " + request.relay;
 }
 
@@ -87,7 +88,10 @@ Lines lines_of(const Job& job) {
   if (job.request) {
     out.emplace_back("customer", nostr::encode_npub(job.request->customer));
     out.emplace_back("requested", local_time(job.requested_at));
-    out.emplace_back("asked", asked_text(*job.request));
+    out.emplace_back("asked", asked_text(job));
+    for (const auto& source : job.request->sources) {
+      out.emplace_back("input", std::string(ledger::name(source.type)) + " " + source.data);
+    }
   }
   out.emplace_back("state", state_text(summary.state));
   out.emplace_back("why", remark(job));
@@ -127,6 +131,15 @@ ordered_json notices_json(const Job& job) {
                    {"kind", notice.notice.kind},
                    {"delivered", notice.delivered},
                    {"relays", std::move(answers)}});
+  }
+  return out;
+}
+
+ordered_json inputs_json(const Job& job) {
+  ordered_json out = ordered_json::array();
+  if (!job.request) return out;
+  for (const auto& source : job.request->sources) {
+    out.push_back({{"type", ledger::name(source.type)}, {"data", source.data}, {"relay", text_or_null(source.relay)}});
   }
   return out;
 }
@@ -194,6 +207,7 @@ ordered_json job_json(const Job& job) {
   out["updated_at_ms"] = job.updated_at.ms;
   const auto* invoice = core::current_invoice(job);
   out["bolt11"] = invoice ? ordered_json(invoice->issued.bolt11) : ordered_json(nullptr);
+  out["inputs"] = inputs_json(job);
   out["notices"] = notices_json(job);
   return out;
 }

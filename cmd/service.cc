@@ -10,6 +10,7 @@
 #include "cmd/policy.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip11.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90.h"
@@ -27,6 +28,7 @@ using ledger::Result;
 
 namespace {
 
+constexpr std::int64_t kRelayInfoIntervalMs = 60LL * 60 * 1000;
 constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
 constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
 
@@ -49,6 +51,18 @@ std::vector<wallet::Network> believed_networks(const wallet::Wallet& wallet) {
 runtime::Options::Stream stream_of(const std::string& partials) {
   using Stream = runtime::Options::Stream;
   return partials == "never" ? Stream::never : partials == "always" ? Stream::always : Stream::asked;
+}
+
+// Where a relay serves its information document (NIP-11): ws becomes http, wss https.
+web::WebRequest relay_info_request(const std::string& relay) {
+  return {.url = "http" + relay.substr(2), .accept = "application/nostr+json", .own = true};
+}
+
+nostr::RelayLimits limits_of(const nostr::RelayInfo& info) {
+  nostr::RelayLimits out;
+  if (info.max_message_length) out.max_message_length = static_cast<std::size_t>(*info.max_message_length);
+  if (info.min_pow_difficulty) out.min_pow_difficulty = static_cast<unsigned>(*info.min_pow_difficulty);
+  return out;
 }
 
 }  // namespace
@@ -135,6 +149,7 @@ Result<void> Service::open_adapters() {
                                                  .stall_ms = config_.inference.stall_timeout_ms});
   if (!ollama) return tl::unexpected(ollama.error());
   backend_ = std::move(*ollama);
+  web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
   relays_ = std::make_unique<PoolRelays>(*this);
   scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
   return {};
@@ -154,6 +169,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
                                                                .wallet = *wallet_,
                                                                .backend = *backend_,
                                                                .relays = *relays_,
+                                                               .web = *web_,
                                                                .scheduler = *scheduler_,
                                                                .random = random_bytes,
                                                                .disk_low = disk_low},
@@ -190,6 +206,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!control) return hooks_.fatal(control.error());
   control_ = std::move(*control);
   online_ = true;
+  read_relay_infos();
   if (config_.announce.enabled) announcer_->start();
   checkpoint_regularly();
   hooks_.online();
@@ -229,6 +246,17 @@ Result<void> Service::connect_relays() {
   pool_ = std::move(*pool);
   pool_->start(known);
   return {};
+}
+
+// What our relays say of their limits. One that serves no document has none that we know.
+void Service::read_relay_infos() {
+  for (const std::string& relay : config_.relays.urls) {
+    web_->fetch(relay_info_request(relay), [this, relay](const web::Answer& document) {
+      const auto info = document.and_then([](const std::string& text) { return nostr::parse_relay_info(text); });
+      if (info && pool_) pool_->set_limits(relay, limits_of(*info));
+    });
+  }
+  scheduler_->after(kRelayInfoIntervalMs, [this] { read_relay_infos(); });
 }
 
 void Service::on_received(nostr::Received received) {

@@ -18,8 +18,9 @@ constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment
 constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
-              "inference_unavailable", "wallet_unavailable", "needs_work"});
+              "inference_unavailable", "wallet_unavailable", "needs_work", "input_unavailable"});
 constexpr auto kEncryptions = numbered({"none", "nip04", "nip44"});
+constexpr auto kInputTypes = numbered({"unspecified", "url", "event", "job"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
@@ -50,6 +51,9 @@ std::span<const EnumName> enum_names(DeclineReason) {
 }
 std::span<const EnumName> enum_names(Encryption) {
   return kEncryptions;
+}
+std::span<const EnumName> enum_names(InputType) {
+  return kInputTypes;
 }
 std::span<const EnumName> enum_names(NoticePurpose) {
   return kNoticePurposes;
@@ -111,6 +115,10 @@ std::string_view type_name(std::uint32_t type) {
       return "JobExpired";
     case RefundOwed::kType:
       return "RefundOwed";
+    case InputsGathered::kType:
+      return "InputsGathered";
+    case InputsFailed::kType:
+      return "InputsFailed";
     default:
       return "Unknown";
   }

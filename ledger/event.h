@@ -40,11 +40,15 @@ enum class DeclineReason : std::uint32_t {
   busy,  // no slot and no room in the queue
   inference_unavailable,
   wallet_unavailable,
-  needs_work,  // a stranger's request without the proof of work that we ask for (NIP-13)
+  needs_work,         // a stranger's request without the proof of work that we ask for (NIP-13)
+  input_unavailable,  // an input that is to be gathered could not be
 };
 
 // How a customer hides a request, and so how its answers are hidden (NIP-04, NIP-44 version 2).
 enum class Encryption : std::uint32_t { none, nip04, nip44 };
+
+// Where an input is that is not in the request itself (NIP-90).
+enum class InputType : std::uint32_t { unspecified, url, event, job };
 
 enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
 
@@ -75,6 +79,7 @@ enum class CancelledBy : std::uint32_t { unspecified, customer, provider };
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
 std::span<const EnumName> enum_names(Encryption);
+std::span<const EnumName> enum_names(InputType);
 std::span<const EnumName> enum_names(NoticePurpose);
 std::span<const EnumName> enum_names(InvoicePurpose);
 std::span<const EnumName> enum_names(InferenceFailure);
@@ -144,6 +149,18 @@ struct RequestFault {
   static constexpr auto fields() {
     using T = RequestFault;
     return std::tuple{field(1, "reason", &T::reason), field(2, "message", &T::message)};
+  }
+};
+
+// An input that has to be gathered before the job can be quoted.
+struct InputSource {
+  InputType type = InputType::unspecified;
+  std::string data;   // the page's URL, or the id of the event or of the job in hex
+  std::string relay;  // where the customer says that it is, checked; may be empty
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InputSource;
+    return std::tuple{field(1, "type", &T::type), field(2, "data", &T::data), field(3, "relay", &T::relay)};
   }
 };
 
@@ -311,9 +328,9 @@ struct JobRequested {
   std::string relay;                      // where we saw it first
   std::vector<std::string> reply_relays;  // where the customer wants answers, checked and capped
   bool addressed = false;                 // it names us; else the customer asked the market
-  std::uint64_t prompt_bytes = 0;
-  std::uint64_t input_tokens = 0;  // our estimate
-  std::string model;               // as asked; empty: whatever we offer
+  std::uint64_t prompt_bytes = 0;         // without the sources' texts
+  std::uint64_t input_tokens = 0;         // our estimate, without them too
+  std::string model;                      // as asked; empty: whatever we offer
   GenerationParams params;
   std::string output;  // MIME type asked for; empty: text/plain
   std::optional<Msat> bid;
@@ -321,8 +338,9 @@ struct JobRequested {
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
   Encryption encryption = Encryption::none;
-  bool stream = false;         // the customer asks to see the answer grow
-  std::uint32_t pow_bits = 0;  // of work that the request was given (NIP-13)
+  bool stream = false;               // the customer asks to see the answer grow
+  std::uint32_t pow_bits = 0;        // of work that the request was given (NIP-13)
+  std::vector<InputSource> sources;  // in the order of the inputs
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -344,7 +362,8 @@ struct JobRequested {
                       field(16, "request_bytes", &T::request_bytes),
                       field(17, "encryption", &T::encryption),
                       field(18, "stream", &T::stream),
-                      field(20, "pow_bits", &T::pow_bits)};
+                      field(20, "pow_bits", &T::pow_bits),
+                      field(19, "sources", &T::sources)};
   }
 };
 
@@ -588,12 +607,34 @@ struct RefundOwed {
   }
 };
 
+// The texts of all sources, in their order; of an encrypted job they are encrypted in its form.
+struct InputsGathered {
+  static constexpr std::uint32_t kType = 34;
+  std::vector<TextRef> texts;
+  std::uint64_t prompt_bytes = 0;  // of the whole prompt, with them
+  std::uint64_t input_tokens = 0;  // our estimate for the whole prompt
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InputsGathered;
+    return std::tuple{field(1, "texts", &T::texts), field(2, "prompt_bytes", &T::prompt_bytes),
+                      field(3, "input_tokens", &T::input_tokens)};
+  }
+};
+
+// One of the sources gave no text, and so the job cannot be served.
+struct InputsFailed {
+  static constexpr std::uint32_t kType = 35;
+  std::string message;  // for the customer: which input, why, and what would work
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
+};
+
 // Kept: 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
 
-using Event =
-    std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
-                 InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
-                 InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed>;
+using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
+                           JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
+                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
+                           RefundOwed, InputsGathered, InputsFailed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);

@@ -35,6 +35,31 @@ constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
 constexpr std::uint32_t kMaxPongs = 30;  // a minute
 constexpr unsigned kMaxPowBits = 20;     // of work that a relay is given: a million tries
 
+// The texts of an encrypted job's inputs are kept encrypted, and so are no longer than what its form takes.
+std::size_t max_gathered_bytes(ledger::Encryption form) {
+  return form == ledger::Encryption::none ? kMaxGatheredBytes : nostr::kMaxNip44PlaintextBytes;
+}
+
+// The conversation that a question stands for: its request's text, then those of its inputs, as the ledger keeps them.
+Result<std::vector<inference::ChatMessage>> conversation(std::span<const std::string> question,
+                                                         const nostr::SecretKey& key) {
+  const auto open = nostr::parse_event(question.front()).and_then([&](const nostr::Event& event) {
+    return nostr::open_request(event, key);
+  });
+  if (!open) return tl::unexpected(open.error());
+  std::vector<std::string> inputs;
+  for (const std::string& kept : question.subspan(1)) {
+    if (open->form == ledger::Encryption::none) {
+      inputs.push_back(kept);
+      continue;
+    }
+    auto text = nostr::decrypt(kept, key, open->event.pubkey);
+    if (!text) return tl::unexpected(text.error());
+    inputs.push_back(std::move(text->plaintext));
+  }
+  return nostr::messages_of(open->event, inputs);
+}
+
 }  // namespace
 
 Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery,
@@ -44,6 +69,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       options_(std::move(options)),
       engine_(std::move(recovery)),
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
+      gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 
@@ -111,6 +137,8 @@ void Runtime::dispatch(const core::Command& command) {
   const Job* job = engine_.find(command.job);
   if (!job || failed_) return;
   switch (command.work.action) {
+    case Action::gather:
+      return gather(*job, command.work);
     case Action::infer:
       return infer(*job, command.work);
     case Action::create_invoice:
@@ -205,7 +233,7 @@ std::optional<core::Cancelled::Shown> Runtime::stop_inference(const core::JobId&
   const Running running = std::move(found->second);
   running_.erase(found);
   if (!running.partials || running.partials->shown() == 0) return std::nullopt;
-  auto answer = encrypt_answer(id, running.text);
+  auto answer = seal(id, running.text);
   if (!answer) return std::nullopt;
   const Job& job = *engine_.find(id);
   ledger::Text result{.salt = ports_.random(), .bytes = std::move(*answer)};
@@ -314,6 +342,7 @@ void Runtime::drain(std::string reason, std::function<void()> done) {
 
 void Runtime::go_online(std::string version) {
   draining_ = false;
+  watching_ = false;  // those are new connections
   held_receipts_.clear();
   waiting_requests_.clear();  // the relays are asked for them again
   post(core::Online{std::move(version)});
@@ -341,22 +370,71 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
   return std::move(**text);
 }
 
+void Runtime::gather(const Job& job, const Work& work) {
+  gatherer_.start({.sources = job.request->sources,
+                   .max_bytes = max_gathered_bytes(job.request->encryption),
+                   .done = [this, id = job.id, work](Result<std::vector<std::string>> texts) {
+                     end_gathering(id, work, std::move(texts));
+                   }});
+}
+
+void Runtime::end_gathering(const ledger::JobId& id, const Work& work, Result<std::vector<std::string>> texts) {
+  const Job* job = engine_.find(id);
+  if (!job || failed_) return;
+  auto question = question_of(*job);
+  if (!question && question.error().code != kPruned) return fail(question.error());
+  auto ready = texts.and_then([&](const auto& gathered) {
+    return question.and_then([&](auto& request) { return keep_inputs({.job = id, .work = work}, request, gathered); });
+  });
+  if (ready) return post(std::move(*ready));
+  post(core::InputsMissing{id, work, {.message = ready.error().message}});
+}
+
+// The texts as the ledger will keep them, and the prompt measured as it will be read from there.
+Result<core::InputsReady> Runtime::keep_inputs(core::InputsReady ready, std::vector<std::string>& question,
+                                               const std::vector<std::string>& texts) const {
+  for (const std::string& text : texts) {
+    auto bytes = seal(ready.job, text);
+    if (!bytes) return tl::unexpected(bytes.error());
+    question.push_back(*bytes);
+    ready.texts.push_back({.salt = ports_.random(), .bytes = std::move(*bytes)});
+    ready.facts.texts.push_back(ledger::ref(ready.texts.back()));
+  }
+  const auto messages = conversation(question, key_);
+  if (!messages) return tl::unexpected(messages.error());
+  ready.facts.prompt_bytes = nostr::prompt_bytes(*messages);
+  ready.facts.input_tokens = nostr::estimate_tokens(*messages);
+  return ready;
+}
+
+// The texts that a job's prompt is made of, as they are kept: the request, then what was gathered for it.
+Result<std::vector<std::string>> Runtime::question_of(const Job& job) {
+  std::vector<ledger::TextRef> refs{job.request->request};
+  if (job.inputs) std::ranges::copy(job.inputs->texts, std::back_inserter(refs));
+  std::vector<std::string> out;
+  for (const ledger::TextRef& ref : refs) {
+    auto text = text_of(ref);
+    if (!text) return tl::unexpected(text.error());
+    out.push_back(std::move(*text));
+  }
+  return out;
+}
+
 void Runtime::infer(const Job& job, const Work& work) {
   if (core::ended_without_result(job)) return;  // cancelled while its start became durable
-  const auto raw = text_of(job.request->request);
-  if (!raw && raw.error().code != kPruned) return fail(raw.error());
-  const auto request_of = [this](const nostr::Event& event) { return nostr::open_request(event, key_); };
-  const auto open = raw ? nostr::parse_event(*raw).and_then(request_of) : tl::unexpected(raw.error());
-  if (!open) {
-    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, open.error().describe()});
+  const auto question = question_of(job);
+  if (!question && question.error().code != kPruned) return fail(question.error());
+  auto messages = question ? conversation(*question, key_) : tl::unexpected(question.error());
+  if (!messages) {
+    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, messages.error().describe()});
   }
   const inference::ChatRequest request{.model = job.quote->terms.name,
-                                       .messages = nostr::messages_of(open->event),
+                                       .messages = std::move(*messages),
                                        .params = job.request->params,
                                        .max_output_tokens = job.quote->max_output_tokens,
                                        .context_tokens = job.quote->terms.context_tokens,
                                        .json = job.request->output == "application/json"};
-  const std::size_t taken = nostr::result_event_bytes(*raw, 0);
+  const std::size_t taken = nostr::result_event_bytes(question->front(), 0);
   const std::size_t limit = engine_.policy().result_event_limit_bytes;
   const std::size_t room = limit > taken ? limit - taken : 0;
   const ledger::JobId id = job.id;
@@ -423,7 +501,7 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
   ports_.scheduler.after(0, [generation = std::move(generation)] {});
   running_.erase(running);
   if (!outcome) return post(core::InferenceBroke{id, work, outcome.error().kind, outcome.error().message});
-  auto answer = encrypt_answer(id, nostr::without_disputed_controls(std::move(outcome->text)));
+  auto answer = seal(id, nostr::without_disputed_controls(std::move(outcome->text)));
   if (!answer) {
     return post(core::InferenceBroke{id, work, ledger::InferenceFailure::rejected, answer.error().describe()});
   }
@@ -442,8 +520,8 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                             std::move(result)});
 }
 
-// An encrypted job's answer is kept as it will cross the wire, and in no other form.
-Result<std::string> Runtime::encrypt_answer(const ledger::JobId& id, std::string text) const {
+// An encrypted job's answer is kept as it will cross the wire, and in no other form; so are the texts of its inputs.
+Result<std::string> Runtime::seal(const ledger::JobId& id, std::string text) const {
   const ledger::JobRequested& request = *engine_.find(id)->request;
   if (text.empty() && request.encryption == ledger::Encryption::nip44) text = "\n";  // NIP-44 encrypts no empty text
   return nostr::encrypt(request.encryption, text, key_, request.customer, {ports_.random().bytes});

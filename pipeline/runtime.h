@@ -7,6 +7,7 @@
 
 #include "pipeline/core/engine.h"
 #include "pipeline/customer_relays.h"
+#include "pipeline/gathering.h"
 #include "pipeline/inference/backend.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/partials.h"
@@ -21,6 +22,7 @@ struct Ports {
   wallet::Wallet& wallet;
   inference::Backend& backend;
   Relays& relays;
+  Web& web;
   Scheduler& scheduler;
   Random random;
   std::function<bool()> disk_low;
@@ -103,6 +105,10 @@ class Runtime {
   void finish_drain();
   void problem(const core::Job& job, const ledger::Error& error);
 
+  void gather(const core::Job& job, const core::Work& work);
+  void end_gathering(const core::JobId& job, const core::Work& work, ledger::Result<std::vector<std::string>> texts);
+  ledger::Result<core::InputsReady> keep_inputs(core::InputsReady ready, std::vector<std::string>& question,
+                                                const std::vector<std::string>& texts) const;
   void infer(const core::Job& job, const core::Work& work);
   void create_invoice(const core::Job& job, const core::Work& work);
   void sign(const core::Job& job, const core::Work& work);
@@ -116,7 +122,8 @@ class Runtime {
   void end_at_limit(const core::JobId& job, const core::Work& work);
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
-  ledger::Result<std::string> encrypt_answer(const ledger::JobId& job, std::string text) const;
+  ledger::Result<std::string> seal(const ledger::JobId& job, std::string text) const;
+  ledger::Result<std::vector<std::string>> question_of(const core::Job& job);
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
   void take_waiting();
   void answer_ping(const nostr::Event& ping, const std::string& relay);
@@ -131,6 +138,7 @@ class Runtime {
   Options options_;
   core::Engine engine_;
   CustomerRelays customer_relays_;
+  Gatherer gatherer_;
   std::function<void(ledger::Error)> fatal_;
   bool failed_ = false;
 

@@ -222,6 +222,21 @@ void Engine::on(Step& step, RequestArrived& input) {
   advance(step, input.job);
 }
 
+void Engine::on(Step& step, InputsReady& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); job && awaits_inputs(*job, now_)) {
+    append(step, input.job, std::move(input.facts), std::move(input.texts));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InputsMissing& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); job && awaits_inputs(*job, now_))
+    append(step, input.job, std::move(input.facts));
+  advance(step, input.job);
+}
+
 void Engine::on(Step& step, InvoiceCreated& input) {
   finished(input.job, input.work);
   if (const Job* job = find(input.job); job && !usable_invoice(*job, now_))

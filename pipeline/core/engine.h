@@ -33,6 +33,17 @@ struct RequestArrived {
 struct RequestsRefused {
   ledger::RequestsDropped counts;
 };
+struct InputsReady {
+  JobId job;
+  Work work;
+  ledger::InputsGathered facts;
+  std::vector<ledger::Text> texts;
+};
+struct InputsMissing {
+  JobId job;
+  Work work;
+  ledger::InputsFailed facts;
+};
 struct InvoiceCreated {
   JobId job;
   Work work;
@@ -98,9 +109,9 @@ struct HealthChanged {
 };
 struct Tick {};
 
-using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InvoiceCreated,
-                           InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered, PublishEnded,
-                           Settled, NeverPaid, Cancelled, HealthChanged, Tick>;
+using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
+                           InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
+                           RelayAnswered, PublishEnded, Settled, NeverPaid, Cancelled, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -174,6 +185,8 @@ class Engine {
   void on(Step& step, Offline& input);
   void on(Step& step, RequestArrived& input);
   void on(Step& step, RequestsRefused& input);
+  void on(Step& step, InputsReady& input);
+  void on(Step& step, InputsMissing& input);
   void on(Step& step, InvoiceCreated& input);
   void on(Step& step, InvoiceNotCreated& input);
   void on(Step& step, InferenceEnded& input);

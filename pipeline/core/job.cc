@@ -99,6 +99,12 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                        job.refunds, [&](const auto& r) { return r.payment_hash == e.payment_hash; });
                    if (!known) job.refunds.push_back(e);
                  },
+                 [&](const ledger::InputsGathered& e) {
+                   if (!job.inputs && !job.inputs_failed) job.inputs = e;
+                 },
+                 [&](const ledger::InputsFailed& e) {
+                   if (!job.inputs && !job.inputs_failed) job.inputs_failed = e;
+                 },
                  // Facts about the shop are not about a job.
                  [](const ledger::ProviderConfigured&) {},
                  [](const ledger::WentOnline&) {},
@@ -133,6 +139,18 @@ std::uint32_t next_invoice_attempt(const Job& job) {
   std::uint32_t spent = job.invoices.empty() ? 0 : job.invoices.back().issued.attempt;
   if (job.invoice_failed && job.invoice_failed->stale) spent = std::max(spent, job.invoice_failed->attempt);
   return spent + 1;
+}
+
+bool awaits_inputs(const Job& job, TimeMs now) {
+  if (!job.request || job.request->sources.empty() || job.request->fault || job.inputs || job.inputs_failed)
+    return false;
+  const bool too_late = job.request->expires_at && *job.request->expires_at <= now;
+  return !too_late && !ended_without_result(job);
+}
+
+std::uint64_t input_tokens(const Job& job) {
+  if (job.inputs) return job.inputs->input_tokens;
+  return job.request ? job.request->input_tokens : 0;
 }
 
 bool paid(const Job& job) {

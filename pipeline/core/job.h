@@ -59,6 +59,8 @@ struct Job {
   std::optional<ledger::JobExpired> expired;
   std::vector<ledger::RefundOwed> refunds;
   std::optional<ledger::JobCancelled> cancelled;
+  std::optional<ledger::InputsGathered> inputs;
+  std::optional<ledger::InputsFailed> inputs_failed;
   static constexpr auto fields() {
     using T = Job;
     return std::tuple{field(1, "id", &T::id),
@@ -77,7 +79,9 @@ struct Job {
                       field(14, "notices", &T::notices),
                       field(15, "expired", &T::expired),
                       field(16, "refunds", &T::refunds),
-                      field(17, "cancelled", &T::cancelled)};
+                      field(17, "cancelled", &T::cancelled),
+                      field(18, "inputs", &T::inputs),
+                      field(19, "inputs_failed", &T::inputs_failed)};
   }
 };
 
@@ -118,6 +122,11 @@ const Invoice* current_invoice(const Job& job);
 const Invoice* usable_invoice(const Job& job, TimeMs now);
 // Which invoice to order next. The same order is the same invoice, until it is known to have expired unseen.
 std::uint32_t next_invoice_attempt(const Job& job);
+
+// Some of its inputs must be gathered before it can be decided.
+bool awaits_inputs(const Job& job, TimeMs now);
+// What we estimate for the whole prompt: with what was gathered, once it was.
+std::uint64_t input_tokens(const Job& job);
 
 bool paid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/gathering.h"
 #include "pipeline/inference/ollama_api.h"
 #include "pipeline/inference/ollama_stream.h"
 #include "pipeline/inference/stand_in.h"
@@ -183,6 +184,19 @@ std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatReq
 
 void SimBackend::status(std::function<void(ledger::Result<inference::BackendStatus>)> done) {
   time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
+}
+
+// ---- the web --------------------------------------------------------------------------------------------------------
+
+void SimWeb::get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) {
+  world_.on_port_call();
+  Faults& faults = world_.faults;
+  const std::int64_t after_ms = faults.strikes(Mishap::web_late) ? 2 * runtime::kMaxGatheringMs : 2 * kNetworkMs;
+  ledger::Result<std::string> page = World::page(url);
+  if (faults.strikes(Mishap::web_too_large)) page->append(runtime::kMaxGatheredBytes, '.');
+  if (faults.strikes(Mishap::web_fails)) page = ledger::fail(ErrorKind::job_request, "web.status", "it is gone");
+  time_.after(after_ms, [done = std::move(done), page = std::move(page)] { done(page); });
+  world_.on_port_call();
 }
 
 }  // namespace sim

@@ -117,7 +117,8 @@ Process::Process(World& world, const core::Policy& policy)
       projections_(replay::projections()),
       disk_(std::make_unique<ReadDisk>(world)),
       wallet_(world, time_),
-      backend_(world, time_) {
+      backend_(world, time_),
+      web_(world, time_) {
   world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
@@ -129,6 +130,7 @@ Process::Process(World& world, const core::Policy& policy)
                      .wallet = wallet_,
                      .backend = backend_,
                      .relays = *relays_,
+                     .web = web_,
                      .scheduler = time_,
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},

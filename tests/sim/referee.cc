@@ -113,12 +113,27 @@ const Job& Referee::durable(const ledger::JobId& id, const char* effect) {
   return found->second;
 }
 
+// That what was asked is the customer's prompt, and then the texts of their inputs as anybody could read them.
+bool Referee::is_asked_by(const CustomerJob& job, std::string_view asked) const {
+  if (!asked.starts_with(job.prompt)) return false;
+  asked.remove_prefix(job.prompt.size());
+  for (const nostr::Tag& source : job.sources) {
+    const auto texts = world_.public_texts(source);
+    const auto text = std::ranges::find_if(texts, [&](const auto& one) { return asked.starts_with("\n\n" + one); });
+    if (text == texts.end()) return false;
+    asked.remove_prefix(2 + text->size());
+  }
+  return asked.empty();
+}
+
 void Referee::on_chat(const std::string& prompt) {
-  const auto asked = std::ranges::find_if(world_.jobs, [&](const auto& one) { return one.second.prompt == prompt; });
+  const auto asked =
+      std::ranges::find_if(world_.jobs, [&](const auto& one) { return is_asked_by(one.second, prompt); });
   demand(asked != world_.jobs.end(), "the backend was asked what no customer asked: " + prompt);
   const Job& job = durable(asked->first, "an inference");
   demand(job.quote.has_value(), "an inference before its quote is durable" + about(job.id));
   demand(job.inference_started > job.inference_failures, "an inference before its start is durable" + about(job.id));
+  demand(asked->second.sources.empty() || job.inputs, "an inference before its inputs are durable" + about(job.id));
   demand(core::may_run(job), "an inference before its payment is durable" + about(job.id));
   demand(!job.completion, "an inference for a job that has its answer" + about(job.id));
   demand(chats_.emplace(job.id, job.inference_failures).second, "an inference was started twice" + about(job.id));

@@ -42,6 +42,7 @@ ledger::EventId World::ask(const Ask& ask) {
   nostr::Unsigned request{.kind = nostr::kTextRequestKind,
                           .created_at_s = (time.now() - ask.created_ago_ms).ms / 1000,
                           .tags = {{"i", ask.prompt, "text"}}};
+  std::ranges::copy(ask.sources, std::back_inserter(request.tags));
   std::ranges::copy(ask.more_tags, std::back_inserter(request.tags));
   if (ask.encryption != ledger::Encryption::none) {
     const auto inner = nostr::tags_to_json(std::exchange(request.tags, {{"encrypted"}}));
@@ -54,6 +55,7 @@ ledger::EventId World::ask(const Ask& ask) {
       nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
   jobs[event.id] = {.request = event,
                     .prompt = ask.prompt,
+                    .sources = ask.sources,
                     .customer = ask.customer,
                     .encryption = ask.encryption,
                     .payer = ask.payer};
@@ -75,6 +77,21 @@ void World::cancel(const ledger::EventId& id) {
   const nostr::Event event =
       nostr::sign(std::move(deletion), customer_key(job.customer), {seeded_bytes(seed_, next_number()).bytes});
   for (const auto& relay : relays) relay->store(event);
+}
+
+ledger::EventId World::write_note(const std::string& content) {
+  const nostr::Event note = nostr::sign({.kind = 1, .created_at_s = time.now().ms / 1000, .content = content},
+                                        customer_key(998), {seeded_bytes(seed_, next_number()).bytes});
+  relays.front()->store(note);
+  notes_[note.id.hex()] = content;
+  return note.id;
+}
+
+std::set<std::string> World::public_texts(const nostr::Tag& source) const {
+  if (source[2] == "url") return {page(source[1])};
+  if (const auto note = notes_.find(source[1]); note != notes_.end()) return {note->second};
+  const auto job = jobs.find(ledger::EventId::from_hex(source[1]).value_or(ledger::EventId{}));
+  return job == jobs.end() ? std::set<std::string>() : job->second.answers;
 }
 
 nostr::Event World::stranger_event(const std::string& content, std::int64_t seconds_ahead) {
@@ -110,6 +127,7 @@ void World::show(const nostr::Event& event) {
   if (answer->known == nostr::Status::partial) show_part(job, answer->content);
   if (answer->is_result) {
     job.results.insert(event.id);
+    if (!sealed->encrypted) job.answers.insert(sealed->content);
     job.result_before_payment = job.result_before_payment || job.paid == ledger::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;

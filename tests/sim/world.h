@@ -30,6 +30,7 @@ enum class Payer { at_once, slowly, never, twice };
 
 struct Ask {
   std::string prompt;
+  std::vector<nostr::Tag> sources = {};  // inputs to gather, after the prompt
   std::vector<nostr::Tag> more_tags = {};
   Payer payer = Payer::at_once;
   std::size_t customer = 0;
@@ -45,10 +46,12 @@ struct Ask {
 struct CustomerJob {
   nostr::Event request;
   std::string prompt;
+  std::vector<nostr::Tag> sources;
   std::size_t customer = 0;
   ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
   std::set<ledger::EventId> results;
+  std::set<std::string> answers;   // what the results say, as it can be read by all
   std::set<std::string> invoices;  // every invoice that was ever shown to them
   std::vector<std::string> statuses;
   ledger::Msat paid;
@@ -88,6 +91,12 @@ class World {
   ledger::EventId ask(const Ask& ask);
   // Its customer takes the request back, with all relays.
   void cancel(const ledger::EventId& id);
+  // Leaves a note of somebody's with the first relay.
+  ledger::EventId write_note(const std::string& content);
+  // What a web page says.
+  static std::string page(const std::string& url) { return "The page at " + url; }
+  // What the input may be gathered as: what is public by now.
+  std::set<std::string> public_texts(const nostr::Tag& source) const;
   // A relay has it: everybody can see it.
   void show(const nostr::Event& event);
 
@@ -108,6 +117,7 @@ class World {
   std::uint64_t numbers_ = 0;
   std::map<std::size_t, nostr::SecretKey> customer_keys_;
   std::set<ledger::EventId> shown_;
+  std::map<std::string, std::string> notes_;  // by id in hex
 };
 
 }  // namespace sim

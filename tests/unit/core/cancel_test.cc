@@ -44,6 +44,18 @@ TEST(Cancel, WaitingForASlotEndsAndLeavesTheQueue) {
   EXPECT_EQ(shop.engine().find(EngineDriver::id(2)), nullptr) << "nothing of it is left in memory";
 }
 
+TEST(Cancel, WhileItsInputsAreGatheredItIsNeitherQuotedNorDeclined) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.hold_inputs = true;
+  auto request = shop.request();
+  request.sources = {{.type = ledger::InputType::url, .data = "https://example.com/page"}};
+  shop.ask(1, request);
+  shop.give(cancel(1));
+  shop.give(InputsReady{EngineDriver::id(1), {.action = Action::gather}, {}, {}});
+  EXPECT_THAT(shop.types(1), ElementsAre("JobRequested", "JobCancelled", "NoticeSigned", "NoticePublished"));
+  EXPECT_EQ(state(shop.job(1)), State::cancelled);
+}
+
 TEST(Cancel, WhileItRunsFreesTheSlotForTheNext) {
   EngineDriver shop(EngineDriver::policy());
   shop.hold_inference = true;

@@ -69,6 +69,10 @@ struct SilentRelays final : Relays {
   unsigned required_pow(const std::string&) const override { return 0; }
 };
 
+struct SilentWeb final : Web {
+  void get(const std::string&, std::function<void(ledger::Result<std::string>)>) override {}
+};
+
 // A shop that only listens: every request is declined, and nobody is told.
 class LowDisk : public testing::Test {
  protected:
@@ -110,10 +114,12 @@ class LowDisk : public testing::Test {
   SilentWallet wallet;
   SilentBackend backend;
   SilentRelays relays;
+  SilentWeb web;
   Runtime runtime{{.journal = journal,
                    .wallet = wallet,
                    .backend = backend,
                    .relays = relays,
+                   .web = web,
                    .scheduler = time,
                    .random = [] { return ledger::Salt{}; },
                    .disk_low = [this] { return low; }},
