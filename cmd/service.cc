@@ -206,7 +206,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!control) return hooks_.fatal(control.error());
   control_ = std::move(*control);
   online_ = true;
-  read_relay_infos();
+  read_relay_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
   checkpoint_regularly();
   hooks_.online();
@@ -245,6 +245,7 @@ Result<void> Service::connect_relays() {
   }
   pool_ = std::move(*pool);
   pool_->start(known);
+  read_relay_infos();
   return {};
 }
 
@@ -256,7 +257,13 @@ void Service::read_relay_infos() {
       if (info && pool_) pool_->set_limits(relay, limits_of(*info));
     });
   }
-  scheduler_->after(kRelayInfoIntervalMs, [this] { read_relay_infos(); });
+}
+
+void Service::read_relay_infos_regularly() {
+  scheduler_->after(kRelayInfoIntervalMs, [this] {
+    read_relay_infos();
+    read_relay_infos_regularly();
+  });
 }
 
 void Service::on_received(nostr::Received received) {

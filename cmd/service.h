@@ -55,6 +55,7 @@ class Service {
   void go_online();
   void sell(const ledger::Result<inference::BackendStatus>& status);
   void read_relay_infos();
+  void read_relay_infos_regularly();
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
   nlohmann::json cancel(const std::string& job);
