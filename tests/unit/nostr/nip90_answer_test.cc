@@ -11,8 +11,8 @@ namespace {
 using ledger::Msat;
 
 const SecretKey& provider() {
-  static const SecretKey kKey = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
-  return kKey;
+  static const SecretKey kProviderKey = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
+  return kProviderKey;
 }
 
 Event a_request(std::vector<Tag> tags = {{"i", "Why is the \"sky\" blue?", "text"}, {"bid", "21000"}}) {
