@@ -111,22 +111,23 @@ TEST(Prompt, IsMeasured) {
 
 using ledger::InputType;
 
-const std::string kId(64, 'a');
+const std::string kSourceId(64, 'a');
 
 TEST(Sources, AreNotedInTheOrderOfTheInputs) {
-  const auto request = read(with_tags({{"i", " https://example.com/a?b ", "URL"},
-                                       {"i", "Summarise:", "text"},
-                                       {"i", kId, "job", "WSS://Relay.Example", "source"},
-                                       {"i", encode_note(*EventId::from_hex(kId)), "event", "ftp://relay.example"},
-                                       {"input", "event", kId}}));
+  const auto request =
+      read(with_tags({{"i", " https://example.com/a?b ", "URL"},
+                      {"i", "Summarise:", "text"},
+                      {"i", kSourceId, "job", "WSS://Relay.Example", "source"},
+                      {"i", encode_note(*EventId::from_hex(kSourceId)), "event", "ftp://relay.example"},
+                      {"input", "event", kSourceId}}));
   ASSERT_FALSE(request.fault) << request.fault->message;
   ASSERT_EQ(request.sources.size(), 4U);
   EXPECT_EQ(request.sources[0].type, InputType::url);
   EXPECT_EQ(request.sources[0].data, "https://example.com/a?b");
   EXPECT_EQ(request.sources[1].type, InputType::job);
-  EXPECT_EQ(request.sources[1].data, kId);
+  EXPECT_EQ(request.sources[1].data, kSourceId);
   EXPECT_EQ(request.sources[1].relay, "wss://relay.example");
-  EXPECT_EQ(request.sources[2].data, kId) << "a note is an id too";
+  EXPECT_EQ(request.sources[2].data, kSourceId) << "a note is an id too";
   EXPECT_EQ(request.sources[2].relay, "") << "a hint that is no relay is dropped";
   EXPECT_EQ(request.sources[3].type, InputType::event);
   for (const auto* name : {"url_input", "event_input", "job_input"}) {
@@ -145,8 +146,8 @@ TEST(Sources, AreNotMeasuredBeforeTheyAreGathered) {
 TEST(Sources, TheirTextsTakeThePlacesOfTheInputs) {
   const Event event = with_tags({{"i", "https://example.com/rules", "url", "", "system"},
                                  {"i", "Summarise:", "text"},
-                                 {"i", kId, "job", "", "article"},
-                                 {"i", kId, "event", "wss://relay.example"}});
+                                 {"i", kSourceId, "job", "", "article"},
+                                 {"i", kSourceId, "event", "wss://relay.example"}});
   const std::vector<std::string> gathered{"Be brief.", "The sky is blue.", "And the sea."};
   EXPECT_EQ(conversation(event, gathered),
             "<system>Be brief.<user>Summarise:\n\narticle:\nThe sky is blue.\n\nAnd the sea.");
@@ -164,7 +165,7 @@ TEST(Sources, ThatCannotBeAreFaultsThatSayWhatWouldWork) {
            Case{{"i", "https://example.com/\x1b[2J", "url"}, DeclineReason::malformed, "is no web address"},
            Case{{"i", "https://" + std::string(2'048, 'a'), "url"}, DeclineReason::malformed, "more than 2048 bytes"},
            Case{{"i", "abc", "event"}, DeclineReason::malformed, "\"abc\" is not the id of an event"},
-           Case{{"i", kId + "a", "job"}, DeclineReason::malformed, "is not the id of a job; write its 64 digits"},
+           Case{{"i", kSourceId + "a", "job"}, DeclineReason::malformed, "is not the id of a job; write its 64 digits"},
            Case{{"i", "QmHash", "ipfs"}, DeclineReason::unsupported_input, "type \"ipfs\" are not served"},
        }) {
     const auto request = read(with_tags({{"i", kPrompt}, tag}));
