@@ -77,7 +77,7 @@ TEST_F(Configuration, EveryKeyHasADefaultADescriptionAndAPlace) {
   for (const Key& key : config_keys()) {
     EXPECT_FALSE(key.description.empty()) << key.name;
     EXPECT_LE(key.minimum, key.maximum) << key.name;
-    if (key.of_model()) continue;
+    if (key.of_list()) continue;
     EXPECT_EQ(std::ranges::count(config.settings, key.name, &Setting::name), 1) << key.name;
     EXPECT_EQ(key.environment_name().find('.'), std::string::npos) << key.name;
   }

@@ -181,6 +181,7 @@ TEST(Answer, OtherProvidersAreReadLiberally) {
   };
   EXPECT_EQ(read(6050, {{"request", to_json(request)}})->request, request.id) << "no e tag";
   EXPECT_EQ(read(6050, {{"e", id}})->status, "success") << "no status";
+  EXPECT_TRUE(read(6002, {{"e", id}})->is_result) << "of another kind of text job";
   EXPECT_EQ(read(7000, {{"status", "error"}, {"e", id}}, "out of memory")->text, "out of memory")
       << "said in the content";
   EXPECT_EQ(read(7000, {{"status", "partial"}, {"e", id}}, "Scat")->text, "") << "a partial result is no explanation";
