@@ -98,14 +98,15 @@ Result<Input> parse_source(InputType type, std::string_view typed) {
   const std::size_t at = typed.find('@');
   const std::string_view id_text = typed.substr(0, at);
   const auto id = nostr::parse_event_id(id_text);
-  if (!id) {
-    return fail(ErrorKind::config, "request.input", "--" + std::string(name(type)) + ": " + id.error().message,
-                id.error().context, id.error().hint);
-  }
+  const auto refuse = [&](const ledger::Error& error) {
+    return fail(ErrorKind::config, "request.input", "--" + std::string(name(type)) + ": " + error.message,
+                error.context, error.hint);
+  };
+  if (!id) return refuse(id.error());
   Input input{type, id->hex(), {}};
   if (at != std::string_view::npos) {
     const auto relay = nostr::parse_relay_url(typed.substr(at + 1));
-    if (!relay) return tl::unexpected(relay.error());
+    if (!relay) return refuse(relay.error());
     input.relay = relay->text();
   } else if (const auto nevent = nostr::decode_nevent(id_text); nevent && !nevent->relays.empty()) {
     input.relay = nevent->relays.front();

@@ -38,7 +38,7 @@ ledger::Result<void> check_text(const std::string& what, std::string_view text);
 
 // What a person types for an input that the provider fetches: an address over http(s), or an id in hex, as note or as
 // nevent, with "@" and a relay behind it if wished ("note1…@wss://relay.one"; else a nevent's own relay counts). Fails
-// with "request.input" or "relay_url.invalid".
+// with "request.input".
 ledger::Result<Input> parse_source(InputType type, std::string_view typed);
 
 struct Question {
