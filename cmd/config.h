@@ -46,6 +46,9 @@ struct Config {
     bool allow_private = false;
     std::int64_t max_absence_ms = 0;
   } relays;
+  struct Web {
+    bool allow_private = false;
+  } web;
   struct Inference {
     std::string url;
     std::int64_t connect_timeout_ms = 0;
@@ -67,6 +70,7 @@ struct Config {
     std::string format;
   } log;
   ledger::ProviderConfigured selling;  // what is settings of it; cmd/policy.h adds who sells and through which wallet
+  std::string partials;                // never, asked or always
   ledger::ModelOffer default_offer;    // of a model without a price of its own; no name
 
   std::vector<Setting> settings;  // every key once, in the order of the table, then each model's

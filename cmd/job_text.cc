@@ -6,6 +6,7 @@
 #include "cmd/humanize.h"
 #include "cmd/when.h"
 #include "pipeline/nostr/nip19.h"
+#include "replay/phrases.h"
 
 namespace cmd {
 namespace {
@@ -53,6 +54,7 @@ std::string tokens_text(const Summary& job) {
 std::string remark(const Job& job) {
   if (!job.refunds.empty()) return job.refunds.back().reason;
   if (job.declined) return job.declined->message;
+  if (job.cancelled) return replay::phrase(*job.cancelled);
   if (job.expired && !core::paid(job)) return job.expired->reason;
   if (job.inference_failed && !job.completion) return job.inference_failed->message;
   if (job.invoice_failed && job.invoices.empty()) return job.invoice_failed->message;
@@ -74,8 +76,9 @@ std::string money_text(const Job& job) {
   return out;
 }
 
-std::string asked_text(const ledger::JobRequested& request) {
-  return "about " + grouped(static_cast<std::int64_t>(request.input_tokens)) + " tokens" +
+std::string asked_text(const Job& job) {
+  const ledger::JobRequested& request = *job.request;
+  return "about " + grouped(static_cast<std::int64_t>(core::input_tokens(job))) + " tokens" +
          (request.model.empty() ? "" : " for " + request.model) + ", through " + request.relay;
 }
 
@@ -85,7 +88,10 @@ Lines lines_of(const Job& job) {
   if (job.request) {
     out.emplace_back("customer", nostr::encode_npub(job.request->customer));
     out.emplace_back("requested", local_time(job.requested_at));
-    out.emplace_back("asked", asked_text(*job.request));
+    out.emplace_back("asked", asked_text(job));
+    for (const auto& source : job.request->sources) {
+      out.emplace_back("input", std::string(ledger::name(source.type)) + " " + source.data);
+    }
   }
   out.emplace_back("state", state_text(summary.state));
   out.emplace_back("why", remark(job));
@@ -125,6 +131,15 @@ ordered_json notices_json(const Job& job) {
                    {"kind", notice.notice.kind},
                    {"delivered", notice.delivered},
                    {"relays", std::move(answers)}});
+  }
+  return out;
+}
+
+ordered_json inputs_json(const Job& job) {
+  ordered_json out = ordered_json::array();
+  if (!job.request) return out;
+  for (const auto& source : job.request->sources) {
+    out.push_back({{"type", ledger::name(source.type)}, {"data", source.data}, {"relay", text_or_null(source.relay)}});
   }
   return out;
 }
@@ -192,6 +207,7 @@ ordered_json job_json(const Job& job) {
   out["updated_at_ms"] = job.updated_at.ms;
   const auto* invoice = core::current_invoice(job);
   out["bolt11"] = invoice ? ordered_json(invoice->issued.bolt11) : ordered_json(nullptr);
+  out["inputs"] = inputs_json(job);
   out["notices"] = notices_json(job);
   return out;
 }
@@ -220,6 +236,7 @@ Colour state_colour(State state) {
       return Colour::yellow;
     case State::declined:
     case State::expired:
+    case State::cancelled:
       return Colour::dim;
     default:
       return Colour::plain;

@@ -4,6 +4,7 @@
 
 #include "cmd/clock.h"
 #include "cmd/commands.h"
+#include "cmd/control_socket.h"
 #include "cmd/humanize.h"
 #include "cmd/job_text.h"
 #include "cmd/open_ledger.h"
@@ -109,6 +110,20 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
   return ExitCode::done;
 }
 
+Result<ExitCode> run_cancel(const Arguments& arguments, Context& context) {
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto id = find_job_id(ledger->reader, arguments.words[0]);
+  if (!id) return tl::unexpected(id.error());
+  const auto reply =
+      ask_running_serve(control_socket_path(paths->data_dir), {{"method", "cancel"}, {"job", id->hex()}});
+  if (!reply) return tl::unexpected(reply.error());
+  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
 void list_options(cxxopts::OptionAdder& add) {
   const auto text = [] { return cxxopts::value<std::string>(); };
   add("state", "only jobs in this state", text(), "STATE");
@@ -123,7 +138,7 @@ void list_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, and shows one of them whole.",
+          .summary = "Lists jobs, shows one of them whole, cancels one.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -145,6 +160,13 @@ Command jobs_command() {
                .notes = "ID is a unique prefix of the job's id, or a note or nevent.\n",
                .options = add_json_option,
                .run = run_show},
+              {.name = "cancel",
+               .summary = "Tells a running serve to give a job up.",
+               .examples = "  sellcompute jobs cancel a53c\n",
+               .words = "ID",
+               .notes = "The model is stopped, the customer is told, and owes nothing; what they paid is owed back.\n"
+                        "Too late once the result is signed.\n",
+               .run = run_cancel},
           }};
 }
 

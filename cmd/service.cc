@@ -10,6 +10,7 @@
 #include "cmd/policy.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
+#include "pipeline/nostr/nip11.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90.h"
@@ -27,6 +28,7 @@ using ledger::Result;
 
 namespace {
 
+constexpr std::int64_t kRelayInfoIntervalMs = 60LL * 60 * 1000;
 constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
 constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
 
@@ -44,6 +46,23 @@ double random_fraction() {
 std::vector<wallet::Network> believed_networks(const wallet::Wallet& wallet) {
   if (wallet.play_money()) return {wallet::Network::regtest};
   return {wallet::Network::bitcoin};
+}
+
+runtime::Options::Stream stream_of(const std::string& partials) {
+  using Stream = runtime::Options::Stream;
+  return partials == "never" ? Stream::never : partials == "always" ? Stream::always : Stream::asked;
+}
+
+// Where a relay serves its information document (NIP-11): ws becomes http, wss https.
+web::WebRequest relay_info_request(const std::string& relay) {
+  return {.url = "http" + relay.substr(2), .accept = "application/nostr+json", .own = true};
+}
+
+nostr::RelayLimits limits_of(const nostr::RelayInfo& info) {
+  nostr::RelayLimits out;
+  if (info.max_message_length) out.max_message_length = static_cast<std::size_t>(*info.max_message_length);
+  if (info.min_pow_difficulty) out.min_pow_difficulty = static_cast<unsigned>(*info.min_pow_difficulty);
+  return out;
 }
 
 }  // namespace
@@ -65,6 +84,13 @@ class Service::PoolRelays final : public runtime::Relays {
     service_.scheduler_->after(0, [relay, done = std::move(done)] {
       done(fail(ErrorKind::connection, "relay.query", "not asked: we are offline", relay));
     });
+  }
+  Result<void> watch(std::vector<nostr::Filter> filters) override {
+    if (service_.pool_) return service_.pool_->watch(std::move(filters));
+    return fail(ErrorKind::connection, "relay.watch", "not asked: we are offline");
+  }
+  unsigned required_pow(const std::string& relay) const override {
+    return service_.pool_ ? service_.pool_->required_pow(relay) : 0;
   }
 
  private:
@@ -123,6 +149,7 @@ Result<void> Service::open_adapters() {
                                                  .stall_ms = config_.inference.stall_timeout_ms});
   if (!ollama) return tl::unexpected(ollama.error());
   backend_ = std::move(*ollama);
+  web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
   relays_ = std::make_unique<PoolRelays>(*this);
   scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
   return {};
@@ -138,16 +165,19 @@ Result<void> Service::open_runtime(std::string kill_at) {
     const auto space = std::filesystem::space(folder, error);
     return !error && space.available < kLowDiskBytes;
   };
-  runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
-                     .wallet = *wallet_,
-                     .backend = *backend_,
-                     .relays = *relays_,
-                     .scheduler = *scheduler_,
-                     .random = random_bytes,
-                     .disk_low = disk_low},
-      key_, runtime::Options{.own_relays = config_.relays.urls, .networks = believed_networks(*wallet_)},
-      std::move(*recovery), hooks_.fatal);
+  runtime_ = std::make_unique<runtime::Runtime>(runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
+                                                               .wallet = *wallet_,
+                                                               .backend = *backend_,
+                                                               .relays = *relays_,
+                                                               .web = *web_,
+                                                               .scheduler = *scheduler_,
+                                                               .random = random_bytes,
+                                                               .disk_low = disk_low},
+                                                key_,
+                                                runtime::Options{.own_relays = config_.relays.urls,
+                                                                 .networks = believed_networks(*wallet_),
+                                                                 .stream = stream_of(config_.partials)},
+                                                std::move(*recovery), hooks_.fatal);
   runtime_->on_entry = hooks_.entry;
   runtime_->on_problem = hooks_.problem;
   runtime_->cursors = [this] { return cursors(); };
@@ -176,6 +206,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!control) return hooks_.fatal(control.error());
   control_ = std::move(*control);
   online_ = true;
+  read_relay_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
   checkpoint_regularly();
   hooks_.online();
@@ -196,6 +227,7 @@ Result<void> Service::connect_relays() {
   auto pool = nostr::RelayPool::make(
       io_, std::move(options),
       {.on_event = [this](nostr::Received received) { on_received(std::move(received)); },
+       .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
        .on_refused = [this](const std::string&,
                             nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
        .on_health =
@@ -213,7 +245,25 @@ Result<void> Service::connect_relays() {
   }
   pool_ = std::move(*pool);
   pool_->start(known);
+  read_relay_infos();
   return {};
+}
+
+// What our relays say of their limits. One that serves no document has none that we know.
+void Service::read_relay_infos() {
+  for (const std::string& relay : config_.relays.urls) {
+    web_->fetch(relay_info_request(relay), [this, relay](const web::Answer& document) {
+      const auto info = document.and_then([](const std::string& text) { return nostr::parse_relay_info(text); });
+      if (info && pool_) pool_->set_limits(relay, limits_of(*info));
+    });
+  }
+}
+
+void Service::read_relay_infos_regularly() {
+  scheduler_->after(kRelayInfoIntervalMs, [this] {
+    read_relay_infos();
+    read_relay_infos_regularly();
+  });
 }
 
 void Service::on_received(nostr::Received received) {
@@ -274,6 +324,7 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
     if (!wait) answer({{"ok", true}, {"text", "offline for new jobs; started ones finish"}});
     return;
   }
+  if (method == "cancel") return answer(cancel(request.value("job", "")));
   if (method == "announce") return announce(answer);
   if (method == "withdraw") {
     return announcer_->withdraw([answer](const std::vector<runtime::Visibility>& report) {
@@ -281,6 +332,13 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
     });
   }
   answer({{"ok", false}, {"error", "unknown method \"" + method + "\""}});
+}
+
+nlohmann::json Service::cancel(const std::string& job) {
+  const auto id = ledger::JobId::from_hex(job);
+  if (id && runtime_->cancel(*id, {.by = ledger::CancelledBy::provider, .reason = "told so"}))
+    return {{"ok", true}, {"text", "cancelled; the customer is told"}};
+  return {{"ok", false}, {"error", "it is too late: the job has ended, or its result is signed"}};
 }
 
 // ---- being found ----------------------------------------------------------------------------------------------------

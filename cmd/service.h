@@ -12,6 +12,7 @@
 #include "pipeline/nostr/relay_pool.h"
 #include "pipeline/runtime.h"
 #include "pipeline/wallet/wallet.h"
+#include "pipeline/web/web_client.h"
 
 namespace cmd {
 
@@ -53,8 +54,11 @@ class Service {
   ledger::Result<void> connect_relays();
   void go_online();
   void sell(const ledger::Result<inference::BackendStatus>& status);
+  void read_relay_infos();
+  void read_relay_infos_regularly();
   void on_received(nostr::Received received);
   void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
+  nlohmann::json cancel(const std::string& job);
   void open_announcer(const ledger::ProviderConfigured& policy);
   void check_health(std::function<void(std::string trouble)> done);
   void announce(const ControlSocket::Answer& answer);
@@ -74,6 +78,7 @@ class Service {
   std::unique_ptr<ledger::GroupCommit> commits_;
   std::unique_ptr<wallet::Wallet> wallet_;
   std::unique_ptr<inference::Backend> backend_;
+  std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::IoScheduler> scheduler_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes

@@ -18,15 +18,17 @@ constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment
 constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
-              "inference_unavailable", "wallet_unavailable"});
+              "inference_unavailable", "wallet_unavailable", "needs_work", "input_unavailable"});
 constexpr auto kEncryptions = numbered({"none", "nip04", "nip44"});
+constexpr auto kInputTypes = numbered({"unspecified", "url", "event", "job"});
 constexpr auto kNoticePurposes =
     numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
 constexpr auto kInferenceFailures =
     numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",
               "server_error", "cut_off", "malformed"});
-constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length"});
+constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length", "cancelled"});
+constexpr auto kCancelledBy = numbered({"unspecified", "customer", "provider"});
 
 // Whether the type is known; then `good` says whether its bytes were.
 template <std::size_t... I>
@@ -50,6 +52,9 @@ std::span<const EnumName> enum_names(DeclineReason) {
 std::span<const EnumName> enum_names(Encryption) {
   return kEncryptions;
 }
+std::span<const EnumName> enum_names(InputType) {
+  return kInputTypes;
+}
 std::span<const EnumName> enum_names(NoticePurpose) {
   return kNoticePurposes;
 }
@@ -61,6 +66,9 @@ std::span<const EnumName> enum_names(InferenceFailure) {
 }
 std::span<const EnumName> enum_names(FinishReason) {
   return kFinishReasons;
+}
+std::span<const EnumName> enum_names(CancelledBy) {
+  return kCancelledBy;
 }
 
 std::uint32_t type_of(const Event& event) {
@@ -101,10 +109,16 @@ std::string_view type_name(std::uint32_t type) {
       return "NoticeSigned";
     case NoticePublished::kType:
       return "NoticePublished";
+    case JobCancelled::kType:
+      return "JobCancelled";
     case JobExpired::kType:
       return "JobExpired";
     case RefundOwed::kType:
       return "RefundOwed";
+    case InputsGathered::kType:
+      return "InputsGathered";
+    case InputsFailed::kType:
+      return "InputsFailed";
     default:
       return "Unknown";
   }

@@ -40,10 +40,15 @@ enum class DeclineReason : std::uint32_t {
   busy,  // no slot and no room in the queue
   inference_unavailable,
   wallet_unavailable,
+  needs_work,         // a stranger's request without the proof of work that we ask for (NIP-13)
+  input_unavailable,  // an input that is to be gathered could not be
 };
 
 // How a customer hides a request, and so how its answers are hidden (NIP-04, NIP-44 version 2).
 enum class Encryption : std::uint32_t { none, nip04, nip44 };
+
+// Where an input is that is not in the request itself (NIP-90).
+enum class InputType : std::uint32_t { unspecified, url, event, job };
 
 enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
 
@@ -62,15 +67,24 @@ enum class InferenceFailure : std::uint32_t {
   malformed,     // the stream was not what the API promises
 };
 
-enum class FinishReason : std::uint32_t { unspecified, stop, length };
+enum class FinishReason : std::uint32_t {
+  unspecified,
+  stop,
+  length,
+  cancelled,  // by the customer, who had been shown a part of it
+};
+
+enum class CancelledBy : std::uint32_t { unspecified, customer, provider };
 
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
 std::span<const EnumName> enum_names(Encryption);
+std::span<const EnumName> enum_names(InputType);
 std::span<const EnumName> enum_names(NoticePurpose);
 std::span<const EnumName> enum_names(InvoicePurpose);
 std::span<const EnumName> enum_names(InferenceFailure);
 std::span<const EnumName> enum_names(FinishReason);
+std::span<const EnumName> enum_names(CancelledBy);
 
 template <class Enum>
 requires std::is_enum_v<Enum> && requires(Enum e) {
@@ -135,6 +149,18 @@ struct RequestFault {
   static constexpr auto fields() {
     using T = RequestFault;
     return std::tuple{field(1, "reason", &T::reason), field(2, "message", &T::message)};
+  }
+};
+
+// An input that has to be gathered before the job can be quoted.
+struct InputSource {
+  InputType type = InputType::unspecified;
+  std::string data;   // the page's URL, or the id of the event or of the job in hex
+  std::string relay;  // where the customer says that it is, checked; may be empty
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InputSource;
+    return std::tuple{field(1, "type", &T::type), field(2, "data", &T::data), field(3, "relay", &T::relay)};
   }
 };
 
@@ -229,6 +255,7 @@ struct ProviderConfigured {
   std::uint32_t error_notices_per_customer = 0;  // an hour
   std::uint32_t offers_limit = 0;                // payment-first jobs that may wait for their payment
   std::uint32_t error_notices = 0;               // an hour
+  std::uint32_t stranger_pow_bits = 0;           // asked of strangers' requests (NIP-13)
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = ProviderConfigured;
@@ -258,7 +285,8 @@ struct ProviderConfigured {
                       field(24, "serve_broadcast", &T::serve_broadcast),
                       field(25, "error_notices_per_customer", &T::error_notices_per_customer),
                       field(26, "error_notices", &T::error_notices),
-                      field(27, "offers_limit", &T::offers_limit)};
+                      field(27, "offers_limit", &T::offers_limit),
+                      field(28, "stranger_pow_bits", &T::stranger_pow_bits)};
   }
 };
 
@@ -300,9 +328,9 @@ struct JobRequested {
   std::string relay;                      // where we saw it first
   std::vector<std::string> reply_relays;  // where the customer wants answers, checked and capped
   bool addressed = false;                 // it names us; else the customer asked the market
-  std::uint64_t prompt_bytes = 0;
-  std::uint64_t input_tokens = 0;  // our estimate
-  std::string model;               // as asked; empty: whatever we offer
+  std::uint64_t prompt_bytes = 0;         // without the sources' texts
+  std::uint64_t input_tokens = 0;         // our estimate, without them too
+  std::string model;                      // as asked; empty: whatever we offer
   GenerationParams params;
   std::string output;  // MIME type asked for; empty: text/plain
   std::optional<Msat> bid;
@@ -310,6 +338,9 @@ struct JobRequested {
   std::optional<RequestFault> fault;
   std::uint64_t request_bytes = 0;  // of the wire text inside a JSON string, as the result quotes it
   Encryption encryption = Encryption::none;
+  bool stream = false;               // the customer asks to see the answer grow
+  std::uint32_t pow_bits = 0;        // of work that the request was given (NIP-13)
+  std::vector<InputSource> sources;  // in the order of the inputs
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -329,7 +360,10 @@ struct JobRequested {
                       field(14, "expires_at_ms", &T::expires_at),
                       field(15, "fault", &T::fault),
                       field(16, "request_bytes", &T::request_bytes),
-                      field(17, "encryption", &T::encryption)};
+                      field(17, "encryption", &T::encryption),
+                      field(18, "stream", &T::stream),
+                      field(20, "pow_bits", &T::pow_bits),
+                      field(19, "sources", &T::sources)};
   }
 };
 
@@ -467,6 +501,7 @@ struct InferenceCompleted {
   FinishReason finish = FinishReason::unspecified;
   std::int64_t first_token_ms = 0;  // measured by us
   std::int64_t total_ms = 0;
+  std::uint32_t partials = 0;  // how often the customer was shown the answer so far
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InferenceCompleted;
@@ -477,7 +512,8 @@ struct InferenceCompleted {
                       field(5, "output_tokens", &T::output_tokens),
                       field(6, "finish", &T::finish),
                       field(7, "first_token_ms", &T::first_token_ms),
-                      field(8, "total_ms", &T::total_ms)};
+                      field(8, "total_ms", &T::total_ms),
+                      field(9, "partials", &T::partials)};
   }
 };
 
@@ -536,6 +572,19 @@ struct NoticePublished {
   }
 };
 
+// Nobody wants it any more. What had been shown of the answer by then is paid for (core/job.h).
+struct JobCancelled {
+  static constexpr std::uint32_t kType = 28;
+  CancelledBy by = CancelledBy::unspecified;
+  EventId event;       // the customer's deletion request (NIP-09)
+  std::string reason;  // in their words
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = JobCancelled;
+    return std::tuple{field(1, "by", &T::by), field(2, "event", &T::event), field(3, "reason", &T::reason)};
+  }
+};
+
 // Nothing more will be done for it: its own expiration passed, or its invoice was never paid.
 struct JobExpired {
   static constexpr std::uint32_t kType = 29;
@@ -558,11 +607,34 @@ struct RefundOwed {
   }
 };
 
-// Kept: 28 for JobCancelled, 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
+// The texts of all sources, in their order; of an encrypted job they are encrypted in its form.
+struct InputsGathered {
+  static constexpr std::uint32_t kType = 34;
+  std::vector<TextRef> texts;
+  std::uint64_t prompt_bytes = 0;  // of the whole prompt, with them
+  std::uint64_t input_tokens = 0;  // our estimate for the whole prompt
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InputsGathered;
+    return std::tuple{field(1, "texts", &T::texts), field(2, "prompt_bytes", &T::prompt_bytes),
+                      field(3, "input_tokens", &T::input_tokens)};
+  }
+};
+
+// One of the sources gave no text, and so the job cannot be served.
+struct InputsFailed {
+  static constexpr std::uint32_t kType = 35;
+  std::string message;  // for the customer: which input, why, and what would work
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
+};
+
+// Kept: 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
 
 using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
                            JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
-                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobExpired, RefundOwed>;
+                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
+                           RefundOwed, InputsGathered, InputsFailed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);

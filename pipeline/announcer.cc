@@ -1,6 +1,8 @@
 #include "pipeline/announcer.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip65.h"
@@ -168,6 +170,7 @@ void Announcer::look_after(std::int64_t delay_ms) {
 }
 
 void Announcer::publish(std::vector<Publication> publications, std::function<void()> then) {
+  if (publications.empty()) return ports_.scheduler.after(0, in_this_turn(std::move(then)));
   const auto open = std::make_shared<std::size_t>(publications.size());
   for (const Publication& one : publications) one.site->refused = false;
   for (const Publication& one : publications) {
@@ -247,7 +250,9 @@ void Announcer::send_withdrawal() {
   const Event event = ports_.sign(
       nostr::withdrawal(options_.announcement.provider, options_.announcement.d, known, announcement.deleted_at_s));
   std::vector<Publication> publications;
-  for (Site& site : sites_) publications.push_back({&site, event, "withdrawal"});
+  for (Site& site : sites_) {
+    if (site.answered) publications.push_back({&site, event, "withdrawal"});
+  }
   publish(std::move(publications), [this] {
     ports_.scheduler.after(kFirstPauseMs, in_this_turn([this] { look([this] { report_withdrawal(); }); }));
   });

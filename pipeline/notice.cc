@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip90.h"
 
 namespace runtime {
@@ -13,6 +14,9 @@ using ledger::NoticePurpose;
 using ledger::Result;
 using ledger::TextRef;
 using ledger::TimeMs;
+
+constexpr std::uint64_t kMostHashedBytes = 256ULL * 1024 * 1024;  // about half a second
+constexpr std::size_t kEventFrameBytes = 200;                     // key, time, kind and what stands around them
 
 // What the customer owes for this job as the notice is written; nothing once it is paid, or when it costs nothing.
 std::optional<nostr::Bill> bill_of(const Job& job) {
@@ -25,9 +29,16 @@ std::string sats(ledger::Msat amount) {
   return std::to_string((amount.value + 999) / 1000) + " sat";
 }
 
+std::string cancelled_text(const Job& job) {
+  const std::string who =
+      job.cancelled->by == ledger::CancelledBy::customer ? "cancelled as you asked" : "the provider cancelled the job";
+  return who + (core::paid(job) ? "; what you paid is owed back to you" : "; you owe nothing");
+}
+
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
   if (job.expired) return job.expired->reason;
+  if (job.cancelled) return cancelled_text(job);
   if (core::paid(job)) return "the job could not be served; what you paid is owed back to you";
   if (job.inference_failed && !job.completion) return "the model server failed; you owe nothing";
   return "no invoice could be made for the answer; you owe nothing";
@@ -89,28 +100,28 @@ Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, 
   return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), now.ms / 1000);
 }
 
-std::vector<std::string> targets_of(const Job& job, const std::vector<std::string>& own_relays) {
-  std::vector<std::string> out;
-  const auto add = [&](const std::string& relay) {
-    const bool known = std::ranges::find(out, relay) != out.end();
-    if (!relay.empty() && !known && out.size() < kMaxTargets) out.push_back(relay);
-  };
-  add(job.request->relay);
-  std::ranges::for_each(job.request->reply_relays, add);
-  std::ranges::for_each(own_relays, add);
-  return out;
+// The whole event is hashed at each try.
+nostr::Unsigned with_work(nostr::Unsigned event, const ledger::PublicKey& author, unsigned bits) {
+  if (bits == 0) return event;
+  std::size_t bytes = event.content.size() + kEventFrameBytes;
+  for (const auto& tag : event.tags) {
+    for (const auto& value : tag) bytes += value.size();
+  }
+  auto mined = nostr::mine(event, author, bits, kMostHashedBytes / bytes);
+  return mined ? std::move(*mined) : std::move(event);
 }
 
 }  // namespace
 
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
-                                      const std::vector<std::string>& own_relays, const TextReader& texts,
-                                      const nostr::SecretKey& key, const Random& random, TimeMs now) {
-  const auto unsigned_notice = work.purpose == NoticePurpose::result
-                                   ? compose_result(job, texts, now)
-                                   : compose_status(job, work.purpose, key, random, now);
+                                      std::vector<std::string> targets, const TextReader& texts,
+                                      const nostr::SecretKey& key, const Random& random, TimeMs now,
+                                      unsigned pow_bits) {
+  auto unsigned_notice = work.purpose == NoticePurpose::result ? compose_result(job, texts, now)
+                                                               : compose_status(job, work.purpose, key, random, now);
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
-  const nostr::Event event = nostr::sign(*unsigned_notice, key, {random().bytes});
+  const nostr::Event event =
+      nostr::sign(with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
 
   core::NoticeReady out{.job = job.id, .work = work};
   out.notice = {.purpose = work.purpose,
@@ -118,7 +129,7 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
                 .event = event.id,
                 .created_at_s = event.created_at,
                 .signature = event.sig,
-                .targets = targets_of(job, own_relays),
+                .targets = std::move(targets),
                 .deadline = now + policy.delivery_deadline_ms};
   const auto keep = [&](std::string bytes) {
     out.texts.push_back({.salt = random(), .bytes = std::move(bytes)});

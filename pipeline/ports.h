@@ -36,6 +36,11 @@ class Relays {
   // must be set. Exactly one answer; an error says why there is none.
   virtual void query(const std::string& relay, nostr::Filter filter,
                      std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) = 0;
+  // From now on our own relays are asked for this too, in the place of what was watched before. Fails with
+  // "relay.watch" when it is too much for one subscription.
+  virtual ledger::Result<void> watch(std::vector<nostr::Filter> filters) = 0;
+  // How many bits of work this relay asks of our events, as far as we know (NIP-13). A stranger's word.
+  virtual unsigned required_pow(const std::string& relay) const = 0;
 };
 
 // The text behind a web address that a customer named. Exactly one answer; an error says to the customer what to do

@@ -28,6 +28,37 @@ constexpr std::size_t kMaxPending = 1'024;
 // Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
 // the same connections bring the answers to what is still published.
 constexpr std::size_t kMaxWaitForRoom = 512;
+constexpr std::size_t kMaxTargets = 8;
+constexpr std::int64_t kWatchIntervalMs = 1'000;
+constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
+constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
+constexpr std::uint32_t kMaxPongs = 30;  // a minute
+constexpr unsigned kMaxPowBits = 20;     // of work that a relay is given: a million tries
+
+// The texts of an encrypted job's inputs are kept encrypted, and so are no longer than what its form takes.
+std::size_t max_gathered_bytes(ledger::Encryption form) {
+  return form == ledger::Encryption::none ? kMaxGatheredBytes : nostr::kMaxNip44PlaintextBytes;
+}
+
+// The conversation that a question stands for: its request's text, then those of its inputs, as the ledger keeps them.
+Result<std::vector<inference::ChatMessage>> conversation(std::span<const std::string> question,
+                                                         const nostr::SecretKey& key) {
+  const auto open = nostr::parse_event(question.front()).and_then([&](const nostr::Event& event) {
+    return nostr::open_request(event, key);
+  });
+  if (!open) return tl::unexpected(open.error());
+  std::vector<std::string> inputs;
+  for (const std::string& kept : question.subspan(1)) {
+    if (open->form == ledger::Encryption::none) {
+      inputs.push_back(kept);
+      continue;
+    }
+    auto text = nostr::decrypt(kept, key, open->event.pubkey);
+    if (!text) return tl::unexpected(text.error());
+    inputs.push_back(std::move(text->plaintext));
+  }
+  return nostr::messages_of(open->event, inputs);
+}
 
 }  // namespace
 
@@ -37,6 +68,8 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       key_(key),
       options_(std::move(options)),
       engine_(std::move(recovery)),
+      customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
+      gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 
@@ -47,6 +80,7 @@ void Runtime::start(core::Policy policy, std::string version) {
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
+  watch_for_words();
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -103,6 +137,8 @@ void Runtime::dispatch(const core::Command& command) {
   const Job* job = engine_.find(command.job);
   if (!job || failed_) return;
   switch (command.work.action) {
+    case Action::gather:
+      return gather(*job, command.work);
     case Action::infer:
       return infer(*job, command.work);
     case Action::create_invoice:
@@ -154,6 +190,7 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
   ledger::Text text{.salt = ports_.random(), .bytes = std::move(raw)};
   request->request = ledger::ref(text);
   request->relay = relay;
+  customer_relays_.look_up(request->customer);
   post(core::RequestArrived{event.id, std::move(*request), std::move(text)}, std::move(receipt));
   if (!pending_.empty()) pending_.back().arrived = event.id;
 }
@@ -164,6 +201,86 @@ void Runtime::take_waiting() {
     waiting_requests_.pop_front();
     on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
   }
+}
+
+// ---- words about open jobs, and to us
+// ---------------------------------------------------------------------------------
+
+void Runtime::on_control(const nostr::Event& event, const std::string& relay) {
+  if (failed_) return;
+  if (event.kind == nostr::kPingKind) return answer_ping(event, relay);
+  if (event.kind != nostr::kDeletionKind) return;
+  for (const nostr::Tag& tag : event.tags) {
+    const auto id = tag.size() > 1 && tag[0] == "e" ? core::JobId::from_hex(tag[1]) : std::nullopt;
+    const Job* job = id ? engine_.find(*id) : nullptr;
+    if (!job || job->request->customer != event.pubkey) continue;
+    cancel(*id,
+           {.by = ledger::CancelledBy::customer, .event = event.id, .reason = nostr::clean_relay_text(event.content)});
+  }
+}
+
+bool Runtime::cancel(const core::JobId& id, ledger::JobCancelled facts) {
+  const Job* job = engine_.find(id);
+  if (failed_ || !job || !core::cancellable(*job)) return false;
+  post(core::Cancelled{id, std::move(facts), stop_inference(id)});
+  return true;
+}
+
+// What the model had made of an answer that the customer was shown in part.
+std::optional<core::Cancelled::Shown> Runtime::stop_inference(const core::JobId& id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return std::nullopt;
+  const Running running = std::move(found->second);
+  running_.erase(found);
+  if (!running.partials || running.partials->shown() == 0) return std::nullopt;
+  auto answer = seal(id, running.text);
+  if (!answer) return std::nullopt;
+  const Job& job = *engine_.find(id);
+  ledger::Text result{.salt = ports_.random(), .bytes = std::move(*answer)};
+  return core::Cancelled::Shown{.completion = {.attempt = job.inference_started,
+                                               .result = ledger::ref(result),
+                                               .result_bytes = result.bytes.size(),
+                                               .input_tokens = job.quote->input_tokens,
+                                               .output_tokens = running.chunks,
+                                               .finish = ledger::FinishReason::cancelled,
+                                               .first_token_ms = running.first_token_ms,
+                                               .total_ms = ports_.scheduler.now() - running.started,
+                                               .partials = running.partials->shown()},
+                                .result = std::move(result)};
+}
+
+void Runtime::answer_ping(const nostr::Event& ping, const std::string& relay) {
+  const TimeMs now = ports_.scheduler.now();
+  const std::int64_t age_ms = now.ms - ping.created_at * 1000;
+  const std::string us = key_.public_key().hex();
+  const bool ours = std::ranges::any_of(
+      ping.tags, [&](const nostr::Tag& tag) { return tag.size() > 1 && tag[0] == "p" && tag[1] == us; });
+  if (draining_ || !ours || age_ms > kPingAgeMs || age_ms < -kPingAgeMs || pongs_ >= kMaxPongs) return;
+  ++pongs_;
+  const nostr::Event pong =
+      nostr::sign(nostr::feedback({ping.id, ping.pubkey, relay}, nostr::Status::pong, {}, std::nullopt, now.ms / 1000),
+                  key_, {ports_.random().bytes});
+  ports_.relays.publish(relay, nostr::to_json(pong), pong.id, [](const ledger::RelayAnswer&) {});
+}
+
+// Keeps what the relays are asked for in step with the jobs that are open.
+void Runtime::watch_for_words() {
+  if (failed_) return;
+  auto jobs = engine_.cancellable_jobs(kMaxWatchedJobs);
+  std::ranges::sort(jobs);
+  if (!draining_ && (!watching_ || jobs != watched_)) {
+    std::vector<nostr::Filter> filters(1);
+    filters[0] = {.kinds = {nostr::kPingKind}, .tags = {{'p', {key_.public_key().hex()}}}, .limit = kMaxPongs};
+    if (!jobs.empty()) {
+      nostr::Filter& cancellations = filters.emplace_back();
+      cancellations.kinds = {nostr::kDeletionKind};
+      auto& ids = cancellations.tags.emplace_back('e', std::vector<std::string>()).second;
+      for (const core::JobId& job : jobs) ids.push_back(job.hex());
+    }
+    watched_ = std::move(jobs);
+    watching_ = ports_.relays.watch(std::move(filters)).has_value();
+  }
+  ports_.scheduler.after(kWatchIntervalMs, [this] { watch_for_words(); });
 }
 
 void Runtime::on_refused(const std::string& reason) {
@@ -182,6 +299,7 @@ void Runtime::record_refused() {
 void Runtime::every_minute() {
   if (failed_) return;
   record_refused();
+  pongs_ = 0;
   post(core::Tick{});
   take_waiting();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
@@ -224,6 +342,7 @@ void Runtime::drain(std::string reason, std::function<void()> done) {
 
 void Runtime::go_online(std::string version) {
   draining_ = false;
+  watching_ = false;  // those are new connections
   held_receipts_.clear();
   waiting_requests_.clear();  // the relays are asked for them again
   post(core::Online{std::move(version)});
@@ -251,27 +370,78 @@ Result<std::string> Runtime::text_of(const ledger::TextRef& ref) {
   return std::move(**text);
 }
 
+void Runtime::gather(const Job& job, const Work& work) {
+  gatherer_.start({.sources = job.request->sources,
+                   .max_bytes = max_gathered_bytes(job.request->encryption),
+                   .done = [this, id = job.id, work](Result<std::vector<std::string>> texts) {
+                     end_gathering(id, work, std::move(texts));
+                   }});
+}
+
+void Runtime::end_gathering(const ledger::JobId& id, const Work& work, Result<std::vector<std::string>> texts) {
+  const Job* job = engine_.find(id);
+  if (!job || failed_) return;
+  auto question = question_of(*job);
+  if (!question && question.error().code != kPruned) return fail(question.error());
+  auto ready = texts.and_then([&](const auto& gathered) {
+    return question.and_then([&](auto& request) { return keep_inputs({.job = id, .work = work}, request, gathered); });
+  });
+  if (ready) return post(std::move(*ready));
+  post(core::InputsMissing{id, work, {.message = ready.error().message}});
+}
+
+// The texts as the ledger will keep them, and the prompt measured as it will be read from there.
+Result<core::InputsReady> Runtime::keep_inputs(core::InputsReady ready, std::vector<std::string>& question,
+                                               const std::vector<std::string>& texts) const {
+  for (const std::string& text : texts) {
+    auto bytes = seal(ready.job, text);
+    if (!bytes) return tl::unexpected(bytes.error());
+    question.push_back(*bytes);
+    ready.texts.push_back({.salt = ports_.random(), .bytes = std::move(*bytes)});
+    ready.facts.texts.push_back(ledger::ref(ready.texts.back()));
+  }
+  const auto messages = conversation(question, key_);
+  if (!messages) return tl::unexpected(messages.error());
+  ready.facts.prompt_bytes = nostr::prompt_bytes(*messages);
+  ready.facts.input_tokens = nostr::estimate_tokens(*messages);
+  return ready;
+}
+
+// The texts that a job's prompt is made of, as they are kept: the request, then what was gathered for it.
+Result<std::vector<std::string>> Runtime::question_of(const Job& job) {
+  std::vector<ledger::TextRef> refs{job.request->request};
+  if (job.inputs) std::ranges::copy(job.inputs->texts, std::back_inserter(refs));
+  std::vector<std::string> out;
+  for (const ledger::TextRef& ref : refs) {
+    auto text = text_of(ref);
+    if (!text) return tl::unexpected(text.error());
+    out.push_back(std::move(*text));
+  }
+  return out;
+}
+
 void Runtime::infer(const Job& job, const Work& work) {
-  const auto raw = text_of(job.request->request);
-  if (!raw && raw.error().code != kPruned) return fail(raw.error());
-  const auto request_of = [this](const nostr::Event& event) { return nostr::open_request(event, key_); };
-  const auto open = raw ? nostr::parse_event(*raw).and_then(request_of) : tl::unexpected(raw.error());
-  if (!open) {
-    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, open.error().describe()});
+  if (core::ended_without_result(job)) return;  // cancelled while its start became durable
+  const auto question = question_of(job);
+  if (!question && question.error().code != kPruned) return fail(question.error());
+  auto messages = question ? conversation(*question, key_) : tl::unexpected(question.error());
+  if (!messages) {
+    return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, messages.error().describe()});
   }
   const inference::ChatRequest request{.model = job.quote->terms.name,
-                                       .messages = nostr::messages_of(open->event),
+                                       .messages = std::move(*messages),
                                        .params = job.request->params,
                                        .max_output_tokens = job.quote->max_output_tokens,
                                        .context_tokens = job.quote->terms.context_tokens,
                                        .json = job.request->output == "application/json"};
-  const std::size_t taken = nostr::result_event_bytes(*raw, 0);
+  const std::size_t taken = nostr::result_event_bytes(question->front(), 0);
   const std::size_t limit = engine_.policy().result_event_limit_bytes;
   const std::size_t room = limit > taken ? limit - taken : 0;
   const ledger::JobId id = job.id;
   Running& running = running_[id];
   running.started = ports_.scheduler.now();
   running.encryption = job.request->encryption;
+  running.partials = partials_for(job);
   running.generation = ports_.backend.chat(
       request,
       [this, id, work, room](std::string_view chunk) {
@@ -291,9 +461,22 @@ bool Runtime::add_text(Running& running, std::string_view chunk, std::size_t roo
   const std::size_t wire_bytes =
       hidden ? nostr::encrypted_size(running.encryption, running.text.size() + clean.size()) : running.json_bytes;
   if (wire_bytes > room) return false;
+  if (running.chunks == 0) running.first_token_ms = ports_.scheduler.now() - running.started;
   running.text += clean;
   ++running.chunks;
+  if (running.partials) running.partials->grow(running.text);
   return true;
+}
+
+std::unique_ptr<Partials> Runtime::partials_for(const Job& job) {
+  const ledger::JobRequested& request = *job.request;
+  const bool wanted =
+      options_.stream == Options::Stream::always || (options_.stream == Options::Stream::asked && request.stream);
+  if (!wanted || !core::may_stream(job)) return nullptr;
+  const bool hidden = request.encryption != ledger::Encryption::none;
+  return std::make_unique<Partials>(ports_.relays, ports_.scheduler, ports_.random, key_,
+                                    nostr::RequestRef{job.id, request.customer, request.relay, hidden},
+                                    request.encryption, targets_of(job));
 }
 
 // The answer ends here, as at its token cap. The backend gives no count any more: a chunk is a token.
@@ -304,6 +487,7 @@ void Runtime::end_at_limit(const ledger::JobId& id, const Work& work) {
                                       .input_tokens = engine_.find(id)->quote->input_tokens,
                                       .output_tokens = running.chunks,
                                       .finish = ledger::FinishReason::length,
+                                      .first_token_ms = running.first_token_ms,
                                       .total_ms = ports_.scheduler.now() - running.started});
 }
 
@@ -311,12 +495,13 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                             tl::expected<inference::Completion, inference::Failure> outcome) {
   const auto running = running_.find(id);
   if (running == running_.end()) return;  // ended already
+  const std::uint32_t partials = running->second.partials ? running->second.partials->shown() : 0;
   // The backend is on the stack: its generation goes when it is not.
   std::shared_ptr<inference::Generation> generation = std::move(running->second.generation);
   ports_.scheduler.after(0, [generation = std::move(generation)] {});
   running_.erase(running);
   if (!outcome) return post(core::InferenceBroke{id, work, outcome.error().kind, outcome.error().message});
-  auto answer = encrypt_answer(id, nostr::without_disputed_controls(std::move(outcome->text)));
+  auto answer = seal(id, nostr::without_disputed_controls(std::move(outcome->text)));
   if (!answer) {
     return post(core::InferenceBroke{id, work, ledger::InferenceFailure::rejected, answer.error().describe()});
   }
@@ -330,12 +515,13 @@ void Runtime::end_inference(const ledger::JobId& id, const Work& work,
                              .output_tokens = outcome->output_tokens,
                              .finish = outcome->finish,
                              .first_token_ms = outcome->first_token_ms,
-                             .total_ms = outcome->total_ms},
+                             .total_ms = outcome->total_ms,
+                             .partials = partials},
                             std::move(result)});
 }
 
-// An encrypted job's answer is kept as it will cross the wire, and in no other form.
-Result<std::string> Runtime::encrypt_answer(const ledger::JobId& id, std::string text) const {
+// An encrypted job's answer is kept as it will cross the wire, and in no other form; so are the texts of its inputs.
+Result<std::string> Runtime::seal(const ledger::JobId& id, std::string text) const {
   const ledger::JobRequested& request = *engine_.find(id)->request;
   if (text.empty() && request.encryption == ledger::Encryption::nip44) text = "\n";  // NIP-44 encrypts no empty text
   return nostr::encrypt(request.encryption, text, key_, request.customer, {ports_.random().bytes});
@@ -375,10 +561,28 @@ void Runtime::problem(const Job& job, const ledger::Error& error) {
   on_problem("job " + job.id.hex() + " is stuck: " + error.describe());
 }
 
+// Where answers go: to where the request came from, where the customer wants answers and where they read, and to our
+// own relays; eight at most. Each URL was checked when it was read.
+std::vector<std::string> Runtime::targets_of(const Job& job) const {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& relay) {
+    const bool known = std::ranges::find(out, relay) != out.end();
+    if (!relay.empty() && !known && out.size() < kMaxTargets) out.push_back(relay);
+  };
+  add(job.request->relay);
+  std::ranges::for_each(job.request->reply_relays, add);
+  std::ranges::for_each(customer_relays_.of(job.request->customer), add);
+  std::ranges::for_each(options_.own_relays, add);
+  return out;
+}
+
 void Runtime::sign(const Job& job, const Work& work) {
+  auto targets = targets_of(job);
+  unsigned pow_bits = 0;
+  for (const auto& relay : targets) pow_bits = std::max(pow_bits, ports_.relays.required_pow(relay));
   auto notice = make_notice(
-      job, work, engine_.policy(), options_.own_relays, [this](const ledger::TextRef& ref) { return text_of(ref); },
-      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()));
+      job, work, engine_.policy(), std::move(targets), [this](const ledger::TextRef& ref) { return text_of(ref); },
+      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()), std::min(pow_bits, kMaxPowBits));
   if (!notice) return problem(job, notice.error());
   post(std::move(*notice));
 }

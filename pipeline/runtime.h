@@ -6,8 +6,11 @@
 #include <map>
 
 #include "pipeline/core/engine.h"
+#include "pipeline/customer_relays.h"
+#include "pipeline/gathering.h"
 #include "pipeline/inference/backend.h"
 #include "pipeline/nostr/keys.h"
+#include "pipeline/partials.h"
 #include "pipeline/ports.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/wallet.h"
@@ -19,6 +22,7 @@ struct Ports {
   wallet::Wallet& wallet;
   inference::Backend& backend;
   Relays& relays;
+  Web& web;
   Scheduler& scheduler;
   Random random;
   std::function<bool()> disk_low;
@@ -27,6 +31,8 @@ struct Ports {
 struct Options {
   std::vector<std::string> own_relays;    // answers go there too
   std::vector<wallet::Network> networks;  // whose invoices we believe
+  // To whom an answer is shown while it grows, as far as core::may_stream allows.
+  enum class Stream { never, asked, always } stream = Stream::asked;
 };
 
 class Runtime {
@@ -43,6 +49,12 @@ class Runtime {
   // intake). While disk space runs low nothing new is written: requests wait with their receipts, so that the relays'
   // cursors stay behind them; those beyond some hundreds are refused.
   void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  // A verified event of those that Relays::watch was asked for: a customer's deletion of their request cancels the job
+  // (NIP-09), a ping is answered (kind 7007).
+  void on_control(const nostr::Event& event, const std::string& relay);
+  // Cancels a job: the model is stopped at once, what is owed either way becomes a fact and is told. False when it is
+  // too late, or no open job.
+  bool cancel(const core::JobId& id, ledger::JobCancelled facts);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 
@@ -80,6 +92,8 @@ class Runtime {
     std::size_t json_bytes = 0;  // of the text inside a JSON string
     ledger::Encryption encryption = ledger::Encryption::none;
     ledger::TimeMs started;
+    std::int64_t first_token_ms = 0;
+    std::unique_ptr<Partials> partials;  // null: they are not shown
   };
 
   void post(core::Input input, std::shared_ptr<void> receipt = {});
@@ -91,19 +105,29 @@ class Runtime {
   void finish_drain();
   void problem(const core::Job& job, const ledger::Error& error);
 
+  void gather(const core::Job& job, const core::Work& work);
+  void end_gathering(const core::JobId& job, const core::Work& work, ledger::Result<std::vector<std::string>> texts);
+  ledger::Result<core::InputsReady> keep_inputs(core::InputsReady ready, std::vector<std::string>& question,
+                                                const std::vector<std::string>& texts) const;
   void infer(const core::Job& job, const core::Work& work);
   void create_invoice(const core::Job& job, const core::Work& work);
   void sign(const core::Job& job, const core::Work& work);
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
 
-  static bool add_text(Running& running, std::string_view chunk, std::size_t room);
+  std::vector<std::string> targets_of(const core::Job& job) const;
+  std::unique_ptr<Partials> partials_for(const core::Job& job);
+  bool add_text(Running& running, std::string_view chunk, std::size_t room);
+  std::optional<core::Cancelled::Shown> stop_inference(const core::JobId& id);
   void end_at_limit(const core::JobId& job, const core::Work& work);
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);
-  ledger::Result<std::string> encrypt_answer(const ledger::JobId& job, std::string text) const;
+  ledger::Result<std::string> seal(const ledger::JobId& job, std::string text) const;
+  ledger::Result<std::vector<std::string>> question_of(const core::Job& job);
   ledger::Result<std::string> text_of(const ledger::TextRef& ref);
   void take_waiting();
+  void answer_ping(const nostr::Event& ping, const std::string& relay);
+  void watch_for_words();
   void record_refused();
   void every_minute();
   void check_health();
@@ -113,6 +137,8 @@ class Runtime {
   const nostr::SecretKey& key_;
   Options options_;
   core::Engine engine_;
+  CustomerRelays customer_relays_;
+  Gatherer gatherer_;
   std::function<void(ledger::Error)> fatal_;
   bool failed_ = false;
 
@@ -123,6 +149,10 @@ class Runtime {
   std::optional<ledger::TimeMs> armed_;
   bool inference_healthy_ = true;
   bool wallet_healthy_ = true;
+
+  std::vector<core::JobId> watched_;  // jobs whose cancellation the relays are asked for
+  bool watching_ = false;
+  std::uint32_t pongs_ = 0;  // in this minute
 
   bool draining_ = false;
   std::string drain_reason_;

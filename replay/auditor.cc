@@ -199,6 +199,7 @@ class Auditor {
     if (const auto* e = std::get_if<ledger::JobRequested>(&entry.event)) return check_request(*e, entry);
     if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event)) return check_notice(job, *e, entry.seq);
     if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.event)) return check_result(job, *e, entry.seq);
+    if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.event)) return check_texts(e->texts, entry.seq);
     const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event);
     if (!invoice) return {};
     ++out_.invoices;
@@ -228,9 +229,17 @@ class Auditor {
   // Once the result is signed, its notice shows the text.
   Result<void> check_result(const core::Job& job, const ledger::InferenceCompleted& completion, Seq seq) {
     if (core::find_notice(job, ledger::NoticePurpose::result)) return {};
-    const auto text = reader_.text(completion.result);
-    if (!text) return found_text(text.error(), seq);
-    if (!*text) ++out_.pruned_texts;
+    return check_texts({&completion.result, 1}, seq);
+  }
+
+  // Those that are there are what the fact names.
+  Result<void> check_texts(std::span<const ledger::TextRef> refs, Seq seq) {
+    for (const ledger::TextRef& ref : refs) {
+      const auto text = reader_.text(ref);
+      if (text && !*text) ++out_.pruned_texts;
+      if (text) continue;
+      if (auto done = found_text(text.error(), seq); !done) return done;
+    }
     return {};
   }
 

@@ -42,9 +42,20 @@ class JobAudit {
   void check(const ledger::JobQuoted& e) {
     check_begun();
     wrong_if(job_.quote || job_.declined, "quoted, although it was decided before");
+    wrong_if(job_.request && !job_.request->sources.empty() && !job_.inputs, "quoted before its inputs were gathered");
+    wrong_if(job_.request && e.input_tokens != core::input_tokens(job_),
+             "quoted for another number of tokens than the prompt has");
     const auto bid = job_.request ? job_.request->bid : std::nullopt;
     wrong_if(bid && e.price > *bid, "quoted " + sats(e.price) + ", above the bid" + (bid ? " of " + sats(*bid) : ""));
   }
+
+  void check(const ledger::InputsGathered& e) {
+    check_gathering();
+    wrong_if(job_.request && e.texts.size() != job_.request->sources.size(),
+             "not as many inputs were gathered as the job has");
+  }
+
+  void check(const ledger::InputsFailed&) { check_gathering(); }
 
   void check(const ledger::InvoiceIssued& e) {
     check_begun();
@@ -100,6 +111,11 @@ class JobAudit {
     wrong_if(!signed_before, "published, but never signed: event " + e.event.hex());
   }
 
+  void check(const ledger::JobCancelled&) {
+    check_begun();
+    wrong_if(job_.request && !core::cancellable(job_), "cancelled, although it was over or its result was signed");
+  }
+
   void check(const ledger::JobExpired&) { check_begun(); }
 
   void check(const ledger::RefundOwed& e) {
@@ -115,6 +131,12 @@ class JobAudit {
   }
 
   void check_begun() { wrong_if(!job_.request, "the job was never requested"); }
+
+  void check_gathering() {
+    check_begun();
+    wrong_if(job_.inputs || job_.inputs_failed, "the inputs were gathered before");
+    wrong_if(job_.quote || job_.declined, "the inputs were gathered after the job was decided");
+  }
 
   void check_may_run(const std::string& what) {
     check_begun();

@@ -14,7 +14,9 @@ struct JobWrong {
 };
 
 // Everything wrong with a job's facts, given all of them in order:
-//   - it begins with its request, once; is quoted or declined once; quote <= bid;
+//   - it begins with its request, once; all its inputs are gathered once, before it is decided; it is quoted or
+//   declined
+//     once, for the tokens that its prompt has; quote <= bid;
 //   - an invoice's amount <= the quote, and its BOLT11 text says the same amount and payment hash; of one attempt at
 //     most one invoice is revealed;
 //   - only what was invoiced settles, once; a preimage hashes to its payment hash; nothing that settled expires;

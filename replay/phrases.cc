@@ -30,6 +30,7 @@ struct Phrase {
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
            counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
+           (e.sources.empty() ? "" : ", " + counted(e.sources.size(), "input", "inputs") + " to gather") +
            (e.encryption == ledger::Encryption::none ? ""
                                                      : ", encrypted (" + std::string(ledger::name(e.encryption)) + ")");
   }
@@ -65,10 +66,18 @@ struct Phrase {
     }
     return out;
   }
+  std::string operator()(const ledger::JobCancelled& e) const {
+    return "cancelled by the " + std::string(ledger::name(e.by)) + (e.reason.empty() ? "" : ": " + e.reason);
+  }
   std::string operator()(const ledger::JobExpired& e) const { return "expired: " + e.reason; }
   std::string operator()(const ledger::RefundOwed& e) const {
     return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;
   }
+  std::string operator()(const ledger::InputsGathered& e) const {
+    return "gathered " + counted(e.texts.size(), "input", "inputs") + ", about " +
+           counted(e.input_tokens, "token", "tokens") + " in all";
+  }
+  std::string operator()(const ledger::InputsFailed& e) const { return "an input is missing: " + e.message; }
 };
 
 }  // namespace

@@ -74,6 +74,18 @@ const Job* Engine::find(const JobId& id) const {
   return it == jobs_.end() ? nullptr : &it->second.job;
 }
 
+std::vector<JobId> Engine::cancellable_jobs(std::size_t limit) const {
+  std::vector<std::pair<TimeMs, JobId>> found;
+  for (const auto& [id, live] : jobs_) {
+    if (cancellable(live.job)) found.emplace_back(live.job.requested_at, id);
+  }
+  std::ranges::sort(found, std::greater<>());
+  if (found.size() > limit) found.resize(limit);
+  std::vector<JobId> out;
+  for (const auto& [time, id] : found) out.push_back(id);
+  return out;
+}
+
 std::optional<TimeMs> Engine::next_wake() const {
   if (wakes_.empty()) return std::nullopt;
   return wakes_.top().first;
@@ -210,6 +222,21 @@ void Engine::on(Step& step, RequestArrived& input) {
   advance(step, input.job);
 }
 
+void Engine::on(Step& step, InputsReady& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); job && awaits_inputs(*job, now_)) {
+    append(step, input.job, std::move(input.facts), std::move(input.texts));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, InputsMissing& input) {
+  finished(input.job, input.work);
+  if (const Job* job = find(input.job); job && awaits_inputs(*job, now_))
+    append(step, input.job, std::move(input.facts));
+  advance(step, input.job);
+}
+
 void Engine::on(Step& step, InvoiceCreated& input) {
   finished(input.job, input.work);
   if (const Job* job = find(input.job); job && !usable_invoice(*job, now_))
@@ -253,9 +280,10 @@ void Engine::on(Step& step, InferenceBroke& input) {
   advance(step, input.job);
 }
 
+// What has become untrue while it was signed is not said: the job may have been cancelled.
 void Engine::on(Step& step, NoticeReady& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); job && !find_notice(*job, input.notice.purpose)) {
+  if (const Job* job = find(input.job); job && contains(due(*job, now_).work, input.work)) {
     append(step, input.job, std::move(input.notice), std::move(input.texts));
   }
   advance(step, input.job);
@@ -319,6 +347,22 @@ void Engine::on(Step& step, NeverPaid& input) {
   const Invoice* invoice = end_watch(input.job, input.expiry.payment_hash);
   if (!invoice) return;
   if (!invoice->settled && !invoice->expired) append(step, input.job, std::move(input.expiry));
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, Cancelled& input) {
+  const auto it = jobs_.find(input.job);
+  if (it == jobs_.end() || !cancellable(it->second.job)) return;
+  const std::vector<Work> works = it->second.in_flight;
+  for (const Work& work : works) {
+    if (work.action == Action::infer) finished(input.job, work);
+  }
+  append(step, input.job, std::move(input.facts));
+  if (input.shown && !it->second.job.completion) {
+    std::vector<ledger::Text> texts;
+    texts.push_back(std::move(input.shown->result));
+    append(step, input.job, std::move(input.shown->completion), std::move(texts));
+  }
   advance(step, input.job);
 }
 

@@ -33,6 +33,17 @@ struct RequestArrived {
 struct RequestsRefused {
   ledger::RequestsDropped counts;
 };
+struct InputsReady {
+  JobId job;
+  Work work;
+  ledger::InputsGathered facts;
+  std::vector<ledger::Text> texts;
+};
+struct InputsMissing {
+  JobId job;
+  Work work;
+  ledger::InputsFailed facts;
+};
 struct InvoiceCreated {
   JobId job;
   Work work;
@@ -81,15 +92,26 @@ struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;
 };
+// Ignored when it comes too late. Whoever tells it has stopped the model; `shown` is what became of its answer, if the
+// customer had been shown a part of it.
+struct Cancelled {
+  JobId job;
+  ledger::JobCancelled facts;
+  struct Shown {
+    ledger::InferenceCompleted completion;
+    ledger::Text result;
+  };
+  std::optional<Shown> shown;
+};
 struct HealthChanged {
   bool inference = true;
   bool wallet = true;
 };
 struct Tick {};
 
-using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InvoiceCreated,
-                           InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered, PublishEnded,
-                           Settled, NeverPaid, HealthChanged, Tick>;
+using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
+                           InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
+                           RelayAnswered, PublishEnded, Settled, NeverPaid, Cancelled, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -130,6 +152,8 @@ class Engine {
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
   std::size_t open_jobs() const { return jobs_.size(); }
+  // Those that can still be cancelled: the newest, at most so many.
+  std::vector<JobId> cancellable_jobs(std::size_t limit) const;
   // When the next Tick is wanted; nothing while only the world can wake a job.
   std::optional<TimeMs> next_wake() const;
   // Nothing is queued or in flight but the watching of invoices: a drain is complete.
@@ -161,6 +185,8 @@ class Engine {
   void on(Step& step, Offline& input);
   void on(Step& step, RequestArrived& input);
   void on(Step& step, RequestsRefused& input);
+  void on(Step& step, InputsReady& input);
+  void on(Step& step, InputsMissing& input);
   void on(Step& step, InvoiceCreated& input);
   void on(Step& step, InvoiceNotCreated& input);
   void on(Step& step, InferenceEnded& input);
@@ -170,6 +196,7 @@ class Engine {
   void on(Step& step, PublishEnded& input);
   void on(Step& step, Settled& input);
   void on(Step& step, NeverPaid& input);
+  void on(Step& step, Cancelled& input);
   void on(Step& step, HealthChanged& input);
   void on(Step& step, Tick& input);
 

@@ -88,6 +88,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                  },
                  [&](const ledger::NoticeSigned& e) { on_notice_signed(job, e); },
                  [&](const ledger::NoticePublished& e) { on_notice_published(job, time, e); },
+                 [&](const ledger::JobCancelled& e) {
+                   if (cancellable(job)) job.cancelled = e;
+                 },
                  [&](const ledger::JobExpired& e) {
                    if (!job.expired) job.expired = e;
                  },
@@ -95,6 +98,12 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                    const bool known = std::ranges::any_of(
                        job.refunds, [&](const auto& r) { return r.payment_hash == e.payment_hash; });
                    if (!known) job.refunds.push_back(e);
+                 },
+                 [&](const ledger::InputsGathered& e) {
+                   if (!job.inputs && !job.inputs_failed) job.inputs = e;
+                 },
+                 [&](const ledger::InputsFailed& e) {
+                   if (!job.inputs && !job.inputs_failed) job.inputs_failed = e;
                  },
                  // Facts about the shop are not about a job.
                  [](const ledger::ProviderConfigured&) {},
@@ -132,6 +141,18 @@ std::uint32_t next_invoice_attempt(const Job& job) {
   return spent + 1;
 }
 
+bool awaits_inputs(const Job& job, TimeMs now) {
+  if (!job.request || job.request->sources.empty() || job.request->fault || job.inputs || job.inputs_failed)
+    return false;
+  const bool too_late = job.request->expires_at && *job.request->expires_at <= now;
+  return !too_late && !ended_without_result(job);
+}
+
+std::uint64_t input_tokens(const Job& job) {
+  if (job.inputs) return job.inputs->input_tokens;
+  return job.request ? job.request->input_tokens : 0;
+}
+
 bool paid(const Job& job) {
   return std::ranges::any_of(job.invoices, [](const Invoice& invoice) { return invoice.settled.has_value(); });
 }
@@ -150,9 +171,19 @@ bool payment_first(const Job& job) {
 
 bool ended_without_result(const Job& job) {
   if (job.declined) return true;
+  if (job.cancelled && !cut_short(job)) return true;
   if (job.expired && !paid(job)) return true;
   if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;
   return job.invoice_failed && !job.invoice_failed->retry_at && std::ranges::none_of(job.invoices, &Invoice::revealed);
+}
+
+bool cancellable(const Job& job) {
+  return job.request && !job.cancelled && !find_notice(job, NoticePurpose::result) && !ended_without_result(job);
+}
+
+bool cut_short(const Job& job) {
+  return job.cancelled && job.cancelled->by == ledger::CancelledBy::customer && job.completion &&
+         job.completion->partials > 0;
 }
 
 bool undeliverable(const Job& job) {
@@ -164,14 +195,20 @@ bool may_run(const Job& job) {
   return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job));
 }
 
-Msat amount_due(const Job& job) {
-  if (!job.quote) return {};
+Msat amount_used(const Job& job) {
+  if (!job.quote || !job.completion) return {};
   const auto& quote = *job.quote;
-  if (payment_first(job)) return quote.price;
-  if (!job.completion) return {};
   // The customer agreed to our estimate of the input; a backend's larger count is our risk, a smaller one their gain.
   const std::uint64_t input = std::min(job.completion->input_tokens, quote.input_tokens);
   return std::min(quote.price, price(quote.terms, input, job.completion->output_tokens, quote.unit, quote.minimum));
+}
+
+Msat amount_due(const Job& job) {
+  return payment_first(job) ? job.quote->price : amount_used(job);
+}
+
+bool may_stream(const Job& job) {
+  return job.quote && (payment_first(job) || job.quote->price == Msat{} || !job.quote->basis.stranger);
 }
 
 Msat exposure(const Job& job) {
@@ -193,6 +230,7 @@ State state(const Job& job) {
   }
   if (result) return result->closed ? State::undelivered : State::delivering;
   if (job.expired && !paid(job)) return State::expired;
+  if (job.cancelled && ended_without_result(job)) return State::cancelled;
   if (ended_without_result(job)) return State::failed;
   if (!job.quote) return State::requested;
   if (!may_run(job)) return State::awaiting_payment;
@@ -203,8 +241,8 @@ namespace {
 
 constexpr std::array kStates{State::requested,      State::declined,   State::awaiting_payment, State::working,
                              State::invoicing,      State::delivering, State::delivered_unpaid, State::settled,
-                             State::delivered_free, State::unpaid,     State::expired,          State::undelivered,
-                             State::failed,         State::refund_owed};
+                             State::delivered_free, State::unpaid,     State::expired,          State::cancelled,
+                             State::undelivered,    State::failed,     State::refund_owed};
 
 }  // namespace
 
@@ -236,6 +274,8 @@ std::string_view name(State state) {
       return "unpaid";
     case State::expired:
       return "expired";
+    case State::cancelled:
+      return "cancelled";
     case State::undelivered:
       return "undelivered";
     case State::failed:

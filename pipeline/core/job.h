@@ -58,6 +58,9 @@ struct Job {
   std::vector<Notice> notices;
   std::optional<ledger::JobExpired> expired;
   std::vector<ledger::RefundOwed> refunds;
+  std::optional<ledger::JobCancelled> cancelled;
+  std::optional<ledger::InputsGathered> inputs;
+  std::optional<ledger::InputsFailed> inputs_failed;
   static constexpr auto fields() {
     using T = Job;
     return std::tuple{field(1, "id", &T::id),
@@ -75,7 +78,10 @@ struct Job {
                       field(13, "completion", &T::completion),
                       field(14, "notices", &T::notices),
                       field(15, "expired", &T::expired),
-                      field(16, "refunds", &T::refunds)};
+                      field(16, "refunds", &T::refunds),
+                      field(17, "cancelled", &T::cancelled),
+                      field(18, "inputs", &T::inputs),
+                      field(19, "inputs_failed", &T::inputs_failed)};
   }
 };
 
@@ -96,6 +102,7 @@ enum class State {
   delivered_free,  // delivered, and nothing was asked for it
   unpaid,          // delivered, and the wallet says that it was never paid
   expired,
+  cancelled,
   undelivered,  // no relay took the result before the deadline
   failed,       // could not be served; nothing was paid
   refund_owed,
@@ -116,19 +123,31 @@ const Invoice* usable_invoice(const Job& job, TimeMs now);
 // Which invoice to order next. The same order is the same invoice, until it is known to have expired unseen.
 std::uint32_t next_invoice_attempt(const Job& job);
 
+// Some of its inputs must be gathered before it can be decided.
+bool awaits_inputs(const Job& job, TimeMs now);
+// What we estimate for the whole prompt: with what was gathered, once it was.
+std::uint64_t input_tokens(const Job& job);
+
 bool paid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received
 bool payment_first(const Job& job);
-// An error that ends the job without a result: declined, expired unpaid, or given up after the last attempt.
+// An error that ends the job without a result: declined, cancelled, expired unpaid, or given up after the last attempt.
 bool ended_without_result(const Job& job);
+// It can still be cancelled: what is signed is on its way, and what has ended is over.
+bool cancellable(const Job& job);
+// A customer who was shown a part of the answer cancelled: it ends there, is delivered and costs what was made of it.
+bool cut_short(const Job& job);
 // The result was signed, and no relay took it before the deadline.
 bool undeliverable(const Job& job);
 // Quoted, and where payment comes first, paid.
 bool may_run(const Job& job);
 
-// What an invoice for this job asks for: the quote where payment comes first; else the tokens really used, never more
-// than the quote. Zero: no invoice.
+// The tokens really used, never more than the quote; zero before there is an answer.
+Msat amount_used(const Job& job);
+// What an invoice for this job asks for: the quote where payment comes first; else what was used. Zero: no invoice.
 Msat amount_due(const Job& job);
+// The answer may be shown while it grows: to whom we owe it, or who may owe us for it.
+bool may_stream(const Job& job);
 // What the customer may owe us for this job as it stands: reserved when quoted, freed when paid, expired or failed.
 Msat exposure(const Job& job);
 

@@ -18,6 +18,8 @@ using ledger::Signature;
 
 using Tag = std::vector<std::string>;
 
+inline constexpr std::uint32_t kDeletionKind = 5;  // NIP-09: what its author takes back
+
 struct Event {
   EventId id;
   PublicKey pubkey;

@@ -33,4 +33,17 @@ std::optional<Unsigned> updated_relay_list(std::span<const std::string> ours, co
   return out.tags.size() == before ? std::nullopt : std::optional(std::move(out));
 }
 
+std::vector<std::string> read_relays(const Event& list, std::size_t limit) {
+  std::vector<std::string> out;
+  for (const Tag& tag : list.tags) {
+    if (out.size() == limit) break;
+    if (tag.size() < 2 || tag[0] != "r" || (tag.size() > 2 && tag[2] == "write")) continue;
+    const auto url = parse_relay_url(tag[1]);
+    if (!url) continue;
+    std::string text = url->text();
+    if (std::ranges::find(out, text) == out.end()) out.push_back(std::move(text));
+  }
+  return out;
+}
+
 }  // namespace nostr

@@ -15,4 +15,8 @@ inline constexpr std::uint32_t kRelayListKind = 10'002;
 // left for the caller.
 std::optional<Unsigned> updated_relay_list(std::span<const std::string> ours, const Event* existing);
 
+// Where its author reads: the list's relays that are not marked for writing alone, checked (url_guard.h), in their
+// normal form, once each, in its order, at most so many.
+std::vector<std::string> read_relays(const Event& list, std::size_t limit);
+
 }  // namespace nostr

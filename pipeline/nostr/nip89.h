@@ -15,7 +15,6 @@ namespace nostr {
 
 inline constexpr std::uint32_t kAnnouncementKind = 31'990;
 inline constexpr std::uint32_t kHeartbeatKind = 11'998;
-inline constexpr std::uint32_t kDeletionKind = 5;
 
 inline constexpr std::int64_t kHeartbeatIntervalS = 300;
 // Caps of what is said, and of what is read of others.

@@ -21,16 +21,20 @@ inline constexpr std::uint32_t kTextRequestKind = 5050;
 inline constexpr std::uint32_t kServedKinds[] = {kTextRequestKind};
 inline constexpr std::uint32_t kTextResultKind = 6050;
 inline constexpr std::uint32_t kFeedbackKind = 7000;
+inline constexpr std::uint32_t kPingKind = 7007;
 
 inline constexpr std::size_t kMaxReplyRelays = 8;
+inline constexpr std::size_t kMaxSources = 8;                   // inputs of a request that are to be gathered
+inline constexpr std::size_t kMaxSourceBytes = 2'048;           // of an input's URL
 inline constexpr std::size_t kMaxResultEventBytes = 60 * 1024;  // relays refuse more than 64 KiB
 inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 7000 says to a person
 
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 // What a verified event asks of us, or nothing when it is not ours: another kind, or its p tags name others only. `raw`
-// is its text as it crossed the wire. `request` and `relay` are left for the caller. A request that cannot be served as
-// it stands has its `fault` set, with a message for the customer that says what would work.
+// is its text as it crossed the wire. `request` and `relay` are left for the caller. Inputs that are not in the request
+// are noted as its `sources`. A request that cannot be served as it stands has its `fault` set, with a message for the
+// customer that says what would work.
 std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us);
 
 bool is_encrypted(const Event& event);  // has the tag
@@ -51,8 +55,12 @@ std::optional<ledger::JobRequested> read_request(const Event& event, std::string
 // the role that its marker names (system, user, assistant), else as the user's, with any other marker as a label before
 // it
 // ("label:\n…"); the content when no tag is an input. Neighbours of one role are one message, with an empty line
-// between them.
-std::vector<inference::ChatMessage> messages_of(const Event& request);
+// between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
+// in the order of their inputs; those beyond its end are left out.
+std::vector<inference::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {});
+
+// What a conversation says, without roles.
+std::uint64_t prompt_bytes(std::span<const inference::ChatMessage> messages);
 
 // What we estimate, and bill, before a backend has counted: a token for every four bytes, rounded up, and four a
 // message.
@@ -61,7 +69,8 @@ std::uint64_t estimate_tokens(std::span<const inference::ChatMessage> messages);
 // ---- answers, written -----------------------------------------------------------------------------------------------
 
 // The words of a 7000's status tag that NIP-90 knows.
-enum class Status { payment_required, processing, error, success, partial };
+// `pong` is not NIP-90's: it answers a ping, a kind 7007.
+enum class Status { payment_required, processing, error, success, partial, pong };
 std::string_view wire_name(Status status);  // "payment-required"
 
 // What an answer asks for.

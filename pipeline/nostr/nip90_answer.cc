@@ -18,6 +18,7 @@ constexpr std::array kStatusNames = {
     std::pair{Status::error, std::string_view("error")},
     std::pair{Status::success, std::string_view("success")},
     std::pair{Status::partial, std::string_view("partial")},
+    std::pair{Status::pong, std::string_view("pong")},
 };
 
 Tag e_tag(const EventId& id, std::string relay) {

@@ -5,6 +5,7 @@
 
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip90.h"
 #include "pipeline/nostr/url_guard.h"
@@ -15,6 +16,7 @@ namespace {
 using inference::ChatMessage;
 using ledger::DeclineReason;
 using ledger::GenerationParams;
+using ledger::InputType;
 using ledger::JobRequested;
 using ledger::RequestFault;
 
@@ -69,8 +71,15 @@ bool is_param(const Tag& tag, std::string_view name) {
 bool is_text_type(std::string_view type) {
   return type == "text" || type == "prompt";
 }
+// What an input's type asks to be gathered; unspecified for text, and for types that nobody knows.
+InputType source_type(std::string_view type) {
+  for (const InputType known : {InputType::url, InputType::event, InputType::job}) {
+    if (type == ledger::name(known)) return known;
+  }
+  return InputType::unspecified;
+}
 bool is_input_type(std::string_view type) {
-  return is_text_type(type) || type == "url" || type == "event" || type == "job";
+  return is_text_type(type) || source_type(type) != InputType::unspecified;
 }
 bool is_role(std::string_view marker) {
   return marker == "system" || marker == "user" || marker == "assistant";
@@ -80,6 +89,11 @@ struct Input {
   std::string_view text;
   std::string type;    // lower case; empty: text
   std::string marker;  // as it stands
+  std::string relay;   // where to find it, as it stands
+
+  bool is_source() const { return source_type(type) != InputType::unspecified; }
+  // As whose words it is read.
+  std::string role() const { return is_role(lower(marker)) ? lower(marker) : "user"; }
 };
 
 // ["i", data, type, relay, marker]; some put the marker where the relay belongs.
@@ -87,14 +101,16 @@ Input read_i(const Tag& tag) {
   Input input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
   input.marker = trimmed(element(tag, 4));
   const std::string_view relay = trimmed(element(tag, 3));
-  if (input.marker.empty() && relay.find("://") == std::string_view::npos) input.marker = relay;
+  const bool is_url = relay.find("://") != std::string_view::npos;
+  if (is_url) input.relay = relay;
+  if (!is_url && input.marker.empty()) input.marker = relay;
   return input;
 }
 
 // ["input", type, data], or the form of an i tag.
 Input read_input(const Tag& tag) {
   const std::string first = lower(trimmed(element(tag, 1)));
-  if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}};
+  if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}, .relay = {}};
   return read_i(tag);
 }
 
@@ -103,7 +119,7 @@ std::optional<Input> input_of(const Tag& tag) {
   std::optional<Input> input;
   if (name == "i") input = read_i(tag);
   if (name == "input") input = read_input(tag);
-  if (is_param(tag, "prompt")) input = Input{.text = element(tag, 2), .type = {}, .marker = {}};
+  if (is_param(tag, "prompt")) input = Input{.text = element(tag, 2), .type = {}, .marker = {}, .relay = {}};
   if (input && trimmed(input->text).empty()) input.reset();
   return input;
 }
@@ -114,7 +130,7 @@ std::vector<Input> inputs_of(const Event& request) {
     if (auto input = input_of(tag)) inputs.push_back(std::move(*input));
   }
   if (inputs.empty() && !trimmed(request.content).empty())
-    inputs.push_back({.text = request.content, .type = {}, .marker = {}});
+    inputs.push_back({.text = request.content, .type = {}, .marker = {}, .relay = {}});
   return inputs;
 }
 
@@ -134,15 +150,61 @@ RequestFault fault(DeclineReason reason, std::string message) {
   return {.reason = reason, .message = std::move(message)};
 }
 
-Fault find_input_fault(const Event& event, const std::vector<ChatMessage>& messages) {
-  for (const Input& input : inputs_of(event)) {
-    if (input.type.empty() || is_text_type(input.type)) continue;
-    return fault(DeclineReason::unsupported_input,
-                 "inputs of type " + quoted(input.type) +
-                     " are not served here; send the prompt itself: [\"i\",\"…\",\"text\"]");
+// http or https; whatever else may be wrong with it is told when it is fetched.
+Fault read_url(std::string_view url, ledger::InputSource& out) {
+  const std::string start = lower(url.substr(0, 8));
+  const bool is_web = start.starts_with("http://") || start == "https://";
+  const bool is_printable =
+      std::none_of(url.begin(), url.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
+  if (!is_web || !is_printable) {
+    return fault(DeclineReason::malformed,
+                 "the input " + quoted(url) + " is no web address; write it like https://example.com/page");
   }
-  const bool asks =
-      std::any_of(messages.begin(), messages.end(), [](const ChatMessage& message) { return message.role == "user"; });
+  if (url.size() > kMaxSourceBytes) {
+    return fault(DeclineReason::malformed, "the web address " + quoted(url) + " has more than " +
+                                               std::to_string(kMaxSourceBytes) + " bytes; send its text itself");
+  }
+  out.data = url;
+  return {};
+}
+
+// Of an event, or of a job. A bad relay is dropped: others may have it.
+Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource& out) {
+  const auto id = parse_event_id(text);
+  if (!id) {
+    return fault(DeclineReason::malformed, "the input " + quoted(text) + " is not the id of " +
+                                               (out.type == InputType::job ? "a job" : "an event") +
+                                               "; write its 64 digits of hex");
+  }
+  out.data = id->hex();
+  if (const auto url = parse_relay_url(relay)) out.relay = url->text();
+  return {};
+}
+
+Fault read_source(const Input& input, JobRequested& out) {
+  if (out.sources.size() == kMaxSources) {
+    return fault(DeclineReason::unsupported_input, "at most " + std::to_string(kMaxSources) +
+                                                       " inputs are gathered; send the texts of the others themselves");
+  }
+  ledger::InputSource source{.type = source_type(input.type)};
+  const std::string_view data = trimmed(input.text);
+  auto bad = source.type == InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
+  if (!bad) out.sources.push_back(std::move(source));
+  return bad;
+}
+
+Fault read_inputs(const Event& event, JobRequested& out) {
+  bool asks = false;
+  for (const Input& input : inputs_of(event)) {
+    asks = asks || input.role() == "user";
+    if (input.type.empty() || is_text_type(input.type)) continue;
+    if (!input.is_source()) {
+      return fault(DeclineReason::unsupported_input,
+                   "inputs of type " + quoted(input.type) +
+                       " are not served here; send the prompt itself: [\"i\",\"…\",\"text\"]");
+    }
+    if (auto bad = read_source(input, out)) return bad;
+  }
   if (asks) return {};
   return fault(DeclineReason::no_prompt, "there is no prompt; send it as [\"i\",\"…\",\"text\"]");
 }
@@ -252,6 +314,10 @@ Fault read_param(const Tag& tag, JobRequested& out) {
     out.model = value;
     return {};
   }
+  if (name == "stream") {
+    out.stream = lower(value) == "true" || value == "1";
+    return {};
+  }
   if (auto bad = read_from(kCounts, name, value, out.params)) return bad;
   if (auto bad = read_from(kIntegers, name, value, out.params)) return bad;
   return read_from(kNumbers, name, value, out.params);
@@ -305,28 +371,37 @@ Fault find_encryption_fault(const Event& event) {
 }
 
 void read_prompt(const std::vector<ChatMessage>& messages, JobRequested& out) {
-  for (const ChatMessage& message : messages) out.prompt_bytes += message.content.size();
+  out.prompt_bytes = prompt_bytes(messages);
   out.input_tokens = estimate_tokens(messages);
 }
 
 }  // namespace
 
-std::vector<ChatMessage> messages_of(const Event& request) {
+std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered) {
   std::vector<ChatMessage> messages;
   for (const Tag& tag : request.tags) {
     if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
   }
   for (const Input& input : inputs_of(request)) {
-    const std::string role = lower(input.marker);
-    if (is_role(role)) {
-      append_message(messages, role, input.text);
-    } else if (input.marker.empty()) {
-      append_message(messages, "user", input.text);
+    std::string_view text = input.text;
+    if (input.is_source()) {
+      if (gathered.empty()) continue;
+      text = gathered.front();
+      gathered = gathered.subspan(1);
+    }
+    if (input.marker.empty() || is_role(lower(input.marker))) {
+      append_message(messages, input.role(), text);
     } else {
-      append_message(messages, "user", input.marker + ":\n" + std::string(input.text));
+      append_message(messages, input.role(), input.marker + ":\n" + std::string(text));
     }
   }
   return messages;
+}
+
+std::uint64_t prompt_bytes(std::span<const ChatMessage> messages) {
+  std::uint64_t bytes = 0;
+  for (const ChatMessage& message : messages) bytes += message.content.size();
+  return bytes;
 }
 
 std::uint64_t estimate_tokens(std::span<const ChatMessage> messages) {
@@ -384,13 +459,13 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .created_at_s = event.created_at,
                    .reply_relays = reply_relays(event),
                    .addressed = to == Addressee::us,
-                   .request_bytes = json_string_bytes(raw)};
+                   .request_bytes = json_string_bytes(raw),
+                   .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read
-  const auto messages = messages_of(event);
-  read_prompt(messages, out);
-  for (Fault found : {find_input_fault(event, messages), read_params(event, out), read_output(event, out),
-                      read_bid(event, out), read_expiration(event, out)}) {
+  read_prompt(messages_of(event), out);
+  for (Fault found : {read_inputs(event, out), read_params(event, out), read_output(event, out), read_bid(event, out),
+                      read_expiration(event, out)}) {
     if (found && !out.fault) out.fault = std::move(found);
   }
   return out;

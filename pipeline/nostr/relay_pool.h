@@ -61,14 +61,14 @@ class RelayPool final : public runtime::Relays {
   // event once: for short messages that need no cursor. Replaces what was watched before; a relay is told at most once
   // in kResubscribeMs, and sends again what it has stored: the newest, none older than limits.max_age_ms. Fails with
   // "relay.watch" beyond the caps of relay_hub.h.
-  ledger::Result<void> watch(std::vector<Filter> filters);
+  ledger::Result<void> watch(std::vector<Filter> filters) override;
 
   // What a relay's information document says of it (NIP-11); forgotten with a customer's relay that is left, ignored
   // for one that is not in use.
   void set_limits(const std::string& relay, RelayLimits limits);
   // The difficulty of NIP-13 that this relay asks of our events, as far as we know: by its document or its last
   // refusal. A stranger's word: bound the work. Zero: none.
-  unsigned required_pow(const std::string& relay) const;
+  unsigned required_pow(const std::string& relay) const override;
 
   // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a
   // relay that is not ours, and before start().

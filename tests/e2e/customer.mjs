@@ -10,7 +10,7 @@ useWebSocketImplementation(WebSocket);
 export const REQUEST_KIND = 5050;
 export const RESULT_KIND = 6050;
 export const FEEDBACK_KIND = 7000;
-const STATUSES = ['payment-required', 'processing', 'error', 'success', 'partial'];
+const STATUSES = ['payment-required', 'processing', 'error', 'success', 'partial', 'pong'];
 const ANSWER_TIMEOUT_MS = 20_000;
 
 export const nowSeconds = () => Math.floor(Date.now() / 1000);

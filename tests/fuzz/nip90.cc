@@ -34,6 +34,7 @@ void check_facts(const ledger::JobRequested& request, const Event& event) {
     const auto url = parse_relay_url(relay);
     require(url && url->text() == relay, "relays are kept in their normal form");
   }
+  require(request.sources.size() <= kMaxSources, "sources are capped");
   require(!request.bid || request.bid->value >= 0, "a bid is no debt");
   if (request.fault) {
     const ledger::RequestFault& fault = *request.fault;
@@ -43,7 +44,8 @@ void check_facts(const ledger::JobRequested& request, const Event& event) {
     const ledger::GenerationParams& params = request.params;
     require(!params.max_tokens || *params.max_tokens > 0, "a cap leaves something");
     require(!params.temperature || (*params.temperature >= 0 && *params.temperature <= 2), "numbers are in range");
-    require(request.input_tokens > 0 && request.prompt_bytes > 0, "a request without fault asks something");
+    const bool asks = request.input_tokens > 0 && request.prompt_bytes > 0;
+    require(asks || !request.sources.empty(), "a request without fault asks something");
   }
 }
 

@@ -91,6 +91,44 @@ const Scenario kScenarios[] = {
        w.ask({.prompt = "one", .more_tags = {{"param", "temperature", "9"}}});
      },
      State::declined},
+    {"cancelled while it runs", PaymentMode::result_first, WalletIdentity::label,
+     [](World& w) {
+       w.line_ms = 300;
+       w.ask({.prompt = "one", .cancel_after_ms = 300});
+     },
+     State::cancelled},
+    {"payment first, cancelled before it is paid", PaymentMode::payment_first, WalletIdentity::label,
+     [](World& w) { w.ask({.prompt = "one", .payer = Payer::never, .cancel_after_ms = 300}); }, State::cancelled},
+    {"paid, and cancelled while it runs", PaymentMode::payment_first, WalletIdentity::label,
+     [](World& w) {
+       w.line_ms = 300;
+       w.ask({.prompt = "one", .cancel_after_ms = 3'000});
+     },
+     State::refund_owed},
+    {"paid, and cancelled when a part has been seen", PaymentMode::payment_first, WalletIdentity::label,
+     [](World& w) {
+       w.line_ms = 300;
+       w.ask({.prompt = "one", .more_tags = {{"param", "stream", "true"}}, .cancel_after_ms = 3'000});
+     },
+     State::refund_owed},
+    {"result first, with inputs to gather", PaymentMode::result_first, WalletIdentity::label,
+     [](World& w) {
+       const auto note = w.write_note("What the note says.").hex();
+       w.ask({.prompt = "one", .sources = {{"i", "https://example.com/", "url"}, {"i", note, "event"}}});
+     },
+     State::settled},
+    {"declined, for an input that is nowhere", PaymentMode::result_first, WalletIdentity::label,
+     [](World& w) {
+       w.ask({.prompt = "one", .sources = {{"i", std::string(64, 'a'), "job"}}});
+     },
+     State::declined},
+    {"result first, encrypted, with inputs to gather", PaymentMode::result_first, WalletIdentity::label,
+     [](World& w) {
+       w.ask({.prompt = "one",
+              .sources = {{"i", "https://example.com/", "url"}},
+              .encryption = ledger::Encryption::nip44});
+     },
+     State::settled},
     {"result first, encrypted", PaymentMode::result_first, WalletIdentity::label,
      [](World& w) { w.ask({.prompt = "one", .encryption = ledger::Encryption::nip44}); }, State::settled},
 };

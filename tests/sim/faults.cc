@@ -37,6 +37,9 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"wallet settles after expiry", 0.3},
     {"wallet tells twice", 0.5},
     {"wallet never settles", 0.1},
+    {"web page fails", 0.3},
+    {"web page comes too late", 0.1},
+    {"web page is too large", 0.1},
     {"store fails a write", 0.01},
     {"store fails an fsync", 0.01},
     {"store has no space", 0.01},
@@ -49,6 +52,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"process restarts in a storm", 0.3},
     {"clock jumps ahead", 0.0002},
     {"clock jumps back", 0.0002},
+    {"customer cancels", 0.4},
     {"operator goes offline", 0.0005},
 }};
 

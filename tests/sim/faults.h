@@ -38,6 +38,9 @@ enum class Mishap : std::size_t {
   wallet_after_expiry,
   wallet_tells_twice,
   wallet_never_settles,  // the payment is stuck, and then fails
+  web_fails,
+  web_late,       // after longer than a job's inputs are waited for
+  web_too_large,  // a page that is longer than a prompt may be
   store_write_fails,
   store_fsync_fails,  // and the bytes are there after all
   store_no_space,     // for a while
@@ -50,6 +53,7 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
+  customer_cancels,       // takes the request back, at any time
   operator_goes_offline,  // drains, and comes back online later, within one life
   count
 };

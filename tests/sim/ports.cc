@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/gathering.h"
 #include "pipeline/inference/ollama_api.h"
 #include "pipeline/inference/ollama_stream.h"
 #include "pipeline/inference/stand_in.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
-constexpr std::int64_t kLineMs = 10;
 
 auto unreachable_error() {
   return ledger::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
@@ -85,10 +85,12 @@ struct Stream : std::enable_shared_from_this<Stream> {
   inference::Backend::OnText text;
   inference::Backend::OnDone done;
   inference::OllamaStream machine;
+  std::int64_t line_ms;
   std::int64_t elapsed_ms = 0;
 
-  Stream(ProcessTime& a_time, inference::Backend::OnText on_text, inference::Backend::OnDone on_done)
-      : time(a_time), text(std::move(on_text)), done(std::move(on_done)) {}
+  Stream(ProcessTime& a_time, std::int64_t a_line_ms, inference::Backend::OnText on_text,
+         inference::Backend::OnDone on_done)
+      : time(a_time), text(std::move(on_text)), done(std::move(on_done)), line_ms(a_line_ms) {}
 
   // Feeds the machine after a while. What it says goes to the user.
   void then(std::int64_t delay_ms, std::function<inference::Progress(inference::OllamaStream&, std::int64_t)> feed) {
@@ -102,10 +104,10 @@ struct Stream : std::enable_shared_from_this<Stream> {
     });
   }
   void head(unsigned status) {
-    then(kLineMs, [status](auto& machine_, auto) { return machine_.on_head(status); });
+    then(line_ms, [status](auto& machine_, auto) { return machine_.on_head(status); });
   }
   void body(std::string bytes) {
-    then(kLineMs, [bytes = std::move(bytes)](auto& machine_, auto at) { return machine_.on_body(bytes, at); });
+    then(line_ms, [bytes = std::move(bytes)](auto& machine_, auto at) { return machine_.on_body(bytes, at); });
   }
   void end() {
     then(0, [](auto& machine_, auto at) { return machine_.on_end_of_body(at); });
@@ -174,7 +176,7 @@ std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatReq
   world_.referee->on_chat(request.messages.back().content);
   const inference::StandInModel models[] = {{request.model, 4096}};
   const auto answer = inference::stand_in_answer(models, inference::make_chat_body(request));
-  auto stream = std::make_shared<Stream>(time_, std::move(text), std::move(done));
+  auto stream = std::make_shared<Stream>(time_, world_.line_ms, std::move(text), std::move(done));
   answer_with(world_, *stream, answer);
   world_.on_port_call();
   return std::make_unique<SimGeneration>(std::move(stream));
@@ -182,6 +184,19 @@ std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatReq
 
 void SimBackend::status(std::function<void(ledger::Result<inference::BackendStatus>)> done) {
   time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
+}
+
+// ---- the web --------------------------------------------------------------------------------------------------------
+
+void SimWeb::get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) {
+  world_.on_port_call();
+  Faults& faults = world_.faults;
+  const std::int64_t after_ms = faults.strikes(Mishap::web_late) ? 2 * runtime::kMaxGatheringMs : 2 * kNetworkMs;
+  ledger::Result<std::string> page = World::page(url);
+  if (faults.strikes(Mishap::web_too_large)) page->append(runtime::kMaxGatheredBytes, '.');
+  if (faults.strikes(Mishap::web_fails)) page = ledger::fail(ErrorKind::job_request, "web.status", "it is gone");
+  time_.after(after_ms, [done = std::move(done), page = std::move(page)] { done(page); });
+  world_.on_port_call();
 }
 
 }  // namespace sim

@@ -1,4 +1,4 @@
-// The process's doors to the simulated wallet and backend.
+// The process's doors to the simulated wallet, backend and web.
 #pragma once
 
 #include "pipeline/inference/backend.h"
@@ -32,6 +32,17 @@ class SimBackend final : public inference::Backend {
   SimBackend(World& world, ProcessTime& time) : world_(world), time_(time) {}
   std::unique_ptr<inference::Generation> chat(const inference::ChatRequest& request, OnText text, OnDone done) override;
   void status(std::function<void(ledger::Result<inference::BackendStatus>)> done) override;
+
+ private:
+  World& world_;
+  ProcessTime& time_;
+};
+
+// Every page that is asked for is there, and says what World::page says.
+class SimWeb final : public runtime::Web {
+ public:
+  SimWeb(World& world, ProcessTime& time) : world_(world), time_(time) {}
+  void get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) override;
 
  private:
   World& world_;

@@ -92,6 +92,13 @@ class Process::HubRelays final : public runtime::Relays {
       done(ledger::fail(ledger::ErrorKind::connection, "relay.query", "we are offline"));
     });
   }
+  ledger::Result<void> watch(std::vector<nostr::Filter> filters) override {
+    if (process_.hub_) return process_.hub_->watch(std::move(filters));
+    return ledger::fail(ledger::ErrorKind::connection, "relay.watch", "we are offline");
+  }
+  unsigned required_pow(const std::string& relay) const override {
+    return process_.hub_ ? process_.hub_->required_pow(relay) : 0;
+  }
   void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
     if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
@@ -110,7 +117,8 @@ Process::Process(World& world, const core::Policy& policy)
       projections_(replay::projections()),
       disk_(std::make_unique<ReadDisk>(world)),
       wallet_(world, time_),
-      backend_(world, time_) {
+      backend_(world, time_),
+      web_(world, time_) {
   world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
@@ -122,6 +130,7 @@ Process::Process(World& world, const core::Policy& policy)
                      .wallet = wallet_,
                      .backend = backend_,
                      .relays = *relays_,
+                     .web = web_,
                      .scheduler = time_,
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
@@ -175,6 +184,7 @@ void Process::start_relays() {
           [this](nostr::Received received) {
             runtime_->on_request(received.event, std::move(received.raw), received.relay, std::move(received.receipt));
           },
+      .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
       .on_refused = [this](const std::string&,
                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
       .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},

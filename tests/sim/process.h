@@ -40,6 +40,7 @@ class Process {
   std::unique_ptr<SimJournal> journal_;
   SimWallet wallet_;
   SimBackend backend_;
+  SimWeb web_;
   std::shared_ptr<nostr::RelayHub> hub_;
   std::unique_ptr<HubRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;

@@ -113,12 +113,27 @@ const Job& Referee::durable(const ledger::JobId& id, const char* effect) {
   return found->second;
 }
 
+// That what was asked is the customer's prompt, and then the texts of their inputs as anybody could read them.
+bool Referee::is_asked_by(const CustomerJob& job, std::string_view asked) const {
+  if (!asked.starts_with(job.prompt)) return false;
+  asked.remove_prefix(job.prompt.size());
+  for (const nostr::Tag& source : job.sources) {
+    const auto texts = world_.public_texts(source);
+    const auto text = std::ranges::find_if(texts, [&](const auto& one) { return asked.starts_with("\n\n" + one); });
+    if (text == texts.end()) return false;
+    asked.remove_prefix(2 + text->size());
+  }
+  return asked.empty();
+}
+
 void Referee::on_chat(const std::string& prompt) {
-  const auto asked = std::ranges::find_if(world_.jobs, [&](const auto& one) { return one.second.prompt == prompt; });
+  const auto asked =
+      std::ranges::find_if(world_.jobs, [&](const auto& one) { return is_asked_by(one.second, prompt); });
   demand(asked != world_.jobs.end(), "the backend was asked what no customer asked: " + prompt);
   const Job& job = durable(asked->first, "an inference");
   demand(job.quote.has_value(), "an inference before its quote is durable" + about(job.id));
   demand(job.inference_started > job.inference_failures, "an inference before its start is durable" + about(job.id));
+  demand(asked->second.sources.empty() || job.inputs, "an inference before its inputs are durable" + about(job.id));
   demand(core::may_run(job), "an inference before its payment is durable" + about(job.id));
   demand(!job.completion, "an inference for a job that has its answer" + about(job.id));
   demand(chats_.emplace(job.id, job.inference_failures).second, "an inference was started twice" + about(job.id));
@@ -138,6 +153,10 @@ void Referee::on_publication(const nostr::Event& event) {
   const auto answer = nostr::read_answer(event);
   demand(answer.has_value(), "a publication that is no answer");
   const Job& job = durable(answer->request, "an answer");
+  if (answer->known == nostr::Status::partial) {
+    return demand(core::may_run(job) && core::may_stream(job),
+                  "a part of the answer for who may not see it" + about(job.id));
+  }
   const bool is_durable =
       std::ranges::any_of(job.notices, [&](const core::Notice& one) { return one.notice.event == event.id; });
   demand(is_durable, "an event left before its fact is durable" + about(job.id));
@@ -203,6 +222,9 @@ void Referee::check_customers(bool clock_was_wrong) const {
     demand(!result || !result->delivered || seen.results.contains(result->notice.event),
            "a result that counts as delivered was never seen" + about(id));
     const bool served = result && result->delivered;
+    demand(!job.cancelled || seen.cancelled, "cancelled, although its customer did not" + about(id));
+    demand(!job.cancelled || !served || core::cut_short(job), "cancelled, and served all the same" + about(id));
+    demand(!core::cut_short(job) || seen.partials > 0, "billed for parts that nobody saw" + about(id));
     demand(seen.paid == Msat{} || served || !job.refunds.empty(), "paid, not served, and nothing is owed" + about(id));
     if (core::payment_first(job) && job.quote->price > Msat{}) {
       demand(!seen.result_before_payment, "a result before its payment" + about(id));

@@ -40,6 +40,7 @@ class Referee {
   const std::map<ledger::JobId, core::Job>& jobs() const { return jobs_; }
 
  private:
+  bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
   void check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const;

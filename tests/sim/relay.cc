@@ -14,7 +14,7 @@ using nlohmann::json;
 using nostr::Event;
 
 bool SimRelay::accept(const std::shared_ptr<Wire>& wire) {
-  if (world_.faults.strikes(Mishap::relay_down)) return false;
+  if (down_ || world_.faults.strikes(Mishap::relay_down)) return false;
   std::erase_if(wires_, [](const auto& one) { return one.expired(); });
   wires_.push_back(wire);
   if (world_.faults.strikes(Mishap::relay_auths)) {
@@ -84,6 +84,11 @@ void SimRelay::store(const Event& event) {
       return closes;
     });
   }
+}
+
+void SimRelay::go_down() {
+  down_ = true;
+  restart();
 }
 
 void SimRelay::restart() {

@@ -40,6 +40,9 @@ class SimRelay {
   void store(const nostr::Event& event);
   // Closes every connection.
   void restart();
+  // The same, and refuses new ones until it comes up again. It keeps what it has.
+  void go_down();
+  void come_up() { down_ = false; }
 
  private:
   void on_event(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
@@ -53,6 +56,7 @@ class SimRelay {
   World& world_;
   std::string url_;
   std::size_t page_;
+  bool down_ = false;
   std::deque<nostr::Event> events_;
   std::vector<std::weak_ptr<Wire>> wires_;
 };

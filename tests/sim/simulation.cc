@@ -12,7 +12,8 @@ constexpr std::int64_t kHourMs = 3'600'000;
 // After the faults have stopped. Longer than the clock can be wrong, and than a request is served.
 constexpr std::int64_t kLongestRestMs = 12 * kHourMs;
 constexpr std::size_t kMostFactsPerRequest = 200;
-constexpr std::int64_t kRecoveryMs = 200;  // of a life: where it may die in recovery
+constexpr std::uint64_t kOneOfWithSources = 8;  // requests, how many have inputs to gather
+constexpr std::int64_t kRecoveryMs = 200;       // of a life: where it may die in recovery
 
 core::Policy draw_policy(Dice& dice) {
   const bool payment_first = dice.chance(0.4);
@@ -61,6 +62,7 @@ Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
           .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0};
   constexpr ledger::Encryption kForms[] = {ledger::Encryption::nip04, ledger::Encryption::nip44};
   if (ask.addressed && dice.chance(0.25)) ask.encryption = dice.pick(kForms);
+  if (dice.chance(0.3)) ask.more_tags.push_back({"param", "stream", "true"});
   ask.more_tags.push_back({"param", "max_tokens", std::to_string(dice.between(1, 120))});
   if (dice.chance(0.05)) ask.more_tags.push_back({"param", "model", "free"});
   if (dice.chance(0.03)) ask.more_tags.push_back({"param", "model", "unknown"});
@@ -77,6 +79,8 @@ class Simulation {
         world_(seed, Faults(dice_.below(UINT64_MAX)), 1 + dice_.below(3), dice_.chance(0.3) ? 25 : 500) {
     outcome_.seed = seed;
     if (dice_.chance(0.3)) world_.wallet.identity = WalletIdentity::none;
+    constexpr std::int64_t kLineMs[] = {10, 10, 10, 100, 300};
+    world_.line_ms = dice_.pick(kLineMs);
     world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });
     plan_requests();
   }
@@ -112,9 +116,30 @@ class Simulation {
     TimeMs at = world_.time.now() + 1'000;
     for (std::size_t i = 0; i < count; ++i) {
       at = at + dice_.between(0, longest_pause_ms);
-      world_.time.at(at, [this, ask = draw_ask(dice_, i, customers)] { world_.ask(ask); });
+      world_.time.at(at, [this, ask = draw_ask(dice_, i, customers), draws = dice_.below(UINT64_MAX)]() mutable {
+        if (draws % kOneOfWithSources == 0) ask.sources = sources(draws);
+        world_.ask(ask);
+      });
     }
     faults_end_ = at + 60'000;
+  }
+
+  // Inputs of each type; a job that was asked before may have its answer by now, or not.
+  std::vector<nostr::Tag> sources(std::uint64_t draws) {
+    Dice dice(draws);
+    std::vector<nostr::Tag> out;
+    for (std::size_t i = 0; i <= dice.below(3); ++i) {
+      const std::string name = std::to_string(dice.below(100));
+      const std::size_t type = dice.below(3);
+      if (type == 0) out.push_back({"i", "https://" + name + ".example/", "url"});
+      if (type == 1)
+        out.push_back({"i", world_.write_note("Note " + name).hex(), "event", world_.relays.front()->url()});
+      if (type == 2 && !world_.jobs.empty()) {
+        const auto job = std::next(world_.jobs.begin(), static_cast<std::ptrdiff_t>(dice.below(world_.jobs.size())));
+        out.push_back({"i", job->first.hex(), "job"});
+      }
+    }
+    return out;
   }
 
   // Lives one life after another until `over`.

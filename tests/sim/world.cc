@@ -42,6 +42,7 @@ ledger::EventId World::ask(const Ask& ask) {
   nostr::Unsigned request{.kind = nostr::kTextRequestKind,
                           .created_at_s = (time.now() - ask.created_ago_ms).ms / 1000,
                           .tags = {{"i", ask.prompt, "text"}}};
+  std::ranges::copy(ask.sources, std::back_inserter(request.tags));
   std::ranges::copy(ask.more_tags, std::back_inserter(request.tags));
   if (ask.encryption != ledger::Encryption::none) {
     const auto inner = nostr::tags_to_json(std::exchange(request.tags, {{"encrypted"}}));
@@ -54,12 +55,43 @@ ledger::EventId World::ask(const Ask& ask) {
       nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
   jobs[event.id] = {.request = event,
                     .prompt = ask.prompt,
+                    .sources = ask.sources,
                     .customer = ask.customer,
                     .encryption = ask.encryption,
                     .payer = ask.payer};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
   for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
+  std::int64_t cancel_after_ms = ask.cancel_after_ms;
+  if (faults.strikes(Mishap::customer_cancels)) cancel_after_ms = faults.dice().between(1, 60'000);
+  if (cancel_after_ms > 0) time.after(cancel_after_ms, [this, id = event.id] { cancel(id); });
   return event.id;
+}
+
+void World::cancel(const ledger::EventId& id) {
+  CustomerJob& job = jobs.at(id);
+  job.cancelled = true;
+  nostr::Unsigned deletion{.kind = nostr::kDeletionKind,
+                           .created_at_s = time.now().ms / 1000,
+                           .tags = {{"e", id.hex()}, {"k", "5050"}},
+                           .content = "no longer needed"};
+  const nostr::Event event =
+      nostr::sign(std::move(deletion), customer_key(job.customer), {seeded_bytes(seed_, next_number()).bytes});
+  for (const auto& relay : relays) relay->store(event);
+}
+
+ledger::EventId World::write_note(const std::string& content) {
+  const nostr::Event note = nostr::sign({.kind = 1, .created_at_s = time.now().ms / 1000, .content = content},
+                                        customer_key(998), {seeded_bytes(seed_, next_number()).bytes});
+  relays.front()->store(note);
+  notes_[note.id.hex()] = content;
+  return note.id;
+}
+
+std::set<std::string> World::public_texts(const nostr::Tag& source) const {
+  if (source[2] == "url") return {page(source[1])};
+  if (const auto note = notes_.find(source[1]); note != notes_.end()) return {note->second};
+  const auto job = jobs.find(ledger::EventId::from_hex(source[1]).value_or(ledger::EventId{}));
+  return job == jobs.end() ? std::set<std::string>() : job->second.answers;
 }
 
 nostr::Event World::stranger_event(const std::string& content, std::int64_t seconds_ahead) {
@@ -92,8 +124,10 @@ void World::show(const nostr::Event& event) {
   const auto answer = nostr::read_answer(event, customer_key(job.customer));
   if (answer->encrypted) throw Violation("an answer that its customer cannot decrypt");
   job.statuses.push_back(answer->status);
+  if (answer->known == nostr::Status::partial) show_part(job, answer->content);
   if (answer->is_result) {
     job.results.insert(event.id);
+    if (!sealed->encrypted) job.answers.insert(sealed->content);
     job.result_before_payment = job.result_before_payment || job.paid == ledger::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
@@ -102,6 +136,14 @@ void World::show(const nostr::Event& event) {
   if (job.payer == Payer::twice) {
     time.after(thinking_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   }
+}
+
+// Parts may arrive in any order: one is the beginning of the other.
+void World::show_part(CustomerJob& job, const std::string& text) {
+  const bool agrees = text.starts_with(job.shown) || job.shown.starts_with(text);
+  if (!agrees) throw Violation("a part of an answer that is not the beginning of the next");
+  if (text.size() > job.shown.size()) job.shown = text;
+  ++job.partials;
 }
 
 // An encrypted request is answered in its form, and with no words in the clear.

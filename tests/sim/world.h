@@ -30,6 +30,7 @@ enum class Payer { at_once, slowly, never, twice };
 
 struct Ask {
   std::string prompt;
+  std::vector<nostr::Tag> sources = {};  // inputs to gather, after the prompt
   std::vector<nostr::Tag> more_tags = {};
   Payer payer = Payer::at_once;
   std::size_t customer = 0;
@@ -38,20 +39,26 @@ struct Ask {
   std::size_t relays = SIZE_MAX;    // at most so many
   std::int64_t created_ago_ms = 0;  // the customer's clock is late by so much
   ledger::Encryption encryption = ledger::Encryption::none;
+  std::int64_t cancel_after_ms = 0;  // 0: never
 };
 
 // One customer's request and everything that they saw of its answers.
 struct CustomerJob {
   nostr::Event request;
   std::string prompt;
+  std::vector<nostr::Tag> sources;
   std::size_t customer = 0;
   ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
   std::set<ledger::EventId> results;
+  std::set<std::string> answers;   // what the results say, as it can be read by all
   std::set<std::string> invoices;  // every invoice that was ever shown to them
   std::vector<std::string> statuses;
   ledger::Msat paid;
   bool result_before_payment = false;
+  bool cancelled = false;
+  std::string shown;  // of the answer, while it grows
+  std::size_t partials = 0;
 };
 
 class Referee;
@@ -75,12 +82,21 @@ class World {
   std::unique_ptr<Referee> referee;
 
   int inference_failures = 0;  // so many of the next ones fail
+  std::int64_t line_ms = 10;   // that the model takes for a token
 
   // Called before and after each call that leaves the process through a port: where a process can die.
   std::function<void()> on_port_call = [] {};
 
   // Signs a request and leaves it with relays.
   ledger::EventId ask(const Ask& ask);
+  // Its customer takes the request back, with all relays.
+  void cancel(const ledger::EventId& id);
+  // Leaves a note of somebody's with the first relay.
+  ledger::EventId write_note(const std::string& content);
+  // What a web page says.
+  static std::string page(const std::string& url) { return "The page at " + url; }
+  // What the input may be gathered as: what is public by now.
+  std::set<std::string> public_texts(const nostr::Tag& source) const;
   // A relay has it: everybody can see it.
   void show(const nostr::Event& event);
 
@@ -92,6 +108,7 @@ class World {
   std::uint64_t next_number() { return ++numbers_; }
 
  private:
+  static void show_part(CustomerJob& job, const std::string& text);
   static void check_form(const CustomerJob& job, const nostr::Answer& sealed);
   void pay(CustomerJob& job, const std::string& bolt11);
   const nostr::SecretKey& customer_key(std::size_t customer);
@@ -100,6 +117,7 @@ class World {
   std::uint64_t numbers_ = 0;
   std::map<std::size_t, nostr::SecretKey> customer_keys_;
   std::set<ledger::EventId> shown_;
+  std::map<std::string, std::string> notes_;  // by id in hex
 };
 
 }  // namespace sim

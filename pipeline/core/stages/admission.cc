@@ -48,7 +48,8 @@ std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const 
   return room / (request.encryption == ledger::Encryption::none ? kBytesPerToken : kEncryptedBytesPerToken);
 }
 
-std::optional<Refusal> refuse_by_itself(const ledger::JobRequested& request, const Policy& policy, TimeMs now) {
+std::optional<Refusal> refuse_by_itself(const Job& job, const Policy& policy, TimeMs now) {
+  const ledger::JobRequested& request = *job.request;
   if (request.fault) return Refusal{request.fault->reason, request.fault->message};
   if (request.expires_at && *request.expires_at <= now) {
     return Refusal{DeclineReason::expired, "the request had expired before we could answer"};
@@ -58,10 +59,17 @@ std::optional<Refusal> refuse_by_itself(const ledger::JobRequested& request, con
                                                std::to_string(policy.request_age_limit_ms / 60'000) +
                                                " minutes; send it again if you still want it"};
   }
+  if (job.inputs_failed) return Refusal{DeclineReason::input_unavailable, job.inputs_failed->message};
   return std::nullopt;
 }
 
-std::optional<Refusal> refuse_by_shop(const ledger::Basis& basis, const Policy& policy) {
+std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const ledger::Basis& basis,
+                                      const Policy& policy) {
+  if (basis.stranger && request.pow_bits < policy.stranger_pow_bits) {
+    return Refusal{DeclineReason::needs_work, "from those who have paid for nothing here yet we ask for " +
+                                                  std::to_string(policy.stranger_pow_bits) +
+                                                  " bits of proof of work in the request (NIP-13)"};
+  }
   if (!basis.inference_healthy)
     return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
   if (!basis.wallet_healthy)
@@ -83,29 +91,29 @@ ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basi
   return within_credit && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
 }
 
-tl::expected<JobQuoted, Refusal> quote(const ledger::JobRequested& request, const Policy& policy,
-                                       const ledger::Basis& basis) {
+tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, const ledger::Basis& basis) {
+  const ledger::JobRequested& request = *job.request;
+  const std::uint64_t input = input_tokens(job);
   const ledger::ModelOffer* offer = find_offer(policy, request.model);
   if (!offer) {
     return tl::unexpected(Refusal{DeclineReason::unknown_model,
                                   "no model \"" + request.model + "\" here; we serve " + offered_models(policy)});
   }
   const std::uint64_t wanted = request.params.max_tokens.value_or(offer->max_output_tokens);
-  const std::uint64_t room =
-      request.input_tokens >= offer->context_tokens ? 0 : offer->context_tokens - request.input_tokens;
+  const std::uint64_t room = input >= offer->context_tokens ? 0 : offer->context_tokens - input;
   const std::uint64_t cap = std::min({wanted, offer->max_output_tokens, room, output_tokens_that_fit(request, policy)});
   if (cap < std::min(wanted, kMinOutputTokens)) {
-    return tl::unexpected(Refusal{DeclineReason::too_long, "the prompt (about " + std::to_string(request.input_tokens) +
+    return tl::unexpected(Refusal{DeclineReason::too_long, "the prompt (about " + std::to_string(input) +
                                                                " tokens) leaves no room for an answer; " + offer->name +
                                                                " takes " + std::to_string(offer->context_tokens) +
                                                                " tokens in all"});
   }
-  const Msat asked = price(*offer, request.input_tokens, cap, policy.wallet_unit, policy.wallet_minimum);
+  const Msat asked = price(*offer, input, cap, policy.wallet_unit, policy.wallet_minimum);
   if (request.bid && asked > *request.bid) {
     std::string message =
         "bid " + sats(*request.bid) + ", asked " + sats(asked) + " for up to " + std::to_string(cap) + " tokens";
     const auto affordable =
-        affordable_output_tokens(*offer, request.input_tokens, *request.bid, policy.wallet_unit, policy.wallet_minimum);
+        affordable_output_tokens(*offer, input, *request.bid, policy.wallet_unit, policy.wallet_minimum);
     if (affordable.value_or(0) >= kMinOutputTokens) {
       message += "; max_tokens " + std::to_string(*affordable) + " would fit the bid";
     }
@@ -120,7 +128,7 @@ tl::expected<JobQuoted, Refusal> quote(const ledger::JobRequested& request, cons
                    .unit = policy.wallet_unit,
                    .minimum = policy.wallet_minimum,
                    .price = asked,
-                   .input_tokens = request.input_tokens,
+                   .input_tokens = input,
                    .max_output_tokens = cap,
                    .payment_mode = mode,
                    .basis = basis};
@@ -134,18 +142,18 @@ JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, c
   return {.reason = why.reason, .message = std::move(why.message), .told = told, .basis = basis};
 }
 
-Due due_admission(const Job& job, TimeMs) {
-  if (!job.request || job.quote || job.declined) return {};
+Due due_admission(const Job& job, TimeMs now) {
+  if (!job.request || job.quote || ended_without_result(job) || awaits_inputs(job, now)) return {};
   return {.work = {{.action = Action::decide}}};
 }
 
 std::vector<Event> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
   const auto& request = *job.request;
   const ledger::Basis used = basis(shop, policy, request.customer, now);
-  auto refusal = refuse_by_itself(request, policy, now);
-  if (!refusal) refusal = refuse_by_shop(used, policy);
+  auto refusal = refuse_by_itself(job, policy, now);
+  if (!refusal) refusal = refuse_by_shop(request, used, policy);
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
-  auto quoted = quote(request, policy, used);
+  auto quoted = quote(job, policy, used);
   if (!quoted) return {decline(request, policy, used, std::move(quoted.error()))};
   return {std::move(*quoted)};
 }

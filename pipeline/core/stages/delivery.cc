@@ -6,7 +6,7 @@ namespace core {
 namespace {
 
 bool result_owed(const Job& job, TimeMs now) {
-  return job.completion && (amount_due(job) == Msat{} || usable_invoice(job, now)) &&
+  return job.completion && !ended_without_result(job) && (amount_due(job) == Msat{} || usable_invoice(job, now)) &&
          !find_notice(job, NoticePurpose::result);
 }
 

@@ -1,6 +1,7 @@
 // Settlement: every invoice is watched until the wallet itself says settled or, asked after expiry plus grace, expired.
 // Money for work that cannot be done is owed back.
 #include <algorithm>
+#include <utility>
 
 #include "pipeline/core/stages/stage.h"
 
@@ -11,6 +12,21 @@ bool refund_known(const Job& job, const Hash256& payment_hash) {
   return std::ranges::any_of(job.refunds, [&](const auto& refund) { return refund.payment_hash == payment_hash; });
 }
 
+// Who pays first buys a number of tokens; who cancels while they come pays for those that came. (Before they are
+// delivered the whole payment may still be owed back.)
+Msat beyond_use(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  if (!cut_short(job) || !payment_first(job) || !result || !result->delivered) return {};
+  return job.quote->price - amount_used(job);
+}
+
+std::string why_owed(const Job& job) {
+  if (undeliverable(job)) return "paid, but no relay took the result";
+  if (job.cancelled) return "paid, but the job was cancelled";
+  if (ended_without_result(job)) return "paid, but the job could not be served";
+  return "paid a second time";
+}
+
 // What settled beyond the one payment that the result is given for.
 std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
   std::vector<ledger::RefundOwed> out;
@@ -18,16 +34,10 @@ std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
   bool served = !lost;
   for (const Invoice& invoice : job.invoices) {
     if (!invoice.settled) continue;
-    if (served) {
-      served = false;  // this payment is for the result; any further one is too much
-      continue;
-    }
-    if (refund_known(job, invoice.issued.payment_hash)) continue;
-    out.push_back({.payment_hash = invoice.issued.payment_hash,
-                   .amount = invoice.settled->received,
-                   .reason = undeliverable(job)          ? "paid, but no relay took the result"
-                             : ended_without_result(job) ? "paid, but the job could not be served"
-                                                         : "paid a second time"});
+    // The first payment is for the result; any further one is too much.
+    const Msat too_much = std::exchange(served, false) ? beyond_use(job) : invoice.settled->received;
+    if (too_much == Msat{} || refund_known(job, invoice.issued.payment_hash)) continue;
+    out.push_back({.payment_hash = invoice.issued.payment_hash, .amount = too_much, .reason = why_owed(job)});
   }
   return out;
 }

@@ -5,8 +5,8 @@
 namespace core {
 
 std::span<const Stage> stages() {
-  static const std::array kStages{stage::admission(), stage::expiry(),   stage::inference(), stage::invoicing(),
-                                  stage::feedback(),  stage::delivery(), stage::settlement()};
+  static const std::array kStages{stage::inputs(),    stage::admission(), stage::expiry(),   stage::inference(),
+                                  stage::invoicing(), stage::feedback(),  stage::delivery(), stage::settlement()};
   return kStages;
 }
 
@@ -29,6 +29,8 @@ std::string_view name(Action action) {
   switch (action) {
     case Action::decide:
       return "decide";
+    case Action::gather:
+      return "gather inputs";
     case Action::infer:
       return "infer";
     case Action::create_invoice:

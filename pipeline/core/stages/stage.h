@@ -1,5 +1,6 @@
 // A stage says what is due for a job, and where it decides, decides. Stages are pure and know nothing of each other;
 // the engine asks each of them after every fact. One file a stage, in the order of a job's life:
+//   inputs     gather the texts that are not in the request  stages/inputs.cc
 //   admission  quote or decline               stages/admission.cc
 //   inference  run the model                  stages/inference.cc
 //   invoicing  ask the wallet for an invoice  stages/invoicing.cc
@@ -18,7 +19,7 @@
 namespace core {
 
 // What an adapter is asked to do, or `decide`: then the stage's own decide() has the answer.
-enum class Action { decide, infer, create_invoice, sign, publish, watch };
+enum class Action { decide, gather, infer, create_invoice, sign, publish, watch };
 std::string_view name(Action action);
 
 // One piece of work. With the job's id it is its own key: the same work is never started twice while it is in flight.
@@ -52,6 +53,7 @@ bool is_open(const Job& job);
 std::string describe(const Work& work);
 
 namespace stage {
+Stage inputs();
 Stage admission();
 Stage inference();
 Stage invoicing();

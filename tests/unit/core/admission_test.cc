@@ -57,6 +57,21 @@ TEST(Admission, RefusesWithANamedReasonAndSaysWhatWouldWork) {
   }
 }
 
+TEST(Admission, AsksStrangersForWorkAndCustomersForNone) {
+  Policy policy = EngineDriver::policy();
+  policy.stranger_pow_bits = 20;
+  EngineDriver shop(policy);
+  const Job refused = shop.ask(1);
+  ASSERT_TRUE(refused.declined);
+  EXPECT_EQ(refused.declined->reason, DeclineReason::needs_work);
+  EXPECT_THAT(refused.declined->message, HasSubstr("20 bits of proof of work"));
+  auto worked = shop.request();
+  worked.pow_bits = 20;
+  ASSERT_TRUE(shop.ask(2, worked).quote);
+  shop.pay(2);
+  EXPECT_TRUE(shop.ask(3).quote) << "who has paid is no stranger";
+}
+
 TEST(Admission, ABroadcastIsDeclinedSilently) {
   EngineDriver shop(EngineDriver::policy());
   auto request = shop.request();

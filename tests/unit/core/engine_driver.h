@@ -18,6 +18,8 @@ class EngineDriver {
   bool relays_accept = true;
   bool wallet_creates = true;
   std::optional<ledger::InferenceFailure> inference_fails;
+  std::optional<std::string> inputs_missing;  // why
+  bool hold_inputs = false;
   bool hold_inference = false;
   bool hold_signing = false;
 
@@ -161,6 +163,8 @@ class EngineDriver {
 
   void answer(const Command& command) {
     switch (command.work.action) {
+      case Action::gather:
+        return answer_gather(command);
       case Action::infer:
         return answer_inference(command);
       case Action::create_invoice:
@@ -173,6 +177,13 @@ class EngineDriver {
       case Action::decide:
         return;
     }
+  }
+
+  void answer_gather(const Command& command) {
+    const auto& [id, work] = command;
+    if (hold_inputs) return;
+    if (inputs_missing) return tell(InputsMissing{id, work, {.message = *inputs_missing}});
+    tell(InputsReady{id, work, {.texts = {{}}, .prompt_bytes = 4'000, .input_tokens = 1'000}, {}});
   }
 
   void answer_inference(const Command& command) {

@@ -32,6 +32,9 @@ std::string text_of(DeclineReason v) {
 std::string text_of(Encryption v) {
   return enum_text("ENCRYPTION_", name(v));
 }
+std::string text_of(InputType v) {
+  return enum_text("INPUT_TYPE_", name(v));
+}
 std::string text_of(NoticePurpose v) {
   return enum_text("NOTICE_PURPOSE_", name(v));
 }

@@ -22,7 +22,7 @@ std::string joined(std::string_view ciphertext, std::string_view iv) {
   return std::string(ciphertext).append("?iv=").append(iv);
 }
 
-std::string refusal(std::string_view payload) {
+std::string nip04_refusal(std::string_view payload) {
   const auto plaintext = decrypt_nip04(payload, kShared);
   return plaintext ? "" : plaintext.error().code;
 }
@@ -48,17 +48,17 @@ TEST(Nip04, AnotherKeyDoesNotReadIt) {
 }
 
 TEST(Nip04, SaysWhatIsWrongWithAPayload) {
-  EXPECT_EQ(refusal(kCiphertext), "nip04.form");
-  EXPECT_EQ(refusal(joined("!" + std::string(kCiphertext.substr(1)), kIv)), "nip04.base64");
-  EXPECT_EQ(refusal(joined("", kIv)), "nip04.length");
-  EXPECT_EQ(refusal(joined(ledger::to_base64(std::string(15, 'x')), kIv)), "nip04.length");
-  EXPECT_EQ(refusal(joined(ledger::to_base64(std::string(65'552, 'x')), kIv)), "nip04.key");
-  EXPECT_EQ(refusal(joined(ledger::to_base64(std::string(65'568, 'x')), kIv)), "nip04.length");
+  EXPECT_EQ(nip04_refusal(kCiphertext), "nip04.form");
+  EXPECT_EQ(nip04_refusal(joined("!" + std::string(kCiphertext.substr(1)), kIv)), "nip04.base64");
+  EXPECT_EQ(nip04_refusal(joined("", kIv)), "nip04.length");
+  EXPECT_EQ(nip04_refusal(joined(ledger::to_base64(std::string(15, 'x')), kIv)), "nip04.length");
+  EXPECT_EQ(nip04_refusal(joined(ledger::to_base64(std::string(65'552, 'x')), kIv)), "nip04.key");
+  EXPECT_EQ(nip04_refusal(joined(ledger::to_base64(std::string(65'568, 'x')), kIv)), "nip04.length");
   const auto too_long = encrypt_aes_cbc(kShared.view(), std::string(16, '\0'), std::string(65'537, 'x'));
-  EXPECT_EQ(refusal(joined(ledger::to_base64(too_long), kIv)), "nip04.length");
-  EXPECT_EQ(refusal(joined(kCiphertext, "")), "nip04.iv");
-  EXPECT_EQ(refusal(joined(kCiphertext, ledger::to_base64(std::string(15, 'x')))), "nip04.iv");
-  EXPECT_EQ(refusal(joined(kCiphertext, joined(kIv, kIv))), "nip04.iv");
+  EXPECT_EQ(nip04_refusal(joined(ledger::to_base64(too_long), kIv)), "nip04.length");
+  EXPECT_EQ(nip04_refusal(joined(kCiphertext, "")), "nip04.iv");
+  EXPECT_EQ(nip04_refusal(joined(kCiphertext, ledger::to_base64(std::string(15, 'x')))), "nip04.iv");
+  EXPECT_EQ(nip04_refusal(joined(kCiphertext, joined(kIv, kIv))), "nip04.iv");
   EXPECT_EQ(decrypt_nip04("", kShared).error().kind, ledger::ErrorKind::job_request);
 }
 

@@ -36,7 +36,7 @@ std::string with_log_n(int log_n) {
   return altered(1, static_cast<char>(log_n ^ 2));
 }
 
-std::string refusal(std::string_view text, std::string_view passphrase = "nostr") {
+std::string nip49_refusal(std::string_view text, std::string_view passphrase = "nostr") {
   const auto key = decrypt_ncryptsec(text, passphrase);
   if (key) return "";
   EXPECT_EQ(key.error().describe().find(text.substr(9)), std::string::npos) << "it is not repeated";
@@ -62,25 +62,25 @@ TEST(Nip49, APassphraseIsTheSameHoweverItIsTyped) {
 }
 
 TEST(Nip49, RefusesAnotherPassphrase) {
-  EXPECT_EQ(refusal(kQuick, "Nostr"), "nip49.passphrase");
-  EXPECT_EQ(refusal(kQuick, ""), "nip49.passphrase");
-  EXPECT_EQ(refusal(kQuick, "\xff"), "nip49.not_utf8");
+  EXPECT_EQ(nip49_refusal(kQuick, "Nostr"), "nip49.passphrase");
+  EXPECT_EQ(nip49_refusal(kQuick, ""), "nip49.passphrase");
+  EXPECT_EQ(nip49_refusal(kQuick, "\xff"), "nip49.not_utf8");
 }
 
 TEST(Nip49, RefusesDamage) {
-  EXPECT_EQ(refusal(std::string(kQuick.substr(0, kQuick.size() - 1)) + "q"), "bech32.checksum");
-  EXPECT_EQ(refusal("nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"), "nip19.prefix");
-  EXPECT_EQ(refusal(altered(0, 1)), "nip49.version");
-  EXPECT_EQ(refusal(encode_bech32("ncryptsec", {})), "nip49.version");
-  EXPECT_EQ(refusal(altered(2, 1)), "nip49.passphrase") << "its salt";
-  EXPECT_EQ(refusal(altered(42, 1)), "nip49.passphrase") << "how it was kept, which is no secret";
-  EXPECT_EQ(refusal(altered(43, 1)), "nip49.passphrase") << "the key itself";
+  EXPECT_EQ(nip49_refusal(std::string(kQuick.substr(0, kQuick.size() - 1)) + "q"), "bech32.checksum");
+  EXPECT_EQ(nip49_refusal("nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"), "nip19.prefix");
+  EXPECT_EQ(nip49_refusal(altered(0, 1)), "nip49.version");
+  EXPECT_EQ(nip49_refusal(encode_bech32("ncryptsec", {})), "nip49.version");
+  EXPECT_EQ(nip49_refusal(altered(2, 1)), "nip49.passphrase") << "its salt";
+  EXPECT_EQ(nip49_refusal(altered(42, 1)), "nip49.passphrase") << "how it was kept, which is no secret";
+  EXPECT_EQ(nip49_refusal(altered(43, 1)), "nip49.passphrase") << "the key itself";
 }
 
 TEST(Nip49, RefusesToTakeAllMemory) {
-  EXPECT_EQ(refusal(with_log_n(23)), "nip49.log_n");
-  EXPECT_EQ(refusal(with_log_n(255)), "nip49.log_n");
-  EXPECT_EQ(refusal(with_log_n(0)), "nip49.log_n");
+  EXPECT_EQ(nip49_refusal(with_log_n(23)), "nip49.log_n");
+  EXPECT_EQ(nip49_refusal(with_log_n(255)), "nip49.log_n");
+  EXPECT_EQ(nip49_refusal(with_log_n(0)), "nip49.log_n");
   EXPECT_NE(decrypt_ncryptsec(with_log_n(23), "nostr").error().message.find("2^23 KiB"), std::string::npos);
 }
 

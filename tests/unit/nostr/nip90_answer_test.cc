@@ -11,8 +11,8 @@ namespace {
 using ledger::Msat;
 
 const SecretKey& provider() {
-  static const SecretKey kKey = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
-  return kKey;
+  static const SecretKey kProvider = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
+  return kProvider;
 }
 
 Event a_request(std::vector<Tag> tags = {{"i", "Why is the \"sky\" blue?", "text"}, {"bid", "21000"}}) {
@@ -184,9 +184,10 @@ TEST(Answer, OtherProvidersAreReadLiberally) {
   EXPECT_EQ(read(7000, {{"status", "error"}, {"e", id}}, "out of memory")->text, "out of memory")
       << "said in the content";
   EXPECT_EQ(read(7000, {{"status", "partial"}, {"e", id}}, "Scat")->text, "") << "a partial result is no explanation";
-  const auto pong = read(7000, {{"status", "pong"}, {"e", id}});
-  EXPECT_EQ(pong->status, "pong");
-  EXPECT_EQ(pong->known, std::nullopt);
+  EXPECT_EQ(read(7000, {{"status", "pong"}, {"e", id}})->known, Status::pong) << "not NIP-90's, and in use";
+  const auto unheard_of = read(7000, {{"status", "thinking"}, {"e", id}});
+  EXPECT_EQ(unheard_of->status, "thinking");
+  EXPECT_EQ(unheard_of->known, std::nullopt);
   EXPECT_EQ(read(7000, {{"amount", "nine"}, {"e", id}})->amount, std::nullopt);
   EXPECT_EQ(read(7000, {{"amount", "9", "https://pay.example"}, {"e", id}})->bolt11, "");
   EXPECT_TRUE(read(6050, {{"encrypted"}, {"e", id}})->encrypted);

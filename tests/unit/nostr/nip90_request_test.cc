@@ -40,9 +40,9 @@ Event with_tags(std::vector<Tag> tags, std::string content = {}) {
   return {.kind = kTextRequestKind, .tags = std::move(tags), .content = std::move(content)};
 }
 
-std::string conversation(const Event& event) {
+std::string conversation(const Event& event, std::span<const std::string> gathered = {}) {
   std::string out;
-  for (const ChatMessage& message : messages_of(event)) out += "<" + message.role + ">" + message.content;
+  for (const ChatMessage& message : messages_of(event, gathered)) out += "<" + message.role + ">" + message.content;
   return out;
 }
 
@@ -107,6 +107,84 @@ TEST(Prompt, IsMeasured) {
   EXPECT_EQ(estimate_tokens({}), 0U);
 }
 
+// ---- inputs to gather -----------------------------------------------------------------------------------------------
+
+using ledger::InputType;
+
+const std::string kSourceId(64, 'a');
+
+TEST(Sources, AreNotedInTheOrderOfTheInputs) {
+  const auto request =
+      read(with_tags({{"i", " https://example.com/a?b ", "URL"},
+                      {"i", "Summarise:", "text"},
+                      {"i", kSourceId, "job", "WSS://Relay.Example", "source"},
+                      {"i", encode_note(*EventId::from_hex(kSourceId)), "event", "ftp://relay.example"},
+                      {"input", "event", kSourceId}}));
+  ASSERT_FALSE(request.fault) << request.fault->message;
+  ASSERT_EQ(request.sources.size(), 4U);
+  EXPECT_EQ(request.sources[0].type, InputType::url);
+  EXPECT_EQ(request.sources[0].data, "https://example.com/a?b");
+  EXPECT_EQ(request.sources[1].type, InputType::job);
+  EXPECT_EQ(request.sources[1].data, kSourceId);
+  EXPECT_EQ(request.sources[1].relay, "wss://relay.example");
+  EXPECT_EQ(request.sources[2].data, kSourceId) << "a note is an id too";
+  EXPECT_EQ(request.sources[2].relay, "") << "a hint that is no relay is dropped";
+  EXPECT_EQ(request.sources[3].type, InputType::event);
+  for (const auto* name : {"url_input", "event_input", "job_input"}) {
+    EXPECT_FALSE(read(fixture(name)).fault) << name;
+    EXPECT_EQ(read(fixture(name)).sources.size(), 1U) << name;
+  }
+}
+
+TEST(Sources, AreNotMeasuredBeforeTheyAreGathered) {
+  const auto request = read(with_tags({{"i", "https://example.com/", "url"}}));
+  EXPECT_EQ(request.prompt_bytes, 0U);
+  EXPECT_EQ(request.input_tokens, 0U);
+  EXPECT_FALSE(request.fault) << "the page is the question";
+}
+
+TEST(Sources, TheirTextsTakeThePlacesOfTheInputs) {
+  const Event event = with_tags({{"i", "https://example.com/rules", "url", "", "system"},
+                                 {"i", "Summarise:", "text"},
+                                 {"i", kSourceId, "job", "", "article"},
+                                 {"i", kSourceId, "event", "wss://relay.example"}});
+  const std::vector<std::string> gathered{"Be brief.", "The sky is blue.", "And the sea."};
+  EXPECT_EQ(conversation(event, gathered),
+            "<system>Be brief.<user>Summarise:\n\narticle:\nThe sky is blue.\n\nAnd the sea.");
+  EXPECT_EQ(conversation(event), "<user>Summarise:");
+}
+
+TEST(Sources, ThatCannotBeAreFaultsThatSayWhatWouldWork) {
+  struct Case {
+    Tag tag;
+    DeclineReason reason;
+    std::string says;
+  };
+  for (const auto& [tag, reason, says] : {
+           Case{{"i", "ftp://example.com/a", "url"}, DeclineReason::malformed, "like https://example.com/page"},
+           Case{{"i", "https://example.com/\x1b[2J", "url"}, DeclineReason::malformed, "is no web address"},
+           Case{{"i", "https://" + std::string(2'048, 'a'), "url"}, DeclineReason::malformed, "more than 2048 bytes"},
+           Case{{"i", "abc", "event"}, DeclineReason::malformed, "\"abc\" is not the id of an event"},
+           Case{{"i", kSourceId + "a", "job"}, DeclineReason::malformed, "is not the id of a job; write its 64 digits"},
+           Case{{"i", "QmHash", "ipfs"}, DeclineReason::unsupported_input, "type \"ipfs\" are not served"},
+       }) {
+    const auto request = read(with_tags({{"i", kPrompt}, tag}));
+    ASSERT_TRUE(request.fault) << tag[1];
+    EXPECT_EQ(request.fault->reason, reason) << tag[1];
+    EXPECT_NE(request.fault->message.find(says), std::string::npos) << request.fault->message;
+  }
+}
+
+TEST(Sources, AreAtMostEight) {
+  std::vector<Tag> tags(kMaxSources, Tag{"i", "https://example.com/", "url"});
+  EXPECT_FALSE(read(with_tags(tags)).fault);
+  tags.push_back(tags.front());
+  const auto request = read(with_tags(tags));
+  ASSERT_TRUE(request.fault);
+  EXPECT_EQ(request.fault->reason, DeclineReason::unsupported_input);
+  EXPECT_EQ(request.sources.size(), kMaxSources);
+}
+
 // ---- the facts ------------------------------------------------------------------------------------------------------
 
 TEST(Facts, HoldEveryParameter) {
@@ -122,6 +200,21 @@ TEST(Facts, HoldEveryParameter) {
   EXPECT_EQ(request.params.seed, 42);
   EXPECT_EQ(request.params.stop, (std::vector<std::string>{"END", "###"}));
   EXPECT_EQ(request.output, "text/markdown");
+}
+
+TEST(Facts, HoldWhetherTheAnswerIsWantedWhileItGrows) {
+  EXPECT_FALSE(read(fixture("plain")).stream);
+  EXPECT_TRUE(read(with_tags({{"i", kPrompt}, {"param", "stream", "true"}})).stream);
+  EXPECT_TRUE(read(with_tags({{"i", kPrompt}, {"param", "Stream", " TRUE "}})).stream);
+  EXPECT_FALSE(read(with_tags({{"i", kPrompt}, {"param", "stream", "false"}})).stream);
+}
+
+TEST(Facts, HoldTheWorkThatTheRequestCommittedTo) {
+  Event worked = with_tags({{"i", kPrompt}, {"nonce", "1", "6"}});
+  worked.id.bytes.fill(0xff);
+  worked.id.bytes[0] = 0x01;  // seven zero bits, of which one is luck
+  EXPECT_EQ(read(worked).pow_bits, 6U);
+  EXPECT_EQ(read(fixture("plain")).pow_bits, 0U);
 }
 
 TEST(Facts, HoldWhoAskedAndForHowMuch) {
@@ -168,9 +261,6 @@ TEST(Fault, SaysWhatIsWrongAndWhatWouldWork) {
     std::string says;
   };
   for (const auto& [name, reason, says] : {
-           Case{"url_input", DeclineReason::unsupported_input, "\"url\""},
-           Case{"event_input", DeclineReason::unsupported_input, "\"event\""},
-           Case{"job_input", DeclineReason::unsupported_input, "\"job\""},
            Case{"encrypted", DeclineReason::encrypted, "NIP-44"},
            Case{"no_prompt", DeclineReason::no_prompt, "[\"i\",\"…\",\"text\"]"},
            Case{"temperature_out_of_range", DeclineReason::parameter,

@@ -74,5 +74,19 @@ TEST(RelayList, KeepsItsEntriesAndAddsOurs) {
   EXPECT_EQ(update->content, "sealed");
 }
 
+TEST(RelayList, SaysWhereItsAuthorReads) {
+  const Event list{.kind = kRelayListKind,
+                   .tags = {{"r", "wss://Both.example/"},
+                            {"r", "wss://write.example", "write"},
+                            {"r", "wss://read.example", "read"},
+                            {"r", "https://no.relay.example"},
+                            {"r", "wss://both.example"},
+                            {"r"},
+                            {"p", "wss://no.tag.example"},
+                            {"r", "wss://third.example"}}};
+  EXPECT_EQ(read_relays(list, 2), (std::vector<std::string>{"wss://both.example", "wss://read.example"}));
+  EXPECT_EQ(read_relays(list, 9).size(), 3U);
+}
+
 }  // namespace
 }  // namespace nostr

@@ -43,7 +43,7 @@ std::vector<std::string> words(const RelayActions& actions) {
   return out;
 }
 
-EventId id_of(char digit) {
+EventId event_id(char digit) {
   return *EventId::from_hex(std::string(64, digit));
 }
 
@@ -246,11 +246,11 @@ TEST_F(RelaySessionTest, TheSubscriptionIsOpenedAgainWithTheNewestSince) {
 
 TEST_F(RelaySessionTest, AForbiddenAddressAnswersAllThatWaitsAndIsNotTriedSoon) {
   auto s = session(false);
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   EXPECT_THAT(
       words(s.on_forbidden("10.0.0.1 is not a public address", now)),
       ElementsAre("health offline: 10.0.0.1 is not a public address", "no aa 10.0.0.1 is not a public address"));
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)),
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)),
               ElementsAre("no bb not sent: 10.0.0.1 is not a public address; next try in 300 s"));
 }
 
@@ -473,50 +473,50 @@ TEST_F(RelaySessionTest, OneClosedSubscriptionDoesNotTouchAnother) {
 
 TEST_F(RelaySessionTest, APublicationIsSentAndAnswered) {
   auto s = live();
-  EXPECT_THAT(words(s.publish(id_of('a'), R"({"id":"…"})", now)), ElementsAre(R"(send ["EVENT",{"id":"…"}])"));
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), true, ""), now)), ElementsAre("yes aa "));
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), true, ""), now)), IsEmpty()) << "answered once";
+  EXPECT_THAT(words(s.publish(event_id('a'), R"({"id":"…"})", now)), ElementsAre(R"(send ["EVENT",{"id":"…"}])"));
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), true, ""), now)), ElementsAre("yes aa "));
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), true, ""), now)), IsEmpty()) << "answered once";
 }
 
 TEST_F(RelaySessionTest, ARefusalCarriesTheRelaysWords) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "blocked: not on the list"), now)),
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "blocked: not on the list"), now)),
               ElementsAre("no aa blocked: not on the list"));
 }
 
 TEST_F(RelaySessionTest, ADuplicateIsAccepted) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "duplicate: have it"), now)),
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "duplicate: have it"), now)),
               ElementsAre("yes aa duplicate: have it"));
 }
 
 TEST_F(RelaySessionTest, AnAnswerToSomethingElseIsIgnored) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('b'), true, ""), now)), IsEmpty());
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('b'), true, ""), now)), IsEmpty());
 }
 
 TEST_F(RelaySessionTest, WhatIsPublishedWhileConnectingIsSentWhenOpen) {
   auto s = session();
   s.start(now);
-  EXPECT_THAT(words(s.publish(id_of('a'), R"({"n":1})", now)), IsEmpty());
+  EXPECT_THAT(words(s.publish(event_id('a'), R"({"n":1})", now)), IsEmpty());
   EXPECT_THAT(words(s.on_open(now)), ElementsAre("ping", R"(send ["EVENT",{"n":1}])", "health live"));
 }
 
 TEST_F(RelaySessionTest, SilenceIsAnAnswerAfterTheDeadline) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   EXPECT_EQ(s.wake_at(), now + kPublishTimeoutMs);
   EXPECT_THAT(words(s.on_tick(now + kPublishTimeoutMs)), ElementsAre("no aa no answer within 30 s", "ping"));
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), true, ""), now)), IsEmpty()) << "too late";
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), true, ""), now)), IsEmpty()) << "too late";
 }
 
 TEST_F(RelaySessionTest, AnOutageIsNamedInTheTimeOut) {
   auto s = session();
   s.start(now);
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   const TimeMs deadline = now + kPublishTimeoutMs;
   std::vector<std::string> said;
   for (; now < deadline; now = std::min(deadline, *s.wake_at())) {
@@ -530,11 +530,11 @@ TEST_F(RelaySessionTest, AnOutageIsNamedInTheTimeOut) {
 
 TEST_F(RelaySessionTest, APublicationSurvivesAReconnect) {
   auto s = live();
-  s.publish(id_of('a'), R"({"n":1})", now);
+  s.publish(event_id('a'), R"({"n":1})", now);
   EXPECT_THAT(words(s.on_closed("gone", now)), ElementsAre("health offline: gone"));
   s.on_tick(now = *s.wake_at());
   EXPECT_THAT(words(s.on_open(now)), testing::Contains(R"(send ["EVENT",{"n":1}])"));
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "duplicate:"), now)), ElementsAre("yes aa duplicate:"));
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "duplicate:"), now)), ElementsAre("yes aa duplicate:"));
 }
 
 TEST_F(RelaySessionTest, WhatCannotBeSentInTimeIsAnsweredAtOnce) {
@@ -544,19 +544,20 @@ TEST_F(RelaySessionTest, WhatCannotBeSentInTimeIsAnsweredAtOnce) {
     s.on_closed("connection refused", now);
     s.on_tick(now = *s.wake_at());
   }
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   EXPECT_THAT(words(s.on_closed("connection refused", now)),
               ElementsAre("no aa connection refused", "health offline: connection refused"));
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)),
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)),
               ElementsAre("no bb not sent: connection refused; next try in 128 s"));
 }
 
 TEST_F(RelaySessionTest, TheSameEventIsNotSentTwiceWhileItWaits) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.publish(id_of('a'), "{}", now)), IsEmpty());
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), true, ""), now)), ElementsAre("yes aa "));
-  EXPECT_THAT(words(s.publish(id_of('a'), "{}", now)), ElementsAre(R"(send ["EVENT",{}])")) << "later it is sent again";
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.publish(event_id('a'), "{}", now)), IsEmpty());
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), true, ""), now)), ElementsAre("yes aa "));
+  EXPECT_THAT(words(s.publish(event_id('a'), "{}", now)), ElementsAre(R"(send ["EVENT",{}])"))
+      << "later it is sent again";
 }
 
 TEST_F(RelaySessionTest, TooManyWaitingEventsAreRefusedAtOnce) {
@@ -576,21 +577,21 @@ TEST_F(RelaySessionTest, TooManyWaitingEventsAreRefusedAtOnce) {
 
 TEST_F(RelaySessionTest, TooManyWaitingBytesAreRefusedAtOnce) {
   auto s = live();
-  s.publish(id_of('a'), std::string(kMaxPublicationBytes, ' '), now);
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre(StartsWith("no bb not sent: 1 events wait")));
-  s.on_frame(ok_frame(id_of('a'), true, ""), now);
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre(R"(send ["EVENT",{}])"));
+  s.publish(event_id('a'), std::string(kMaxPublicationBytes, ' '), now);
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), ElementsAre(StartsWith("no bb not sent: 1 events wait")));
+  s.on_frame(ok_frame(event_id('a'), true, ""), now);
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), ElementsAre(R"(send ["EVENT",{}])"));
 }
 
 // ---- what a refusal says about the events to come -------------------------------------------------------------------
 
 TEST_F(RelaySessionTest, ARelayThatFindsUsTooFastGetsOneEventAtATime) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "rate-limited: slow down"), now)),
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "rate-limited: slow down"), now)),
               ElementsAre("no aa rate-limited: slow down"));
-  EXPECT_THAT(words(s.publish(id_of('b'), R"({"n":2})", now)), IsEmpty());
-  EXPECT_THAT(words(s.publish(id_of('c'), R"({"n":3})", now)), IsEmpty());
+  EXPECT_THAT(words(s.publish(event_id('b'), R"({"n":2})", now)), IsEmpty());
+  EXPECT_THAT(words(s.publish(event_id('c'), R"({"n":3})", now)), IsEmpty());
   EXPECT_EQ(s.wake_at(), now + kSlowPaceMs);
   EXPECT_THAT(words(s.on_tick(now = *s.wake_at())), ElementsAre(R"(send ["EVENT",{"n":2}])"));
   EXPECT_EQ(s.wake_at(), now + kSlowPaceMs);
@@ -599,20 +600,20 @@ TEST_F(RelaySessionTest, ARelayThatFindsUsTooFastGetsOneEventAtATime) {
 
 TEST_F(RelaySessionTest, AfterAWhileItIsTrustedToTakeThemAllAgain) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "rate-limited:"), now);
   now = now + kSlowMs;
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre(StartsWith("send")));
-  EXPECT_THAT(words(s.publish(id_of('c'), "{}", now)), ElementsAre(StartsWith("send")));
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), ElementsAre(StartsWith("send")));
+  EXPECT_THAT(words(s.publish(event_id('c'), "{}", now)), ElementsAre(StartsWith("send")));
 }
 
 TEST_F(RelaySessionTest, ThePaceOutlivesTheConnection) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "rate-limited:"), now);
   s.on_closed("gone", now);
-  s.publish(id_of('b'), R"({"n":2})", now);
-  s.publish(id_of('c'), R"({"n":3})", now);
+  s.publish(event_id('b'), R"({"n":2})", now);
+  s.publish(event_id('c'), R"({"n":3})", now);
   s.on_tick(now = now + kSlowPaceMs);
   const auto said = words(s.on_open(now));
   EXPECT_THAT(said, testing::Contains(R"(send ["EVENT",{"n":2}])"));
@@ -621,9 +622,9 @@ TEST_F(RelaySessionTest, ThePaceOutlivesTheConnection) {
 
 TEST_F(RelaySessionTest, WhatCouldNotBeSentAtThatPaceSaysSo) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "rate-limited:"), now);
-  for (const char id : std::string("0123456789abcdef")) s.publish(id_of(id), "{}", now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "rate-limited:"), now);
+  for (const char id : std::string("0123456789abcdef")) s.publish(event_id(id), "{}", now);
   std::vector<std::string> said;
   for (const TimeMs deadline = now + kPublishTimeoutMs; now < deadline;) {
     now = std::min(deadline, *s.wake_at());
@@ -637,8 +638,8 @@ TEST_F(RelaySessionTest, WhatCouldNotBeSentAtThatPaceSaysSo) {
 TEST_F(RelaySessionTest, TheWorkThatARelayAsksForIsRemembered) {
   auto s = live();
   EXPECT_EQ(s.required_pow(), 0U);
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "pow: difficulty 3 is less than 20"), now)),
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "pow: difficulty 3 is less than 20"), now)),
               ElementsAre("no aa pow: difficulty 3 is less than 20"));
   EXPECT_EQ(s.required_pow(), 20U);
   s.on_closed("gone", now);
@@ -647,8 +648,8 @@ TEST_F(RelaySessionTest, TheWorkThatARelayAsksForIsRemembered) {
 
 TEST_F(RelaySessionTest, TheWorkOfAnAcceptedEventIsNoDemand) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), true, "pow: difficulty 25>=24"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), true, "pow: difficulty 25>=24"), now);
   EXPECT_EQ(s.required_pow(), 0U);
 }
 
@@ -656,17 +657,17 @@ TEST_F(RelaySessionTest, WhatItsDocumentAsksForIsTheLeast) {
   auto s = live();
   s.set_limits({.min_pow_difficulty = 24});
   EXPECT_EQ(s.required_pow(), 24U);
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "pow: 28 bits needed"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "pow: 28 bits needed"), now);
   EXPECT_EQ(s.required_pow(), 28U);
 }
 
 TEST_F(RelaySessionTest, AnEventThatIsTooLongForTheRelayIsAnsweredAtOnce) {
   auto s = live();
   s.set_limits({.max_message_length = 20});
-  EXPECT_THAT(words(s.publish(id_of('a'), R"("123456789")", now)),
+  EXPECT_THAT(words(s.publish(event_id('a'), R"("123456789")", now)),
               ElementsAre("no aa not sent: this relay takes at most 20 bytes"));
-  EXPECT_THAT(words(s.publish(id_of('b'), R"("12345678")", now)), ElementsAre(R"(send ["EVENT","12345678"])"))
+  EXPECT_THAT(words(s.publish(event_id('b'), R"("12345678")", now)), ElementsAre(R"(send ["EVENT","12345678"])"))
       << "20 bytes with what stands around it";
 }
 
@@ -674,34 +675,35 @@ TEST_F(RelaySessionTest, AnEventThatIsTooLongForTheRelayIsAnsweredAtOnce) {
 
 TEST_F(RelaySessionTest, AGuestIsDialledToPublishAndLeftWhenIdle) {
   auto s = session(false);
-  EXPECT_THAT(words(s.publish(id_of('a'), "{}", now)), ElementsAre("dial", "health connecting"));
+  EXPECT_THAT(words(s.publish(event_id('a'), "{}", now)), ElementsAre("dial", "health connecting"));
   s.on_open(now);
   s.on_pong(now);
-  s.on_frame(ok_frame(id_of('a'), true, ""), now + 100);
+  s.on_frame(ok_frame(event_id('a'), true, ""), now + 100);
   s.on_tick(now + kPingIntervalMs + 100);
   s.on_pong(now + kPingIntervalMs + 120);
   EXPECT_EQ(s.wake_at(), now + 100 + kIdleMs);
   EXPECT_THAT(words(s.on_tick(now + 100 + kIdleMs)), ElementsAre("hang up", "health idle"));
   EXPECT_EQ(s.wake_at(), std::nullopt);
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre("dial", "health connecting")) << "and dialled again";
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), ElementsAre("dial", "health connecting"))
+      << "and dialled again";
 }
 
 TEST_F(RelaySessionTest, AGuestWithoutWorkIsNotDialledAgain) {
   auto s = session(false);
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   s.on_open(now);
-  s.on_frame(ok_frame(id_of('a'), true, ""), now);
+  s.on_frame(ok_frame(event_id('a'), true, ""), now);
   s.on_closed("closed by the relay", now);
   EXPECT_EQ(s.wake_at(), std::nullopt);
   EXPECT_THAT(words(s.on_tick(now + 86'400'000)), IsEmpty());
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now + 86'400'000)), testing::Contains("dial"));
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now + 86'400'000)), testing::Contains("dial"));
 }
 
 TEST_F(RelaySessionTest, AGuestThatFailedIsNotDialledBeforeItsBackOff) {
   auto s = session(false);
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   s.on_closed("connection refused", now);
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), IsEmpty());
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), IsEmpty());
   EXPECT_THAT(words(s.on_tick(now + kMinBackoffMs / 2)), testing::Contains("dial"));
 }
 
@@ -908,29 +910,29 @@ TEST_F(RelaySessionTest, StrfrysErrorPrefixIsPassedOver) {
 
 TEST_F(RelaySessionTest, ARefusedPublicationIsAuthenticatedAndSentAgain) {
   auto s = live();
-  s.publish(id_of('a'), R"({"n":1})", now);
+  s.publish(event_id('a'), R"({"n":1})", now);
   s.on_frame(R"(["AUTH","c1"])", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "auth-required: who are you"), now)),
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "auth-required: who are you"), now)),
               ElementsAre(auth_frame("c1", now)));
   EXPECT_THAT(words(s.on_frame(ok_frame(auth_event(kUrl, "c1", now).id, true, ""), now)),
               ElementsAre(R"(send ["EVENT",{"n":1}])"));
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), true, ""), now)), ElementsAre("yes aa "));
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), true, ""), now)), ElementsAre("yes aa "));
 }
 
 TEST_F(RelaySessionTest, AChallengeThatComesAfterTheRefusalIsAnswered) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "auth-required: wait"), now)), IsEmpty());
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "auth-required: wait"), now)), IsEmpty());
   EXPECT_THAT(words(s.on_frame(R"(["AUTH","c1"])", now)), ElementsAre(auth_frame("c1", now)));
 }
 
 TEST_F(RelaySessionTest, SeveralRefusalsShareOneAuthentication) {
   auto s = live();
   s.on_frame(R"(["AUTH","c1"])", now);
-  s.publish(id_of('a'), R"({"n":1})", now);
-  s.publish(id_of('b'), R"({"n":2})", now);
-  s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('b'), false, "auth-required:"), now)), IsEmpty());
+  s.publish(event_id('a'), R"({"n":1})", now);
+  s.publish(event_id('b'), R"({"n":2})", now);
+  s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('b'), false, "auth-required:"), now)), IsEmpty());
   EXPECT_THAT(words(s.on_frame(ok_frame(auth_event(kUrl, "c1", now).id, true, ""), now)),
               ElementsAre(R"(send ["EVENT",{"n":1}])", R"(send ["EVENT",{"n":2}])"));
 }
@@ -938,8 +940,8 @@ TEST_F(RelaySessionTest, SeveralRefusalsShareOneAuthentication) {
 TEST_F(RelaySessionTest, ARefusedAuthenticationAnswersWhatWaitedForIt) {
   auto s = live();
   s.on_frame(R"(["AUTH","c1"])", now);
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now);
   EXPECT_THAT(words(s.on_frame(ok_frame(auth_event(kUrl, "c1", now).id, false, "restricted: members only"), now)),
               testing::Contains("no aa authentication refused: restricted: members only"));
 }
@@ -947,10 +949,10 @@ TEST_F(RelaySessionTest, ARefusedAuthenticationAnswersWhatWaitedForIt) {
 TEST_F(RelaySessionTest, ARefusalAfterAuthenticationIsFinal) {
   auto s = live();
   s.on_frame(R"(["AUTH","c1"])", now);
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now);
   s.on_frame(ok_frame(auth_event(kUrl, "c1", now).id, true, ""), now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "auth-required: still"), now)),
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "auth-required: still"), now)),
               ElementsAre("no aa auth-required: still"));
 }
 
@@ -958,8 +960,8 @@ TEST_F(RelaySessionTest, WhereWeCannotSignTheRefusalIsTheAnswer) {
   may_sign = false;
   auto s = live();
   s.on_frame(R"(["AUTH","c1"])", now);
-  s.publish(id_of('a'), "{}", now);
-  EXPECT_THAT(words(s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now)),
+  s.publish(event_id('a'), "{}", now);
+  EXPECT_THAT(words(s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now)),
               testing::Contains("no aa auth-required: we could not authenticate"));
 }
 
@@ -967,8 +969,8 @@ TEST_F(RelaySessionTest, ARelayCannotMakeUsSignForEver) {
   auto s = live();
   unsigned signatures = 0;
   for (int i = 0; i < 10; ++i) {
-    s.publish(id_of('a'), "{}", now);
-    s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
+    s.publish(event_id('a'), "{}", now);
+    s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now);
     for (const auto& word : words(s.on_frame(R"(["AUTH","c"])", now))) signatures += word.starts_with("send [\"AUTH\"");
   }
   EXPECT_LE(signatures, kMaxAuths);
@@ -999,8 +1001,8 @@ TEST_F(RelaySessionTest, AQueryThatIsRefusedIsAuthenticatedAndAskedAgain) {
 
 TEST_F(RelaySessionTest, WhateverAChallengeSaysTheRelayThatWasDialledIsNamed) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
-  s.on_frame(ok_frame(id_of('a'), false, "auth-required:"), now);
+  s.publish(event_id('a'), "{}", now);
+  s.on_frame(ok_frame(event_id('a'), false, "auth-required:"), now);
   const auto said = words(s.on_frame(R"(["AUTH","wss://another.example"])", now));
   ASSERT_THAT(said, ElementsAre(HasSubstr(R"(["relay","wss://relay.example"])")));
 }
@@ -1122,13 +1124,13 @@ TEST_F(Floods, AgainAndAgainAreMetWithEverLongerPauses) {
 
 TEST_F(RelaySessionTest, ShuttingDownAnswersWhatWaitsAndHangsUp) {
   auto s = live();
-  s.publish(id_of('a'), "{}", now);
+  s.publish(event_id('a'), "{}", now);
   EXPECT_THAT(words(s.shut_down()), ElementsAre("no aa shutting down", "hang up", "health idle: shut down"));
   EXPECT_EQ(s.wake_at(), std::nullopt);
   EXPECT_THAT(words(s.on_closed("gone", now)), IsEmpty());
   EXPECT_THAT(words(s.on_tick(now + 1'000'000)), IsEmpty());
   EXPECT_THAT(words(s.start(now)), IsEmpty());
-  EXPECT_THAT(words(s.publish(id_of('b'), "{}", now)), ElementsAre("no bb shutting down"));
+  EXPECT_THAT(words(s.publish(event_id('b'), "{}", now)), ElementsAre("no bb shutting down"));
 }
 
 // Whatever happens in whatever order: each publication is answered exactly once, by its deadline.

@@ -45,6 +45,12 @@ HonestShop paid_sale(ledger::PaymentMode mode = ledger::PaymentMode::result_firs
   return shop;
 }
 
+HonestShop sale_with_inputs() {
+  HonestShop shop;
+  shop.pay(shop.ask("Summarise:", {{.type = ledger::InputType::url, .data = "https://example.com/page"}}));
+  return shop;
+}
+
 std::string checkpoint(const HonestShop& shop, ledger::TreeHead head) {
   return ledger::sign_checkpoint({.size = head.size, .root = head.root, .time = shop.now}, shop.key.public_key(),
                                  [&](const auto& digest) { return shop.key.sign(digest.view(), {}); })
@@ -154,6 +160,18 @@ TEST(AuditOfMoney, AQuoteAboveTheBid) {
   HonestShop shop = paid_sale();
   shop.fact<ledger::JobRequested>().bid = shop.fact<ledger::JobQuoted>().price - ledger::Msat{1};
   expect_first(audit_of(shop), Check::money, shop.position_of<ledger::JobQuoted>(), "above the bid");
+}
+
+TEST(AuditOfMoney, AQuoteForAnotherPromptThanTheOneThatWasGathered) {
+  HonestShop shop = sale_with_inputs();
+  shop.fact<ledger::InputsGathered>().input_tokens -= 1;
+  expect_first(audit_of(shop), Check::money, shop.position_of<ledger::JobQuoted>(), "another number of tokens");
+}
+
+TEST(AuditOfMoney, AnInputThatWasNotGathered) {
+  HonestShop shop = sale_with_inputs();
+  shop.fact<ledger::JobRequested>().sources.push_back({.type = ledger::InputType::url});
+  expect_first(audit_of(shop), Check::money, shop.position_of<ledger::InputsGathered>(), "not as many inputs");
 }
 
 TEST(AuditOfMoney, AnInvoiceAboveTheQuote) {
@@ -295,6 +313,16 @@ TEST(AuditOfSignatures, AnAlteredText) {
   ASSERT_TRUE(ledger.disk.flip_bit(ledger::Family::texts, tags.view(), 300));
   const Audit found = must_audit(ledger);
   expect_first(found, Check::signatures, shop.position_of<ledger::NoticeSigned>(), "");
+}
+
+TEST(AuditOfSignatures, AnAlteredTextOfAnInput) {
+  HonestShop shop = sale_with_inputs();
+  ShopLedger ledger;
+  ledger.write(shop.entries);
+  EXPECT_EQ(text_of(must_audit(ledger)), "");
+  const auto page = shop.fact<ledger::InputsGathered>().texts.front();
+  ASSERT_TRUE(ledger.disk.flip_bit(ledger::Family::texts, page.view(), 300));
+  expect_first(must_audit(ledger), Check::signatures, shop.position_of<ledger::InputsGathered>(), "");
 }
 
 TEST(AuditOfSignatures, AnAlteredAnswerThatIsNotSignedYet) {

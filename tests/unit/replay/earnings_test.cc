@@ -10,7 +10,6 @@ namespace {
 using core::EngineDriver;
 using ledger::TimeMs;
 
-constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 // Friday, 2023-11-17, 12:00 UTC.
 constexpr TimeMs kNoon{1'700'222'400'000};

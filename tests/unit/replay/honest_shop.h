@@ -26,7 +26,7 @@ class HonestShop {
   nostr::SecretKey key = secret(1);
 
   // Asks, and answers everything that follows but the payment.
-  ledger::JobId ask(const std::string& prompt) {
+  ledger::JobId ask(const std::string& prompt, std::vector<ledger::InputSource> sources = {}) {
     const auto customer = secret(2);
     const nostr::Event request = nostr::sign(
         {.kind = 5050, .created_at_s = now.ms / 1000, .tags = {{"i", prompt, "text"}, {"p", key.public_key().hex()}}},
@@ -40,7 +40,8 @@ class HonestShop {
                                .relay = "wss://relay.example",
                                .addressed = true,
                                .input_tokens = 20,
-                               .request_bytes = text.bytes.size()},
+                               .request_bytes = text.bytes.size(),
+                               .sources = std::move(sources)},
                               text});
     return request.id;
   }
@@ -128,6 +129,11 @@ class HonestShop {
       case core::Action::publish:
         give(core::RelayAnswered{id, work, {.relay = "wss://relay.example", .accepted = true, .at = now}});
         return give(core::PublishEnded{id, work});
+      case core::Action::gather: {
+        const ledger::Text page = salted("the text of a page");
+        return give(core::InputsReady{
+            id, work, {.texts = {ledger::ref(page)}, .prompt_bytes = 400, .input_tokens = 104}, {page}});
+      }
       case core::Action::watch:
       case core::Action::decide:
         return;

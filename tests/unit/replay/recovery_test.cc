@@ -14,7 +14,6 @@ using core::Shop;
 using ledger::Msat;
 using ledger::PaymentMode;
 
-constexpr std::int64_t kHourMs = 3600LL * 1000;
 
 core::Engine recovered(const ShopLedger& shop, ledger::TimeMs now, const Policy& policy) {
   core::Engine engine(recover(shop.reader, now, policy).value());

@@ -11,6 +11,8 @@
 
 namespace replay {
 
+constexpr std::int64_t kHourMs = 3'600'000;
+
 struct ShopLedger {
   sim::SimDisk disk;
   std::vector<std::unique_ptr<ledger::Projection>> views = projections();

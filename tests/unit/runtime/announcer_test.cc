@@ -54,6 +54,9 @@ class FakeRelays final : public Relays {
     time_.after(10, [done, answer] { done(answer); });
   }
 
+  ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
+
   void keep(const std::string& relay, const Event& event) {
     if (event.kind == nostr::kDeletionKind) {
       deleted_until[relay] = event.created_at;

@@ -28,6 +28,8 @@ class ScriptedRelays final : public Relays {
   }
   void query(const std::string&, nostr::Filter,
              std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
+  ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
   std::map<std::string, std::vector<std::string>> script;
   std::map<std::string, std::vector<std::int64_t>> tries;
 

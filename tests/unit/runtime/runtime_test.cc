@@ -65,6 +65,12 @@ struct SilentRelays final : Relays {
                std::function<void(ledger::RelayAnswer)>) override {}
   void query(const std::string&, nostr::Filter,
              std::function<void(ledger::Result<std::vector<nostr::Event>>)>) override {}
+  ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
+};
+
+struct SilentWeb final : Web {
+  void get(const std::string&, std::function<void(ledger::Result<std::string>)>) override {}
 };
 
 // A shop that only listens: every request is declined, and nobody is told.
@@ -108,10 +114,12 @@ class LowDisk : public testing::Test {
   SilentWallet wallet;
   SilentBackend backend;
   SilentRelays relays;
+  SilentWeb web;
   Runtime runtime{{.journal = journal,
                    .wallet = wallet,
                    .backend = backend,
                    .relays = relays,
+                   .web = web,
                    .scheduler = time,
                    .random = [] { return ledger::Salt{}; },
                    .disk_low = [this] { return low; }},
