@@ -501,7 +501,7 @@ Command request_command() {
               "  sellcompute request --relay wss://relay.one \"What is a data vending machine?\"\n"
               "  sellcompute request --to npub1… --model llama3.2 --max-tokens 200 --bid-sat 20 <question.txt\n"
               "  sellcompute request --stream --file report.txt --url https://example.com \"What do both say?\"\n"
-              "  sellcompute request --job note1…@wss://relay.one \"Translate it into French.\"   # chained\n"
+              "  sellcompute request --job note1…@wss://relay.one \"Translate it into French.\"\n"
               "  sellcompute request --to npub1… --pay \"…\"      # pays a sandbox's invoice (play money)\n"
               "  sellcompute request --to npub1… --encrypt nip44 \"…\"\n"
               "  sellcompute request --json \"…\" | jq -r 'select(.type == \"result\").content'\n",

@@ -75,7 +75,7 @@ test('what is no input is refused before anybody is asked', options, async (t) =
     [['--file', 'empty'], /the file empty is empty/],
     [['--url', 'file:///etc/passwd'], /--url cannot be/],
     [['--job', 'nonsense'], /--job: /],
-    [['--event', `${EVENT}@https://far.example`], /https:/],
+    [['--event', `${EVENT}@https://far.example`], /--event: the URL/],
     [[], /there is no prompt/],
   ]) {
     const run = ask(args);
