@@ -37,10 +37,10 @@ export function readInvoice(bolt11) {
   };
 }
 
-// relayUrl: where to ask and to listen. provider: the seller's public key in hex.
-export async function openCustomer({ relayUrl, provider, secretKey = generateSecretKey() }) {
+// relayUrl: where to ask and to listen. provider: the seller's public key in hex. signIn: whether the relay demands it (NIP-42).
+export async function openCustomer({ relayUrl, provider, secretKey = generateSecretKey(), signIn = false }) {
   const pubkey = getPublicKey(secretKey);
-  const relay = await Relay.connect(relayUrl);
+  const relay = await (signIn ? connectSignedIn(relayUrl, secretKey) : Relay.connect(relayUrl));
   const jobs = new Map();
   const complaints = []; // every broken promise seen, as a sentence; a good run leaves it empty
   let waiters = [];
@@ -103,6 +103,21 @@ export async function openCustomer({ relayUrl, provider, secretKey = generateSec
   }
 
   return { pubkey, secretKey, complaints, jobs, sign, follow, publish, ask, close };
+}
+
+// nostr-tools answers a challenge by itself, but does not say again what was refused before: so nothing is said before.
+async function connectSignedIn(url, secretKey) {
+  const relay = new Relay(url);
+  const challenged = new Promise((done) => {
+    relay.onauth = async (template) => {
+      done();
+      return finalizeEvent(template, secretKey);
+    };
+  });
+  await relay.connect();
+  await challenged;
+  await relay.auth(relay.onauth); // the one that is under way
+  return relay;
 }
 
 // The books of one request.

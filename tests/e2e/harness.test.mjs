@@ -160,6 +160,26 @@ test('the relay can refuse, swallow and inject on demand, and asks for authentic
   await client.hear((line) => line === `["OK","${event.id}",false,"blocked: not today"]`);
 });
 
+test('the relay can refuse to serve anybody who has not signed in', async (t) => {
+  const relay = await openRelay(t, { hostname: '127.0.0.1', demandAuth: 'auth-required: sign in first' });
+  const client = await rawClient(t, relay.url);
+  const event = finalizeEvent({ kind: 1, created_at: nowSeconds(), tags: [], content: '' }, seller);
+  client.say(JSON.stringify(['REQ', 'all', { kinds: [1] }]));
+  await client.hear((line) => line === '["CLOSED","all","auth-required: sign in first"]');
+  client.say(JSON.stringify(['EVENT', event]));
+  await client.hear((line) => line === `["OK","${event.id}",false,"auth-required: sign in first"]`);
+  assert.equal(relay.subscribed(1), 0);
+  const [, challenge] = JSON.parse(await client.hear((line) => line.startsWith('["AUTH"')));
+  const auth = { kind: 22242, created_at: nowSeconds(), content: '', tags: [['relay', relay.url], ['challenge', challenge]] };
+  client.say(JSON.stringify(['AUTH', finalizeEvent(auth, seller)]));
+  client.say(JSON.stringify(['REQ', 'all', { kinds: [1] }]));
+  await client.hear((line) => line.startsWith('["EOSE","all"'));
+  client.say(JSON.stringify(['EVENT', event]));
+  await client.hear((line) => line.startsWith(`["OK","${event.id}",true`));
+  assert.equal(relay.refusals, 2);
+  assert.equal(relay.auths.length, 1);
+});
+
 const chatBody = (more = {}) => ({ model: 'llama3.2', messages: [{ role: 'user', content: 'hello there' }], ...more });
 
 async function post(ollama, body, path = '/api/chat') {

@@ -20,7 +20,7 @@ export async function openMarket(t, { mode = 'result_first', settings = {}, tabl
   closers.push(ollama.close);
   const provider = await createProvider({ relay, ollama, tables, settings: { 'selling.payment_mode': mode, 'relays.urls': [relay.url, ...moreRelays], ...settings } });
   closers.push(provider.remove);
-  const customer = await openCustomer({ relayUrl: relay.url, provider: provider.pubkey });
+  const customer = await openCustomer({ relayUrl: relay.url, provider: provider.pubkey, signIn: Boolean(relayOptions?.demandAuth) });
   closers.push(customer.close);
   if (start) await provider.start(start);
   return { relay, ollama, provider, customer, mode };

@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
-import { createOutgoingNoticeMessage, createOutgoingOkMessage, LogLevel } from '@nostr-relay/common';
+import { createOutgoingClosedMessage, createOutgoingNoticeMessage, createOutgoingOkMessage, LogLevel } from '@nostr-relay/common';
 import { NostrRelay } from '@nostr-relay/core';
 import { EventRepositorySqlite } from '@nostr-relay/event-repository-sqlite';
 import { Validator } from '@nostr-relay/validator';
@@ -18,8 +18,9 @@ import { WebSocketServer } from 'ws';
 const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 const MAX_TEXT_CHARACTERS = 4 * 1024 * 1024;
 
-// hostname: set it and the relay asks for NIP-42 authentication.
-export async function startRelay({ port = 0, hostname } = {}) {
+// hostname: set it and the relay asks for NIP-42 authentication, as this host. demandAuth: the words, such as "auth-required:
+// sign in first", with which it refuses each EVENT and each REQ until then; the npm relay alone asks but serves everyone.
+export async function startRelay({ port = 0, hostname, demandAuth } = {}) {
   const repository = new EventRepositorySqlite(':memory:');
   await repository.init();
   // The caches answer a REQ or an EVENT from the past second; a restarted program would be shown yesterday's list.
@@ -38,6 +39,10 @@ export async function startRelay({ port = 0, hostname } = {}) {
     url: '',
     // Every EVENT sent to us that has the shape of one: {event, at}. A repetition is another row.
     heard: [],
+    // Every event (22242) with which anyone signed in or tried to.
+    auths: [],
+    // How often somebody was refused for want of authentication.
+    refusals: 0,
     // Called with each such event before the relay itself sees it; what it returns decides: nothing (go on), a text (the
     // event is refused with it, as in OK false), or false (swallowed: no OK, not stored). May be asynchronous.
     onEvent: undefined,
@@ -62,6 +67,7 @@ export async function startRelay({ port = 0, hostname } = {}) {
 
   async function handle(socket, data) {
     const message = await validator.validateIncomingMessage(data);
+    if (message[0] === 'AUTH') self.auths.push(message[1]);
     if (message[0] === 'EVENT') {
       const event = message[1];
       self.heard.push({ event, at: Date.now() });
@@ -72,9 +78,19 @@ export async function startRelay({ port = 0, hostname } = {}) {
         return;
       }
     }
+    if (demandAuth && !relay.isAuthorized(socket) && refuse(socket, message)) return;
     await relay.handleMessage(socket, message);
     if (message[0] === 'REQ') subscriptions.get(socket)?.set(message[1], message.slice(2));
     if (message[0] === 'CLOSE') subscriptions.get(socket)?.delete(message[1]);
+  }
+
+  // Says no to what needs authentication; returns whether this does.
+  function refuse(socket, [type, subject]) {
+    if (type !== 'EVENT' && type !== 'REQ') return false;
+    self.refusals += 1;
+    const no = type === 'EVENT' ? createOutgoingOkMessage(subject.id, false, demandAuth) : createOutgoingClosedMessage(subject, demandAuth);
+    socket.send(JSON.stringify(no));
+    return true;
   }
 
   function notice(socket, reason) {
