@@ -149,7 +149,7 @@ TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
   EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
   EXPECT_EQ(complaint_about("[sellin]\nslots = 1\n"),
             "there is no setting `sellin` (config.toml:1): did you mean `selling`? known here: identity, relays, "
-            "inference, wallet, selling, announce, log, models, kinds");
+            "web, inference, wallet, selling, announce, log, models, kinds");
   EXPECT_THAT(complaint_about("[[models]]\nname = \"a\"\nprice = 1\n"),
               StartsWith("there is no setting `models.price` (config.toml:3): known here: name, base_msat,"));
 }

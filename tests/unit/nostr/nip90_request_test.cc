@@ -221,7 +221,8 @@ TEST(Facts, OfAnotherKindHoldWhatItsTemplateTellsTheModel) {
   ASSERT_TRUE(asked && !asked->fault);
   EXPECT_EQ(asked->instruction, "Translate into Dutch, in a plain tone.");
   const auto messages = messages_of({.kind = 5002, .tags = {{"i", kPrompt}}}, {}, asked->instruction);
-  EXPECT_EQ(messages, (std::vector<ChatMessage>{{"system", asked->instruction}, {"user", kPrompt}}));
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(messages[0].role + ": " + messages[0].content, "system: Translate into Dutch, in a plain tone.");
   EXPECT_EQ(asked->input_tokens, estimate_tokens(messages)) << "it is paid for";
   EXPECT_EQ(ask(5002, {{"param", "language", "Dutch"}, {"param", "tone", std::string(500, 'x')}})->instruction.size(),
             std::string("Translate into Dutch, in a  tone.").size() + kMaxTemplateParamBytes);
