@@ -376,9 +376,9 @@ struct JobRequested {
                       field(16, "request_bytes", &T::request_bytes),
                       field(17, "encryption", &T::encryption),
                       field(18, "stream", &T::stream),
+                      field(19, "sources", &T::sources),
                       field(20, "pow_bits", &T::pow_bits),
-                      field(21, "instruction", &T::instruction),
-                      field(19, "sources", &T::sources)};
+                      field(21, "instruction", &T::instruction)};
   }
 };
 

@@ -36,7 +36,7 @@ TEST(Result, HasTheTagsOfTheProtocolInOrder) {
                                             {"i", "Why is the \"sky\" blue?", "text"},
                                             {"amount", "9000", "lnbc90n1…"},
                                             {"status", "success"},
-                                            {"alt", "Result of a text generation job (NIP-90)"}}));
+                                            {"alt", "Result of a text job (NIP-90)"}}));
   const Event event = sign(written, provider(), {});
   EXPECT_TRUE(verify(event));
   EXPECT_EQ(*parse_event(to_json(event)), event);
