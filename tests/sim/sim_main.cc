@@ -133,7 +133,7 @@ int run_one(std::uint64_t seed, const std::string& folder, const std::string& pr
 int main(int argc, char** argv) {
   try {
     cxxopts::Options options("sim", "The provider, simulated with everything that can go wrong");
-    options.add_options()("seeds", "how many", cxxopts::value<std::uint64_t>()->default_value("400"))(
+    options.add_options()("seeds", "how many", cxxopts::value<std::uint64_t>()->default_value("500"))(
         "first", "the first seed", cxxopts::value<std::uint64_t>()->default_value("1"))(
         "minutes", "as many seeds as fit, instead", cxxopts::value<double>()->default_value("0"))(
         "threads", "seeds at a time",
