@@ -76,7 +76,7 @@ void Announcer::stop() {
 }
 
 void Announcer::end_turn() {
-  ++turn_;
+  ++*turn_;
   heartbeat_under_way_ = false;
   if (!withdrawal_done_) return;
   auto report = visibility();

@@ -103,11 +103,12 @@ class Announcer {
   bool visible(const Site& site) const;
   bool all_answered() const;
   std::int64_t now_s() const { return ports_.scheduler.now().ms / 1000; }
-  // The callback, unless start(), stop() or withdraw() came in between.
+  // The callback, unless start(), stop(), withdraw() or the end came in between.
   template <class Callback>
   auto in_this_turn(Callback callback) {
-    return [this, turn = turn_, callback = std::move(callback)](auto&&... args) {
-      if (turn == turn_) callback(std::forward<decltype(args)>(args)...);
+    return [latest = std::weak_ptr(turn_), turn = *turn_, callback = std::move(callback)](auto&&... args) {
+      const auto alive = latest.lock();
+      if (alive && turn == *alive) callback(std::forward<decltype(args)>(args)...);
     };
   }
 
@@ -115,7 +116,7 @@ class Announcer {
   Options options_;
   std::vector<Document> documents_;  // the announcement first
   std::vector<Site> sites_;
-  std::uint64_t turn_ = 0;
+  std::shared_ptr<std::uint64_t> turn_ = std::make_shared<std::uint64_t>(0);
   std::uint32_t tries_ = 0;  // since all was in order
   bool sent_ = false;        // the next look reads back what was just published
   bool heartbeat_under_way_ = false;
