@@ -118,7 +118,10 @@ class Runtime {
   std::vector<std::string> targets_of(const core::Job& job) const;
   std::unique_ptr<Partials> partials_for(const core::Job& job);
   bool add_text(Running& running, std::string_view chunk, std::size_t room);
-  std::optional<core::Cancelled::Shown> stop_inference(const core::JobId& id);
+  inference::Completion so_far(const core::JobId& job, const Running& running, ledger::FinishReason finish) const;
+  ledger::Result<core::Answer> keep_answer(const core::JobId& job, std::uint32_t attempt, inference::Completion made,
+                                           std::uint32_t partials) const;
+  std::optional<core::Answer> stop_inference(const core::JobId& id);
   void end_at_limit(const core::JobId& job, const core::Work& work);
   void end_inference(const core::JobId& job, const core::Work& work,
                      tl::expected<inference::Completion, inference::Failure> outcome);

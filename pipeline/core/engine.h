@@ -55,6 +55,11 @@ struct InvoiceNotCreated {
   std::string message;
   bool stale = false;  // the wallet gave one that had expired already
 };
+// What a model made of a job, and its text; completion.result refers to it.
+struct Answer {
+  ledger::InferenceCompleted completion;
+  ledger::Text result;
+};
 struct InferenceEnded {
   JobId job;
   Work work;
@@ -97,11 +102,7 @@ struct NeverPaid {
 struct Cancelled {
   JobId job;
   ledger::JobCancelled facts;
-  struct Shown {
-    ledger::InferenceCompleted completion;
-    ledger::Text result;
-  };
-  std::optional<Shown> shown;
+  std::optional<Answer> shown;
 };
 struct HealthChanged {
   bool inference = true;
