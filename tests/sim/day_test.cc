@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "tests/sim/policies.h"
 #include "tests/sim/process.h"
 #include "tests/sim/referee.h"
 
@@ -13,37 +14,18 @@ namespace {
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kMinuteMs = 60'000;
 
+// Invoices and answers outlive the outages, and there is room for all who ask.
 core::Policy policy() {
-  return {.wallet = "simulated",
-          .play_money = true,
-          .wallet_unit = {1000},
-          .wallet_minimum = {1000},
-          .models = {{.name = "llama3.2:latest",
-                      .base = {1000},
-                      .output_per_1k_tokens = {50'000},
-                      .context_tokens = 4096,
-                      .max_output_tokens = 200}},
-          .payment_mode = ledger::PaymentMode::result_first,
-          .slots = 2,
-          .queue_limit = 64,
-          .credit_percent = 50,
-          .credit_window_ms = 30 * core::kDayMs,
-          .stranger_pool = {1'000'000},
-          .stranger_window_ms = kHourMs,
-          .exposure_limit = {10'000'000},
-          .invoice_expiry_ms = 20 * kMinuteMs,
-          .invoice_grace_ms = kMinuteMs,
-          .inference_attempts = 5,
-          .inference_retry_ms = 500,
-          .invoice_attempts = 5,
-          .invoice_retry_ms = 500,
-          .delivery_deadline_ms = 2 * kHourMs,
-          .request_age_limit_ms = 2 * kHourMs,
-          .result_event_limit_bytes = 60 * 1024,
-          .serve_broadcast = true,
-          .error_notices_per_customer = 5,
-          .offers_limit = 100,
-          .error_notices = 50};
+  core::Policy out = policy_of(ledger::PaymentMode::result_first);
+  out.slots = 2;
+  out.queue_limit = 64;
+  out.offers_limit = 100;
+  out.credit_percent = 50;
+  out.invoice_expiry_ms = 20 * kMinuteMs;
+  out.invoice_grace_ms = kMinuteMs;
+  out.delivery_deadline_ms = 2 * kHourMs;
+  out.request_age_limit_ms = 2 * kHourMs;
+  return out;
 }
 
 // Each relay is up for a while, down for up to an hour, and so on; now and then all of them are down.
