@@ -31,16 +31,18 @@ const nostr::AnnouncedModel* model_for(const nostr::Announcement& announcement, 
 
 std::optional<ledger::Msat> price_of(const nostr::AnnouncedModel* model, const Need& need) {
   if (!model || !model->offer) return std::nullopt;
-  const std::uint64_t cap = model->offer->max_output_tokens;
-  const std::uint64_t output = cap == 0 ? need.output_tokens : std::min(cap, need.output_tokens);
-  return core::price(*model->offer, need.input_tokens, output, {1}, {0});
+  // Without a cap the largest that can be announced: what strangers ask times what was typed must stay an amount.
+  constexpr std::uint64_t kLongest = nostr::kMaxAnnouncedTokens;
+  const std::uint64_t cap = model->offer->max_output_tokens == 0 ? kLongest : model->offer->max_output_tokens;
+  return core::price(*model->offer, need.input_tokens, std::min(cap, need.output_tokens), {1}, {0});
 }
 
 bool is_alive(const nostr::Announcement& announcement, const std::vector<Event>& heartbeats, ledger::TimeMs now) {
+  const std::int64_t now_s = now.ms / 1000;
   return std::ranges::any_of(heartbeats, [&](const Event& beat) {
     return beat.kind == nostr::kHeartbeatKind && beat.pubkey == announcement.provider &&
-           beat.tag_value("d").value_or(announcement.d) == announcement.d &&
-           beat.created_at >= now.ms / 1000 - kMaxSilenceS;
+           beat.tag_value("d").value_or(announcement.d) == announcement.d && beat.created_at >= now_s - kMaxSilenceS &&
+           beat.created_at <= now_s + kMaxSilenceS;
   });
 }
 

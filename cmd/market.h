@@ -26,7 +26,7 @@ struct Seller {
   nostr::Announcement announcement;
   std::int64_t announced_at_s = 0;
   bool suits = false;                 // says that it serves what the question needs
-  bool alive = false;                 // had a heartbeat within kMaxSilenceS
+  bool alive = false;                 // has a heartbeat within kMaxSilenceS, either way: clocks differ
   std::optional<ledger::Msat> price;  // of the question, estimated; nothing if no price is said that we can read
 };
 

@@ -450,8 +450,10 @@ class Conversation {
 
   // ---- taking it back ----
 
-  // The first signal takes the request back, the second ends the process at once.
+  // From now on the first signal takes the request back, and the second ends the process at once, as the
+  // first did while nothing was asked.
   void wait_for_signal() {
+    for (const int signal : {SIGINT, SIGTERM}) signals_.add(signal);
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
       signals_.async_wait([](const boost::system::error_code& again, int) {
@@ -508,7 +510,7 @@ class Conversation {
   const runtime::Clock clock_;
   Screen screen_;
   boost::asio::io_context io_;
-  boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer last_word_timer_{io_};
   std::optional<ledger::Msat> bid_;
   bool addressed_ = false;

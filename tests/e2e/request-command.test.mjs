@@ -1,7 +1,9 @@
 // `sellcompute request` as a customer of sellers that we did not write.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -198,6 +200,22 @@ test('a second Ctrl-C ends at once', options, async (t) => {
   run.child.kill('SIGINT');
   assert.equal(await run.code, 130);
   assert.ok(Date.now() - run.interruptedAt < 2_500);
+});
+
+test('while nothing is asked, the first Ctrl-C ends at once', options, async (t) => {
+  const { folder, ask } = await open(t);
+  const mute = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  t.after(() => mute.close());
+  await once(mute, 'listening');
+  await writeFile(join(folder, 'key'), nsecEncode(generateSecretKey()) + '\n', { mode: 0o600 });
+  for (const [args, began] of [[['--find', PROMPT], 'looking who sells'], [['--key-file', 'key', '--cancel', JOB], 'taking request']]) {
+    const run = ask([...args, '--relay', `ws://127.0.0.1:${mute.address().port}`]);
+    await eventually(() => run.stderr.includes(began), began);
+    run.child.kill('SIGINT');
+    const at = Date.now();
+    assert.equal(await run.code, 'SIGINT', run.stderr);
+    assert.ok(Date.now() - at < 2_500);
+  }
 });
 
 test('--cancel takes an earlier request of the same key back', options, async (t) => {

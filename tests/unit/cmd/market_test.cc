@@ -7,6 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "pipeline/nostr/loopback_relay.h"
@@ -78,6 +79,14 @@ TEST(RankSellers, ThePriceIsThatOfTheQuestion) {
   EXPECT_EQ(price(0, 1'000'000), Msat{1'000 + 5'120}) << "no answer is longer than the seller's cap";
 }
 
+TEST(RankSellers, NoPriceIsTooHighToBeCompared) {
+  auto dear = model("llama3.2", nostr::kMaxAnnouncedPriceMsat);
+  dear.offer->output_per_1k_tokens = {nostr::kMaxAnnouncedPriceMsat};
+  dear.offer->max_output_tokens = 0;
+  const Need need{.input_tokens = 48 * 1024, .output_tokens = std::numeric_limits<std::uint64_t>::max()};
+  EXPECT_THAT(ranked({{announced(1, {dear}), announced(2, {model("llama3.2", 1'000)})}, {}}, need), ElementsAre(2, 1));
+}
+
 TEST(RankSellers, WhoServesTheModelComesBeforeWhoIsCheaper) {
   const MarketNews news{{announced(1, {model("llama3.2", 1'000)}),
                          announced(2, {model("llama3.2", 100), model("qwen3:8b", 5'000)}), announced(3, {})},
@@ -93,6 +102,12 @@ TEST(RankSellers, WhoIsAliveComesBeforeWhoIsCheaper) {
                   {heartbeat(1, kMarketTimeS - kMaxSilenceS - 1), heartbeat(3),
                    heartbeat(2, kMarketTimeS, "another shop"), heartbeat(4, kMarketTimeS - kMaxSilenceS)}};
   EXPECT_THAT(ranked(news), ElementsAre(3, 4, 1, 2));
+}
+
+TEST(RankSellers, AHeartbeatOfAnotherDayIsNone) {
+  const MarketNews news{{announced(1, {model("llama3.2", 1'000)}), announced(2, {model("llama3.2", 2'000)})},
+                        {heartbeat(1, kMarketTimeS + kMaxSilenceS + 1), heartbeat(2, kMarketTimeS + kMaxSilenceS)}};
+  EXPECT_THAT(ranked(news), ElementsAre(2, 1));
 }
 
 TEST(RankSellers, AnEncryptedQuestionNeedsWhoReadsIt) {
