@@ -10,7 +10,6 @@
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/nip89.h"
 #include "pipeline/nostr/relay_pool.h"
 #include "pipeline/nostr/url_guard.h"
 #include "pipeline/wallet/sandbox.h"
@@ -72,7 +71,7 @@ Result<void> hide_tags(nostr::Unsigned& event, const Question& question, const n
 
 Result<Input> parse_address(std::string_view typed) {
   const auto url = nostr::parse_url(typed, "http");
-  if (url && typed.size() <= kMaxAddressBytes) return Input{InputType::url, std::string(typed), {}};
+  if (url && typed.size() <= nostr::kMaxSourceBytes) return Input{InputType::url, std::string(typed), {}};
   return fail(ErrorKind::config, "request.input", "--url cannot be \"" + std::string(typed.substr(0, 200)) + "\"",
               url ? "it is longer than 2 KiB" : url.error(), "it is an address like https://example.com/page");
 }

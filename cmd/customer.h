@@ -17,7 +17,6 @@ namespace cmd {
 
 inline constexpr std::size_t kMaxQuestionBytes = 48 * 1024;  // of all inputs: relays refuse events over 64 KiB
 inline constexpr std::size_t kMaxInputs = 32;
-inline constexpr std::size_t kMaxAddressBytes = 2'048;  // of an input that is an address
 
 // ---- the question ---------------------------------------------------------------------------------------------------
 

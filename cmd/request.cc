@@ -7,11 +7,13 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <ranges>
 
 #include "cmd/clock.h"
 #include "cmd/commands.h"
 #include "cmd/customer.h"
 #include "cmd/humanize.h"
+#include "cmd/market.h"
 #include "cmd/passphrase.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
@@ -24,7 +26,9 @@ using ledger::Result;
 
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kMsatPerSat = 1000;
-constexpr std::int64_t kLastWordMs = 3'000;  // how long a provider may take to say that it heard of a cancellation
+constexpr std::size_t kMaxSellersShown = 20;  // to people
+constexpr std::size_t kMaxModelsShown = 3;    // of each
+constexpr std::int64_t kLastWordMs = 3'000;   // how long a provider may take to say that it heard of a cancellation
 
 // ---- the question ---------------------------------------------------------------------------------------------------
 
@@ -125,7 +129,9 @@ Result<std::int64_t> read_timeout_ms(const Arguments& arguments) {
 Result<ledger::Encryption> read_encryption(const Arguments& arguments) {
   if (!arguments.has("encrypt")) return ledger::Encryption::none;
   const std::string text = arguments.text("encrypt");
-  if (!arguments.has("to")) return usage_error("--encrypt needs the provider that shall read it", "name it with --to");
+  if (!arguments.has("to") && !arguments.has("find")) {
+    return usage_error("--encrypt needs the provider that shall read it", "name it with --to, or let --find choose");
+  }
   for (const auto form : {ledger::Encryption::nip44, ledger::Encryption::nip04}) {
     if (text == ledger::name(form)) return form;
   }
@@ -134,6 +140,9 @@ Result<ledger::Encryption> read_encryption(const Arguments& arguments) {
 
 Result<Question> read_question(const Arguments& arguments, const Config& config, std::istream& in) {
   Question out{.relays = config.relays.urls};
+  if (arguments.has("to") && arguments.has("find")) {
+    return usage_error("--to and --find contradict each other", "name the provider, or let it be chosen");
+  }
   if (arguments.has("to")) {
     const auto key = nostr::parse_public_key(arguments.text("to"));
     if (!key) return usage_error("--to: " + key.error().message, key.error().hint);
@@ -159,6 +168,20 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
   return out;
 }
 
+Need need_of(const Question& question, const Arguments& arguments) {
+  Need need{.model = arguments.has("model") ? arguments.text("model") : "",
+            .encryption = question.encryption != ledger::Encryption::none};
+  std::vector<inference::ChatMessage> texts;
+  for (const Input& input : question.inputs) {
+    if (input.type == InputType::text) texts.push_back({"user", input.data});
+  }
+  need.input_tokens = nostr::estimate_tokens(texts);
+  for (const auto& [name, value] : question.params) {
+    if (name == "max_tokens") std::from_chars(value.data(), value.data() + value.size(), need.output_tokens);
+  }
+  return need;
+}
+
 Result<nostr::SecretKey> read_key(const Arguments& arguments) {
   if (!arguments.has("key-file")) return nostr::generate_key();
   return nostr::read_key_file(arguments.text("key-file"), ask_passphrase);
@@ -175,6 +198,20 @@ class Screen {
   void asked(const nostr::Event& request) {
     if (json_) return object("request", {{"id", request.id.hex()}, {"customer", request.pubkey.hex()}});
     line("asked as " + short_npub(nostr::encode_npub(request.pubkey)) + ", request " + short_id(request.id.hex()));
+  }
+
+  // The best first.
+  void sellers(const std::vector<Seller>& sellers) {
+    if (json_) {
+      for (const Seller& seller : sellers) object("seller", fields(seller));
+      return;
+    }
+    if (context_.verbosity == Verbosity::quiet) return;
+    Table table(
+        {{"SELLER", ""}, {"MODELS", ""}, {"PRICE", "", Align::right}, {"ALIVE", ""}, {"SUITS", ""}, {"NPUB", ""}});
+    for (const Seller& seller : sellers | std::views::take(kMaxSellersShown)) table.add(row(seller));
+    if (!table.empty()) table.print(context_.err, Format::people, context_.error_terminal);
+    if (sellers.size() > kMaxSellersShown) line("and " + std::to_string(sellers.size() - kMaxSellersShown) + " more");
   }
 
   void published(const ledger::RelayAnswer& answer) { relay_said(answer, "published", "it"); }
@@ -247,6 +284,33 @@ class Screen {
     return out;
   }
 
+  static std::vector<Cell> row(const Seller& seller) {
+    std::string models;
+    for (const auto& model : seller.announcement.models | std::views::take(kMaxModelsShown)) {
+      models += (models.empty() ? "" : ", ") + model.name;
+    }
+    if (seller.announcement.models.size() > kMaxModelsShown) models += ", …";
+    return {seller.announcement.profile.name,
+            models.empty() ? Cell::nothing() : Cell(models),
+            seller.price ? Cell("~" + sats(*seller.price)) : Cell::nothing(),
+            seller.alive ? Cell("yes") : Cell::nothing(),
+            seller.suits ? Cell("yes") : Cell::nothing(),
+            nostr::encode_npub(seller.announcement.provider)};
+  }
+
+  static nlohmann::ordered_json fields(const Seller& seller) {
+    nlohmann::ordered_json models = nlohmann::ordered_json::array();
+    for (const auto& model : seller.announcement.models) models.push_back(model.name);
+    nlohmann::ordered_json out{{"provider", seller.announcement.provider.hex()},
+                               {"npub", nostr::encode_npub(seller.announcement.provider)},
+                               {"name", seller.announcement.profile.name},
+                               {"models", std::move(models)},
+                               {"alive", seller.alive},
+                               {"suits", seller.suits}};
+    if (seller.price) out["price_msat"] = seller.price->value;
+    return out;
+  }
+
   void relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what) {
     if (json_) {
       return object(type, {{"relay", answer.relay}, {"accepted", answer.accepted}, {"message", answer.message}});
@@ -285,6 +349,20 @@ class Conversation {
         wallet_folder_(config.wallet.folder),
         clock_(make_clock(context.sources)),
         screen_(context, arguments.has("json"), clock_) {}
+
+  // The provider that suits the question best, as the market announces itself. Shows the others too.
+  Result<nostr::PublicKey> find(const Question& question, const nostr::SecretKey& key) {
+    screen_.note("looking who sells");
+    const auto news = read_market(question.relays, key, clock_);
+    if (!news) return tl::unexpected(news.error());
+    const auto sellers = rank_sellers(*news, need_of(question, arguments_), clock_());
+    screen_.sellers(sellers);
+    if (!sellers.empty() && sellers.front().suits) return sellers.front().announcement.provider;
+    return ledger::fail(ErrorKind::job_request, "request.no_seller",
+                        sellers.empty() ? "nobody announces on these relays that they sell"
+                                        : "nobody announces that they serve what the question needs",
+                        {}, "ask the whole market without --find, or other relays with --relay");
+  }
 
   Result<ExitCode> ask(const Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
     bid_ = question.bid;
@@ -327,9 +405,8 @@ class Conversation {
   void on_answer(const nostr::Answer& answer, const std::string& relay) {
     if (over_ || (paid_ && answer.provider != *paid_)) return;
     show(answer, relay);
-    const bool is_refusal = answer.known == nostr::Status::error;
-    if (cancelling_) return is_refusal || answer.is_result ? on_last_word() : void();
-    if (is_refusal) return on_refusal(answer);
+    if (cancelling_) return on_answer_to_cancellation(answer);
+    if (answer.known == nostr::Status::error) return on_refusal(answer);
     if (!answer.bolt11.empty() && !paid_ && !settle(answer)) return;
     if (answer.is_result) end({});
   }
@@ -373,8 +450,10 @@ class Conversation {
 
   // ---- taking it back ----
 
-  // The first signal takes the request back, the second ends the process at once.
+  // From now on the first signal takes the request back, and the second ends the process at once, as the
+  // first did while nothing was asked.
   void wait_for_signal() {
+    for (const int signal : {SIGINT, SIGTERM}) signals_.add(signal);
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
       signals_.async_wait([](const boost::system::error_code& again, int) {
@@ -402,8 +481,11 @@ class Conversation {
     wait_for_last_word();
   }
 
-  // A provider's: that it stopped, or the result that was faster.
-  void on_last_word() {
+  // A provider's last word is that it stopped, or a result: one that was faster, or what there is so far, perhaps with
+  // a bill. What is taken back is not paid without another thought.
+  void on_answer_to_cancellation(const nostr::Answer& answer) {
+    if (!paid_) screen_.invoice(answer);
+    if (answer.known != nostr::Status::error && !answer.is_result) return;
     last_word_ = true;
     if (cancelled_) end({});
   }
@@ -428,7 +510,7 @@ class Conversation {
   const runtime::Clock clock_;
   Screen screen_;
   boost::asio::io_context io_;
-  boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer last_word_timer_{io_};
   std::optional<ledger::Msat> bid_;
   bool addressed_ = false;
@@ -465,9 +547,16 @@ Result<ExitCode> run(const Arguments& arguments, Context& context) {
   if (arguments.has("cancel")) return take_back(arguments, context, *config, *timeout_ms);
   auto key = read_key(arguments);
   if (!key) return tl::unexpected(key.error());
-  const auto question = read_question(arguments, *config, context.in);
+  auto question = read_question(arguments, *config, context.in);
   if (!question) return tl::unexpected(question.error());
-  return Conversation(context, arguments, *config).ask(*question, std::move(*key), *timeout_ms);
+  Conversation conversation(context, arguments, *config);
+  if (arguments.has("find")) {
+    const auto provider = conversation.find(*question, *key);
+    if (!provider) return tl::unexpected(provider.error());
+    if (question->inputs.empty()) return ExitCode::done;  // whoever asks nothing wants the list
+    question->provider = *provider;
+  }
+  return conversation.ask(*question, std::move(*key), *timeout_ms);
 }
 
 void options(cxxopts::OptionAdder& add) {
@@ -475,6 +564,7 @@ void options(cxxopts::OptionAdder& add) {
     add(name, description, cxxopts::value<std::string>(), arg);
   };
   text("to", "the provider; without it the whole market is asked", "NPUB");
+  add("find", "of those that announce themselves, ask the cheapest that serves the model");
   text("file", "a text that the prompt is about; - is stdin", "PATH");
   text("url", "a web page that the provider fetches", "URL");
   text("event", "an event whose content the provider fetches", "ID[@RELAY]");
@@ -504,6 +594,7 @@ Command request_command() {
               "  sellcompute request --job note1…@wss://relay.one \"Translate it into French.\"\n"
               "  sellcompute request --to npub1… --pay \"…\"      # pays a sandbox's invoice (play money)\n"
               "  sellcompute request --to npub1… --encrypt nip44 \"…\"\n"
+              "  sellcompute request --find --model llama3.2 \"…\"   # the cheapest that says that it serves it\n"
               "  sellcompute request --json \"…\" | jq -r 'select(.type == \"result\").content'\n",
           .words = "[PROMPT]",
           .notes =
@@ -512,6 +603,9 @@ Command request_command() {
               "The result goes to stdout, everything else to stderr; with --json all of it goes to stdout, one\n"
               "object a line.\n"
               "Relays are the config's, or those of --relay URL, which may be given several times.\n"
+              "--find lists who sells text generation on these relays, with the estimated price of this question,\n"
+              "and asks the first that suits: alive (by its heartbeat) before others, then the cheapest. What\n"
+              "is asked in the end may be more: --bid-sat bounds it. With an empty prompt (\"\") it only lists.\n"
               "Ctrl-C takes the request back and waits a moment for the provider's answer; a second one ends at\n"
               "once. What was asked with --key-file can be taken back later with --cancel.\n"
               "Exit codes: 0 the result came (and was paid with --pay) or a relay took the cancellation, 1 the\n"

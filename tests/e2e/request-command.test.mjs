@@ -1,7 +1,9 @@
 // `sellcompute request` as a customer of sellers that we did not write.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -179,12 +181,41 @@ test('Ctrl-C: a provider that says nothing is waited for a moment, a result that
   assert.equal(fast.stdout, 'A machine\nA machine.\n');
 });
 
+test('Ctrl-C: a bill for what there is so far is shown, not paid', options, async (t) => {
+  const market = await open(t);
+  market.relay.onEvent = (event) => {
+    const request = market.seller.requests.at(-1);
+    if (event.kind !== 5) return;
+    market.seller.publish(6050, [['e', request.id], ['p', request.pubkey], ['amount', '9000', 'lnbcrt90n1invoice']], 'A machine');
+  };
+  const run = await interruptAfterAPart(market, ['--pay']);
+  assert.equal(await run.code, 130, run.stderr);
+  assert.match(run.stderr, /invoice over 9 sat:\nlnbcrt90n1invoice/);
+  assert.doesNotMatch(run.stderr, /paid/);
+});
+
 test('a second Ctrl-C ends at once', options, async (t) => {
   const run = await interruptAfterAPart(await open(t));
   await eventually(() => run.stderr.includes('once more ends at once'), 'the first to be heard');
   run.child.kill('SIGINT');
   assert.equal(await run.code, 130);
   assert.ok(Date.now() - run.interruptedAt < 2_500);
+});
+
+test('while nothing is asked, the first Ctrl-C ends at once', options, async (t) => {
+  const { folder, ask } = await open(t);
+  const mute = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  t.after(() => mute.close());
+  await once(mute, 'listening');
+  await writeFile(join(folder, 'key'), nsecEncode(generateSecretKey()) + '\n', { mode: 0o600 });
+  for (const [args, began] of [[['--find', PROMPT], 'looking who sells'], [['--key-file', 'key', '--cancel', JOB], 'taking request']]) {
+    const run = ask([...args, '--relay', `ws://127.0.0.1:${mute.address().port}`]);
+    await eventually(() => run.stderr.includes(began), began);
+    run.child.kill('SIGINT');
+    const at = Date.now();
+    assert.equal(await run.code, 'SIGINT', run.stderr);
+    assert.ok(Date.now() - at < 2_500);
+  }
 });
 
 test('--cancel takes an earlier request of the same key back', options, async (t) => {
@@ -210,4 +241,47 @@ test('--cancel takes an earlier request of the same key back', options, async (t
   const refused = ask(['--key-file', 'key', '--cancel', id]);
   assert.equal(await refused.code, 3);
   assert.match(refused.stderr, /no relay took the cancellation.*blocked: not from you/);
+});
+
+// An announcement as other sellers write it, and a heartbeat if it is alive.
+async function announce(seller, { name, model, baseMsat, alive }) {
+  const prices = [{ model, base_msat: baseMsat, input_msat_per_1k_tokens: 0, output_msat_per_1k_tokens: 0 }];
+  await seller.publish(31990, [['d', 'shop'], ['k', '5050']], JSON.stringify({ name, prices }));
+  if (alive) await seller.publish(11998, [['d', 'shop']]);
+}
+
+test('--find lists who sells and asks the cheapest that serves the model and is alive', options, async (t) => {
+  const { relay, seller: dear, ask } = await open(t);
+  const [cheap, dead, other] = [await openSeller(t, relay), await openSeller(t, relay), await openSeller(t, relay)];
+  await announce(dear, { name: 'Dear', model: 'llama3.2', baseMsat: 9_000, alive: true });
+  await announce(cheap, { name: 'Cheap', model: 'llama3.2', baseMsat: 5_000, alive: true });
+  await announce(dead, { name: 'Dead', model: 'llama3.2', baseMsat: 1_000 });
+  await announce(other, { name: 'Other', model: 'qwen3:8b', baseMsat: 1_000, alive: true });
+  cheap.act = (request, say) => say.result('Cheap.');
+  const run = ask(['--find', '--model', 'llama3.2', PROMPT]);
+  assert.equal(await run.code, 0, run.stderr);
+  assert.equal(run.stdout, 'Cheap.\n');
+  assert.match(run.stderr, new RegExp(`Cheap +llama3.2 +~5 sat +yes +yes +${npubEncode(cheap.pubkey)}\n`));
+  assert.match(run.stderr, /Other +qwen3:8b/);
+  assert.deepEqual(tagsOf(cheap.requests[0], 'p'), [['p', cheap.pubkey]]);
+
+  const list = ask(['--find', '--json', '']);
+  assert.equal(await list.code, 0, list.stderr);
+  assert.deepEqual(list.objects().map(({ type, name, price_msat }) => [type, name, price_msat]),
+    [['seller', 'Other', 1000], ['seller', 'Cheap', 5000], ['seller', 'Dear', 9000], ['seller', 'Dead', 1000]]);
+  assert.equal(cheap.requests.length, 1);
+});
+
+test('--find: nobody who suits is a failure that says so', options, async (t) => {
+  const { seller, ask } = await open(t);
+  const nobody = ask(['--find', PROMPT]);
+  assert.equal(await nobody.code, 1);
+  assert.match(nobody.stderr, /nobody announces on these relays that they sell/);
+  await announce(seller, { name: 'Shop', model: 'llama3.2', baseMsat: 1_000, alive: true });
+  const unsuited = ask(['--find', '--model', 'gpt-17', PROMPT]);
+  assert.equal(await unsuited.code, 1);
+  assert.match(unsuited.stderr, /nobody announces that they serve what the question needs/);
+  assert.equal(seller.requests.length, 0);
+  const both = ask(['--find', '--to', seller.pubkey, PROMPT]);
+  assert.equal(await both.code, 2);
 });

@@ -12,7 +12,6 @@
 #include "pipeline/nostr/loopback_relay.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip89.h"
 #include "pipeline/wallet/sandbox_books.h"
 #include "tests/support/temporary_folder.h"
 
@@ -137,7 +136,7 @@ TEST(ParseSource, RefusesWhatNoProviderCouldFetch) {
   for (const std::string url : {"", "example.com", "ftp://example.com", "https://", "https://user:word@example.com"}) {
     EXPECT_EQ(parse_source(InputType::url, url).error().code, "request.input") << url;
   }
-  EXPECT_FALSE(parse_source(InputType::url, "https://example.com/" + std::string(kMaxAddressBytes, 'a')));
+  EXPECT_FALSE(parse_source(InputType::url, "https://example.com/" + std::string(nostr::kMaxSourceBytes, 'a')));
   EXPECT_EQ(parse_source(InputType::url, "https://example.com/a?b=c,d#e")->data, "https://example.com/a?b=c,d#e");
 }
 
