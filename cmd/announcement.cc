@@ -18,7 +18,7 @@ runtime::Announcer::Options announcer_options(const Config& config, const ledger
   out.announcement = {.provider = policy.provider,
                       .d = kAnnouncementD,
                       .profile = config.announce.profile,
-                      .kinds = {std::begin(nostr::kServedKinds), std::end(nostr::kServedKinds)},
+                      .kinds = nostr::served_kinds(policy.templates),
                       .topics = {"dvm", "ai", "llm", "text-generation"},
                       .encryption = true};
   if (out.announcement.profile.name.empty()) out.announcement.profile.name = kDefaultShopName;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "cmd/humanize.h"
+#include "pipeline/nostr/nip90.h"
 
 namespace cmd {
 namespace {
@@ -22,10 +23,13 @@ struct Written {
   std::string where;
 };
 
-// What the file says: settings by key, and each [[models]] table.
+using WrittenTable = std::map<std::string, Written, std::less<>>;
+
+// What the file says: settings by key, and each [[models]] and [[kinds]] table.
 struct FileSettings {
-  std::map<std::string, Written, std::less<>> settings;
-  std::vector<std::map<std::string, Written, std::less<>>> models;
+  WrittenTable settings;
+  std::vector<WrittenTable> models;
+  std::vector<WrittenTable> kinds;
 };
 
 std::string variable(const ConfigSources& sources, std::string_view name) {
@@ -106,29 +110,34 @@ class FileReader {
       if (std::ranges::find(sections, name) == sections.end()) {
         return unknown_key(std::string(name), sections, where(section.source()));
       }
-      auto done = name == "models" ? read_models(node, out) : read_section(name, node, out.settings);
+      auto done = name == "models"  ? read_list(name, {"name"}, node, out.models)
+                  : name == "kinds" ? read_list(name, {"kind", "instruction"}, node, out.kinds)
+                                    : read_section(name, node, out.settings);
       if (!done) return tl::unexpected(done.error());
     }
     return out;
   }
 
-  Result<void> read_models(const toml::node& node, FileSettings& out) {
+  // A list of tables, each of which must have some keys.
+  Result<void> read_list(std::string_view list, std::initializer_list<std::string_view> needed, const toml::node& node,
+                         std::vector<WrittenTable>& out) {
+    const std::string name(list);
     if (!node.is_array_of_tables()) {
-      return fail(ErrorKind::config, "config.value", "`models` is not a list of tables", where(node.source()),
-                  "begin each model with a line [[models]]");
+      return fail(ErrorKind::config, "config.value", "`" + name + "` is not a list of tables", where(node.source()),
+                  "begin each with a line [[" + name + "]]");
     }
-    for (const toml::node& model : *node.as_array()) {
-      if (auto done = read_section("models", model, out.models.emplace_back()); !done) return done;
-      if (!out.models.back().contains("models.name")) {
-        return fail(ErrorKind::config, "config.value", "a model has no `name`", where(model.source()),
-                    "give it the name by which the backend knows it");
+    for (const toml::node& table : *node.as_array()) {
+      if (auto done = read_section(list, table, out.emplace_back()); !done) return done;
+      for (const std::string_view key : needed) {
+        if (out.back().contains(name + "." + std::string(key))) continue;
+        return fail(ErrorKind::config, "config.value", "a [[" + name + "]] table has no `" + std::string(key) + "`",
+                    where(table.source()), "`sellcompute init` writes a file that explains it");
       }
     }
     return {};
   }
 
-  Result<void> read_section(std::string_view section, const toml::node& node,
-                            std::map<std::string, Written, std::less<>>& out) {
+  Result<void> read_section(std::string_view section, const toml::node& node, WrittenTable& out) {
     if (!node.is_table()) {
       return fail(ErrorKind::config, "config.value", "`" + std::string(section) + "` is a section, not a value",
                   where(node.source()), "write [" + std::string(section) + "] on a line of its own");
@@ -186,7 +195,7 @@ Result<void> check_environment(const ConfigSources& sources) {
   constexpr std::string_view kPrefix = "SELLCOMPUTE_";
   std::vector<std::string> known = {std::string(kConfigVariable), std::string(kDataDirVariable)};
   for (const Key& key : config_keys()) {
-    if (!key.of_model()) known.push_back(key.environment_name());
+    if (!key.of_list()) known.push_back(key.environment_name());
   }
   for (std::string& name : known) name.erase(0, kPrefix.size());
   for (const auto& [variable_name, value] : sources.environment) {
@@ -220,16 +229,40 @@ Setting setting_in_force(const Key& key, const ConfigSources& sources, const Fil
   return {name, value_of_text(key, key.fallback), Source::fallback, {}};
 }
 
-Result<void> add_model(const std::map<std::string, Written, std::less<>>& written, Config& config) {
-  const std::string label = "models[" + std::to_string(config.selling.models.size()) + "]";
-  config.selling.models.push_back(config.default_offer);
+// One table of a list, whose place in the configuration was just made.
+Result<void> add_table(std::string_view list, std::size_t number, const WrittenTable& written, Config& config) {
+  const std::string label = std::string(list) + "[" + std::to_string(number) + "]";
   for (const Key& key : config_keys()) {
-    if (!key.of_model()) continue;
+    if (key.section() != list) continue;
     const auto found = written.find(key.name);
     if (found == written.end()) continue;
     const auto& [value, where] = found->second;
     if (auto done = assign(key, value, config, where); !done) return done;
-    config.settings.push_back({label + std::string(key.name.substr(6)), value, Source::file, where});
+    config.settings.push_back({label + std::string(key.name.substr(list.size())), value, Source::file, where});
+  }
+  return {};
+}
+
+Result<void> add_tables(const FileSettings& file, Config& config) {
+  for (const auto& model : file.models) {
+    const std::size_t number = config.selling.models.size();
+    config.selling.models.push_back(config.default_offer);
+    if (auto done = add_table("models", number, model, config); !done) return done;
+  }
+  for (const auto& kind : file.kinds) {
+    const std::size_t number = config.selling.templates.size();
+    config.selling.templates.emplace_back();
+    if (auto done = add_table("kinds", number, kind, config); !done) return done;
+  }
+  return {};
+}
+
+Result<void> check_kinds(const Config& config) {
+  std::set<std::uint32_t> kinds{nostr::kTextRequestKind};
+  for (const auto& one : config.selling.templates) {
+    if (kinds.insert(one.kind).second) continue;
+    return fail(ErrorKind::config, "config.conflict", "kind " + std::to_string(one.kind) + " is served already",
+                config.paths.config_file.string(), "keep one of its [[kinds]] tables; 5050 needs none");
   }
   return {};
 }
@@ -303,15 +336,15 @@ Result<Config> load_config(const ConfigSources& sources) {
   Config config;
   config.paths = *paths;
   for (const Key& key : config_keys()) {
-    if (key.of_model()) continue;
+    if (key.of_list()) continue;
     Setting setting = setting_in_force(key, sources, *file);
     if (auto done = assign(key, setting.value, config, setting.where); !done) return tl::unexpected(done.error());
     config.settings.push_back(std::move(setting));
   }
-  for (const auto& model : file->models) {
-    if (auto done = add_model(model, config); !done) return tl::unexpected(done.error());
-  }
-  if (auto done = check_offers(config); !done) return tl::unexpected(done.error());
+  auto done = add_tables(*file, config);
+  if (done) done = check_offers(config);
+  if (done) done = check_kinds(config);
+  if (!done) return tl::unexpected(done.error());
   return config;
 }
 

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "cmd/config.h"
+#include "pipeline/nostr/nip90.h"
 
 namespace cmd {
 namespace {
@@ -386,12 +387,24 @@ const Key kKeys[] = {
      .unit = "tokens",
      .description = "the longest answer",
      .slot = [](Config& c) -> Slot { return &c.selling.models.back().max_output_tokens; }},
+
+    {.name = "kinds.kind",
+     .kind = integer,
+     .minimum = nostr::kFirstRequestKind,
+     .maximum = nostr::kLastRequestKind,
+     .description = "the NIP-90 kind of the request",
+     .slot = [](Config& c) -> Slot { return &c.selling.templates.back().kind; }},
+    {.name = "kinds.instruction",
+     .kind = text,
+     .description = "what the model is told before the customer's input; {language} is the parameter of that name, "
+                    "{language|English} has a default",
+     .slot = [](Config& c) -> Slot { return &c.selling.templates.back().instruction; }},
 };
 
 }  // namespace
 
 std::string Key::environment_name() const {
-  if (of_model()) return {};
+  if (of_list()) return {};
   std::string out = "SELLCOMPUTE_" + std::string(name);
   std::ranges::transform(out, out.begin(), [](char c) {
     return c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));

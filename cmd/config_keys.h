@@ -37,7 +37,8 @@ using Slot = std::variant<bool*, std::uint32_t*, std::uint64_t*, std::int64_t*, 
                           std::filesystem::path*, std::vector<std::string>*, ledger::PaymentMode*>;
 
 struct Key {
-  std::string_view name;  // "selling.slots"; "models.*" are the keys of one [[models]] table
+  std::string_view
+      name;  // "selling.slots"; "models.*" are the keys of one [[models]] table, "kinds.*" of one [[kinds]] table
   ValueKind kind = ValueKind::text;
   std::string_view fallback;  // as the environment would say it
   std::int64_t minimum = 0;   // of an integer or a duration
@@ -46,11 +47,11 @@ struct Key {
   std::string_view choices;  // "a|b"
   std::string_view flag;     // without dashes; empty: none
   std::string_view description;
-  Slot (*slot)(Config& config) = nullptr;  // of "models.*": in the model added last
+  Slot (*slot)(Config& config) = nullptr;  // of a table of a list: in the one added last
 
-  // "SELLCOMPUTE_SELLING_SLOTS"; models have no variables: use the file.
+  // "SELLCOMPUTE_SELLING_SLOTS"; lists of tables have no variables: use the file.
   std::string environment_name() const;
-  bool of_model() const { return name.starts_with("models."); }
+  bool of_list() const { return name.starts_with("models.") || name.starts_with("kinds."); }
   std::string_view section() const { return name.substr(0, name.find('.')); }
 };
 

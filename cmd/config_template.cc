@@ -5,8 +5,10 @@
 namespace cmd {
 namespace {
 
-// What a model's keys show, as they have no defaults of their own.
+// What the keys of lists show, as they have no defaults of their own.
 std::string example(const Key& key) {
+  if (key.name == "kinds.kind") return "5001";
+  if (key.name == "kinds.instruction") return "\"Summarise the text in {length|three sentences}. Say nothing else.\"";
   if (key.name == "models.name") return "\"llama3.2\"";
   const std::string fallback_name = "selling.default_" + std::string(key.name.substr(key.name.find('.') + 1));
   for (const Key& other : config_keys()) {
@@ -16,7 +18,7 @@ std::string example(const Key& key) {
 }
 
 std::string line(const Key& key) {
-  const std::string value = key.of_model() ? example(key) : toml_text(value_of_text(key, key.fallback));
+  const std::string value = key.of_list() ? example(key) : toml_text(value_of_text(key, key.fallback));
   std::string out = "# " + std::string(key.description) + ":\n#   " + allowed(key) + "\n";
   return out + "#" + std::string(key.name.substr(key.name.find('.') + 1)) + " = " + value + "\n";
 }
@@ -31,7 +33,11 @@ std::string config_template() {
   for (const Key& key : config_keys()) {
     if (key.section() != section) {
       section = key.section();
-      if (key.of_model()) {
+      if (section == "kinds") {
+        out +=
+            "\n# One [[kinds]] table for each kind of text job that you serve beside text generation (5050).\n"
+            "#[[kinds]]\n";
+      } else if (section == "models") {
         out +=
             "\n# One [[models]] table for each model that you sell, the first is the default. Without any, all that "
             "the\n"

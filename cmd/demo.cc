@@ -172,7 +172,7 @@ class Sale {
     auto key = nostr::generate_key();
     if (!key) return end(key.error());
     screen_.part("customer", nostr::encode_npub(key->public_key()));
-    const Question question{.prompt = kQuestion,
+    const Question question{.inputs = {{.data = kQuestion}},
                             .provider = service_->public_key(),
                             .relays = {relay_->url()},
                             .params = {{"model", model_}, {"max_tokens", kMaxTokens}}};

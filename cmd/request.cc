@@ -1,6 +1,10 @@
 // sellcompute request: a customer, for trying out and for scripts.
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <charconv>
+#include <csignal>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -20,6 +24,7 @@ using ledger::Result;
 
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kMsatPerSat = 1000;
+constexpr std::int64_t kLastWordMs = 3'000;  // how long a provider may take to say that it heard of a cancellation
 
 // ---- the question ---------------------------------------------------------------------------------------------------
 
@@ -58,14 +63,49 @@ Result<void> check(const Parameter& parameter, const std::string& text) {
                      parameter.kind == ParameterKind::whole ? "it is a whole number" : "it is a number, like 0.7");
 }
 
-// The word, else standard input, without the line's end.
-std::string read_prompt(const Arguments& arguments, std::istream& in) {
-  if (!arguments.words.empty()) return arguments.words.front();
-  std::string prompt(kMaxQuestionBytes + 1, '\0');
-  in.read(prompt.data(), static_cast<std::streamsize>(prompt.size()));
-  prompt.resize(static_cast<std::size_t>(in.gcount()));
-  while (prompt.ends_with('\n')) prompt.pop_back();
-  return prompt;
+// Without the last line's end, and never more than a little too much.
+std::string read_text(std::istream& in) {
+  std::string text(kMaxQuestionBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+Result<Input> read_file(const std::string& path, std::istream& in) {
+  std::ifstream file;
+  const bool is_stdin = path == "-";
+  if (!is_stdin) file.open(path, std::ios::binary);
+  Input input{.data = read_text(is_stdin ? in : file)};
+  if (!is_stdin && (!file.is_open() || file.bad())) {
+    return usage_error("--file " + path + " cannot be read", "is the name right, and may you read it?");
+  }
+  if (const auto good = check_text(is_stdin ? "stdin" : "the file " + path, input.data); !good) {
+    return tl::unexpected(good.error());
+  }
+  return input;
+}
+
+// What the options name, in the order in which they were typed; then the prompt: a question stands best behind what it
+// is about. Without any input but standard input, that is the prompt.
+Result<std::vector<Input>> read_inputs(const Arguments& arguments, std::istream& in) {
+  std::vector<Input> inputs;
+  for (const auto& option : arguments.options.arguments()) {
+    for (const auto type : {InputType::text, InputType::url, InputType::event, InputType::job}) {
+      if (option.key() != (type == InputType::text ? "file" : name(type))) continue;
+      auto input = type == InputType::text ? read_file(option.value(), in) : parse_source(type, option.value());
+      if (!input) return tl::unexpected(input.error());
+      inputs.push_back(std::move(*input));
+    }
+  }
+  std::string prompt;
+  if (!arguments.words.empty()) {
+    prompt = arguments.words.front();
+  } else if (inputs.empty()) {
+    prompt = read_text(in);
+  }
+  if (!prompt.empty()) inputs.push_back({.data = std::move(prompt)});
+  return inputs;
 }
 
 Result<std::optional<ledger::Msat>> read_bid(const Arguments& arguments) {
@@ -94,7 +134,6 @@ Result<ledger::Encryption> read_encryption(const Arguments& arguments) {
 
 Result<Question> read_question(const Arguments& arguments, const Config& config, std::istream& in) {
   Question out{.relays = config.relays.urls};
-  if (out.relays.empty()) return usage_error("no relay is named", "give --relay URL, or set relays.urls");
   if (arguments.has("to")) {
     const auto key = nostr::parse_public_key(arguments.text("to"));
     if (!key) return usage_error("--to: " + key.error().message, key.error().hint);
@@ -106,6 +145,7 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
     if (const auto good = check(parameter, text); !good) return tl::unexpected(good.error());
     out.params.emplace_back(parameter.name, text);
   }
+  if (arguments.has("stream")) out.params.emplace_back("stream", "true");
   const auto bid = read_bid(arguments);
   if (!bid) return tl::unexpected(bid.error());
   out.bid = *bid;
@@ -113,7 +153,9 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
   if (!encryption) return tl::unexpected(encryption.error());
   out.encryption = *encryption;
   if (arguments.has("output")) out.output = arguments.text("output");
-  out.prompt = read_prompt(arguments, in);
+  auto inputs = read_inputs(arguments, in);
+  if (!inputs) return tl::unexpected(inputs.error());
+  out.inputs = std::move(*inputs);
   return out;
 }
 
@@ -135,12 +177,16 @@ class Screen {
     line("asked as " + short_npub(nostr::encode_npub(request.pubkey)) + ", request " + short_id(request.id.hex()));
   }
 
-  void published(const ledger::RelayAnswer& answer) {
-    if (json_) {
-      return object("published", {{"relay", answer.relay}, {"accepted", answer.accepted}, {"message", answer.message}});
-    }
-    line(answer.relay + (answer.accepted ? " took it" : " did not take it: " + answer.message));
+  void published(const ledger::RelayAnswer& answer) { relay_said(answer, "published", "it"); }
+
+  // From now on a result begins on a fresh line.
+  void cancelling(const nostr::EventId& request) {
+    if (json_) return object("cancelling", {{"id", request.hex()}});
+    context_.out << growing_.interrupt() << std::flush;
+    line("taking request " + short_id(request.hex()) + " back");
   }
+
+  void cancelled(const ledger::RelayAnswer& answer) { relay_said(answer, "cancelled", "the cancellation"); }
 
   void status(const nostr::Answer& answer, const std::string& relay) {
     if (json_) return object("status", fields(answer, relay));
@@ -151,14 +197,23 @@ class Screen {
          (answer.text.empty() ? "" : ": " + printable(answer.text)));
   }
 
+  // What the answer has grown by.
+  void partial(const nostr::Answer& answer, const std::string& relay) {
+    if (json_) return object("status", fields(answer, relay));
+    context_.out << growing_.part(answer) << std::flush;
+  }
+
   void result(const nostr::Answer& answer, const std::string& relay) {
-    if (json_) {
-      auto out = fields(answer, relay);
-      out["content"] = answer.content;
-      return object("result", std::move(out));
-    }
+    if (json_) return object("result", fields(answer, relay));
+    context_.out << growing_.result(answer) << std::flush;
     status(answer, relay);
-    context_.out << answer.content << std::endl;
+  }
+
+  // There is no more to come, even of an answer that was growing.
+  void end() { context_.out << growing_.interrupt() << std::flush; }
+
+  void note(const std::string& text) {
+    if (!json_) line(text);
   }
 
   void invoice(const nostr::Answer& answer) {
@@ -188,7 +243,15 @@ class Screen {
         {"provider", answer.provider.hex()}, {"relay", relay}, {"status", answer.status}, {"text", answer.text}};
     if (answer.amount) out["amount_msat"] = answer.amount->value;
     if (!answer.bolt11.empty()) out["bolt11"] = answer.bolt11;
+    if (answer.is_result || answer.known == nostr::Status::partial) out["content"] = answer.content;
     return out;
+  }
+
+  void relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what) {
+    if (json_) {
+      return object(type, {{"relay", answer.relay}, {"accepted", answer.accepted}, {"message", answer.message}});
+    }
+    line(answer.relay + (answer.accepted ? " took " + what : " did not take " + what + ": " + answer.message));
   }
 
   void object(const char* type, const nlohmann::ordered_json& fields) {
@@ -200,6 +263,7 @@ class Screen {
   void line(const std::string& text) {
     if (context_.verbosity == Verbosity::quiet) return;
     const std::string time = "+" + took(clock_() - began_);
+    if (growing_.is_open() && context_.error_terminal.interactive) context_.err << '\n';  // out of the answer's line
     context_.err << context_.error_terminal.paint(Colour::dim,
                                                   time + std::string(9 - std::min<std::size_t>(8, time.size()), ' '))
                  << text << std::endl;
@@ -209,6 +273,7 @@ class Screen {
   const bool json_;
   const runtime::Clock clock_;
   const ledger::TimeMs began_;
+  GrowingAnswer growing_;
 };
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
@@ -221,32 +286,63 @@ class Conversation {
         clock_(make_clock(context.sources)),
         screen_(context, arguments.has("json"), clock_) {}
 
-  Result<ExitCode> run(const Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
+  Result<ExitCode> ask(const Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
     bid_ = question.bid;
     addressed_ = question.provider.has_value();
-    auto customer =
-        Customer::ask(io_, question, std::move(key), clock_, timeout_ms,
-                      {.published = [this](const auto& answer) { screen_.published(answer); },
-                       .answered = [this](const auto& answer, const auto& relay) { on_answer(answer, relay); },
-                       .failed = [this](ledger::Error error) { end(refusal_ ? *refusal_ : std::move(error)); }});
+    auto customer = Customer::ask(io_, question, std::move(key), clock_, timeout_ms,
+                                  hooks([this](const auto& answer) { screen_.published(answer); }));
     if (!customer) return tl::unexpected(customer.error());
-    screen_.asked((*customer)->request());
-    io_.run();
-    if (failure_) return tl::unexpected(*failure_);
-    return ExitCode::done;
+    customer_ = std::move(*customer);
+    screen_.asked(customer_->request());
+    wait_for_signal();
+    return listen();
+  }
+
+  // Takes back what was asked earlier.
+  Result<ExitCode> take_back(const nostr::EventId& request, const std::vector<std::string>& relays,
+                             nostr::SecretKey key, std::int64_t timeout_ms) {
+    cancelling_ = true;
+    auto customer = Customer::take_back(io_, request, relays, std::move(key), clock_, timeout_ms,
+                                        hooks([this](const auto& answer) { on_cancelled(answer); }));
+    if (!customer) return tl::unexpected(customer.error());
+    customer_ = std::move(*customer);
+    screen_.cancelling(request);
+    return listen();
   }
 
  private:
+  CustomerHooks hooks(std::function<void(const ledger::RelayAnswer&)> published) {
+    return {.published = std::move(published),
+            .answered = [this](const auto& answer, const auto& relay) { on_answer(answer, relay); },
+            .failed = [this](ledger::Error error) { on_failure(std::move(error)); }};
+  }
+
+  Result<ExitCode> listen() {
+    io_.run();
+    screen_.end();
+    if (failure_) return tl::unexpected(*failure_);
+    return exit_code_;
+  }
+
   void on_answer(const nostr::Answer& answer, const std::string& relay) {
     if (over_ || (paid_ && answer.provider != *paid_)) return;
-    if (answer.is_result) {
-      screen_.result(answer, relay);
-    } else {
-      screen_.status(answer, relay);
-    }
-    if (answer.known == nostr::Status::error) return on_refusal(answer);
+    show(answer, relay);
+    const bool is_refusal = answer.known == nostr::Status::error;
+    if (cancelling_) return is_refusal || answer.is_result ? on_last_word() : void();
+    if (is_refusal) return on_refusal(answer);
     if (!answer.bolt11.empty() && !paid_ && !settle(answer)) return;
     if (answer.is_result) end({});
+  }
+
+  void show(const nostr::Answer& answer, const std::string& relay) {
+    if (answer.is_result) return screen_.result(answer, relay);
+    const bool grows = answer.known == nostr::Status::partial && arguments_.has("stream") && !cancelling_;
+    return grows ? screen_.partial(answer, relay) : screen_.status(answer, relay);
+  }
+
+  void on_failure(ledger::Error error) {
+    if (cancelled_ || exit_code_ == ExitCode::interrupted) return end({});
+    end(refusal_ ? *refusal_ : std::move(error));
   }
 
   // The provider that was asked says no: that is the end. One of the market may be followed by a better one.
@@ -275,6 +371,52 @@ class Conversation {
     return true;
   }
 
+  // ---- taking it back ----
+
+  // The first signal takes the request back, the second ends the process at once.
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      signals_.async_wait([](const boost::system::error_code& again, int) {
+        if (!again) std::_Exit(static_cast<int>(ExitCode::interrupted));
+      });
+      cancel();
+    });
+  }
+
+  void cancel() {
+    cancelling_ = true;
+    exit_code_ = ExitCode::interrupted;
+    screen_.cancelling(customer_->request().id);
+    screen_.note("once more ends at once");
+    const auto sent = customer_->cancel([this](const ledger::RelayAnswer& answer) { on_cancelled(answer); });
+    if (!sent) return end(sent.error());
+    wait_for_last_word();
+  }
+
+  void on_cancelled(const ledger::RelayAnswer& answer) {
+    if (over_) return;
+    screen_.cancelled(answer);
+    if (!answer.accepted || std::exchange(cancelled_, true)) return;
+    if (last_word_) return end({});
+    wait_for_last_word();
+  }
+
+  // A provider's: that it stopped, or the result that was faster.
+  void on_last_word() {
+    last_word_ = true;
+    if (cancelled_) end({});
+  }
+
+  void wait_for_last_word() {
+    last_word_timer_.expires_after(std::chrono::milliseconds(kLastWordMs));
+    last_word_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error || over_) return;
+      screen_.note("no provider has said that it stopped");
+      end({});
+    });
+  }
+
   void end(std::optional<ledger::Error> failure) {
     over_ = true;
     failure_ = std::move(failure);
@@ -286,24 +428,46 @@ class Conversation {
   const runtime::Clock clock_;
   Screen screen_;
   boost::asio::io_context io_;
+  boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+  boost::asio::steady_timer last_word_timer_{io_};
   std::optional<ledger::Msat> bid_;
   bool addressed_ = false;
   std::optional<nostr::PublicKey> paid_;  // the provider that we paid: no other one's answer counts any more
   std::optional<ledger::Error> refusal_;
   std::optional<ledger::Error> failure_;
+  ExitCode exit_code_ = ExitCode::done;  // where nothing failed
+  bool cancelling_ = false;
+  bool cancelled_ = false;  // a relay took the cancellation
+  bool last_word_ = false;
   bool over_ = false;
+  std::unique_ptr<Customer> customer_;
 };
+
+Result<ExitCode> take_back(const Arguments& arguments, Context& context, const Config& config,
+                           std::int64_t timeout_ms) {
+  if (!arguments.has("key-file")) {
+    return usage_error("--cancel needs the key that asked", "name its file with --key-file");
+  }
+  if (!arguments.words.empty()) return usage_error("--cancel asks nothing", "leave the prompt out");
+  const auto request = nostr::parse_event_id(arguments.text("cancel"));
+  if (!request) return usage_error("--cancel: " + request.error().message, request.error().hint);
+  auto key = read_key(arguments);
+  if (!key) return tl::unexpected(key.error());
+  return Conversation(context, arguments, config).take_back(*request, config.relays.urls, std::move(*key), timeout_ms);
+}
 
 Result<ExitCode> run(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
+  if (config->relays.urls.empty()) return usage_error("no relay is named", "give --relay URL, or set relays.urls");
   const auto timeout_ms = read_timeout_ms(arguments);
   if (!timeout_ms) return tl::unexpected(timeout_ms.error());
+  if (arguments.has("cancel")) return take_back(arguments, context, *config, *timeout_ms);
   auto key = read_key(arguments);
   if (!key) return tl::unexpected(key.error());
   const auto question = read_question(arguments, *config, context.in);
   if (!question) return tl::unexpected(question.error());
-  return Conversation(context, arguments, *config).run(*question, std::move(*key), *timeout_ms);
+  return Conversation(context, arguments, *config).ask(*question, std::move(*key), *timeout_ms);
 }
 
 void options(cxxopts::OptionAdder& add) {
@@ -311,11 +475,17 @@ void options(cxxopts::OptionAdder& add) {
     add(name, description, cxxopts::value<std::string>(), arg);
   };
   text("to", "the provider; without it the whole market is asked", "NPUB");
+  text("file", "a text that the prompt is about; - is stdin", "PATH");
+  text("url", "a web page that the provider fetches", "URL");
+  text("event", "an event whose content the provider fetches", "ID[@RELAY]");
+  text("job", "an earlier job whose result the provider fetches", "ID[@RELAY]");
   for (const Parameter& parameter : kParameters) text(parameter.option, parameter.description, parameter.arg);
   text("output", "the form of the answer: text/plain, text/markdown or application/json", "MIME");
+  add("stream", "show the answer while it grows, if the provider sends it so");
   text("encrypt", "nip44 or nip04: only the provider can read it", "FORM");
   text("bid-sat", "the most that it may cost", "N");
   text("key-file", "the file with your key (else one is made and thrown away)", "FILE");
+  text("cancel", "ask nothing: take this earlier request back (needs its --key-file)", "ID");
   add("pay", "pay the invoice, if it is the sandbox's");
   add("timeout", "how long to wait for the result, in seconds", cxxopts::value<std::string>()->default_value("120"),
       "TIME");
@@ -330,16 +500,23 @@ Command request_command() {
           .examples =
               "  sellcompute request --relay wss://relay.one \"What is a data vending machine?\"\n"
               "  sellcompute request --to npub1… --model llama3.2 --max-tokens 200 --bid-sat 20 <question.txt\n"
+              "  sellcompute request --stream --file report.txt --url https://example.com \"What do both say?\"\n"
+              "  sellcompute request --job note1…@wss://relay.one \"Translate it into French.\"\n"
               "  sellcompute request --to npub1… --pay \"…\"      # pays a sandbox's invoice (play money)\n"
               "  sellcompute request --to npub1… --encrypt nip44 \"…\"\n"
               "  sellcompute request --json \"…\" | jq -r 'select(.type == \"result\").content'\n",
           .words = "[PROMPT]",
           .notes =
-              "The prompt comes from stdin when it is not given. The result goes to stdout, everything else to\n"
-              "stderr; with --json all of it goes to stdout, one object a line.\n"
+              "The prompt comes from stdin when there is no input at all. --file, --url, --event and --job may be\n"
+              "given several times; they stand before the prompt, in the order in which they are typed.\n"
+              "The result goes to stdout, everything else to stderr; with --json all of it goes to stdout, one\n"
+              "object a line.\n"
               "Relays are the config's, or those of --relay URL, which may be given several times.\n"
-              "Exit codes: 0 the result came (and was paid with --pay), 1 the provider refused or the payment\n"
-              "failed, 3 no relay took the request or no result came in time.\n",
+              "Ctrl-C takes the request back and waits a moment for the provider's answer; a second one ends at\n"
+              "once. What was asked with --key-file can be taken back later with --cancel.\n"
+              "Exit codes: 0 the result came (and was paid with --pay) or a relay took the cancellation, 1 the\n"
+              "provider refused or the payment failed, 3 no relay took the request or no result came in time,\n"
+              "130 interrupted.\n",
           .options = options,
           .run = run};
 }

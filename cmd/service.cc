@@ -215,7 +215,8 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
 Result<void> Service::connect_relays() {
   nostr::PoolOptions options{
       .relays = config_.relays.urls,
-      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast, nostr::kServedKinds)},
+      .wanted = {nostr::request_filter(key_.public_key(), config_.selling.serve_broadcast,
+                                       nostr::served_kinds(config_.selling.templates))},
       .allow_private = config_.relays.allow_private,
       .clock = clock_,
       .random = random_fraction,

@@ -117,6 +117,17 @@ struct ModelOffer {
   }
 };
 
+// A kind of request beside text generation that is served too, by telling the model what to do with the input.
+struct PromptTemplate {
+  std::uint32_t kind = 0;   // NIP-90 request kind: 5001
+  std::string instruction;  // "{language}" is the parameter of that name, "{language|English}" has a default
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = PromptTemplate;
+    return std::tuple{field(1, "kind", &T::kind), field(2, "instruction", &T::instruction)};
+  }
+};
+
 // The generation parameters that a customer named; absent means the backend's default.
 struct GenerationParams {
   std::optional<std::uint64_t> max_tokens;
@@ -256,6 +267,7 @@ struct ProviderConfigured {
   std::uint32_t offers_limit = 0;                // payment-first jobs that may wait for their payment
   std::uint32_t error_notices = 0;               // an hour
   std::uint32_t stranger_pow_bits = 0;           // asked of strangers' requests (NIP-13)
+  std::vector<PromptTemplate> templates;         // kinds that are served beside text generation
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = ProviderConfigured;
@@ -286,7 +298,8 @@ struct ProviderConfigured {
                       field(25, "error_notices_per_customer", &T::error_notices_per_customer),
                       field(26, "error_notices", &T::error_notices),
                       field(27, "offers_limit", &T::offers_limit),
-                      field(28, "stranger_pow_bits", &T::stranger_pow_bits)};
+                      field(28, "stranger_pow_bits", &T::stranger_pow_bits),
+                      field(29, "templates", &T::templates)};
   }
 };
 
@@ -341,6 +354,7 @@ struct JobRequested {
   bool stream = false;               // the customer asks to see the answer grow
   std::uint32_t pow_bits = 0;        // of work that the request was given (NIP-13)
   std::vector<InputSource> sources;  // in the order of the inputs
+  std::string instruction;           // for the model, before everything else: its kind's template, filled in
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -362,8 +376,9 @@ struct JobRequested {
                       field(16, "request_bytes", &T::request_bytes),
                       field(17, "encryption", &T::encryption),
                       field(18, "stream", &T::stream),
+                      field(19, "sources", &T::sources),
                       field(20, "pow_bits", &T::pow_bits),
-                      field(19, "sources", &T::sources)};
+                      field(21, "instruction", &T::instruction)};
   }
 };
 

@@ -86,7 +86,7 @@ void Announcer::end_turn() {
 
 // ---- what the relays have -------------------------------------------------------------------------------------------
 
-void Announcer::look(std::function<void()> then) {
+void Announcer::look(const std::function<void()>& then) {
   nostr::Filter filter{.authors = {options_.announcement.provider}, .limit = kMaxHeld};
   for (const Document& document : documents_) filter.kinds.push_back(document.kind);
   const auto open = std::make_shared<std::size_t>(sites_.size());
@@ -121,11 +121,11 @@ void Announcer::hear(Site& site, const Result<std::vector<Event>>& events) {
 
 void Announcer::bring_up_to_date() {
   for (Document& document : documents_) settle(document);
-  auto publications = missing();
+  const auto publications = missing();
   const bool just_sent = std::exchange(sent_, false);
   if (publications.empty() || just_sent) return look_again(publications.empty() && all_answered());
   sent_ = true;
-  publish(std::move(publications), [this] { look_after(kFirstPauseMs); });
+  publish(publications, [this] { look_after(kFirstPauseMs); });
 }
 
 // Makes the newest say what it should.
@@ -169,8 +169,8 @@ void Announcer::look_after(std::int64_t delay_ms) {
   ports_.scheduler.after(delay_ms, in_this_turn([this] { look([this] { bring_up_to_date(); }); }));
 }
 
-void Announcer::publish(std::vector<Publication> publications, std::function<void()> then) {
-  if (publications.empty()) return ports_.scheduler.after(0, in_this_turn(std::move(then)));
+void Announcer::publish(const std::vector<Publication>& publications, const std::function<void()>& then) {
+  if (publications.empty()) return ports_.scheduler.after(0, in_this_turn(then));
   const auto open = std::make_shared<std::size_t>(publications.size());
   for (const Publication& one : publications) one.site->refused = false;
   for (const Publication& one : publications) {
@@ -253,7 +253,7 @@ void Announcer::send_withdrawal() {
   for (Site& site : sites_) {
     if (site.answered) publications.push_back({&site, event, "withdrawal"});
   }
-  publish(std::move(publications), [this] {
+  publish(publications, [this] {
     ports_.scheduler.after(kFirstPauseMs, in_this_turn([this] { look([this] { report_withdrawal(); }); }));
   });
 }

@@ -83,7 +83,7 @@ class Announcer {
   };
 
   void end_turn();
-  void look(std::function<void()> then);
+  void look(const std::function<void()>& then);
   void hear(Site& site, const ledger::Result<std::vector<nostr::Event>>& events);
   void bring_up_to_date();
   void settle(Document& document);
@@ -91,7 +91,7 @@ class Announcer {
   void look_again(bool in_order);
   void look_after(std::int64_t delay_ms);
   void on_refused(const Publication& publication, const std::string& why);
-  void publish(std::vector<Publication> publications, std::function<void()> then);
+  void publish(const std::vector<Publication>& publications, const std::function<void()>& then);
 
   void pulse();
   void send_heartbeat_if_due();

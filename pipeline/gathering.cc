@@ -14,9 +14,10 @@ using nostr::Event;
 
 namespace {
 
-constexpr std::size_t kMaxResults = 8;          // of one job that are looked at
-constexpr std::size_t kMaxQuotedBytes = 80;     // of a web address in a message to its customer
-constexpr std::uint32_t kResultOffset = 1'000;  // from a request's kind to its result's (NIP-90)
+constexpr std::size_t kMaxResults = 8;       // of one job that are looked at
+constexpr std::size_t kMaxQuotedBytes = 80;  // of a web address in a message to its customer
+// Results that are text: extraction, summary, translation and their like, and generation.
+constexpr std::uint32_t kTextResultKinds[] = {6000, 6001, 6002, 6003, nostr::kTextResultKind};
 
 constexpr char kSendTheText[] = "or send its text itself as the input";
 
@@ -28,7 +29,7 @@ nostr::Filter filter_of(const InputSource& source) {
   const auto id = ledger::EventId::from_hex(source.data).value_or(ledger::EventId{});
   if (source.type == InputType::event) return {.ids = {id}, .limit = 1};
   nostr::Filter filter{.tags = {{'e', {source.data}}}, .limit = kMaxResults};
-  for (const std::uint32_t kind : nostr::kServedKinds) filter.kinds.push_back(kind + kResultOffset);
+  filter.kinds.assign(std::begin(kTextResultKinds), std::end(kTextResultKinds));
   return filter;
 }
 

@@ -41,7 +41,7 @@ std::size_t max_gathered_bytes(ledger::Encryption form) {
 }
 
 // The conversation that a question stands for: its request's text, then those of its inputs, as the ledger keeps them.
-Result<std::vector<inference::ChatMessage>> conversation(std::span<const std::string> question,
+Result<std::vector<inference::ChatMessage>> conversation(const Job& job, std::span<const std::string> question,
                                                          const nostr::SecretKey& key) {
   const auto open = nostr::parse_event(question.front()).and_then([&](const nostr::Event& event) {
     return nostr::open_request(event, key);
@@ -57,7 +57,7 @@ Result<std::vector<inference::ChatMessage>> conversation(std::span<const std::st
     if (!text) return tl::unexpected(text.error());
     inputs.push_back(std::move(text->plaintext));
   }
-  return nostr::messages_of(open->event, inputs);
+  return nostr::messages_of(open->event, inputs, job.request->instruction);
 }
 
 }  // namespace
@@ -180,7 +180,7 @@ void Runtime::on_request(const nostr::Event& event, std::string raw, const std::
     waiting_requests_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;
   }
-  auto request = nostr::read_request(event, raw, key_);
+  auto request = nostr::read_request(event, raw, key_, engine_.policy().templates);
   if (!request || (!request->addressed && !engine_.policy().serve_broadcast)) return on_refused("not_ours");
   const bool on_its_way = std::ranges::any_of(pending_, [&](const Pending& one) { return one.arrived == event.id; });
   if (on_its_way || engine_.find(event.id)) return;
@@ -400,7 +400,7 @@ Result<core::InputsReady> Runtime::keep_inputs(core::InputsReady ready, std::vec
     ready.texts.push_back({.salt = ports_.random(), .bytes = std::move(*bytes)});
     ready.facts.texts.push_back(ledger::ref(ready.texts.back()));
   }
-  const auto messages = conversation(question, key_);
+  const auto messages = conversation(*engine_.find(ready.job), question, key_);
   if (!messages) return tl::unexpected(messages.error());
   ready.facts.prompt_bytes = nostr::prompt_bytes(*messages);
   ready.facts.input_tokens = nostr::estimate_tokens(*messages);
@@ -424,7 +424,7 @@ void Runtime::infer(const Job& job, const Work& work) {
   if (core::ended_without_result(job)) return;  // cancelled while its start became durable
   const auto question = question_of(job);
   if (!question && question.error().code != kPruned) return fail(question.error());
-  auto messages = question ? conversation(*question, key_) : tl::unexpected(question.error());
+  auto messages = question ? conversation(job, *question, key_) : tl::unexpected(question.error());
   if (!messages) {
     return post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, messages.error().describe()});
   }

@@ -1,4 +1,4 @@
-// NIP-90 text generation: the one codec between what customers send (kind 5050), what we answer (6050 and 7000), and
+// NIP-90 text jobs: the one codec between what customers send (kind 5050), what we answer (6050 and 7000), and
 // the ledger's facts. Requests are read liberally, answers are written exactly. Pure.
 #pragma once
 
@@ -18,12 +18,17 @@
 namespace nostr {
 
 inline constexpr std::uint32_t kTextRequestKind = 5050;
-inline constexpr std::uint32_t kServedKinds[] = {kTextRequestKind};
-inline constexpr std::uint32_t kTextResultKind = 6050;
+inline constexpr std::uint32_t kFirstRequestKind = 5000;
+inline constexpr std::uint32_t kLastRequestKind = 5999;
+constexpr std::uint32_t result_kind(std::uint32_t request_kind) {
+  return request_kind + 1000;
+}
+inline constexpr std::uint32_t kTextResultKind = result_kind(kTextRequestKind);
 inline constexpr std::uint32_t kFeedbackKind = 7000;
 inline constexpr std::uint32_t kPingKind = 7007;
 
 inline constexpr std::size_t kMaxReplyRelays = 8;
+inline constexpr std::size_t kMaxTemplateParamBytes = 100;      // of a parameter that a template uses
 inline constexpr std::size_t kMaxSources = 8;                   // inputs of a request that are to be gathered
 inline constexpr std::size_t kMaxSourceBytes = 2'048;           // of an input's URL
 inline constexpr std::size_t kMaxResultEventBytes = 60 * 1024;  // relays refuse more than 64 KiB
@@ -31,11 +36,15 @@ inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 700
 
 // ---- requests -------------------------------------------------------------------------------------------------------
 
+// The kinds of request that we serve: text generation, and those that have a template.
+std::vector<std::uint32_t> served_kinds(std::span<const ledger::PromptTemplate> templates);
+
 // What a verified event asks of us, or nothing when it is not ours: another kind, or its p tags name others only. `raw`
 // is its text as it crossed the wire. `request` and `relay` are left for the caller. Inputs that are not in the request
 // are noted as its `sources`. A request that cannot be served as it stands has its `fault` set, with a message for the
 // customer that says what would work.
-std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us);
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us,
+                                                 std::span<const ledger::PromptTemplate> templates = {});
 
 bool is_encrypted(const Event& event);  // has the tag
 
@@ -49,15 +58,18 @@ struct OpenRequest {
 Result<OpenRequest> open_request(const Event& request, const SecretKey& ours);
 
 // As above, with encrypted requests opened.
-std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours);
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours,
+                                                 std::span<const ledger::PromptTemplate> templates = {});
 
-// The conversation that a request stands for. First the `system` parameter; then each input in the order of its tag, as
+// The conversation that a request stands for. First, as the system's words, the `instruction` of its kind and the
+// `system` parameter; then each input in the order of its tag, as
 // the role that its marker names (system, user, assistant), else as the user's, with any other marker as a label before
 // it
 // ("label:\n…"); the content when no tag is an input. Neighbours of one role are one message, with an empty line
 // between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
 // in the order of their inputs; those beyond its end are left out.
-std::vector<inference::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {});
+std::vector<inference::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {},
+                                                std::string_view instruction = {});
 
 // What a conversation says, without roles.
 std::uint64_t prompt_bytes(std::span<const inference::ChatMessage> messages);

@@ -112,7 +112,7 @@ Unsigned feedback(const RequestRef& about, Status status, std::string text, cons
 Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
                 const std::optional<Bill>& bill, std::int64_t created_at_s) {
   const std::size_t taken = result_event_bytes(raw, json_string_bytes(content));
-  Unsigned out{.kind = kTextResultKind, .created_at_s = created_at_s, .content = std::move(content)};
+  Unsigned out{.kind = result_kind(request.kind), .created_at_s = created_at_s, .content = std::move(content)};
   out.tags.push_back({"request", std::string(raw)});
   out.tags.push_back(e_tag(request.id, std::move(relay_hint)));
   out.tags.push_back({"p", request.pubkey.hex()});
@@ -123,7 +123,7 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
   }
   add_bill(out.tags, bill);
   out.tags.push_back({"status", std::string(wire_name(Status::success))});
-  out.tags.push_back({"alt", "Result of a text generation job (NIP-90)"});
+  out.tags.push_back({"alt", "Result of a text job (NIP-90)"});
   return out;
 }
 
@@ -164,13 +164,11 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
 }
 
 std::optional<Answer> read_answer(const Event& event) {
-  if (event.kind != kTextResultKind && event.kind != kFeedbackKind) return std::nullopt;
+  const bool is_result = event.kind >= result_kind(kFirstRequestKind) && event.kind <= result_kind(kLastRequestKind);
+  if (!is_result && event.kind != kFeedbackKind) return std::nullopt;
   const auto request = answered_request(event);
   if (!request) return std::nullopt;
-  Answer out{.request = *request,
-             .provider = event.pubkey,
-             .is_result = event.kind == kTextResultKind,
-             .content = event.content};
+  Answer out{.request = *request, .provider = event.pubkey, .is_result = is_result, .content = event.content};
   for (const Tag& tag : event.tags) {
     if (tag.empty()) continue;
     if (tag[0] == "status" && out.status.empty()) read_status(tag, out);

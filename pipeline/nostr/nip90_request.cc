@@ -333,6 +333,39 @@ Fault read_params(const Event& event, JobRequested& out) {
   return first;
 }
 
+// ---- templates ------------------------------------------------------------------------------------------------------
+
+// What the customer says about `name`, harmless and short; empty: nothing.
+std::string template_param(const Event& event, std::string_view name) {
+  for (const Tag& tag : event.tags) {
+    if (!is_param(tag, name)) continue;
+    std::string value(utf8_prefix(trimmed(element(tag, 2)), kMaxTemplateParamBytes));
+    return without_disputed_controls(std::move(value));
+  }
+  return {};
+}
+
+// The instruction with each "{name}" and "{name|default}" replaced. What has neither is a fault.
+Fault fill_in(std::string_view instruction, const Event& event, std::string& out) {
+  for (;;) {
+    const std::size_t open = instruction.find('{');
+    const std::size_t close = instruction.find('}', open);
+    out += instruction.substr(0, close == std::string_view::npos ? close : open);
+    if (close == std::string_view::npos) return {};
+    const std::string_view inner = instruction.substr(open + 1, close - open - 1);
+    const std::size_t bar = inner.find('|');
+    std::string value = template_param(event, lower(inner.substr(0, bar)));
+    if (value.empty() && bar != std::string_view::npos) value = inner.substr(bar + 1);
+    if (value.empty()) {
+      return fault(DeclineReason::parameter, "the parameter " + std::string(inner) +
+                                                 " is missing; send it as [\"param\",\"" + std::string(inner) +
+                                                 "\",\"…\"]");
+    }
+    out += value;
+    instruction.remove_prefix(close + 1);
+  }
+}
+
 // ---- the rest -------------------------------------------------------------------------------------------------------
 
 enum class Addressee { everybody, us, others };
@@ -377,8 +410,10 @@ void read_prompt(const std::vector<ChatMessage>& messages, JobRequested& out) {
 
 }  // namespace
 
-std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered) {
+std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered,
+                                     std::string_view instruction) {
   std::vector<ChatMessage> messages;
+  if (!instruction.empty()) append_message(messages, "system", instruction);
   for (const Tag& tag : request.tags) {
     if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
   }
@@ -439,19 +474,28 @@ Result<OpenRequest> open_request(const Event& request, const SecretKey& ours) {
   return out;
 }
 
-std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours) {
+std::vector<std::uint32_t> served_kinds(std::span<const ledger::PromptTemplate> templates) {
+  std::vector<std::uint32_t> out{kTextRequestKind};
+  for (const auto& one : templates) out.push_back(one.kind);
+  return out;
+}
+
+std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours,
+                                         std::span<const ledger::PromptTemplate> templates) {
   const PublicKey us = ours.public_key();
   // Only what names us can be encrypted to us.
-  if (!is_encrypted(event) || addressee(event, us) != Addressee::us) return read_request(event, raw, us);
+  if (!is_encrypted(event) || addressee(event, us) != Addressee::us) return read_request(event, raw, us, templates);
   const auto open = open_request(event, ours);
-  if (!open) return read_request(event, raw, us);
-  auto out = read_request(open->event, raw, us);
+  if (!open) return read_request(event, raw, us, templates);
+  auto out = read_request(open->event, raw, us, templates);
   if (out) out->encryption = open->form;
   return out;
 }
 
-std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us) {
-  if (event.kind != kTextRequestKind) return std::nullopt;
+std::optional<JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us,
+                                         std::span<const ledger::PromptTemplate> templates) {
+  const auto own = std::ranges::find(templates, event.kind, &ledger::PromptTemplate::kind);
+  if (event.kind != kTextRequestKind && own == templates.end()) return std::nullopt;
   const Addressee to = addressee(event, us);
   if (to == Addressee::others) return std::nullopt;
   JobRequested out{.customer = event.pubkey,
@@ -463,7 +507,8 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read
-  read_prompt(messages_of(event), out);
+  if (own != templates.end()) out.fault = fill_in(own->instruction, event, out.instruction);
+  read_prompt(messages_of(event, {}, out.instruction), out);
   for (Fault found : {read_inputs(event, out), read_params(event, out), read_output(event, out), read_bid(event, out),
                       read_expiration(event, out)}) {
     if (found && !out.fault) out.fault = std::move(found);

@@ -9,6 +9,7 @@ useWebSocketImplementation(WebSocket);
 
 export const REQUEST_KIND = 5050;
 export const RESULT_KIND = 6050;
+const RESULT_KINDS = [6001, 6002, RESULT_KIND];
 export const FEEDBACK_KIND = 7000;
 const STATUSES = ['payment-required', 'processing', 'error', 'success', 'partial', 'pong'];
 const ANSWER_TIMEOUT_MS = 20_000;
@@ -44,7 +45,7 @@ export async function openCustomer({ relayUrl, provider, secretKey = generateSec
   const complaints = []; // every broken promise seen, as a sentence; a good run leaves it empty
   let waiters = [];
 
-  const subscription = relay.subscribe([{ kinds: [FEEDBACK_KIND, RESULT_KIND] }], {
+  const subscription = relay.subscribe([{ kinds: [FEEDBACK_KIND, ...RESULT_KINDS] }], {
     onevent(event) {
       const job = jobs.get(tagsOf(event, 'e')[0]?.[1]);
       if (!job) return;
@@ -140,7 +141,7 @@ class Job {
   }
 
   results() {
-    return [...this.events.values()].filter((event) => event.kind === RESULT_KIND);
+    return [...this.events.values()].filter((event) => RESULT_KINDS.includes(event.kind));
   }
 
   // Every different invoice that was revealed for this job.
@@ -183,7 +184,7 @@ export function faultsOf(event, request, provider) {
   must(!marks[0]?.[2] || /^wss?:\/\//.test(marks[0][2]), 'the relay hint of its e tag is no relay');
   must(tagsOf(event, 'p').length === 1 && tagsOf(event, 'p')[0][1] === request.pubkey, 'it must have one p tag, the customer');
   if (event.kind === FEEDBACK_KIND) checkFeedback(event, must);
-  if (event.kind === RESULT_KIND) checkResult(event, request, must);
+  if (RESULT_KINDS.includes(event.kind)) checkResult(event, request, must);
   for (const tag of tagsOf(event, 'amount')) checkAmount(tag, must);
   return faults;
 }

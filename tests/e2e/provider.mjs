@@ -24,7 +24,8 @@ export const skipWithoutProgram = process.env.SELLCOMPUTE || existsSync(binary) 
 
 // settings: dotted keys to values ("selling.slots": 2), over those that every test needs. environment: variables of every
 // command. folder: where it lives, else a new one.
-export async function createProvider({ relay, ollama, settings = {}, environment = {}, folder }) {
+// tables: more of the configuration, as TOML.
+export async function createProvider({ relay, ollama, settings = {}, tables = '', environment = {}, folder }) {
   folder ??= await mkdtemp(join(tmpdir(), 'sellcompute-e2e-'));
   const configFile = join(folder, 'config.toml');
   const secretKey = generateSecretKey();
@@ -70,7 +71,7 @@ export async function createProvider({ relay, ollama, settings = {}, environment
       'selling.inference_retry': '100 ms',
       'selling.invoice_retry': '100 ms',
       ...settings,
-    }) + models(ollama),
+    }) + models(ollama) + tables,
   );
   return provider;
 

@@ -62,6 +62,9 @@ void check_messages(const ledger::JobRequested& request, const Event& event) {
   const bool readable = !request.fault || request.fault->reason != ledger::DeclineReason::encrypted;
   require(!readable || (bytes == request.prompt_bytes && estimate_tokens(messages) == request.input_tokens),
           "a prompt's size is that of its messages");
+  const std::vector<std::string> gathered(request.sources.size(), "gathered");
+  require(request.fault || prompt_bytes(messages_of(event, gathered)) >= bytes + 8 * gathered.size(),
+          "every source that is gathered is part of the prompt");
 }
 
 // Signed, crossed the wire, read by the customer.

@@ -157,7 +157,7 @@ Process::~Process() {
 
 void Process::start_relays() {
   nostr::HubOptions options{
-      .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::kServedKinds)},
+      .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::served_kinds({}))},
       .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =

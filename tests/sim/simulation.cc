@@ -128,7 +128,8 @@ class Simulation {
   std::vector<nostr::Tag> sources(std::uint64_t draws) {
     Dice dice(draws);
     std::vector<nostr::Tag> out;
-    for (std::size_t i = 0; i <= dice.below(3); ++i) {
+    const std::size_t count = 1 + dice.below(3);
+    for (std::size_t i = 0; i < count; ++i) {
       const std::string name = std::to_string(dice.below(100));
       const std::size_t type = dice.below(3);
       if (type == 0) out.push_back({"i", "https://" + name + ".example/", "url"});

@@ -77,7 +77,7 @@ TEST_F(Configuration, EveryKeyHasADefaultADescriptionAndAPlace) {
   for (const Key& key : config_keys()) {
     EXPECT_FALSE(key.description.empty()) << key.name;
     EXPECT_LE(key.minimum, key.maximum) << key.name;
-    if (key.of_model()) continue;
+    if (key.of_list()) continue;
     EXPECT_EQ(std::ranges::count(config.settings, key.name, &Setting::name), 1) << key.name;
     EXPECT_EQ(key.environment_name().find('.'), std::string::npos) << key.name;
   }
@@ -149,7 +149,7 @@ TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
   EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
   EXPECT_EQ(complaint_about("[sellin]\nslots = 1\n"),
             "there is no setting `sellin` (config.toml:1): did you mean `selling`? known here: identity, relays, "
-            "inference, wallet, selling, announce, log, models");
+            "web, inference, wallet, selling, announce, log, models, kinds");
   EXPECT_THAT(complaint_about("[[models]]\nname = \"a\"\nprice = 1\n"),
               StartsWith("there is no setting `models.price` (config.toml:3): known here: name, base_msat,"));
 }
@@ -209,9 +209,9 @@ TEST_F(Configuration, SectionsAndValuesAreNotMistakenForEachOther) {
   EXPECT_EQ(complaint_about("wallet = \"sandbox\"\n"),
             "`wallet` is a section, not a value (config.toml:1): write [wallet] on a line of its own");
   EXPECT_EQ(complaint_about("[models]\nname = \"a\"\n"),
-            "`models` is not a list of tables (config.toml:1): begin each model with a line [[models]]");
+            "`models` is not a list of tables (config.toml:1): begin each with a line [[models]]");
   EXPECT_EQ(complaint_about("[[models]]\nbase_msat = 1\n"),
-            "a model has no `name` (config.toml:1): give it the name by which the backend knows it");
+            "a [[models]] table has no `name` (config.toml:1): `sellcompute init` writes a file that explains it");
   EXPECT_THAT(complaint_about("[selling]\nslots = { a = 1 }\n"), StartsWith("`selling.slots` has the wrong type"));
 }
 
@@ -271,6 +271,11 @@ TEST_F(Configuration, OffersMustMakeSense) {
       complaint_about("[[models]]\nname = \"a\"\nmax_output_tokens = 4096\n"),
       "model `a`: an answer of 4,096 tokens leaves no room for a prompt in a context of 4,096 (config.toml): lower "
       "max_output_tokens or raise context_tokens");
+  EXPECT_EQ(
+      complaint_about("[[kinds]]\nkind = 5001\n"),
+      "a [[kinds]] table has no `instruction` (config.toml:1): `sellcompute init` writes a file that explains it");
+  EXPECT_EQ(complaint_about("[[kinds]]\nkind = 5050\ninstruction = \"x\"\n"),
+            "kind 5050 is served already (config.toml): keep one of its [[kinds]] tables; 5050 needs none");
   EXPECT_EQ(complaint_about("[[models]]\nname = \"a\"\n[[models]]\nname = \"a\"\n"),
             "model `a` is offered twice (config.toml): keep one of its [[models]] tables");
 }

@@ -11,6 +11,8 @@
 
 #include "pipeline/nostr/loopback_relay.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip89.h"
 #include "pipeline/wallet/sandbox_books.h"
 #include "tests/support/temporary_folder.h"
 
@@ -37,7 +39,7 @@ TimeMs system_clock() {
 // ---- the request ----------------------------------------------------------------------------------------------------
 
 TEST(ToRequest, SaysAllThatWasAsked) {
-  const auto request = to_request({.prompt = "Why?",
+  const auto request = to_request({.inputs = {{.data = "Why?"}},
                                    .provider = key_of(2).public_key(),
                                    .relays = {"wss://one", "wss://two"},
                                    .params = {{"model", "llama3.2"}, {"max_tokens", "20"}},
@@ -57,7 +59,8 @@ TEST(ToRequest, SaysAllThatWasAsked) {
 }
 
 TEST(ToRequest, IsReadByAProviderAsItWasMeant) {
-  const auto request = to_request({.prompt = "Why?", .relays = {"wss://one"}, .bid = Msat{9'000}}, key_of(1), kNow);
+  const auto request =
+      to_request({.inputs = {{.data = "Why?"}}, .relays = {"wss://one"}, .bid = Msat{9'000}}, key_of(1), kNow);
   const auto read = nostr::read_request(*request, nostr::to_json(*request), key_of(2).public_key());
   ASSERT_TRUE(read);
   EXPECT_FALSE(read->fault);
@@ -68,10 +71,147 @@ TEST(ToRequest, IsReadByAProviderAsItWasMeant) {
 
 TEST(ToRequest, RefusesWhatIsNoPrompt) {
   for (const std::string& prompt : {std::string(), std::string(kMaxQuestionBytes + 1, 'a'), std::string("\xff\xfe")}) {
-    const auto request = to_request({.prompt = prompt}, key_of(1), kNow);
+    const auto request = to_request({.inputs = {{.data = prompt}}}, key_of(1), kNow);
     ASSERT_FALSE(request);
     EXPECT_EQ(request.error().code, "request.prompt");
   }
+}
+
+TEST(ToRequest, HasEveryInputInItsOrderAndSaysWhereItIsFound) {
+  const std::string id(64, 'a');
+  const auto request = to_request({.inputs = {{.data = "first"},
+                                              {InputType::job, id, "wss://far"},
+                                              {InputType::url, "https://example.com/page"},
+                                              {InputType::event, id},
+                                              {.data = "last"}},
+                                   .relays = {"wss://one", "wss://two"}},
+                                  key_of(1), kNow);
+  ASSERT_TRUE(request);
+  auto tags = request->tags;
+  tags.resize(5);
+  EXPECT_THAT(tags, ElementsAre(ElementsAre("i", "first", "text"), ElementsAre("i", id, "job", "wss://far"),
+                                ElementsAre("i", "https://example.com/page", "url"),
+                                ElementsAre("i", id, "event", "wss://one"), ElementsAre("i", "last", "text")));
+}
+
+TEST(ToRequest, HidesEveryInputOfAnEncryptedOne) {
+  const auto request = to_request({.inputs = {{InputType::url, "https://example.com/secret"}, {.data = "Why?"}},
+                                   .provider = key_of(2).public_key(),
+                                   .params = {{"stream", "true"}},
+                                   .encryption = ledger::Encryption::nip44},
+                                  key_of(1), kNow);
+  ASSERT_TRUE(request);
+  EXPECT_THAT(nostr::to_json(*request), testing::Not(HasSubstr("example.com")));
+  const auto open = nostr::open_request(*request, key_of(2));
+  ASSERT_TRUE(open);
+  EXPECT_THAT(open->event.tags,
+              testing::IsSupersetOf({nostr::Tag{"i", "https://example.com/secret", "url"},
+                                     nostr::Tag{"i", "Why?", "text"}, nostr::Tag{"param", "stream", "true"}}));
+}
+
+TEST(ToRequest, RefusesMoreThanRelaysTake) {
+  const std::string half(kMaxQuestionBytes / 2 + 1, 'a');
+  EXPECT_EQ(to_request({.inputs = {{.data = half}, {.data = half}}}, key_of(1), kNow).error().code, "request.prompt");
+  const std::vector<Input> many(kMaxInputs + 1, {.data = "a"});
+  EXPECT_EQ(to_request({.inputs = many}, key_of(1), kNow).error().code, "request.prompt");
+  EXPECT_EQ(to_request({.inputs = {}}, key_of(1), kNow).error().code, "request.prompt");
+}
+
+TEST(ParseSource, ReadsAnIdInEveryForm) {
+  const auto id = *nostr::EventId::from_hex(std::string(64, 'a'));
+  const Input plain{InputType::job, id.hex(), {}};
+  EXPECT_EQ(*parse_source(InputType::job, id.hex()), plain);
+  EXPECT_EQ(*parse_source(InputType::job, nostr::encode_note(id)), plain);
+  const Input hinted{InputType::event, id.hex(), "wss://one"};
+  EXPECT_EQ(*parse_source(InputType::event, id.hex() + "@wss://one/"), hinted);
+  const std::string nevent = nostr::encode_nevent({.id = id, .relays = {"wss://one", "wss://two"}});
+  EXPECT_EQ(*parse_source(InputType::event, nevent), hinted);
+  const Input elsewhere{InputType::event, id.hex(), "wss://three"};
+  EXPECT_EQ(*parse_source(InputType::event, nevent + "@wss://three"), elsewhere);
+}
+
+TEST(ParseSource, RefusesWhatNoProviderCouldFetch) {
+  EXPECT_EQ(parse_source(InputType::job, "nonsense").error().code, "request.input");
+  EXPECT_EQ(parse_source(InputType::event, "").error().code, "request.input");
+  EXPECT_EQ(parse_source(InputType::event, std::string(64, 'a') + "@http://one").error().code, "request.input");
+  for (const std::string url : {"", "example.com", "ftp://example.com", "https://", "https://user:word@example.com"}) {
+    EXPECT_EQ(parse_source(InputType::url, url).error().code, "request.input") << url;
+  }
+  EXPECT_FALSE(parse_source(InputType::url, "https://example.com/" + std::string(kMaxAddressBytes, 'a')));
+  EXPECT_EQ(parse_source(InputType::url, "https://example.com/a?b=c,d#e")->data, "https://example.com/a?b=c,d#e");
+}
+
+TEST(ToCancellation, NamesTheRequestAndItsKind) {
+  const auto request = *nostr::EventId::from_hex(std::string(64, 'a'));
+  const auto cancellation = to_cancellation(request, key_of(1), kNow);
+  ASSERT_TRUE(cancellation);
+  EXPECT_EQ(cancellation->kind, 5u);
+  EXPECT_EQ(cancellation->pubkey, key_of(1).public_key());
+  EXPECT_TRUE(nostr::verify(*cancellation));
+  EXPECT_THAT(cancellation->tags, ElementsAre(ElementsAre("e", request.hex()), ElementsAre("k", "5050")));
+}
+
+// ---- the answer while it grows --------------------------------------------------------------------------------------
+
+nostr::Answer saying(const std::string& text, char provider = 2) {
+  return {.provider = key_of(provider).public_key(), .content = text};
+}
+
+TEST(GrowingAnswer, IsPrintedOnceThoughEachPartHoldsAllOfIt) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Be")), "Be");
+  EXPECT_EQ(answer.part(saying("Because")), "cause");
+  EXPECT_TRUE(answer.is_open());
+  EXPECT_EQ(answer.result(saying("Because it is so.")), " it is so.\n");
+  EXPECT_FALSE(answer.is_open());
+  EXPECT_EQ(answer.interrupt(), "");
+}
+
+TEST(GrowingAnswer, WithoutPartsIsTheResult) {
+  EXPECT_EQ(GrowingAnswer().result(saying("Because.")), "Because.\n");
+}
+
+TEST(GrowingAnswer, PartsThatWereOvertakenAreNotPrintedAgain) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Because")), "Because");
+  EXPECT_EQ(answer.part(saying("Be")), "");
+  EXPECT_EQ(answer.part(saying("Because")), "");
+  EXPECT_EQ(answer.part(saying("")), "");
+  EXPECT_EQ(answer.result(saying("Because")), "\n");
+}
+
+TEST(GrowingAnswer, BeginsAfreshWhenItDoesNotContinue) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Because")), "Because");
+  EXPECT_EQ(answer.part(saying("No: well\n")), "\nNo: well\n");
+  EXPECT_EQ(answer.part(saying("Or")), "Or") << "a line that ended needs no other end";
+  EXPECT_EQ(answer.result(saying("Also")), "\nAlso\n");
+}
+
+TEST(GrowingAnswer, AResultThatIsShorterBeginsAfresh) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Because of")), "Because of");
+  EXPECT_EQ(answer.result(saying("Because")), "\nBecause\n");
+}
+
+TEST(GrowingAnswer, FollowsOneProviderUntilAnyHasTheResult) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Because", 2)), "Because");
+  EXPECT_EQ(answer.part(saying("Why not", 3)), "");
+  EXPECT_EQ(answer.result(saying("Why not?", 3)), "\nWhy not?\n");
+}
+
+TEST(GrowingAnswer, WhatCannotBeOpenedIsNotPrinted) {
+  auto sealed = saying("AgAAAA==");
+  sealed.encrypted = true;
+  EXPECT_EQ(GrowingAnswer().part(sealed), "");
+}
+
+TEST(GrowingAnswer, AnInterruptedOneIsPrintedWhole) {
+  GrowingAnswer answer;
+  EXPECT_EQ(answer.part(saying("Because")), "Because");
+  EXPECT_EQ(answer.interrupt(), "\n");
+  EXPECT_EQ(answer.result(saying("Because.")), "Because.\n");
 }
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
@@ -83,7 +223,9 @@ class CustomerTest : public testing::Test {
       if (!refuse.empty()) return nostr::RelayFault{.refuse = refuse};
       const auto message = nlohmann::json::parse(frame);
       if (message.at(0) == "EVENT") {
-        boost::asio::post(io, [this, request = *nostr::parse_event(message.at(1).dump())] { provide(request); });
+        boost::asio::post(io, [this, event = *nostr::parse_event(message.at(1).dump())] {
+          event.kind == nostr::kDeletionKind ? hear_cancellation(event) : provide(event);
+        });
       }
       return nostr::RelayFault{};
     };
@@ -97,10 +239,14 @@ class CustomerTest : public testing::Test {
     io.run_for(std::chrono::milliseconds(20));  // what was under way ends
   }
 
+  CustomerHooks hooks() {
+    return {.published = [this](const auto& answer) { published.push_back(answer); },
+            .answered = [this](const auto& answer, const auto&) { heard.push_back(answer); },
+            .failed = [this](ledger::Error error) { failures.push_back(std::move(error)); }};
+  }
+
   void run_until(const std::function<bool()>& done) {
-    customer = *Customer::ask(io, question, key_of(1), system_clock, timeout_ms,
-                              {.answered = [this](const auto& answer, const auto&) { heard.push_back(answer); },
-                               .failed = [this](ledger::Error error) { failures.push_back(std::move(error)); }});
+    if (!customer) customer = *Customer::ask(io, question, key_of(1), system_clock, timeout_ms, hooks());
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!done() && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
   }
@@ -115,6 +261,11 @@ class CustomerTest : public testing::Test {
     return nostr::sign(nostr::feedback({request.id, request.pubkey, {}}, nostr::Status::processing, "", {}, now_s()),
                        provider, {});
   }
+  static nostr::Event stopped(const nostr::EventId& request, const nostr::SecretKey& provider) {
+    return nostr::sign(nostr::feedback({request, key_of(1).public_key(), {}}, nostr::Status::error,
+                                       "cancelled as you asked", {}, now_s()),
+                       provider, {});
+  }
   static nostr::Event result(const nostr::Event& request, const std::string& text, const nostr::SecretKey& provider) {
     return nostr::sign(nostr::result(request, nostr::to_json(request), {}, text, {}, now_s()), provider, {});
   }
@@ -125,9 +276,11 @@ class CustomerTest : public testing::Test {
   std::unique_ptr<nostr::LoopbackRelay> relay;
   std::string refuse;  // what the relay says instead of taking an event
   std::function<void(const nostr::Event& request)> provide = [](const nostr::Event&) {};
-  Question question{.prompt = "Why?"};
+  std::function<void(const nostr::Event& deletion)> hear_cancellation = [](const nostr::Event&) {};
+  Question question{.inputs = {{.data = "Why?"}}};
   std::int64_t timeout_ms = 20'000;
   std::unique_ptr<Customer> customer;
+  std::vector<ledger::RelayAnswer> published;
   std::vector<nostr::Answer> heard;
   std::vector<ledger::Error> failures;
 };
@@ -150,7 +303,8 @@ TEST_F(CustomerTest, DoesNotHearForgeriesStrangersAndAnswersToOthers) {
     forged.content = "forged twice";
     relay->inject(forged);
     relay->inject(result(request, "a stranger's", key_of(3)));
-    relay->inject(result(*to_request({.prompt = "Other"}, key_of(1), system_clock()), "another's", key_of(2)));
+    relay->inject(
+        result(*to_request({.inputs = {{.data = "Other"}}}, key_of(1), system_clock()), "another's", key_of(2)));
     relay->inject(result(request, "Because.", key_of(2)));
   };
   run_until([&] { return !heard.empty(); });
@@ -190,6 +344,67 @@ TEST_F(CustomerTest, TheDeadlineSaysWhatWasHeardLast) {
   ASSERT_EQ(failures.size(), 1u);
   EXPECT_EQ(failures[0].code, "request.no_answer");
   EXPECT_THAT(failures[0].context, HasSubstr("processing"));
+}
+
+TEST_F(CustomerTest, HearsThePartsOfAnEncryptedAnswerInClearText) {
+  question.provider = key_of(2).public_key();
+  question.encryption = ledger::Encryption::nip44;
+  provide = [this](const nostr::Event& request) {
+    const auto sealed = nostr::encrypt(ledger::Encryption::nip44, "Because", key_of(2), request.pubkey,
+                                       *nostr::Nip44Nonce::from_bytes(std::string(32, 'r')));
+    relay->inject(nostr::sign(
+        nostr::feedback({request.id, request.pubkey, {}, true}, nostr::Status::partial, "", {}, now_s(), *sealed),
+        key_of(2), {}));
+  };
+  run_until([&] { return !heard.empty(); });
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].known, nostr::Status::partial);
+  EXPECT_FALSE(heard[0].encrypted);
+  EXPECT_EQ(heard[0].content, "Because");
+  EXPECT_EQ(heard[0].text, "");
+}
+
+TEST_F(CustomerTest, TakesItsQuestionBackAndHearsThatItWasStopped) {
+  std::vector<ledger::RelayAnswer> cancelled;
+  provide = [&](const nostr::Event&) {
+    ASSERT_TRUE(customer->cancel([&](const auto& answer) { cancelled.push_back(answer); }));
+  };
+  std::optional<nostr::Event> deletion;
+  hear_cancellation = [&](const nostr::Event& event) {
+    deletion = event;
+    relay->inject(stopped(customer->request().id, key_of(2)));
+  };
+  run_until([&] { return !heard.empty() && !cancelled.empty(); });
+  ASSERT_TRUE(deletion);
+  EXPECT_EQ(deletion->tag_value("e"), customer->request().id.hex());
+  EXPECT_EQ(deletion->pubkey, customer->request().pubkey);
+  ASSERT_EQ(cancelled.size(), 1u);
+  EXPECT_TRUE(cancelled[0].accepted);
+  EXPECT_THAT(statuses(), ElementsAre("error"));
+}
+
+TEST_F(CustomerTest, TakesBackWhatItAskedEarlier) {
+  const auto earlier = *nostr::EventId::from_hex(std::string(64, 'a'));
+  hear_cancellation = [&](const nostr::Event& deletion) {
+    EXPECT_EQ(deletion.tag_value("e"), earlier.hex());
+    relay->inject(stopped(earlier, key_of(2)));
+  };
+  customer = *Customer::take_back(io, earlier, question.relays, key_of(1), system_clock, timeout_ms, hooks());
+  run_until([&] { return !heard.empty() && !published.empty(); });
+  ASSERT_EQ(published.size(), 1u);
+  EXPECT_TRUE(published[0].accepted);
+  EXPECT_EQ(heard.at(0).text, "cancelled as you asked");
+  EXPECT_THAT(failures, IsEmpty());
+}
+
+TEST_F(CustomerTest, ACancellationThatNoRelayTakesIsAFailureThatSaysSo) {
+  refuse = "blocked: not from you";
+  const auto earlier = *nostr::EventId::from_hex(std::string(64, 'a'));
+  customer = *Customer::take_back(io, earlier, question.relays, key_of(1), system_clock, timeout_ms, hooks());
+  run_until([&] { return !failures.empty(); });
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0].code, "request.unreachable");
+  EXPECT_THAT(failures[0].message, HasSubstr("cancellation"));
 }
 
 // ---- paying ---------------------------------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ std::string text_of(InferenceFailure v) {
 std::string text_of(FinishReason v) {
   return enum_text("FINISH_REASON_", name(v));
 }
+std::string text_of(CancelledBy v) {
+  return enum_text("CANCELLED_BY_", name(v));
+}
 std::string text_of(const std::string& v) {
   return '"' + v + '"';
 }
@@ -170,6 +173,7 @@ TEST_F(Protoc, KnowsEveryValueOfEveryEnum) {
   expect_every_value(&InvoiceIssued::purpose);
   expect_every_value(&InferenceFailed::failure);
   expect_every_value(&InferenceCompleted::finish);
+  expect_every_value(&JobCancelled::by);
 }
 
 // ---- the text of the schema ----

@@ -20,7 +20,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const SecretKey kKey = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
+const SecretKey kAnnouncer = *SecretKey::from_bytes(std::string(31, '\0') + '\7');
 
 AnnouncedModel model(const std::string& name, std::int64_t base = 1'000) {
   return {name, ModelOffer{.name = name,
@@ -32,7 +32,7 @@ AnnouncedModel model(const std::string& name, std::int64_t base = 1'000) {
 }
 
 Announcement ours() {
-  return {.provider = kKey.public_key(),
+  return {.provider = kAnnouncer.public_key(),
           .d = "sellcompute",
           .profile = {.name = "A \"shop\"", .about = "Two cards\nin a cellar", .lud16 = "me@pay.example"},
           .kinds = {5050},
@@ -42,11 +42,11 @@ Announcement ours() {
 }
 
 Event announced(const Announcement& announcement) {
-  return sign(*updated_announcement(announcement, nullptr), kKey, {});
+  return sign(*updated_announcement(announcement, nullptr), kAnnouncer, {});
 }
 
 Event theirs(const std::string& content, std::vector<Tag> tags = {{"d", "x"}, {"k", "5050"}}) {
-  return sign({.kind = kAnnouncementKind, .tags = std::move(tags), .content = content}, kKey, {});
+  return sign({.kind = kAnnouncementKind, .tags = std::move(tags), .content = content}, kAnnouncer, {});
 }
 
 // ---- written --------------------------------------------------------------------------------------------------------
@@ -75,8 +75,8 @@ TEST(Announcement, NamesOnlyParametersThatRequestsAreReadFor) {
   const json content = json::parse(announced(ours()).content);
   for (const auto& [name, unused] : content["nip90Params"].items()) {
     const auto read = [&](const std::string& value) {
-      const Event request = sign({.kind = 5050, .tags = {{"i", "Why?"}, {"param", name, value}}}, kKey, {});
-      const auto out = *read_request(request, to_json(request), kKey.public_key());
+      const Event request = sign({.kind = 5050, .tags = {{"i", "Why?"}, {"param", name, value}}}, kAnnouncer, {});
+      const auto out = *read_request(request, to_json(request), kAnnouncer.public_key());
       return std::tuple(ledger::encode(out.params), out.model, out.input_tokens, out.fault.has_value());
     };
     EXPECT_NE(read("1"), read("")) << name;
@@ -117,7 +117,7 @@ TEST(Announcement, NamesThatAreNoTextAreMadeOne) {
 TEST(ReadAnnouncement, GivesBackWhatWasWritten) {
   const auto read = read_announcement(announced(ours()));
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->provider, kKey.public_key());
+  EXPECT_EQ(read->provider, kAnnouncer.public_key());
   EXPECT_EQ(read->d, "sellcompute");
   EXPECT_EQ(read->profile, ours().profile);
   EXPECT_THAT(read->kinds, ElementsAre(5050));
@@ -163,7 +163,7 @@ TEST(ReadAnnouncement, NothingReadableIsNoFailure) {
     EXPECT_THAT(read->models, IsEmpty());
     EXPECT_EQ(read->profile.name, "");
   }
-  EXPECT_FALSE(read_announcement(sign({.kind = 1}, kKey, {})));
+  EXPECT_FALSE(read_announcement(sign({.kind = 1}, kAnnouncer, {})));
 }
 
 TEST(ReadAnnouncement, WordsOfStrangersAreCutAndHarmless) {
@@ -184,11 +184,11 @@ TEST(Heartbeat, ExpiresWhenTheNextIsDue) {
 
 TEST(Withdrawal, NamesTheAddressAndWhatIsKnownOfIt) {
   const EventId id = announced(ours()).id;
-  const Unsigned gone = withdrawal(kKey.public_key(), "sellcompute", {id}, 1'000);
+  const Unsigned gone = withdrawal(kAnnouncer.public_key(), "sellcompute", {id}, 1'000);
   EXPECT_EQ(gone.kind, 5U);
-  EXPECT_EQ(
-      gone.tags,
-      (std::vector<Tag>{{"a", "31990:" + kKey.public_key().hex() + ":sellcompute"}, {"e", id.hex()}, {"k", "31990"}}));
+  EXPECT_EQ(gone.tags,
+            (std::vector<Tag>{
+                {"a", "31990:" + kAnnouncer.public_key().hex() + ":sellcompute"}, {"e", id.hex()}, {"k", "31990"}}));
 }
 
 }  // namespace

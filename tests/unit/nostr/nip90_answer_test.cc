@@ -36,7 +36,7 @@ TEST(Result, HasTheTagsOfTheProtocolInOrder) {
                                             {"i", "Why is the \"sky\" blue?", "text"},
                                             {"amount", "9000", "lnbc90n1…"},
                                             {"status", "success"},
-                                            {"alt", "Result of a text generation job (NIP-90)"}}));
+                                            {"alt", "Result of a text job (NIP-90)"}}));
   const Event event = sign(written, provider(), {});
   EXPECT_TRUE(verify(event));
   EXPECT_EQ(*parse_event(to_json(event)), event);
@@ -181,6 +181,7 @@ TEST(Answer, OtherProvidersAreReadLiberally) {
   };
   EXPECT_EQ(read(6050, {{"request", to_json(request)}})->request, request.id) << "no e tag";
   EXPECT_EQ(read(6050, {{"e", id}})->status, "success") << "no status";
+  EXPECT_TRUE(read(6002, {{"e", id}})->is_result) << "of another kind of text job";
   EXPECT_EQ(read(7000, {{"status", "error"}, {"e", id}}, "out of memory")->text, "out of memory")
       << "said in the content";
   EXPECT_EQ(read(7000, {{"status", "partial"}, {"e", id}}, "Scat")->text, "") << "a partial result is no explanation";

@@ -209,6 +209,29 @@ TEST(Facts, HoldWhetherTheAnswerIsWantedWhileItGrows) {
   EXPECT_FALSE(read(with_tags({{"i", kPrompt}, {"param", "stream", "false"}})).stream);
 }
 
+TEST(Facts, OfAnotherKindHoldWhatItsTemplateTellsTheModel) {
+  const std::vector<ledger::PromptTemplate> templates = {
+      {.kind = 5002, .instruction = "Translate into {language}, in a {tone|plain} tone."}};
+  const auto ask = [&](std::uint32_t kind, std::vector<Tag> more) {
+    more.push_back({"i", kPrompt});
+    const Event event{.kind = kind, .tags = std::move(more)};
+    return read_request(event, to_json(event), kUs, templates);
+  };
+  const auto asked = ask(5002, {{"param", "language", "Dutch"}});
+  ASSERT_TRUE(asked && !asked->fault);
+  EXPECT_EQ(asked->instruction, "Translate into Dutch, in a plain tone.");
+  const auto messages = messages_of({.kind = 5002, .tags = {{"i", kPrompt}}}, {}, asked->instruction);
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(messages[0].role + ": " + messages[0].content, "system: Translate into Dutch, in a plain tone.");
+  EXPECT_EQ(asked->input_tokens, estimate_tokens(messages)) << "it is paid for";
+  EXPECT_EQ(ask(5002, {{"param", "language", "Dutch"}, {"param", "tone", std::string(500, 'x')}})->instruction.size(),
+            std::string("Translate into Dutch, in a  tone.").size() + kMaxTemplateParamBytes);
+  EXPECT_EQ(ask(5002, {})->fault->message, R"(the parameter language is missing; send it as ["param","language","…"])");
+  EXPECT_FALSE(ask(5001, {})) << "no template, not served";
+  EXPECT_EQ(ask(5050, {})->instruction, "");
+  EXPECT_EQ(served_kinds(templates), (std::vector<std::uint32_t>{5050, 5002}));
+}
+
 TEST(Facts, HoldTheWorkThatTheRequestCommittedTo) {
   Event worked = with_tags({{"i", kPrompt}, {"nonce", "1", "6"}});
   worked.id.bytes.fill(0xff);

@@ -117,7 +117,7 @@ class RelayHubTest : public testing::Test {
   std::map<std::string, std::string> reasons;  // why a relay is not live
   std::vector<std::string> answers;
   std::shared_ptr<RelayHub> hub = std::make_shared<RelayHub>(
-      HubOptions{.wanted = {request_filter(key.public_key(), true, kServedKinds)}, .clock = [this] { return now; }},
+      HubOptions{.wanted = {request_filter(key.public_key(), true, served_kinds({}))}, .clock = [this] { return now; }},
       HubPorts{.link =
                    [this](const RelayUrl& url, bool own, RelayLinkHandlers handlers) {
                      auto made = std::make_unique<TestLink>(

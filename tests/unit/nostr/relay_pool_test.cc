@@ -67,7 +67,7 @@ class RelayPoolTest : public testing::Test {
 
   void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
     options.relays = own;
-    options.wanted = {request_filter(key.public_key(), false, kServedKinds)};
+    options.wanted = {request_filter(key.public_key(), false, served_kinds({}))};
     options.clock = [this] { return clock(); };
     options.random = [] { return 0.0; };
     options.sign_auth = [](auto&&...) { return std::nullopt; };
@@ -155,7 +155,7 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
 TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {
   const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
   constexpr std::uint32_t kTwoKinds[] = {5050, 5100};
-  EXPECT_EQ(to_json(request_filter(us, false, kServedKinds)), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
+  EXPECT_EQ(to_json(request_filter(us, false, served_kinds({}))), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
   EXPECT_EQ(to_json(request_filter(us, true, kTwoKinds)), R"({"kinds":[5050,5100]})");
 }
 

@@ -14,7 +14,6 @@ using core::Shop;
 using ledger::Msat;
 using ledger::PaymentMode;
 
-
 core::Engine recovered(const ShopLedger& shop, ledger::TimeMs now, const Policy& policy) {
   core::Engine engine(recover(shop.reader, now, policy).value());
   engine.step(core::Configured{policy}, now);

@@ -329,6 +329,15 @@ TEST_F(AnnouncerTest, ARelayThatStillShowsItIsNamed) {
   EXPECT_THAT(report[1].trouble, HasSubstr("still shows"));
 }
 
+TEST_F(AnnouncerTest, AWithdrawalEndsThoughNoRelayAnswers) {
+  begin();
+  pass(kMinuteMs);
+  relays.away = {a, b};
+  const auto report = withdraw();
+  ASSERT_THAT(report, SizeIs(2));
+  EXPECT_EQ(report[0].trouble, "no answer");
+}
+
 TEST_F(AnnouncerTest, AfterAWithdrawalItCanBeAnnouncedAgain) {
   begin();
   pass(kMinuteMs);

@@ -42,6 +42,9 @@ class StockedRelays final : public Relays {
     time_.after(kAnswerMs, [done, events = stock[relay]] { done(events); });
   }
 
+  Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
+
   std::map<std::string, std::vector<Event>> stock;
   std::map<std::string, bool> down;
   std::vector<std::string> asked;
@@ -169,7 +172,7 @@ TEST_F(Gather, AJobsResultIsTheNewestThatAnswersIt) {
   relays.stock["wss://own-1.example"] = {result_for(note, "of another job", 11), result_for(job, "the newest", 12),
                                          result_for(job, "an older one", 13)};
   EXPECT_EQ(gather({result_of(job)}), std::vector<std::string>{"the newest"});
-  EXPECT_EQ(relays.filters[0].kinds, std::vector<std::uint32_t>{nostr::kTextResultKind});
+  EXPECT_EQ(relays.filters[0].kinds, (std::vector<std::uint32_t>{6000, 6001, 6002, 6003, 6050}));
   EXPECT_EQ(relays.filters[0].tags[0].second, std::vector<std::string>{job.id.hex()});
   EXPECT_THAT(refusal({result_of(note, "wss://hint.example"), result_of(numbered(9, ""))}),
               HasSubstr("no relay that we asked has its result"));
