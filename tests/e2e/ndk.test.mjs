@@ -1,13 +1,14 @@
 // A customer made of NDK alone: its classes make the request, find the answers and read them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import NDK, { NDKDVMJobFeedback, NDKDVMJobResult, NDKDVMRequest, NDKKind, NDKPrivateKeySigner } from '@nostr-dev-kit/ndk';
+import NDK, { NDKDVMJobFeedback, NDKDVMJobResult, NDKDVMRequest, NDKKind, NDKPrivateKeySigner, NDKRelay } from '@nostr-dev-kit/ndk';
 import WebSocket from 'ws';
 import { readInvoice } from './customer.mjs';
 import { MODES, openMarket, untilState } from './market.mjs';
 import { eventually, skipWithoutProgram } from './provider.mjs';
 
 globalThis.WebSocket ??= WebSocket; // NDK takes the browser's, which Node 18 lacks
+NDKRelay.prototype.updateValidationRatio = () => {}; // else a timer that nothing stops keeps the process alive for ever
 
 const options = { skip: skipWithoutProgram, timeout: 60_000 };
 const PROMPT = 'What is a data vending machine?';
@@ -97,14 +98,17 @@ async function openSale(t, mode) {
   // NDK's own idea of where people write leads to the internet: the market's relay only.
   const ndk = new NDK({ signer: NDKPrivateKeySigner.generate(), enableOutboxModel: false, autoConnectUserRelays: false });
   // Before the market ends, since NDK would look for a lost relay for ever.
-  t.after(() => ndk.pool.relays.forEach((relay) => relay.disconnect()));
+  t.after(() => {
+    ndk.subManager.subscriptions.forEach((subscription) => subscription.stop());
+    ndk.pool.relays.forEach((relay) => relay.disconnect());
+  });
   const market = await openMarket(t, { mode });
   ndk.addExplicitRelay(market.relay.url);
   await ndk.connect(5_000);
-  return { market, buyer: openBuyer(t, ndk, market) };
+  return { market, buyer: openBuyer(ndk, market) };
 }
 
-function openBuyer(t, ndk, { provider }) {
+function openBuyer(ndk, { provider }) {
   const seller = ndk.getUser({ pubkey: provider.pubkey });
 
   function request(prompt = PROMPT) {
@@ -119,12 +123,11 @@ function openBuyer(t, ndk, { provider }) {
   // Publishes a signed request and follows it by the filter that NDK makes of it.
   async function publish(signed) {
     const events = [];
-    const subscription = ndk.subscribe(
+    ndk.subscribe(
       { kinds: [NDKKind.DVMJobFeedback, NDKKind.DVMReqTextGeneration + 1000], authors: [seller.pubkey], ...signed.filter() },
       { closeOnEose: false, groupable: false },
       { onEvent: (event) => events.push(event) },
     );
-    t.after(() => subscription.stop());
     await signed.publish();
     const job = {
       feedback: () => events.filter(({ kind }) => kind === NDKKind.DVMJobFeedback).map((event) => new NDKDVMJobFeedback(ndk, event.rawEvent())),

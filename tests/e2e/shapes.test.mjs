@@ -36,7 +36,8 @@ for (const mode of MODES) {
         for (const words of new Set(events.flatMap((event) => judge(event).excused))) t.diagnostic(`${name} is excused: ${words}`);
       });
     }
-    assert.deepEqual([...byName.keys()].sort(), [...EXPECTED[mode]].sort());
+    const missing = EXPECTED[mode].filter((name) => !byName.has(name));
+    assert.deepEqual(missing, [], 'not published, so not seen');
   });
 }
 
