@@ -42,7 +42,7 @@ test('every new connection is signed in anew, with its own challenge', options, 
   const challenges = relay.auths.filter((event) => event.pubkey === provider.pubkey).map((event) => tagsOf(event, 'challenge')[0][1]);
   assert.equal(challenges.length, 2);
   assert.equal(new Set(challenges).size, 2);
-  await assertClean({ customer, provider });
+  await assertClean({ ...market, customer });
 });
 
 test('our own customer signs in too, with its own key', options, async (t) => {

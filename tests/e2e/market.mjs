@@ -4,6 +4,7 @@ import { openCustomer, RESULT_KIND, tagsOf, wireOf } from './customer.mjs';
 import { startOllama } from './ollama.mjs';
 import { createProvider, eventually } from './provider.mjs';
 import { startRelay } from './relay.mjs';
+import { judge } from './shapes.mjs';
 
 export const MODES = ['result_first', 'payment_first'];
 
@@ -77,9 +78,12 @@ export function assertNothingTwice({ relay, provider }, job) {
   assert.equal(distinct(sent.map((event) => event.id)).length, distinct(sent.map(wireOf)).length, 'an event came back with other bytes');
 }
 
-// At the end of every test: the customer has nothing to complain about and the ledger proves itself.
-export async function assertClean({ customer, provider }) {
+// At the end of every test: the customer has nothing to complain about, all that the provider published has the shape that
+// others expect, and the ledger proves itself.
+export async function assertClean({ customer, provider, relay }) {
   assert.deepEqual(customer.complaints, []);
+  const published = [...relay.heard.map(({ event }) => event), ...relay.auths].filter((event) => event.pubkey === provider.pubkey);
+  for (const event of published) assert.deepEqual(judge(event).faults, [], JSON.stringify(event));
   const audit = await provider.cli(['audit']);
   assert.equal(audit.code, 0, `audit: ${audit.stdout}${audit.stderr}`);
 }
