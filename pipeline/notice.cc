@@ -80,8 +80,8 @@ Result<nostr::Unsigned> compose_status(const Job& job, NoticePurpose purpose, co
   std::string text = status_text(job, purpose);
   std::string content;
   if (hidden) {
-    auto encrypted = nostr::encrypt(request.encryption, nostr::status_words(std::move(text)), key, request.customer,
-                                    {random().bytes});
+    auto encrypted = nostr::encrypt(request.encryption, nostr::hidden_status(status_of(purpose), std::move(text)), key,
+                                    request.customer, {random().bytes});
     if (!encrypted) return tl::unexpected(encrypted.error());
     content = std::move(*encrypted);
     text = {};

@@ -207,8 +207,12 @@ Msat amount_due(const Job& job) {
   return payment_first(job) ? job.quote->price : amount_used(job);
 }
 
+bool within_credit(const ledger::Basis& basis, Msat price) {
+  return price == Msat{} || basis.customer_exposure + price <= basis.customer_credit;
+}
+
 bool may_stream(const Job& job) {
-  return job.quote && (payment_first(job) || job.quote->price == Msat{} || !job.quote->basis.stranger);
+  return job.quote && (payment_first(job) || within_credit(job.quote->basis, job.quote->price));
 }
 
 Msat exposure(const Job& job) {

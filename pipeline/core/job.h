@@ -146,6 +146,8 @@ bool may_run(const Job& job);
 Msat amount_used(const Job& job);
 // What an invoice for this job asks for: the quote where payment comes first; else what was used. Zero: no invoice.
 Msat amount_due(const Job& job);
+// The customer's own credit covers the price; without any, the one of nothing only.
+bool within_credit(const ledger::Basis& basis, Msat price);
 // The answer may be shown while it grows: to whom we owe it, or who may owe us for it.
 bool may_stream(const Job& job);
 // What the customer may owe us for this job as it stands: reserved when quoted, freed when paid, expired or failed.

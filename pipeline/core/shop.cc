@@ -12,10 +12,10 @@ bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now) {
 }  // namespace
 
 Accounts accounts_of(const Job& job) {
-  const bool trusted_stranger = job.quote && job.quote->basis.stranger && !payment_first(job);
+  const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
   return {.exposure = exposure(job),
           .settled = settled_amount(job),
-          .stranger_quote = trusted_stranger ? job.quote->price : Msat{},
+          .stranger_quote = from_pool ? job.quote->price : Msat{},
           .told = job.declined && job.declined->told,
           .open_offer = state(job) == State::awaiting_payment};
 }

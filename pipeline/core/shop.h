@@ -15,7 +15,7 @@ using Policy = ledger::ProviderConfigured;
 struct Accounts {
   Msat exposure;
   Msat settled;
-  Msat stranger_quote;      // quoted, result first, to somebody who had settled nothing lately
+  Msat stranger_quote;      // quoted, result first, beyond the customer's own credit
   bool told = false;        // an error notice was granted
   bool open_offer = false;  // waits for its payment
 };

@@ -99,10 +99,11 @@ struct RequestRef {
   bool encrypted = false;  // then the answer's content is encrypted by the caller
 };
 
-// What a 7000 may say to a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
-std::string status_words(std::string text);
+// What the content of a 7000 hides about an encrypted job: the status tag with its words, as a JSON array of tags, the
+// form in which NDK and others look for it. (A partial's content is the text so far, encrypted as it would stand.)
+std::string hidden_status(Status status, std::string text);
 
-// A 7000. `text` says why, for a person, in status_words().
+// A 7000. `text` says why, for a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
 Unsigned feedback(const RequestRef& about, Status status, std::string text, const std::optional<Bill>& bill,
                   std::int64_t created_at_s, std::string content = {});
 

@@ -27,6 +27,13 @@ Tag e_tag(const EventId& id, std::string relay) {
   return tag;
 }
 
+Tag status_tag(Status status, std::string text) {
+  Tag tag = {"status", std::string(wire_name(status))};
+  text.resize(utf8_prefix(text, kMaxStatusTextBytes).size());
+  if (!text.empty()) tag.push_back(without_disputed_controls(std::move(text)));
+  return tag;
+}
+
 void add_bill(std::vector<Tag>& tags, const std::optional<Bill>& bill) {
   if (!bill) return;
   Tag& tag = tags.emplace_back(Tag{"amount", std::to_string(bill->amount.value)});
@@ -92,16 +99,14 @@ std::string_view wire_name(Status status) {
   return "error";
 }
 
-std::string status_words(std::string text) {
-  text.resize(utf8_prefix(text, kMaxStatusTextBytes).size());
-  return without_disputed_controls(std::move(text));
+std::string hidden_status(Status status, std::string text) {
+  return tags_to_json({status_tag(status, std::move(text))});
 }
 
 Unsigned feedback(const RequestRef& about, Status status, std::string text, const std::optional<Bill>& bill,
                   std::int64_t created_at_s, std::string content) {
   Unsigned out{.kind = kFeedbackKind, .created_at_s = created_at_s, .content = std::move(content)};
-  Tag& tag = out.tags.emplace_back(Tag{"status", std::string(wire_name(status))});
-  if (!text.empty()) tag.push_back(status_words(std::move(text)));
+  out.tags.push_back(status_tag(status, std::move(text)));
   out.tags.push_back(e_tag(about.id, about.relay));
   out.tags.push_back({"p", about.customer.hex()});
   add_bill(out.tags, bill);
@@ -189,8 +194,13 @@ std::optional<Answer> read_answer(const Event& event, const SecretKey& ours) {
   auto decrypted = decrypt(event.content, ours, event.pubkey);
   if (!decrypted) return out;
   Event open = event;
-  open.content = std::move(decrypted->plaintext);
   std::erase_if(open.tags, [](const Tag& tag) { return !tag.empty() && tag[0] == "encrypted"; });
+  const bool holds_answer = out->is_result || out->known == Status::partial;
+  const auto hidden = tags_from_json(holds_answer ? "[]" : decrypted->plaintext);
+  const bool holds_tags = hidden && !hidden->empty();
+  // They say more than the tags in the clear, and so are read first.
+  if (holds_tags) open.tags.insert(open.tags.begin(), hidden->begin(), hidden->end());
+  open.content = holds_tags ? std::string() : std::move(decrypted->plaintext);
   return read_answer(open);
 }
 

@@ -81,14 +81,13 @@ std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const
   return std::nullopt;
 }
 
-// Strangers share a pool, customers have credit for a share of what they settled lately; beyond it, payment comes
-// first.
+// Customers have credit for a share of what they settled lately; what it does not cover is taken from the strangers'
+// pool, as of one who never paid: having paid is no disadvantage. Beyond both, payment comes first.
 ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basis, Msat price) {
   if (policy.payment_mode == ledger::PaymentMode::payment_first) return ledger::PaymentMode::payment_first;
-  const bool within_credit =
-      basis.stranger ? price <= basis.stranger_pool_left : basis.customer_exposure + price <= basis.customer_credit;
+  const bool trusted = within_credit(basis, price) || price <= basis.stranger_pool_left;
   const bool within_limit = basis.total_exposure + price <= policy.exposure_limit;
-  return within_credit && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
+  return trusted && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
 }
 
 tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, const ledger::Basis& basis) {

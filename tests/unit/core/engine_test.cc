@@ -162,11 +162,33 @@ TEST(Exposure, IsFreedBySettlementAndByExpiryAndNeverNegative) {
 TEST(Exposure, ACustomersCreditIsAShareOfWhatTheySettled) {
   EngineDriver shop(EngineDriver::policy());
   shop.ask(1);
-  shop.pay(1);  // 3 sat: credit 0.6 sat, less than a quote
+  shop.pay(1);  // 3 sat: credit 0.6 sat
   const Job job = shop.ask(2);
   EXPECT_FALSE(job.quote->basis.stranger);
   EXPECT_EQ(job.quote->basis.customer_credit, Msat{600});
-  EXPECT_EQ(job.quote->payment_mode, ledger::PaymentMode::payment_first);
+}
+
+TEST(Exposure, WhatCreditDoesNotCoverIsTakenFromTheStrangersPool) {
+  EngineDriver shop(EngineDriver::policy());  // a pool of 20 sat; a quote is 7 sat
+  shop.ask(1);
+  shop.pay(1);
+  const Job small_credit = shop.ask(2);
+  EXPECT_EQ(small_credit.quote->payment_mode, ledger::PaymentMode::result_first) << "having paid is no disadvantage";
+  EXPECT_FALSE(may_stream(small_credit)) << "what is shown early is shown on credit only";
+  const Job stranger = shop.ask(3, shop.request(8));
+  EXPECT_EQ(stranger.quote->basis.stranger_pool_left, Msat{6'000}) << "both took from it";
+  EXPECT_EQ(stranger.quote->payment_mode, ledger::PaymentMode::payment_first);
+}
+
+TEST(Exposure, CreditLeavesThePoolToStrangers) {
+  EngineDriver shop(EngineDriver::policy());
+  for (std::uint8_t n = 1; n <= 12; ++n) {  // 36 sat settled, a fifth of it is credit
+    shop.ask(n);
+    shop.pay(n);
+  }
+  shop.wait(3'600'000);  // the pool is whole again
+  EXPECT_EQ(shop.ask(13).quote->payment_mode, ledger::PaymentMode::result_first);
+  EXPECT_EQ(shop.ask(14, shop.request(8)).quote->basis.stranger_pool_left, Msat{20'000});
 }
 
 TEST(Delivery, AfterTheDeadlineAnUndeliveredNoticeIsClosed) {

@@ -194,6 +194,30 @@ TEST(Answer, OtherProvidersAreReadLiberally) {
   EXPECT_TRUE(read(6050, {{"encrypted"}, {"e", id}})->encrypted);
 }
 
+TEST(Answer, WhatIsEncryptedForUsIsOpened) {
+  const Event request = a_request();
+  const SecretKey customer = *SecretKey::from_bytes(std::string(32, 'c'));
+  const RequestRef about{.id = request.id, .customer = customer.public_key(), .relay = {}, .encrypted = true};
+  const auto told = [&](Status status, const std::string& plaintext) {
+    const auto content = encrypt(ledger::Encryption::nip44, plaintext, provider(), customer.public_key(),
+                                 *Nip44Nonce::from_bytes(std::string(32, 'r')));
+    return *read_answer(sign(feedback(about, status, {}, std::nullopt, 7, *content), provider(), {}), customer);
+  };
+  EXPECT_EQ(hidden_status(Status::processing, "at \"work\""), R"([["status","processing","at \"work\""]])");
+  const Answer ours = told(Status::processing, hidden_status(Status::processing, "at work"));
+  EXPECT_EQ(ours.text, "at work");
+  EXPECT_EQ(ours.content, "");
+  EXPECT_FALSE(ours.encrypted);
+  const Answer billed = told(Status::payment_required, R"([["amount","9000","lnbc1"],["status","payment-required","pay"]])");
+  EXPECT_EQ(billed.amount, Msat{9000}) << "others hide the bill too";
+  EXPECT_EQ(billed.text, "pay");
+  EXPECT_EQ(told(Status::error, "out of memory").text, "out of memory") << "others write bare words";
+  EXPECT_EQ(told(Status::partial, R"([["status","no"]])").content, R"([["status","no"]])") << "an answer, whatever it is";
+  EXPECT_TRUE(read_answer(sign(feedback(about, Status::error, {}, std::nullopt, 7, "AgAA"), provider(), {}), customer)
+                  ->encrypted)
+      << "what cannot be opened";
+}
+
 TEST(Answer, MustNameItsRequest) {
   const std::string id(64, 'a');
   EXPECT_FALSE(read_answer({.kind = 1, .tags = {{"e", id}}}));
