@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip65.h"
 
 namespace runtime {
@@ -135,9 +136,19 @@ void Announcer::settle(Document& document) {
   const std::int64_t newest_s = document.newest ? document.newest->created_at : 0;
   const bool stands = document.newest && newest_s > document.deleted_at_s;
   auto update = document.update(stands ? &*document.newest : nullptr);
+  if (!update && stands && document.lacks_work) {
+    update = {.kind = document.kind, .tags = document.newest->tags, .content = document.newest->content};
+  }
+  document.lacks_work = false;
   if (!update) return;
   update->created_at_s = std::max({now_s(), newest_s + 1, document.deleted_at_s + 1});
-  document.newest = ports_.sign(std::move(*update));
+  document.newest = sign(std::move(*update));
+  document.work_bits = required_pow(ports_.relays, options_.relays);
+}
+
+Event Announcer::sign(nostr::Unsigned event) {
+  const unsigned bits = required_pow(ports_.relays, options_.relays);
+  return ports_.sign(nostr::with_work(std::move(event), options_.announcement.provider, bits));
 }
 
 std::vector<Announcer::Publication> Announcer::missing() {
@@ -185,6 +196,12 @@ void Announcer::publish(const std::vector<Publication>& publications, const std:
 void Announcer::on_refused(const Publication& publication, const std::string& why) {
   publication.site->refused = true;
   publication.site->trouble = "the " + publication.what + " was not taken: " + why;
+  for (Document& document : documents_) {
+    const unsigned asked = ports_.relays.required_pow(publication.site->relay);
+    if (document.newest && document.newest->id == publication.event.id && asked > document.work_bits) {
+      document.lacks_work = true;
+    }
+  }
   if (publication.event.kind != nostr::kAnnouncementKind || !speaks_of_deletion(why)) return;
   std::int64_t& deleted_at_s = documents_.front().deleted_at_s;
   deleted_at_s = std::max(deleted_at_s, publication.event.created_at);
@@ -213,7 +230,7 @@ void Announcer::send_heartbeat_if_due() {
 
 void Announcer::send_heartbeat() {
   const ledger::TimeMs sent_at = ports_.scheduler.now();
-  const Event beat = ports_.sign(nostr::heartbeat(options_.announcement.d, now_s()));
+  const Event beat = sign(nostr::heartbeat(options_.announcement.d, now_s()));
   const auto open = std::make_shared<std::size_t>(sites_.size());
   const auto answered = in_this_turn([this, open, sent_at](const ledger::RelayAnswer& answer) {
     if (answer.accepted) {
@@ -247,7 +264,7 @@ void Announcer::send_withdrawal() {
   }
   announcement.deleted_at_s = std::max(now_s(), announcement.newest ? announcement.newest->created_at : 0);
   announcement.newest.reset();
-  const Event event = ports_.sign(
+  const Event event = sign(
       nostr::withdrawal(options_.announcement.provider, options_.announcement.d, known, announcement.deleted_at_s));
   std::vector<Publication> publications;
   for (Site& site : sites_) {

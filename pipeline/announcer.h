@@ -67,6 +67,8 @@ class Announcer {
     std::optional<nostr::Event> newest;  // of all relays, or ours
     bool settled = false;                // the newest says what it should
     std::int64_t deleted_at_s = 0;       // relays take none that is not later
+    unsigned work_bits = 0;              // that were asked of us when it was signed (NIP-13)
+    bool lacks_work = false;             // a relay refused it for want of more
   };
   struct Site {
     std::string relay;
@@ -87,6 +89,7 @@ class Announcer {
   void hear(Site& site, const ledger::Result<std::vector<nostr::Event>>& events);
   void bring_up_to_date();
   void settle(Document& document);
+  nostr::Event sign(nostr::Unsigned event);
   std::vector<Publication> missing();
   void look_again(bool in_order);
   void look_after(std::int64_t delay_ms);

@@ -15,9 +15,6 @@ using ledger::Result;
 using ledger::TextRef;
 using ledger::TimeMs;
 
-constexpr std::uint64_t kMostHashedBytes = 256ULL * 1024 * 1024;  // about half a second
-constexpr std::size_t kEventFrameBytes = 200;                     // key, time, kind and what stands around them
-
 // What the customer owes for this job as the notice is written; nothing once it is paid, or when it costs nothing.
 std::optional<nostr::Bill> bill_of(const Job& job) {
   const core::Invoice* invoice = core::current_invoice(job);
@@ -100,17 +97,6 @@ Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, 
   return nostr::result(*request, *raw, job.request->relay, std::move(*content), bill_of(job), now.ms / 1000);
 }
 
-// The whole event is hashed at each try.
-nostr::Unsigned with_work(nostr::Unsigned event, const ledger::PublicKey& author, unsigned bits) {
-  if (bits == 0) return event;
-  std::size_t bytes = event.content.size() + kEventFrameBytes;
-  for (const auto& tag : event.tags) {
-    for (const auto& value : tag) bytes += value.size();
-  }
-  auto mined = nostr::mine(event, author, bits, kMostHashedBytes / bytes);
-  return mined ? std::move(*mined) : std::move(event);
-}
-
 }  // namespace
 
 Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
@@ -121,7 +107,7 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
                                                                : compose_status(job, work.purpose, key, random, now);
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
   const nostr::Event event =
-      nostr::sign(with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
+      nostr::sign(nostr::with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
 
   core::NoticeReady out{.job = job.id, .work = work};
   out.notice = {.purpose = work.purpose,

@@ -4,8 +4,10 @@
 // the call that asked.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,13 @@ class Relays {
   // How many bits of work this relay asks of our events, as far as we know (NIP-13). A stranger's word.
   virtual unsigned required_pow(const std::string& relay) const = 0;
 };
+
+// What the one that asks for most of it asks for.
+inline unsigned required_pow(const Relays& relays, std::span<const std::string> targets) {
+  unsigned bits = 0;
+  for (const std::string& relay : targets) bits = std::max(bits, relays.required_pow(relay));
+  return bits;
+}
 
 // The text behind a web address that a customer named. Exactly one answer; an error says to the customer what to do
 // instead.

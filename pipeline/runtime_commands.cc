@@ -20,7 +20,6 @@ namespace {
 
 constexpr char kPruned[] = "ledger.pruned";
 constexpr std::size_t kMaxTargets = 8;
-constexpr unsigned kMaxPowBits = 20;  // of work that a relay is given: a million tries
 
 // The texts of an encrypted job's inputs are kept encrypted, and so are no longer than what its form takes.
 std::size_t max_gathered_bytes(ledger::Encryption form) {
@@ -290,11 +289,10 @@ std::vector<std::string> Runtime::targets_of(const Job& job) const {
 
 void Runtime::sign(const Job& job, const Work& work) {
   auto targets = targets_of(job);
-  unsigned pow_bits = 0;
-  for (const auto& relay : targets) pow_bits = std::max(pow_bits, ports_.relays.required_pow(relay));
+  const unsigned pow_bits = required_pow(ports_.relays, targets);
   auto notice = make_notice(
       job, work, engine_.policy(), std::move(targets), [this](const ledger::TextRef& ref) { return text_of(ref); },
-      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()), std::min(pow_bits, kMaxPowBits));
+      key_, ports_.random, std::max(engine_.now(), ports_.scheduler.now()), pow_bits);
   if (!notice) return problem(job, notice.error());
   post(std::move(*notice));
 }

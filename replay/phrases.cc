@@ -90,8 +90,9 @@ std::string phrase(const ledger::Basis& basis) {
   const std::uint32_t free = basis.slots - std::min(basis.slots, basis.slots_busy);
   std::string out = std::to_string(free) + " of " + counted(basis.slots, "slot", "slots") + " free";
   if (basis.queued > 0) out += ", " + std::to_string(basis.queued) + " waiting";
-  out += basis.stranger ? ", a stranger" : ", credit " + sats(basis.customer_credit) + " of which " +
-                                                sats(basis.customer_exposure) + " is used";
+  out += basis.stranger
+             ? ", a stranger"
+             : ", credit " + sats(basis.customer_credit) + " of which " + sats(basis.customer_exposure) + " is used";
   out += ", strangers' pool " + sats(basis.stranger_pool_left);
   if (!basis.inference_healthy) out += ", model server down";
   if (!basis.wallet_healthy) out += ", wallet down";

@@ -10,6 +10,9 @@
 namespace nostr {
 namespace {
 
+constexpr std::uint64_t kMostHashedBytes = 256ULL * 1024 * 1024;  // about half a second
+constexpr std::size_t kEventFrameBytes = 200;                     // key, time, kind and what stands around them
+
 constexpr char kNonce[] = "nonce";
 constexpr std::string_view kNonceTag = R"(["nonce",")";  // up to its digits
 
@@ -65,6 +68,17 @@ std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned b
     return event;
   }
   return std::nullopt;
+}
+
+// The whole event is hashed at each try.
+Unsigned with_work(Unsigned event, const PublicKey& author, unsigned bits) {
+  if (bits == 0) return event;
+  std::size_t bytes = event.content.size() + kEventFrameBytes;
+  for (const auto& tag : event.tags) {
+    for (const auto& value : tag) bytes += value.size();
+  }
+  auto mined = mine(event, author, std::min(bits, kMaxWorkBits), kMostHashedBytes / bytes);
+  return mined ? std::move(*mined) : std::move(event);
 }
 
 }  // namespace nostr

@@ -21,4 +21,9 @@ unsigned committed_difficulty(const Event& event);
 // and each try hashes the whole event.
 std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned bits, std::uint64_t max_tries);
 
+inline constexpr unsigned kMaxWorkBits = 20;  // that a relay is given: a million tries
+
+// The same, of at most kMaxWorkBits and as far as that takes no more than about half a second; else as it was.
+Unsigned with_work(Unsigned event, const PublicKey& author, unsigned bits);
+
 }  // namespace nostr

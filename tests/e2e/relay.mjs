@@ -20,7 +20,8 @@ const MAX_TEXT_CHARACTERS = 4 * 1024 * 1024;
 
 // hostname: set it and the relay asks for NIP-42 authentication, as this host. demandAuth: the words, such as "auth-required:
 // sign in first", with which it refuses each EVENT and each REQ until then; the npm relay alone asks but serves everyone.
-export async function startRelay({ port = 0, hostname, demandAuth } = {}) {
+// information: its document (NIP-11), served to who asks for it over HTTP. onEvent: see there.
+export async function startRelay({ port = 0, hostname, demandAuth, information, onEvent } = {}) {
   const repository = new EventRepositorySqlite(':memory:');
   await repository.init();
   // The caches answer a REQ or an EVENT from the past second; a restarted program would be shown yesterday's list.
@@ -31,7 +32,11 @@ export async function startRelay({ port = 0, hostname, demandAuth } = {}) {
     eventHandlingResultCacheTtl: 0,
   });
   const validator = new Validator({ maxTagValueLength: MAX_TEXT_CHARACTERS, maxContentLength: MAX_TEXT_CHARACTERS });
-  const http = createServer((_request, response) => response.writeHead(426).end());
+  const http = createServer(({ headers }, response) => {
+    self.asked.push(headers);
+    if (!information) return response.writeHead(426).end();
+    return response.writeHead(200, { 'content-type': 'application/nostr+json' }).end(JSON.stringify(information));
+  });
   const sockets = new WebSocketServer({ server: http, maxPayload: MAX_FRAME_BYTES });
   const subscriptions = new Map(); // socket → Map(subscription id → filters)
 
@@ -41,11 +46,13 @@ export async function startRelay({ port = 0, hostname, demandAuth } = {}) {
     heard: [],
     // Every event (22242) with which anyone signed in or tried to.
     auths: [],
+    // The headers of every request for the document.
+    asked: [],
     // How often somebody was refused for want of authentication.
     refusals: 0,
     // Called with each such event before the relay itself sees it; what it returns decides: nothing (go on), a text (the
     // event is refused with it, as in OK false), or false (swallowed: no OK, not stored). May be asynchronous.
-    onEvent: undefined,
+    onEvent,
     // Hands the text `["EVENT", <subscription>, <raw>]` to every subscription that wants `kind`; returns how many.
     inject,
     dropConnections: () => sockets.clients.forEach((socket) => socket.terminate()),

@@ -16,6 +16,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"relay reorders frames", 0.3},
     {"relay repeats frames", 0.2},
     {"relay sends forged events", 0.1},
+    {"relay floods", 0.003},
     {"relay sends oversized events", 0.01},
     {"relay sends skewed events", 0.1},
     {"relay demands auth", 0.5},
@@ -53,6 +54,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"clock jumps ahead", 0.0002},
     {"clock jumps back", 0.0002},
     {"customer cancels", 0.4},
+    {"customer pings", 0.2},
     {"operator goes offline", 0.0005},
 }};
 

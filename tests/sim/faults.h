@@ -17,6 +17,7 @@ enum class Mishap : std::size_t {
   relay_reorders,   // neighbouring frames change places
   relay_repeats,    // a frame comes twice
   relay_forges,     // an event with a wrong signature or a wrong id comes too
+  relay_floods,     // more forged events come than any connection is kept for
   relay_oversizes,  // an event larger than any that we read comes too
   relay_skews,      // an event from far in the future or the past comes too
   relay_auths,      // the connection must say who it is first
@@ -54,6 +55,7 @@ enum class Mishap : std::size_t {
   clock_jumps_ahead,
   clock_jumps_back,
   customer_cancels,       // takes the request back, at any time
+  customer_pings,         // asks whether we are there, once or without end
   operator_goes_offline,  // drains, and comes back online later, within one life
   count
 };

@@ -6,6 +6,7 @@
 #include "pipeline/nostr/filter.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/relay_session.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -115,6 +116,13 @@ void SimRelay::send_junk(const std::shared_ptr<Wire>& wire, const std::string& i
       forged.sig.bytes[7] ^= 1;
     }
     send_one(forged);
+  }
+  if (world_.faults.strikes(Mishap::relay_floods)) {
+    Event forged = event;
+    for (unsigned i = 0; i <= nostr::kMaxJunkPerMinute; ++i) {
+      forged.content = "flood " + std::to_string(i);
+      send_one(forged);
+    }
   }
   if (world_.faults.strikes(Mishap::relay_oversizes)) send_one(world_.stranger_event(std::string(100'000, 'x'), 0));
   if (world_.faults.strikes(Mishap::relay_skews)) {

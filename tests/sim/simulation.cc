@@ -59,7 +59,8 @@ Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
           .addressed = dice.chance(0.8),
           .first_relay = dice.below(8),
           .relays = dice.chance(0.5) ? SIZE_MAX : 1,
-          .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0};
+          .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0,
+          .expires_after_ms = dice.chance(0.1) ? dice.between(1, 600'000) : 0};
   constexpr ledger::Encryption kForms[] = {ledger::Encryption::nip04, ledger::Encryption::nip44};
   if (ask.addressed && dice.chance(0.25)) ask.encryption = dice.pick(kForms);
   if (dice.chance(0.3)) ask.more_tags.push_back({"param", "stream", "true"});

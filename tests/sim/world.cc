@@ -50,6 +50,9 @@ ledger::EventId World::ask(const Ask& ask) {
                                      {seeded_bytes(seed_, next_number()).bytes})
                           .value();
   }
+  if (ask.expires_after_ms > 0) {
+    request.tags.push_back({"expiration", std::to_string((time.now().ms + ask.expires_after_ms) / 1000)});
+  }
   if (ask.addressed) request.tags.push_back({"p", provider_key.public_key().hex()});
   const nostr::Event event =
       nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
@@ -64,7 +67,22 @@ ledger::EventId World::ask(const Ask& ask) {
   std::int64_t cancel_after_ms = ask.cancel_after_ms;
   if (faults.strikes(Mishap::customer_cancels)) cancel_after_ms = faults.dice().between(1, 60'000);
   if (cancel_after_ms > 0) time.after(cancel_after_ms, [this, id = event.id] { cancel(id); });
+  if (faults.strikes(Mishap::customer_pings)) {
+    const std::size_t pings = faults.dice().chance(0.1) ? 100 : 1;
+    for (std::size_t i = 0; i < pings; ++i) ping(ask.customer);
+  }
   return event.id;
+}
+
+void World::ping(std::size_t customer) {
+  nostr::Unsigned ping{.kind = nostr::kPingKind,
+                       .created_at_s = time.now().ms / 1000,
+                       .tags = {{"p", provider_key.public_key().hex()}},
+                       .content = std::to_string(next_number())};
+  const nostr::Event event =
+      nostr::sign(std::move(ping), customer_key(customer), {seeded_bytes(seed_, next_number()).bytes});
+  pings_.insert(event.id);
+  for (const auto& relay : relays) relay->store(event);
 }
 
 void World::cancel(const ledger::EventId& id) {
@@ -117,6 +135,7 @@ void World::show(const nostr::Event& event) {
   if (!shown_.insert(event.id).second) return;
   const auto sealed = nostr::read_answer(event);
   if (!sealed || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
+  if (sealed->known == nostr::Status::pong && pings_.contains(sealed->request)) return;
   const auto found = jobs.find(sealed->request);
   if (found == jobs.end()) throw Violation("an answer to a request that nobody made");
   CustomerJob& job = found->second;

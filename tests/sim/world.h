@@ -34,10 +34,11 @@ struct Ask {
   std::vector<nostr::Tag> more_tags = {};
   Payer payer = Payer::at_once;
   std::size_t customer = 0;
-  bool addressed = true;            // names us in a p tag
-  std::size_t first_relay = 0;      // sent to this one and those after it
-  std::size_t relays = SIZE_MAX;    // at most so many
-  std::int64_t created_ago_ms = 0;  // the customer's clock is late by so much
+  bool addressed = true;              // names us in a p tag
+  std::size_t first_relay = 0;        // sent to this one and those after it
+  std::size_t relays = SIZE_MAX;      // at most so many
+  std::int64_t created_ago_ms = 0;    // the customer's clock is late by so much
+  std::int64_t expires_after_ms = 0;  // 0: never
   ledger::Encryption encryption = ledger::Encryption::none;
   std::int64_t cancel_after_ms = 0;  // 0: never
 };
@@ -91,6 +92,8 @@ class World {
   ledger::EventId ask(const Ask& ask);
   // Its customer takes the request back, with all relays.
   void cancel(const ledger::EventId& id);
+  // Asks every relay whether the provider is there (kind 7007).
+  void ping(std::size_t customer);
   // Leaves a note of somebody's with the first relay.
   ledger::EventId write_note(const std::string& content);
   // What a web page says.
@@ -117,6 +120,7 @@ class World {
   std::uint64_t numbers_ = 0;
   std::map<std::size_t, nostr::SecretKey> customer_keys_;
   std::set<ledger::EventId> shown_;
+  std::set<ledger::EventId> pings_;
   std::map<std::string, std::string> notes_;  // by id in hex
 };
 

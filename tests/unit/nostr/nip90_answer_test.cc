@@ -208,11 +208,13 @@ TEST(Answer, WhatIsEncryptedForUsIsOpened) {
   EXPECT_EQ(ours.text, "at work");
   EXPECT_EQ(ours.content, "");
   EXPECT_FALSE(ours.encrypted);
-  const Answer billed = told(Status::payment_required, R"([["amount","9000","lnbc1"],["status","payment-required","pay"]])");
+  const Answer billed =
+      told(Status::payment_required, R"([["amount","9000","lnbc1"],["status","payment-required","pay"]])");
   EXPECT_EQ(billed.amount, Msat{9000}) << "others hide the bill too";
   EXPECT_EQ(billed.text, "pay");
   EXPECT_EQ(told(Status::error, "out of memory").text, "out of memory") << "others write bare words";
-  EXPECT_EQ(told(Status::partial, R"([["status","no"]])").content, R"([["status","no"]])") << "an answer, whatever it is";
+  EXPECT_EQ(told(Status::partial, R"([["status","no"]])").content, R"([["status","no"]])")
+      << "an answer, whatever it is";
   EXPECT_TRUE(read_answer(sign(feedback(about, Status::error, {}, std::nullopt, 7, "AgAA"), provider(), {}), customer)
                   ->encrypted)
       << "what cannot be opened";

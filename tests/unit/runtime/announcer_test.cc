@@ -8,6 +8,7 @@
 #include <set>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip65.h"
 #include "tests/sim/virtual_time.h"
 
@@ -36,6 +37,10 @@ class FakeRelays final : public Relays {
     if (refusal.empty() && event.created_at <= deleted_until[relay] && event.kind == nostr::kAnnouncementKind)
       refusal = "deleted: user requested deletion";
     if (away.contains(relay)) refusal = "timed out";
+    if (work_asked.contains(relay) && nostr::committed_difficulty(event) < work_asked.at(relay)) {
+      refusal = "pow: too little";
+      pow_bits[relay] = work_asked.at(relay);
+    }
     sent[relay].push_back(event);
     if (refusal.empty() && !forgetful.contains(relay)) keep(relay, event);
     time_.after(10, [this, relay, refusal, done] {
@@ -55,7 +60,10 @@ class FakeRelays final : public Relays {
   }
 
   ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
-  unsigned required_pow(const std::string&) const override { return 0; }
+  unsigned required_pow(const std::string& relay) const override {
+    const auto asked = pow_bits.find(relay);
+    return asked == pow_bits.end() ? 0 : asked->second;
+  }
 
   void keep(const std::string& relay, const Event& event) {
     if (event.kind == nostr::kDeletionKind) {
@@ -84,6 +92,8 @@ class FakeRelays final : public Relays {
   std::map<std::string, int> looks;
   std::map<std::string, std::string> refusals;
   std::map<std::string, std::int64_t> deleted_until;
+  std::map<std::string, unsigned> work_asked;  // of each event
+  std::map<std::string, unsigned> pow_bits;    // as far as we have heard of it
   std::set<std::string> away;
   std::set<std::string> forgetful;  // say OK and keep nothing
 
@@ -209,6 +219,40 @@ TEST_F(AnnouncerTest, ARefusalIsToldInTheRelaysWords) {
   begin();
   pass(kMinuteMs);
   EXPECT_EQ(announcer->visibility()[1].trouble, "the relay list was not taken: blocked: members only");
+}
+
+TEST_F(AnnouncerTest, ARelayThatAsksForWorkGetsIt) {
+  relays.work_asked[b] = relays.pow_bits[b] = 8;
+  begin();
+  pass(kMinuteMs);
+  EXPECT_TRUE(announcer->visibility()[1].visible);
+  EXPECT_THAT(relays.sent_of(b, nostr::kAnnouncementKind), SizeIs(1)) << "it had said so";
+  EXPECT_THAT(relays.sent_of(b, nostr::kHeartbeatKind), SizeIs(1));
+  EXPECT_EQ(relays.of_kind(a, nostr::kAnnouncementKind), relays.of_kind(b, nostr::kAnnouncementKind));
+}
+
+TEST_F(AnnouncerTest, ARelayThatAsksForWorkWithItsRefusalGetsItThen) {
+  begin();
+  pass(kMinuteMs);
+  relays.stored[b].clear();
+  relays.work_asked[b] = 8;
+  pass(kHourMs + kMinuteMs);
+  EXPECT_TRUE(announcer->visibility()[1].visible);
+  EXPECT_EQ(announcer->visibility()[1].trouble, "");
+  EXPECT_GE(nostr::committed_difficulty(*relays.of_kind(a, nostr::kAnnouncementKind)), 8U);
+}
+
+TEST_F(AnnouncerTest, ForMoreWorkThanWeDoNothingIsSignedAgainAndAgain) {
+  relays.refusals[b] = "pow: too little";
+  relays.pow_bits[b] = 8;  // and more, as it seems
+  begin();
+  pass(kMinuteMs);
+  const int before = signatures;
+  relays.stored[a].clear();
+  pass(3 * kMinuteMs);
+  EXPECT_EQ(signatures, before);
+  EXPECT_FALSE(announcer->visibility()[1].visible);
+  EXPECT_THAT(announcer->visibility()[1].trouble, HasSubstr("pow: too little"));
 }
 
 TEST_F(AnnouncerTest, ARelayThatIsAwayKeepsNoOtherFromTheAnnouncement) {
