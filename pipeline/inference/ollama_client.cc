@@ -22,20 +22,20 @@ class Chat : public std::enable_shared_from_this<Chat> {
  public:
   Chat(Backend::OnText text, Backend::OnDone done) : text_(std::move(text)), done_(std::move(done)) {}
 
-  void start(boost::asio::io_context& io, const HttpOrigin& origin, std::string body, HttpTimeouts timeouts) {
+  void start(boost::asio::io_context& io, const web::HttpOrigin& origin, std::string body, web::HttpTimeouts timeouts) {
     const auto pinned = [weak = weak_from_this()](auto input) {
       return [weak, input](const auto&... what) {
         if (const auto chat = weak.lock()) chat->tell(input(*chat, what...));
       };
     };
-    call_ = std::make_unique<HttpCall>(
-        io, origin, HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
-        HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
+    call_ = std::make_unique<web::HttpCall>(
+        io, origin, web::HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
+        web::HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
                       .body = pinned([](Chat& chat, std::string_view bytes) {
                         return chat.stream_.on_body(bytes, chat.elapsed_ms());
                       }),
                       .end = pinned([](Chat& chat) { return chat.stream_.on_end_of_body(chat.elapsed_ms()); }),
-                      .failed = pinned([](Chat& chat, const HttpFailure& failure) {
+                      .failed = pinned([](Chat& chat, const web::HttpFailure& failure) {
                         return failure.timed_out_ms > 0 ? chat.stream_.on_timeout(failure.timed_out_ms)
                                                         : chat.stream_.on_connection_error(failure.message);
                       })});
@@ -60,7 +60,7 @@ class Chat : public std::enable_shared_from_this<Chat> {
   const Backend::OnDone done_;
   const Clock::time_point started_ = Clock::now();
   OllamaStream stream_;
-  std::unique_ptr<HttpCall> call_;
+  std::unique_ptr<web::HttpCall> call_;
 };
 
 class ChatGeneration final : public Generation {
@@ -149,13 +149,13 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
       };
     };
     const std::int64_t limit_ms = client_.timeouts_.status_ms;
-    call_ = std::make_unique<HttpCall>(
-        client_.io_, client_.origin_, HttpRequest{.path = std::move(path), .body = std::move(request_body)},
-        HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
-        HttpCallbacks{.head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
+    call_ = std::make_unique<web::HttpCall>(
+        client_.io_, client_.origin_, web::HttpRequest{.path = std::move(path), .body = std::move(request_body)},
+        web::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
+        web::HttpCallbacks{.head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
                       .body = pinned([](StatusCheck& check, std::string_view bytes) { check.on_body(bytes); }),
                       .end = pinned([](StatusCheck& check) { check.on_end(); }),
-                      .failed = pinned([](StatusCheck& check, const HttpFailure& what) { check.on_failed(what); })});
+                      .failed = pinned([](StatusCheck& check, const web::HttpFailure& what) { check.on_failed(what); })});
   }
 
   void on_body(std::string_view bytes) {
@@ -171,7 +171,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
     answered(failure(kRefused, failure_of_status(http_status_, body_).message));
   }
 
-  void on_failed(const HttpFailure& what) {
+  void on_failed(const web::HttpFailure& what) {
     if (what.timed_out_ms == 0) return answered(failure("inference.unreachable", what.message));
     answered(failure("inference.timed_out", "no answer within " + std::to_string(what.timed_out_ms) + " ms"));
   }
@@ -206,17 +206,17 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   unsigned http_status_ = 0;
   std::string body_;
   Answer answer_;
-  std::unique_ptr<HttpCall> call_;
+  std::unique_ptr<web::HttpCall> call_;
 };
 
-OllamaClient::OllamaClient(boost::asio::io_context& io, HttpOrigin origin, OllamaTimeouts timeouts)
+OllamaClient::OllamaClient(boost::asio::io_context& io, web::HttpOrigin origin, OllamaTimeouts timeouts)
     : io_(io), origin_(std::move(origin)), timeouts_(timeouts) {}
 
 OllamaClient::~OllamaClient() = default;
 
 ledger::Result<std::unique_ptr<OllamaClient>> OllamaClient::create(boost::asio::io_context& io, std::string_view url,
                                                                    OllamaTimeouts timeouts) {
-  return parse_origin(url).map([&](HttpOrigin origin) {
+  return web::parse_origin(url).map([&](web::HttpOrigin origin) {
     return std::unique_ptr<OllamaClient>(new OllamaClient(io, std::move(origin), timeouts));
   });
 }

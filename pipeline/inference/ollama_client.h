@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "pipeline/inference/backend.h"
-#include "pipeline/inference/http_call.h"
+#include "pipeline/web/http_call.h"
 
 namespace inference {
 
@@ -39,10 +39,10 @@ class OllamaClient final : public Backend {
  private:
   class StatusCheck;
 
-  OllamaClient(boost::asio::io_context& io, HttpOrigin origin, OllamaTimeouts timeouts);
+  OllamaClient(boost::asio::io_context& io, web::HttpOrigin origin, OllamaTimeouts timeouts);
 
   boost::asio::io_context& io_;
-  const HttpOrigin origin_;
+  const web::HttpOrigin origin_;
   const OllamaTimeouts timeouts_;
   std::map<std::string, std::uint64_t> context_tokens_;  // by digest
   std::set<std::shared_ptr<StatusCheck>> checks_;

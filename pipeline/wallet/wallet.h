@@ -23,6 +23,14 @@ struct InvoiceOrder {
   std::int64_t expiry_ms = 0;
 };
 
+// The order's name, for wallets that keep one with the invoice: job, purpose and attempt.
+std::string label(const InvoiceOrder& order);
+
+struct MadeInvoice {
+  std::string bolt11;
+  std::string reference;  // what the wallet must be told, besides the hash, to find it again; no secret; may be empty
+};
+
 // What the wallet says about an invoice. `Settled` is its own statement, kept verbatim as evidence.
 struct Open {};
 struct Expired {
@@ -36,18 +44,38 @@ struct WalletStatus {
   std::optional<ledger::Msat> balance;
 };
 
+// By what the wallet tells that an order was carried out before.
+enum class Repeats {
+  by_preimage,  // it takes our preimage: the same order is the same invoice
+  by_label,     // it is looked for by its label first; two at the same moment might still be made
+  never,        // what is lost between making and recording is an orphan
+};
+std::string_view name(Repeats repeats);
+
+struct Abilities {
+  Repeats repeats = Repeats::never;
+  bool pushes = false;  // says when something was paid
+};
+
 class Wallet {
  public:
   virtual ~Wallet() = default;
   virtual std::string kind() const = 0;  // "sandbox"
+  virtual Abilities abilities() const = 0;
   virtual bool play_money() const = 0;
   virtual ledger::Msat unit() const = 0;  // amounts are multiples of it
   virtual ledger::Msat minimum() const = 0;
 
-  // The invoice as BOLT11 text. The caller decodes and checks it before it believes it.
-  virtual void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<std::string>)> done) = 0;
-  virtual void look_up(const ledger::Hash256& payment_hash, std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
+  // The caller decodes and checks the invoice before it believes it.
+  virtual void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) = 0;
+  virtual void look_up(const ledger::InvoiceIssued& invoice,
+                       std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(ledger::Result<WalletStatus>)> done) = 0;
+
+  // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
+  // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.
+  using News = std::function<void(const std::optional<ledger::Hash256>& payment_hash)>;
+  virtual void on_news(News news) { (void)news; }
 };
 
 }  // namespace wallet

@@ -350,27 +350,27 @@ TEST_F(OllamaClientTest, TheClientMayBeDestroyedInsideItsStatusCallback) {
 // ---- the address ----------------------------------------------------------------------------------------------------
 
 TEST(Origin, IsReadFromAUrl) {
-  const auto plain = parse_origin("http://127.0.0.1:11434");
+  const auto plain = web::parse_origin("http://127.0.0.1:11434");
   ASSERT_TRUE(plain);
   EXPECT_FALSE(plain->tls);
   EXPECT_EQ(plain->host, "127.0.0.1");
   EXPECT_EQ(plain->port, "11434");
   EXPECT_EQ(plain->prefix, "");
-  const auto proxied = parse_origin("https://gpu.example/ollama/");
+  const auto proxied = web::parse_origin("https://gpu.example/ollama/");
   EXPECT_TRUE(proxied->tls);
   EXPECT_EQ(proxied->port, "443");
   EXPECT_EQ(proxied->prefix, "/ollama");
-  EXPECT_EQ(parse_origin("http://[::1]:11434")->host, "::1");
-  EXPECT_EQ(parse_origin("http://[::1]:11434")->authority, "[::1]:11434");
+  EXPECT_EQ(web::parse_origin("http://[::1]:11434")->host, "::1");
+  EXPECT_EQ(web::parse_origin("http://[::1]:11434")->authority, "[::1]:11434");
 }
 
 TEST(Origin, RefusesWhatIsNone) {
   for (const char* url : {"", "127.0.0.1:11434", "ftp://host", "http://", "http://host/?q=1", "http://host:99999999",
                           "http://me:secret@host:11434", "http://host#x", "unix:/run/ollama"}) {
-    const auto origin = parse_origin(url);
+    const auto origin = web::parse_origin(url);
     ASSERT_FALSE(origin) << url;
     EXPECT_EQ(origin.error().kind, ledger::ErrorKind::config);
-    EXPECT_EQ(origin.error().code, "inference.bad_url");
+    EXPECT_EQ(origin.error().code, "http.bad_url");
     EXPECT_EQ(origin.error().describe().find("secret"), std::string::npos);
   }
 }

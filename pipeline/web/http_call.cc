@@ -1,4 +1,4 @@
-#include "pipeline/inference/http_call.h"
+#include "pipeline/web/http_call.h"
 
 #include <array>
 #include <boost/asio/co_spawn.hpp>
@@ -14,7 +14,7 @@
 #include <chrono>
 #include <exception>
 
-namespace inference {
+namespace web {
 namespace {
 
 namespace asio = boost::asio;
@@ -30,18 +30,27 @@ auto into(error_code& error) {
 }
 
 tl::unexpected<ledger::Error> bad_url(std::string message) {
-  return ledger::fail(ledger::ErrorKind::config, "inference.bad_url", std::move(message), {},
+  return ledger::fail(ledger::ErrorKind::config, "http.bad_url", std::move(message), {},
                       "write it like http://127.0.0.1:11434");
 }
 
-asio::ssl::context& tls_context() {
-  static asio::ssl::context context = [] {
-    asio::ssl::context made(asio::ssl::context::tls_client);
-    made.set_default_verify_paths();
-    made.set_verify_mode(asio::ssl::verify_peer);
+// Read once: the system has hundreds of authorities.
+std::shared_ptr<asio::ssl::context> system_trust() {
+  static const auto trust = [] {
+    auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+    made->set_default_verify_paths();
+    made->set_verify_mode(asio::ssl::verify_peer);
     return made;
   }();
-  return context;
+  return trust;
+}
+
+std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
+  if (origin.trusted_pem.empty()) return system_trust();
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
+  made->set_verify_mode(asio::ssl::verify_peer);
+  return made;
 }
 
 http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequest&& from) {
@@ -50,7 +59,8 @@ http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequ
   request.set(http::field::host, origin.authority);
   request.set(http::field::user_agent, "sellcompute");
   request.keep_alive(false);
-  if (!from.body.empty()) request.set(http::field::content_type, "application/json");
+  if (!from.body.empty()) request.set(http::field::content_type, from.content_type);
+  for (const auto& [name, value] : from.headers) request.set(name, value);
   request.body() = std::move(from.body);
   request.prepare_payload();
   return request;
@@ -60,13 +70,13 @@ http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequ
 
 ledger::Result<HttpOrigin> parse_origin(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) return bad_url("the backend's URL cannot be read");
+  if (!parsed) return bad_url("the URL cannot be read");
   const boost::urls::url_view& view = *parsed;
-  if (view.has_userinfo()) return bad_url("the backend's URL must not hold a user name or password");
-  if (view.scheme() != "http" && view.scheme() != "https") return bad_url("the backend's URL must be http or https");
-  if (view.host_address().empty()) return bad_url("the backend's URL names no host");
-  if (!view.port().empty() && view.port_number() == 0) return bad_url("the backend's URL names an impossible port");
-  if (view.has_query() || view.has_fragment()) return bad_url("the backend's URL must end with its path");
+  if (view.has_userinfo()) return bad_url("the URL must not hold a user name or password");
+  if (view.scheme() != "http" && view.scheme() != "https") return bad_url("the URL must be http or https");
+  if (view.host_address().empty()) return bad_url("the URL names no host");
+  if (!view.port().empty() && view.port_number() == 0) return bad_url("the URL names an impossible port");
+  if (view.has_query() || view.has_fragment()) return bad_url("the URL must end with its path");
   HttpOrigin origin;
   origin.tls = view.scheme() == "https";
   origin.host = view.host_address();
@@ -118,7 +128,9 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     if (error) co_return fail_connect(error);
     if (!origin_.tls) co_return co_await exchange(tcp_);
 
-    asio::ssl::stream<beast::tcp_stream&> tls(tcp_, tls_context());
+    const auto trust = trust_of(origin_, error);
+    if (error) co_return fail_connect(error);
+    asio::ssl::stream<beast::tcp_stream&> tls(tcp_, *trust);
     tls.set_verify_callback(asio::ssl::host_name_verification(origin_.host));
     // What the macro SSL_set_tlsext_host_name says, without its casts.
     std::string server_name = origin_.host;
@@ -200,4 +212,4 @@ HttpCall::~HttpCall() {
   exchange_->close();
 }
 
-}  // namespace inference
+}  // namespace web

@@ -1,4 +1,4 @@
-// One HTTP/1.1 call to a backend, http or https, its answer handed over as it arrives. One connection a call. Callbacks
+// One HTTP/1.1 call to a server that the operator named, http or https, its answer handed over as it arrives. One connection a call. Callbacks
 // come on the io_context's thread, never from within the constructor.
 #pragma once
 
@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "ledger/result.h"
 
@@ -14,24 +16,27 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace inference {
+namespace web {
 
-// Where a backend listens: the parts of "http://127.0.0.1:11434/prefix".
+// Where a server listens: the parts of "http://127.0.0.1:11434/prefix".
 struct HttpOrigin {
   bool tls = false;
   std::string host;  // a name or an address, IPv6 without brackets
   std::string port;
   std::string authority;  // for the Host header, and for people
   std::string prefix;     // of every path; empty, or begins but does not end with a slash
+  std::string trusted_pem;  // the only certificates that are trusted; empty: the system's authorities
 };
 
-// Fails with "inference.bad_url" on anything but http(s) with a host; user names, passwords, queries and fragments are
+// Fails with "http.bad_url" on anything but http(s) with a host; user names, passwords, queries and fragments are
 // refused (and not repeated in the message).
 ledger::Result<HttpOrigin> parse_origin(std::string_view url);
 
 struct HttpRequest {
   std::string path;  // "/api/chat"
-  std::string body;  // JSON, sent by POST; empty: GET
+  std::string body;  // sent by POST; empty: GET
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
 };
 
 struct HttpTimeouts {
@@ -68,4 +73,4 @@ class HttpCall {
   std::shared_ptr<Exchange> exchange_;
 };
 
-}  // namespace inference
+}  // namespace web

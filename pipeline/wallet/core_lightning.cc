@@ -1,0 +1,137 @@
+#include "pipeline/wallet/core_lightning.h"
+
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Msat;
+using ledger::Result;
+
+namespace {
+
+constexpr std::int64_t kDuplicateLabel = 900;
+constexpr std::int64_t kDuplicatePreimage = 901;  // said first when both repeat
+constexpr std::int64_t kWaitSeconds = 60;         // of one wait for a payment
+constexpr std::int64_t kWaitAgainMs = 5'000;      // after the node was away
+
+Result<Json> result_of(const RpcReply& reply) {
+  if (reply.result.empty()) return refused(reply.error);
+  return parse(std::string_view(reply.result));
+}
+
+// The one invoice that a list was asked for; null when there is none.
+Result<Json> only_invoice(const RpcReply& reply) {
+  const auto result = result_of(reply);
+  if (!result) return tl::unexpected(result.error());
+  const Json& invoices = member(*result, "invoices");
+  if (!invoices.is_array()) return malformed("no list of invoices");
+  return invoices.empty() ? Json() : invoices.front();
+}
+
+// "1000msat", as older versions write it, or 1000.
+std::optional<std::int64_t> msat(const Json& from, const char* name) {
+  std::string written = text(from, name);
+  if (!written.ends_with("msat")) return integer(from, name);
+  const auto amount = Msat::from_digits(written.substr(0, written.size() - 4));
+  return amount ? std::optional(amount->value) : std::nullopt;
+}
+
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply, ledger::TimeMs now) {
+  const auto invoice = only_invoice(reply);
+  if (!invoice) return tl::unexpected(invoice.error());
+  if (invoice->is_null()) return Unknown{};
+  if (hash(*invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
+  const std::string status = text(*invoice, "status");
+  const std::string said = invoice->dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (status == "expired") return Expired{evidence(said)};
+  if (status == "unpaid") return unpaid(asked, now, said);
+  const auto received = msat(*invoice, "amount_received_msat");
+  if (status != "paid" || !received) return malformed("the status \"" + status.substr(0, 20) + "\"");
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = {*received},
+                  .settled_at = {integer(*invoice, "paid_at").value_or(now.ms / 1000) * 1000},
+                  .index = static_cast<std::uint64_t>(integer(*invoice, "pay_index").value_or(0)),
+                  .preimage = hash(*invoice, "payment_preimage").value_or(ledger::Hash256{}),
+                  .evidence = evidence(said)});
+}
+
+}  // namespace
+
+void CoreLightningWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json params = {{"amount_msat", order.amount.value},
+                       {"label", label(order)},
+                       {"description", order.description},
+                       {"expiry", order.expiry_ms / 1000},
+                       {"preimage", ports_.preimage(order).hex()}};
+  rpc_.call({.method = "invoice", .params = params.dump()},
+            [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
+              if (!reply) return done(tl::unexpected(reply.error()));
+              const bool repeated = reply->error_code == kDuplicateLabel || reply->error_code == kDuplicatePreimage;
+              if (repeated) return find_made(order, done);
+              done(result_of(*reply).map([](const Json& made) { return MadeInvoice{text(made, "bolt11"), {}}; }));
+            });
+}
+
+void CoreLightningWallet::find_made(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  rpc_.call({.method = "listinvoices", .params = Json{{"label", label(order)}}.dump()},
+            [done = std::move(done)](const Result<RpcReply>& reply) {
+              const auto made = reply.and_then(only_invoice);
+              if (!made) return done(tl::unexpected(made.error()));
+              if (made->is_null()) return done(refused("the order's label or preimage is used, and cannot be found"));
+              done(MadeInvoice{text(*made, "bolt11"), {}});
+            });
+}
+
+void CoreLightningWallet::look_up(const ledger::InvoiceIssued& invoice,
+                                  std::function<void(Result<LookupAnswer>)> done) {
+  rpc_.call({.method = "listinvoices", .params = Json{{"payment_hash", invoice.payment_hash.hex()}}.dump()},
+            [this, invoice, done = std::move(done)](const Result<RpcReply>& reply) {
+              done(reply.and_then([&](const RpcReply& said) { return read_invoice(invoice, said, ports_.clock()); }));
+            });
+}
+
+void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  rpc_.call({.method = "getinfo"}, [this, done = std::move(done)](const Result<RpcReply>& reply) {
+    const auto info = reply.and_then(result_of);
+    if (!info) return done(tl::unexpected(info.error()));
+    const std::string alias = text(*info, "alias");
+    rpc_.call({.method = "listfunds"}, [alias, done](const Result<RpcReply>& funds) {
+      done(funds.and_then(result_of).map([&](const Json& said) {
+        Msat sum;
+        for (const Json& channel : member(said, "channels")) {
+          const std::int64_t ours = msat(channel, "our_amount_msat").value_or(0);
+          if (ours > 0 && ours <= Msat::kMax - sum.value) sum += Msat{ours};
+        }
+        return WalletStatus{.name = "Core Lightning " + alias, .balance = sum};
+      }));
+    });
+  });
+}
+
+void CoreLightningWallet::on_news(News news) {
+  news_ = std::move(news);
+  wait_for_payment(0);
+}
+
+// Every payment has an index; the node answers with the next one, or after a while with none. It begins with those
+// from before: they are passed over quickly, and no look-up comes of what nobody watches.
+void CoreLightningWallet::wait_for_payment(std::int64_t after_index) {
+  const Json params = {{"lastpay_index", after_index}, {"timeout", kWaitSeconds}};
+  rpc_.call({.method = "waitanyinvoice", .params = params.dump(), .timeout_ms = (kWaitSeconds + 10) * 1000},
+            [this, after_index](const Result<RpcReply>& reply) {
+              if (!reply) {
+                return scheduler_.after(kWaitAgainMs, [this, after_index] {
+                  news_(std::nullopt);
+                  wait_for_payment(after_index);
+                });
+              }
+              const auto paid = result_of(*reply);
+              const auto index = paid ? integer(*paid, "pay_index") : std::nullopt;
+              if (paid) news_(hash(*paid, "payment_hash"));
+              // After the callback: a node that answers at once must not nest the calls.
+              scheduler_.after(index || !reply->result.empty() ? 0 : 1'000,
+                               [this, next = index.value_or(after_index)] { wait_for_payment(next); });
+            });
+}
+
+}  // namespace wallet

@@ -1,0 +1,36 @@
+// Core Lightning over its JSON-RPC socket (https://docs.corelightning.org/reference, 23.02 to 25.x). It takes our label
+// and our preimage, so an order can be repeated. Who may open the socket may spend: it is the operator's own. Pure.
+#pragma once
+
+#include "pipeline/ports.h"
+#include "pipeline/wallet/ports.h"
+#include "pipeline/wallet/rpc.h"
+
+namespace wallet {
+
+class CoreLightningWallet final : public Wallet {
+ public:
+  CoreLightningWallet(Rpc& rpc, runtime::Scheduler& scheduler, WalletPorts ports)
+      : rpc_(rpc), scheduler_(scheduler), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "core_lightning"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1}; }
+  ledger::Msat minimum() const override { return {1}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override;
+
+ private:
+  void find_made(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void wait_for_payment(std::int64_t after_index);
+
+  Rpc& rpc_;
+  runtime::Scheduler& scheduler_;
+  const WalletPorts ports_;
+  News news_;
+};
+
+}  // namespace wallet

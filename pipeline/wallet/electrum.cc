@@ -1,0 +1,111 @@
+#include "pipeline/wallet/electrum.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Msat;
+using ledger::Result;
+
+namespace {
+
+constexpr std::int64_t kPaid = 3;
+constexpr std::int64_t kExpired = 1;
+
+HttpCall rpc(const char* method, Json params) {
+  const Json body = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", std::move(params)}};
+  return {.path = "/", .body = body.dump()};
+}
+
+Result<Json> result_of(const HttpReply& reply) {
+  const auto said = parse(reply);
+  if (!said) return said;
+  const Json& error = member(*said, "error");
+  if (!error.is_null()) return refused(error.is_string() ? error.get<std::string>() : text(error, "message"));
+  return member(*said, "result");
+}
+
+// Satoshis as the bitcoins that Electrum reads.
+std::string bitcoins(Msat amount) {
+  const std::int64_t sat = amount.value / 1000;
+  char out[40];
+  std::snprintf(out, sizeof out, "%lld.%08lld", static_cast<long long>(sat / 100'000'000),
+                static_cast<long long>(sat % 100'000'000));
+  return out;
+}
+
+// "0.05" and such, at most eight digits behind the point; nothing for anything else.
+std::optional<Msat> from_bitcoins(const std::string& written) {
+  const auto point = std::min(written.find('.'), written.size());
+  std::string sat = written.substr(point < written.size() ? point + 1 : point);
+  if (sat.size() > 8) return std::nullopt;
+  sat.resize(8, '0');
+  return Msat::from_digits(written.substr(0, point) + sat + "000");
+}
+
+// Electrum sends no member "request_id" of Lightning requests in some versions: the hash names them too.
+std::string reference_of(const Json& request) {
+  const std::string id = text(request, "request_id");
+  return id.empty() ? text(request, "rhash") : id;
+}
+
+}  // namespace
+
+void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json params = {{"amount", bitcoins(order.amount)},
+                       {"memo", order.description},
+                       {"expiration", order.expiry_ms / 1000},
+                       {"force", true}};
+  http_.call(rpc("add_request", params), [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json& made) {
+      return MadeInvoice{text(made, "lightning_invoice"), reference_of(made)};
+    }));
+  });
+}
+
+void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  http_.call(rpc("get_request", {{"request_id", invoice.reference}}), [this, invoice, done = std::move(done)](
+                                                                         const Result<HttpReply>& reply) {
+    const auto request = reply.and_then(result_of);
+    if (!request) return done(tl::unexpected(request.error()));
+    if (request->is_null()) return done(Unknown{});
+    if (hash(*request, "rhash") != invoice.payment_hash) return done(malformed("another request than was asked for"));
+    const auto status = integer(*request, "status");
+    if (status == kExpired) return done(Expired{evidence(reply->body)});
+    if (status != kPaid) return done(unpaid(invoice, ports_.clock(), reply->body));
+    find_preimage({.payment_hash = invoice.payment_hash,
+                   .received = {integer(*request, "amount_sat").value_or(0) * 1000},
+                   .settled_at = ports_.clock(),
+                   .evidence = evidence(reply->body)},
+                  done);
+  });
+}
+
+// Only the history has it; a history without it says nothing against the payment.
+void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement,
+                                   std::function<void(Result<LookupAnswer>)> done) {
+  http_.call(rpc("lightning_history", Json::object()),
+             [settlement = std::move(settlement), done = std::move(done)](const Result<HttpReply>& reply) mutable {
+               const auto history = reply.and_then(result_of);
+               for (const Json& one : history && history->is_array() ? *history : Json::array()) {
+                 if (hash(one, "payment_hash") != settlement.payment_hash) continue;
+                 settlement.preimage = hash(one, "preimage").value_or(ledger::Hash256{});
+                 if (const auto at = integer(one, "timestamp")) settlement.settled_at = {*at * 1000};
+                 if (const auto msat = integer(one, "amount_msat"); msat && *msat > 0) settlement.received = {*msat};
+               }
+               done(settled(std::move(settlement)));
+             });
+}
+
+void ElectrumWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  http_.call(rpc("getbalance", Json::object()), [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json& balance) {
+      return WalletStatus{.name = "Electrum", .balance = from_bitcoins(text(balance, "lightning"))};
+    }));
+  });
+}
+
+}  // namespace wallet

@@ -1,0 +1,103 @@
+#include "pipeline/wallet/lnbits.h"
+
+#include <cmath>
+
+#include "pipeline/wallet/bolt11.h"
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Result;
+
+namespace {
+
+constexpr char kOrder[] = "sellcompute_order";  // in `extra`
+constexpr int kLookedThrough = 100;              // of the newest payments
+
+std::string bolt11_of(const Json& payment) {
+  const std::string now = text(payment, "bolt11");
+  return now.empty() ? text(payment, "payment_request") : now;  // as it was called before 1.0
+}
+
+std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
+  const Json& list = payments.is_array() ? payments : member(payments, "data");
+  if (!list.is_array()) return std::nullopt;
+  for (const Json& one : list) {
+    const bool same = text(member(one, "extra"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    if (same && !bolt11_of(one).empty()) return MadeInvoice{bolt11_of(one), {}};
+  }
+  return std::nullopt;
+}
+
+Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+  if (reply.status == 404) return Unknown{};
+  const auto payment = parse(reply);
+  if (!payment) return tl::unexpected(payment.error());
+  const Json& details = member(*payment, "details");
+  if (!flag(*payment, "paid")) return unpaid(asked, now, reply.body);
+  if (hash(details, "payment_hash") != asked.payment_hash) return malformed("another payment than was asked for");
+  const auto received = integer(details, "amount");  // millisatoshi; negative for what was paid out
+  if (!received) return malformed("a payment of no amount");
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = {*received},
+                  .fee = {std::abs(integer(details, "fee").value_or(0))},
+                  .settled_at = now,
+                  .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                  .evidence = evidence(reply.body)});
+}
+
+}  // namespace
+
+void LnbitsWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLookedThrough)},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto known = reply.and_then([](const HttpReply& said) { return parse(said); });
+               if (!known) return done(tl::unexpected(known.error()));
+               if (auto made = find_made(*known, order)) return done(std::move(*made));
+               make(order, done);
+             });
+}
+
+void LnbitsWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json body = {{"out", false},  // its default is to pay
+                     {"amount", order.amount.value / 1000},
+                     {"unit", "sat"},
+                     {"memo", order.description},
+                     {"expiry", order.expiry_ms / 1000},
+                     {"extra", {{kOrder, label(order)}}}};
+  http_.call({.path = "/api/v1/payments", .body = body.dump()},
+             [done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& made) {
+                 return MadeInvoice{bolt11_of(made), {}};
+               }));
+             });
+}
+
+void LnbitsWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  http_.call({.path = "/api/v1/payments/" + invoice.payment_hash.hex()},
+             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_payment(invoice, said, ports_.clock()); }));
+             });
+}
+
+void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  http_.call({.path = "/api/v1/wallet"}, [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& said) {
+      WalletStatus out{.name = "LNbits " + text(said, "name")};
+      if (const auto msat = integer(said, "balance")) out.balance = ledger::Msat{*msat};
+      return out;
+    }));
+  });
+}
+
+void LnbitsWallet::on_news(News news) {
+  http_.feed({.path = "/api/v1/ws/" + url_encoded(key_),
+              .websocket = true,
+              .opened = [news] { news(std::nullopt); },
+              .said = [news](std::string_view said) {
+                const auto message = parse(said);
+                if (message) news(hash(member(*message, "payment"), "payment_hash"));
+              }});
+}
+
+}  // namespace wallet

@@ -1,0 +1,34 @@
+// LNbits (https://docs.lnbits.org, 0.12 to 1.x): an accounts system in front of a node; the key `invoice/read` is
+// enough. Whole satoshis. It takes no preimage and no label of its own: the label is kept in `extra`, and looked for
+// among the newest payments before an order is carried out. Pure.
+#pragma once
+
+#include "pipeline/wallet/ports.h"
+
+namespace wallet {
+
+class LnbitsWallet final : public Wallet {
+ public:
+  // `key` is the credential too: the address of its websocket holds it.
+  LnbitsWallet(Http& http, WalletPorts ports, std::string key)
+      : http_(http), ports_(std::move(ports)), key_(std::move(key)) {}
+
+  std::string kind() const override { return "lnbits"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1000}; }
+  ledger::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override;
+
+ private:
+  void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+
+  Http& http_;
+  const WalletPorts ports_;
+  const std::string key_;
+};
+
+}  // namespace wallet

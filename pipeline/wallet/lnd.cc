@@ -1,0 +1,109 @@
+#include "pipeline/wallet/lnd.h"
+
+#include "ledger/base64.h"
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Hash256;
+using ledger::Msat;
+using ledger::Result;
+
+namespace {
+
+std::optional<Hash256> base64_hash(const Json& from, const char* name) {
+  const auto bytes = ledger::from_base64(text(from, name));
+  return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
+}
+
+bool unknown(const HttpReply& reply) {
+  const std::string said = said_in(reply.body);
+  return reply.status == 404 || said.find("unable to locate invoice") != std::string::npos ||
+         said.find("there are no existing invoices") != std::string::npos;
+}
+
+// What LND says while it starts or is locked is no refusal of ours.
+Result<Json> parse_lnd(const HttpReply& reply) {
+  const std::string said = said_in(reply.body);
+  if (said.find("wallet locked") != std::string::npos) return unreachable("it is locked", "run `lncli unlock`");
+  if (said.find("starting up") != std::string::npos) return unreachable("it is starting up");
+  return parse(reply);
+}
+
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+  if (unknown(reply)) return Unknown{};
+  const auto invoice = parse_lnd(reply);
+  if (!invoice) return tl::unexpected(invoice.error());
+  if (base64_hash(*invoice, "r_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
+  const std::string state = text(*invoice, "state");
+  if (state == "ACCEPTED") return Open{};
+  if (state == "CANCELED") return Expired{evidence(reply.body)};
+  if (state == "OPEN") return unpaid(asked, now, reply.body);
+  const auto received = integer(*invoice, "amt_paid_msat");
+  if (state != "SETTLED" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = {*received},
+                  .settled_at = {integer(*invoice, "settle_date").value_or(now.ms / 1000) * 1000},
+                  .index = static_cast<std::uint64_t>(integer(*invoice, "settle_index").value_or(0)),
+                  .preimage = base64_hash(*invoice, "r_preimage").value_or(Hash256{}),
+                  .evidence = evidence(reply.body)});
+}
+
+}  // namespace
+
+void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Preimage preimage = ports_.preimage(order);
+  const Json body = {{"memo", order.description},
+                     {"value_msat", std::to_string(order.amount.value)},
+                     {"expiry", std::to_string(order.expiry_ms / 1000)},
+                     {"r_preimage", ledger::to_base64(preimage.view())}};
+  http_.call({.path = "/v1/invoices", .body = body.dump()},
+             [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
+               if (!reply) return done(tl::unexpected(reply.error()));
+               if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
+               done(parse_lnd(*reply).map([](const Json& made) { return MadeInvoice{text(made, "payment_request"), {}}; }));
+             });
+}
+
+void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
+  http_.call({.path = "/v1/invoice/" + ledger::sha256(preimage.view()).hex()},
+             [done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then(parse_lnd).map([](const Json& made) {
+                 return MadeInvoice{text(made, "payment_request"), {}};
+               }));
+             });
+}
+
+void LndWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  http_.call({.path = "/v1/invoice/" + invoice.payment_hash.hex()},
+             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_invoice(invoice, said, ports_.clock()); }));
+             });
+}
+
+void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  http_.call({.path = "/v1/getinfo"}, [this, done = std::move(done)](const Result<HttpReply>& reply) {
+    const auto info = reply.and_then(parse_lnd);
+    if (!info) return done(tl::unexpected(info.error()));
+    const std::string alias = text(*info, "alias");
+    http_.call({.path = "/v1/balance/channels"}, [alias, done](const Result<HttpReply>& balance) {
+      done(balance.and_then(parse_lnd).map([&](const Json& said) {
+        WalletStatus out{.name = alias.empty() ? "LND" : "LND " + alias};
+        if (const auto msat = integer(member(said, "local_balance"), "msat")) out.balance = Msat{*msat};
+        return out;
+      }));
+    });
+  });
+}
+
+void LndWallet::on_news(News news) {
+  http_.feed({.path = "/v1/invoices/subscribe",
+              .opened = [news] { news(std::nullopt); },
+              .said = [news](std::string_view line) {
+                const auto message = parse(line);
+                const auto paid = message ? base64_hash(member(*message, "result"), "r_hash") : std::nullopt;
+                if (paid && text(member(*message, "result"), "state") == "SETTLED") news(*paid);
+              }});
+}
+
+}  // namespace wallet

@@ -1,0 +1,31 @@
+// LND over its REST gateway (https://lightning.engineering/api-docs/api/lnd/rest-endpoints, 0.15 to 0.19). It takes our
+// preimage, so an order can be repeated; it streams what is settled. int64 are strings, bytes are base64. The macaroon
+// `invoices:read invoices:write info:read offchain:read` is enough: one that can spend is not wanted. Pure.
+#pragma once
+
+#include "pipeline/wallet/ports.h"
+
+namespace wallet {
+
+class LndWallet final : public Wallet {
+ public:
+  LndWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "lnd"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1}; }
+  ledger::Msat minimum() const override { return {1}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override;
+
+ private:
+  void find_made(const Preimage& preimage, std::function<void(ledger::Result<MadeInvoice>)> done);
+
+  Http& http_;
+  const WalletPorts ports_;
+};
+
+}  // namespace wallet

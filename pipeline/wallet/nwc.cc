@@ -1,0 +1,289 @@
+#include "pipeline/wallet/nwc.h"
+
+#include <algorithm>
+
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/url_guard.h"
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Msat;
+using ledger::Result;
+
+struct NwcWallet::Reply {
+  Json result;             // null: it failed
+  std::string error_code;  // of NIP-47: NOT_FOUND …
+  std::string error;
+  std::string said;        // the whole, as it was encrypted
+};
+
+namespace {
+
+constexpr char kScheme[] = "nostr+walletconnect://";
+constexpr char kOrder[] = "sellcompute_order";  // in an invoice's metadata
+constexpr int kLookedThrough = 50;              // of the newest transactions
+constexpr std::int64_t kReplyTimeoutMs = 30'000;
+constexpr std::size_t kMaxWaiting = 1'000;
+
+auto bad_uri(const std::string& what) {
+  return fail(ErrorKind::config, "wallet.nwc_uri", "the wallet's connection string " + what, {},
+              "copy it whole from the wallet: nostr+walletconnect://…?relay=wss://…&secret=…");
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) {
+      static constexpr std::string_view kDigits = "0123456789abcdef";
+      return at < text.size() ? kDigits.find(static_cast<char>(text[at] | 0x20)) : std::string_view::npos;
+    };
+    const bool escaped = text[i] == '%' && digit(i + 1) != std::string_view::npos && digit(i + 2) != std::string_view::npos;
+    out += escaped ? static_cast<char>(digit(i + 1) * 16 + digit(i + 2)) : text[i];
+    if (escaped) i += 2;
+  }
+  return out;
+}
+
+// name=value pairs, in order.
+std::vector<std::pair<std::string, std::string>> query_of(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> out;
+  while (!text.empty()) {
+    const std::string_view pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    const auto equals = std::min(pair.find('='), pair.size());
+    out.emplace_back(pair.substr(0, equals), percent_decoded(pair.substr(std::min(pair.size(), equals + 1))));
+  }
+  return out;
+}
+
+Result<Json> result_of(const Json& result, const std::string& error_code, const std::string& error) {
+  if (!result.is_null()) return result;
+  if (error_code == "UNAUTHORIZED" || error_code == "RESTRICTED") {
+    return fail(ErrorKind::payment, "wallet.unauthorized", "the wallet says: " + nostr::clean_relay_text(error), {},
+                "give the connection the right to make and look up invoices");
+  }
+  return refused(error.empty() ? error_code : error);
+}
+
+std::optional<MadeInvoice> find_made(const Json& result, const InvoiceOrder& order) {
+  for (const Json& one : member(result, "transactions")) {
+    const bool same = text(member(one, "metadata"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    if (same && !text(one, "invoice").empty()) return MadeInvoice{text(one, "invoice"), {}};
+  }
+  return std::nullopt;
+}
+
+// `state` came late to the protocol: without it a time of settlement says it.
+bool is_settled(const Json& invoice) {
+  const std::string state = text(invoice, "state");
+  return state.empty() ? integer(invoice, "settled_at").value_or(0) > 0 : state == "settled";
+}
+
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& invoice, const std::string& said,
+                                  ledger::TimeMs now) {
+  if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
+  const std::string state = text(invoice, "state");
+  if (state == "expired" || state == "failed") return Expired{evidence(said)};
+  if (!is_settled(invoice)) return state == "accepted" ? Open{} : unpaid(asked, now, said);
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = {integer(invoice, "amount").value_or(0)},
+                  .fee = {std::max<std::int64_t>(0, integer(invoice, "fees_paid").value_or(0))},
+                  .settled_at = {integer(invoice, "settled_at").value_or(now.ms / 1000) * 1000},
+                  .preimage = hash(invoice, "preimage").value_or(ledger::Hash256{}),
+                  .evidence = evidence(said)});
+}
+
+}  // namespace
+
+Result<NwcUri> NwcUri::parse(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  if (!text.starts_with(kScheme)) return bad_uri("does not begin with nostr+walletconnect://");
+  text.remove_prefix(sizeof kScheme - 1);
+  const auto mark = std::min(text.find('?'), text.size());
+  const auto wallet = nostr::PublicKey::from_hex(text.substr(0, mark));
+  if (!wallet) return bad_uri("names no wallet's key");
+  std::vector<std::string> relays;
+  std::string secret;
+  for (auto& [name, value] : query_of(text.substr(std::min(text.size(), mark + 1)))) {
+    if (name == "secret") secret = std::move(value);
+    if (name != "relay") continue;
+    const auto relay = nostr::parse_relay_url(value);
+    if (!relay) return bad_uri("names a relay that cannot be read");
+    relays.push_back(relay->text());
+  }
+  if (relays.empty()) return bad_uri("names no relay");
+  auto key = nostr::SecretKey::from_text(secret);
+  nostr::wipe(secret.data(), secret.size());
+  if (!key) return bad_uri("holds no secret");
+  return NwcUri{*wallet, std::move(relays), std::move(*key)};
+}
+
+NwcWallet::NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
+                     NwcUri uri)
+    : relays_(relays), scheduler_(scheduler), random_(std::move(random)), ports_(std::move(ports)), uri_(std::move(uri)) {}
+
+NwcWallet::~NwcWallet() = default;
+
+nostr::Filter NwcWallet::filter() const {
+  return {.kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
+          .authors = {uri_.wallet},
+          .tags = {{'p', {uri_.secret.public_key().hex()}}}};
+}
+
+// ---- the wallet -----------------------------------------------------------------------------------------------------
+
+void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  learn_abilities([this, order, done = std::move(done)] {
+    if (!can("list_transactions")) return make(order, done);
+    const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kLookedThrough}};
+    ask("list_transactions", params.dump(), [this, order, done](const Result<Reply>& reply) {
+      if (!reply) return done(tl::unexpected(reply.error()));
+      if (auto made = find_made(reply->result, order)) return done(std::move(*made));
+      make(order, done);
+    });
+  });
+}
+
+void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json params = {{"amount", order.amount.value},
+                       {"description", order.description},
+                       {"expiry", order.expiry_ms / 1000},
+                       {"metadata", {{kOrder, label(order)}}}};
+  ask("make_invoice", params.dump(), [done = std::move(done)](const Result<Reply>& reply) {
+    done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
+             .map([](const Json& made) { return MadeInvoice{text(made, "invoice"), {}}; }));
+  });
+}
+
+void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  ask("lookup_invoice", Json{{"payment_hash", invoice.payment_hash.hex()}}.dump(),
+      [this, invoice, done = std::move(done)](const Result<Reply>& reply) {
+        if (!reply) return done(tl::unexpected(reply.error()));
+        if (reply->error_code == "NOT_FOUND") return done(Unknown{});
+        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        if (!result) return done(tl::unexpected(result.error()));
+        done(read_invoice(invoice, *result, reply->said, ports_.clock()));
+      });
+}
+
+void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  ask("get_info", "{}", [this, done = std::move(done)](const Result<Reply>& reply) {
+    const auto info =
+        reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); });
+    if (!info) return done(tl::unexpected(info.error()));
+    const std::string alias = text(*info, "alias");
+    // A connection that may only receive is often not told the balance: that is no fault.
+    ask("get_balance", "{}", [alias, done](const Result<Reply>& balance) {
+      WalletStatus out{.name = alias.empty() ? "NWC" : alias};
+      const auto msat = balance ? integer(balance->result, "balance") : std::nullopt;
+      if (msat) out.balance = Msat{*msat};
+      done(std::move(out));
+    });
+  });
+}
+
+// ---- the protocol ---------------------------------------------------------------------------------------------------
+
+bool NwcWallet::can(std::string_view method) const {
+  return methods_.empty() || std::ranges::find(methods_, method) != methods_.end();
+}
+
+// Its info event says which encryption it reads, and what it can; without one it is an old wallet (NIP-04).
+void NwcWallet::learn_abilities(std::function<void()> then) {
+  if (form_) return then();
+  const nostr::Filter info{.kinds = {kNwcInfoKind}, .authors = {uri_.wallet}, .limit = 1};
+  relays_.query(uri_.relays.front(), info,
+                [this, weak = std::weak_ptr(alive_), then = std::move(then)](const auto& events) {
+                  if (weak.expired()) return;
+                  if (events) read_info(*events);
+                  then();
+                });
+}
+
+void NwcWallet::read_info(const std::vector<nostr::Event>& events) {
+  form_ = ledger::Encryption::nip04;
+  if (events.empty()) return;
+  const nostr::Event& info = events.front();
+  if (info.tag_value("encryption").value_or("").find("nip44_v2") != std::string::npos) form_ = ledger::Encryption::nip44;
+  methods_.clear();
+  std::string_view rest = info.content;
+  while (!rest.empty()) {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    if (!word.empty()) methods_.emplace_back(word);
+  }
+}
+
+void NwcWallet::ask(const std::string& method, const std::string& params, OnReply done) {
+  learn_abilities([this, method, params, done = std::move(done)] {
+    if (!form_) return done(unreachable("its relay does not answer", "is " + uri_.relays.front() + " up?"));
+    if (waiting_.size() >= kMaxWaiting) return done(unreachable("too many questions wait for it"));
+    send(method, params, done);
+  });
+}
+
+void NwcWallet::send(const std::string& method, const std::string& params, OnReply done) {
+  const std::int64_t now_s = scheduler_.now().ms / 1000;
+  const std::string plain = R"({"method":)" + Json(method).dump() + R"(,"params":)" + params + "}";
+  auto content = nostr::encrypt(*form_, plain, uri_.secret, uri_.wallet, {random_().bytes});
+  if (!content) return done(tl::unexpected(content.error()));
+  nostr::Unsigned request{.kind = kNwcRequestKind, .created_at_s = now_s, .content = std::move(*content)};
+  request.tags = {{"p", uri_.wallet.hex()}, {"expiration", std::to_string(now_s + kReplyTimeoutMs / 1000)}};
+  if (*form_ == ledger::Encryption::nip44) request.tags.push_back({"encryption", "nip44_v2"});
+  const nostr::Event event = nostr::sign(std::move(request), uri_.secret, {random_().bytes});
+  waiting_[event.id] = std::move(done);
+  const std::string json = nostr::to_json(event);
+  const auto open = std::make_shared<std::size_t>(uri_.relays.size());
+  for (const std::string& relay : uri_.relays) {
+    relays_.publish(relay, json, event.id,
+                    [this, weak = std::weak_ptr(alive_), open, id = event.id](const ledger::RelayAnswer& answer_) {
+                      if (weak.expired() || answer_.accepted || --*open > 0) return;
+                      answer(id, unreachable("no relay of it took our question: " + answer_.message));
+                    });
+  }
+  scheduler_.after(kReplyTimeoutMs, [this, weak = std::weak_ptr(alive_), id = event.id] {
+    if (!weak.expired()) answer(id, unreachable("no answer within 30 s", "is the wallet running?"));
+  });
+}
+
+void NwcWallet::on_event(const nostr::Event& event) {
+  if (event.pubkey != uri_.wallet) return;
+  event.kind == kNwcResponseKind ? on_response(event) : on_notification(event);
+}
+
+void NwcWallet::on_response(const nostr::Event& event) {
+  const auto request = nostr::EventId::from_hex(event.tag_value("e").value_or(""));
+  if (!request || !waiting_.contains(*request)) return;
+  const auto opened = nostr::decrypt(event.content, uri_.secret, uri_.wallet);
+  if (!opened) return answer(*request, malformed("it cannot be decrypted"));
+  const auto said = parse(std::string_view(opened->plaintext));
+  if (!said) return answer(*request, tl::unexpected(said.error()));
+  const Json& error = member(*said, "error");
+  answer(*request, Reply{.result = error.is_null() ? member(*said, "result") : Json(),
+                         .error_code = text(error, "code"),
+                         .error = text(error, "message"),
+                         .said = opened->plaintext});
+}
+
+void NwcWallet::on_notification(const nostr::Event& event) {
+  const auto opened = nostr::decrypt(event.content, uri_.secret, uri_.wallet);
+  const auto said = opened ? parse(std::string_view(opened->plaintext)) : tl::unexpected(opened.error());
+  if (!said || !news_ || text(*said, "notification_type") != "payment_received") return;
+  if (const auto paid = hash(member(*said, "notification"), "payment_hash")) news_(*paid);
+}
+
+void NwcWallet::answer(const nostr::EventId& request, const Result<Reply>& reply) {
+  const auto found = waiting_.extract(request);
+  if (found) found.mapped()(reply);
+}
+
+void NwcWallet::on_connected() {
+  form_.reset();  // the wallet may have learnt something
+  if (news_) news_(std::nullopt);
+}
+
+}  // namespace wallet

@@ -1,0 +1,80 @@
+// Nostr Wallet Connect (NIP-47): the wallet that the operator already has (Alby Hub, Primal, coinos …), spoken to in
+// encrypted events over its relay. Not every such wallet can do everything: what it can is in its info event (13194).
+// It takes no preimage: the order is kept in the invoice's metadata, and looked for before it is carried out. Pure.
+#pragma once
+
+#include <map>
+
+#include "pipeline/nostr/encryption.h"
+#include "pipeline/nostr/keys.h"
+#include "pipeline/ports.h"
+#include "pipeline/wallet/ports.h"
+
+namespace wallet {
+
+inline constexpr std::uint32_t kNwcInfoKind = 13194;
+inline constexpr std::uint32_t kNwcRequestKind = 23194;
+inline constexpr std::uint32_t kNwcResponseKind = 23195;
+inline constexpr std::uint32_t kNwcOldNotificationKind = 23196;  // NIP-04
+inline constexpr std::uint32_t kNwcNotificationKind = 23197;     // NIP-44
+
+// nostr+walletconnect://<wallet's key>?relay=…&secret=…
+struct NwcUri {
+  nostr::PublicKey wallet;
+  std::vector<std::string> relays;  // at least one
+  nostr::SecretKey secret;
+
+  // Fails with "wallet.nwc_uri"; the message repeats nothing of the text.
+  static ledger::Result<NwcUri> parse(std::string_view text);
+};
+
+class NwcWallet final : public Wallet {
+ public:
+  // `relays` reaches those of the URI and listens there for filter().
+  NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
+            NwcUri uri);
+  ~NwcWallet() override;
+
+  nostr::Filter filter() const;
+  // What comes for the filter, verified.
+  void on_event(const nostr::Event& event);
+  // A relay is back: what it said meanwhile is lost.
+  void on_connected();
+
+  std::string kind() const override { return "nwc"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
+  ledger::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override { news_ = std::move(news); }
+
+ private:
+  struct Reply;  // JSON, in nwc.cc
+  using OnReply = std::function<void(const ledger::Result<Reply>&)>;
+
+  void ask(const std::string& method, const std::string& params, OnReply done);
+  void send(const std::string& method, const std::string& params, OnReply done);
+  void learn_abilities(std::function<void()> then);
+  void read_info(const std::vector<nostr::Event>& events);
+  void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void on_response(const nostr::Event& event);
+  void on_notification(const nostr::Event& event);
+  void answer(const nostr::EventId& request, const ledger::Result<Reply>& reply);
+  bool can(std::string_view method) const;
+
+  runtime::Relays& relays_;
+  runtime::Scheduler& scheduler_;
+  const runtime::Random random_;
+  const WalletPorts ports_;
+  const NwcUri uri_;
+  News news_;
+  std::map<nostr::EventId, OnReply> waiting_;
+  std::optional<ledger::Encryption> form_;  // once the info event was read
+  std::vector<std::string> methods_;        // empty: not known
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace wallet

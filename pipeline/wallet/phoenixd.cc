@@ -1,0 +1,96 @@
+#include "pipeline/wallet/phoenixd.h"
+
+#include <algorithm>
+
+#include "pipeline/nostr/json.h"
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Msat;
+using ledger::Result;
+
+namespace {
+
+// Of the invoices with the order's label the one for its amount, if it can still be used.
+std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
+  if (!payments.is_array()) return std::nullopt;
+  for (const Json& one : payments) {
+    const bool same = text(one, "externalId") == label(order) && integer(one, "requestedSat") == order.amount.value / 1000;
+    if (same && !text(one, "invoice").empty() && !flag(one, "isExpired")) return MadeInvoice{text(one, "invoice"), {}};
+  }
+  return std::nullopt;
+}
+
+Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+  if (reply.status == 404) return Unknown{};
+  const auto payment = parse(reply);
+  if (!payment) return tl::unexpected(payment.error());
+  if (hash(*payment, "paymentHash") != asked.payment_hash) return malformed("another payment than was asked for");
+  if (!flag(*payment, "isPaid")) return unpaid(asked, now, reply.body);
+  const auto received_sat = integer(*payment, "receivedSat");
+  if (!received_sat || *received_sat < 0 || *received_sat > Msat::kMax / 1000) return malformed("a payment of no amount");
+  // What arrives is what is left behind ACINQ's fee.
+  const Msat fee{std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))};
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = Msat{*received_sat * 1000} + fee,
+                  .fee = fee,
+                  .settled_at = {integer(*payment, "completedAt").value_or(now.ms)},
+                  .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                  .evidence = evidence(reply.body)});
+}
+
+}  // namespace
+
+void PhoenixdWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  http_.call({.path = "/payments/incoming?all=true&externalId=" + url_encoded(label(order))},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto known = reply.and_then([](const HttpReply& said) { return parse(said); });
+               if (!known) return done(tl::unexpected(known.error()));
+               if (auto made = find_made(*known, order)) return done(std::move(*made));
+               make(order, done);
+             });
+}
+
+void PhoenixdWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  HttpCall call{.path = "/createinvoice", .content_type = "application/x-www-form-urlencoded"};
+  call.body = form_encoded({{"amountSat", std::to_string(order.amount.value / 1000)},
+                            {"description", std::string(nostr::utf8_prefix(order.description, kMaxDescriptionBytes))},
+                            {"expirySeconds", std::to_string(order.expiry_ms / 1000)},
+                            {"externalId", label(order)}});
+  http_.call(std::move(call), [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& made) {
+      return MadeInvoice{text(made, "serialized"), {}};
+    }));
+  });
+}
+
+void PhoenixdWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  http_.call({.path = "/payments/incoming/" + invoice.payment_hash.hex()},
+             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_payment(invoice, said, ports_.clock()); }));
+             });
+}
+
+void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  http_.call({.path = "/getbalance"}, [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& said) {
+      WalletStatus out{.name = "phoenixd"};
+      const auto sat = integer(said, "balanceSat");
+      if (sat && *sat >= 0 && *sat <= Msat::kMax / 1000) out.balance = Msat{*sat * 1000};
+      return out;
+    }));
+  });
+}
+
+void PhoenixdWallet::on_news(News news) {
+  http_.feed({.path = "/websocket",
+              .websocket = true,
+              .opened = [news] { news(std::nullopt); },
+              .said = [news](std::string_view said) {
+                const auto message = parse(said);
+                if (message && text(*message, "type") == "payment_received") news(hash(*message, "paymentHash"));
+              }});
+}
+
+}  // namespace wallet

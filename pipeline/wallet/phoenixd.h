@@ -1,0 +1,33 @@
+// phoenixd (https://phoenix.acinq.co/server/api, 0.4 to 0.6): a self-custodial node in one program. Whole satoshis;
+// ACINQ's fee for liquidity is taken from what arrives. It takes no preimage, and does not keep two invoices of one
+// externalId apart: so it is looked whether the order was carried out before. Pure.
+#pragma once
+
+#include "pipeline/wallet/ports.h"
+
+namespace wallet {
+
+class PhoenixdWallet final : public Wallet {
+ public:
+  static constexpr std::size_t kMaxDescriptionBytes = 128;
+
+  PhoenixdWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "phoenixd"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1000}; }
+  ledger::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override;
+
+ private:
+  void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+
+  Http& http_;
+  const WalletPorts ports_;
+};
+
+}  // namespace wallet

@@ -1,0 +1,159 @@
+#include "pipeline/wallet/replies.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "pipeline/nostr/json.h"
+#include "pipeline/nostr/messages.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace wallet {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Result;
+
+namespace {
+
+constexpr const char* kErrorMembers[] = {"message", "detail", "error", "reason"};
+
+bool unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.' || c == '~';
+}
+
+}  // namespace
+
+std::string label(const InvoiceOrder& order) {
+  return order.job.hex() + "-" + std::to_string(static_cast<unsigned>(order.purpose)) + "-" +
+         std::to_string(order.attempt);
+}
+
+std::string_view name(Repeats repeats) {
+  switch (repeats) {
+    case Repeats::by_preimage:
+      return "by preimage";
+    case Repeats::by_label:
+      return "by label";
+    default:
+      return "never";
+  }
+}
+
+tl::unexpected<ledger::Error> unreachable(const std::string& why, std::string hint) {
+  return fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer: " + why, {}, std::move(hint));
+}
+
+tl::unexpected<ledger::Error> refused(const std::string& said, std::string hint) {
+  const std::string words = nostr::clean_relay_text(nostr::utf8_prefix(said, kMaxSaidBytes));
+  return fail(ErrorKind::payment, "wallet.refused", "the wallet says: " + (words.empty() ? "no" : words), {},
+              std::move(hint));
+}
+
+tl::unexpected<ledger::Error> malformed(const std::string& what) {
+  return fail(ErrorKind::payment, "wallet.malformed", "the wallet's answer cannot be understood: " + what, {},
+              "is this wallet of the kind that wallet.kind names?");
+}
+
+Result<Json> parse(std::string_view text) {
+  auto value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) return malformed("no JSON");
+  return value;
+}
+
+Result<Json> parse(const HttpReply& reply) {
+  if (reply.status >= 200 && reply.status < 300) return parse(std::string_view(reply.body));
+  if (reply.status == 401 || reply.status == 403) {
+    return fail(ErrorKind::payment, "wallet.unauthorized", "the wallet refuses our credential", {},
+                "look at wallet.credential_file: it may be of another wallet, expired, or without the right to make "
+                "invoices");
+  }
+  const std::string said = said_in(reply.body);
+  return refused(said.empty() ? "status " + std::to_string(reply.status) : said);
+}
+
+std::string said_in(std::string_view body) {
+  const auto value = Json::parse(body, nullptr, false);
+  for (const char* one : kErrorMembers) {
+    const Json& found = member(value, one);
+    if (found.is_string()) return found.get<std::string>();
+    if (found.is_object()) return text(found, "message");
+  }
+  return {};
+}
+
+const Json& member(const Json& from, const char* name) {
+  static const Json kNull;
+  if (!from.is_object()) return kNull;
+  const auto found = from.find(name);
+  return found == from.end() ? kNull : *found;
+}
+
+std::string text(const Json& from, const char* name) {
+  const Json& value = member(from, name);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+bool flag(const Json& from, const char* name) {
+  const Json& value = member(from, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::optional<std::int64_t> integer(const Json& from, const char* name) {
+  const Json& value = member(from, name);
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) return std::nullopt;
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (!value.is_string()) return std::nullopt;
+  const std::string digits = value.get<std::string>();
+  std::int64_t out = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+  return error == std::errc() && end == digits.data() + digits.size() ? std::optional(out) : std::nullopt;
+}
+
+std::optional<ledger::Hash256> hash(const Json& from, const char* name) {
+  return ledger::Hash256::from_hex(text(from, name));
+}
+
+std::string evidence(std::string_view said) {
+  if (said.size() <= kMaxEvidenceBytes) return std::string(said);
+  return "a statement of " + std::to_string(said.size()) + " bytes with the SHA-256 " + ledger::sha256(said).hex();
+}
+
+Result<LookupAnswer> settled(ledger::InvoiceSettled settlement) {
+  const bool proven = settlement.preimage.is_zero() ||
+                      ledger::sha256(settlement.preimage.view()) == settlement.payment_hash;
+  if (proven && settlement.received > ledger::Msat{}) return settlement;
+  return fail(ErrorKind::payment, "wallet.preimage",
+              "the wallet calls an invoice paid " + std::string(proven ? "with nothing" : "by a preimage that is not its") +
+                  "; it is asked again");
+}
+
+LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {
+  if (now < invoice.expires_at) return Open{};
+  return Expired{evidence(said)};
+}
+
+std::string url_encoded(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (unreserved(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string form_encoded(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string out;
+  for (const auto& [field, value] : fields) {
+    if (!out.empty()) out += '&';
+    out += url_encoded(field) + "=" + url_encoded(value);
+  }
+  return out;
+}
+
+}  // namespace wallet

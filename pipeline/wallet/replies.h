@@ -1,0 +1,50 @@
+// Reading what wallets say: JSON of which nothing is believed before it was looked at. For the wallets' own .cc files.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pipeline/wallet/http.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace wallet {
+
+using Json = nlohmann::json;
+
+inline constexpr std::size_t kMaxSaidBytes = 300;       // of a wallet's own words in one of our messages
+inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
+
+// The errors of all wallets; `said` is the wallet's word, cut and cleaned.
+tl::unexpected<ledger::Error> unreachable(const std::string& why, std::string hint = {});
+tl::unexpected<ledger::Error> refused(const std::string& said, std::string hint = {});
+tl::unexpected<ledger::Error> malformed(const std::string& what);
+
+// A JSON value; fails with "wallet.malformed".
+ledger::Result<Json> parse(std::string_view text);
+// The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.refused" in the
+// words of the reply for the others.
+ledger::Result<Json> parse(const HttpReply& reply);
+// The words of an error in whatever form wallets give them.
+std::string said_in(std::string_view body);
+
+// Members that may be missing, or of another type: then empty, false or nothing.
+std::string text(const Json& from, const char* name);
+bool flag(const Json& from, const char* name);
+std::optional<std::int64_t> integer(const Json& from, const char* name);  // written as a number or as digits
+std::optional<ledger::Hash256> hash(const Json& from, const char* name);  // 64 hexadecimal digits
+const Json& member(const Json& from, const char* name);                   // null when it is missing
+
+// What the wallet said, as evidence: the text itself, or a note of its size when it is too long to keep.
+std::string evidence(std::string_view said);
+
+// Settled as the wallet says, once its preimage, where it gives one, is the one of the hash: else "wallet.preimage".
+ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
+// For wallets that do not tell an open invoice from one whose time is over.
+LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said);
+
+std::string form_encoded(const std::vector<std::pair<std::string, std::string>>& fields);
+std::string url_encoded(std::string_view text);
+
+}  // namespace wallet

@@ -1,0 +1,76 @@
+#include "pipeline/wallet/spark.h"
+
+#include <algorithm>
+
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using ledger::Msat;
+using ledger::Result;
+
+namespace {
+
+Result<Json> result_of(const RpcReply& reply) {
+  if (reply.result.empty()) return refused(reply.error);
+  return parse(std::string_view(reply.result));
+}
+
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& said, ledger::TimeMs now) {
+  const std::string state = text(said, "state");
+  const std::string words = text(said, "evidence");
+  if (state == "unknown") return Unknown{};
+  if (state == "open") return unpaid(asked, now, words);
+  if (state == "expired" || state == "failed") return Expired{evidence(words)};
+  const auto received = integer(said, "received_msat");
+  if (state != "settled" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
+  return settled({.payment_hash = asked.payment_hash,
+                  .received = {*received},
+                  .fee = {std::max<std::int64_t>(0, integer(said, "fee_msat").value_or(0))},
+                  .settled_at = {integer(said, "settled_at_ms").value_or(now.ms)},
+                  .preimage = hash(said, "preimage").value_or(ledger::Hash256{}),
+                  .evidence = evidence(words)});
+}
+
+}  // namespace
+
+void SparkWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json params = {{"amount_sat", order.amount.value / 1000},
+                       {"memo", order.description},
+                       {"expiry_s", order.expiry_ms / 1000},
+                       {"preimage", ports_.preimage(order).hex()}};
+  rpc_.call({.method = "create_invoice", .params = params.dump()},
+            [done = std::move(done)](const Result<RpcReply>& reply) {
+              done(reply.and_then(result_of).map([](const Json& made) {
+                return MadeInvoice{text(made, "bolt11"), text(made, "id")};
+              }));
+            });
+}
+
+void SparkWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  rpc_.call({.method = "look_up", .params = Json{{"payment_hash", invoice.payment_hash.hex()}}.dump()},
+            [this, invoice, done = std::move(done)](const Result<RpcReply>& reply) {
+              done(reply.and_then(result_of).and_then(
+                  [&](const Json& said) { return read_invoice(invoice, said, ports_.clock()); }));
+            });
+}
+
+void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  rpc_.call({.method = "status"}, [done = std::move(done)](const Result<RpcReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json& said) {
+      WalletStatus out{.name = text(said, "name")};
+      if (const auto msat = integer(said, "balance_msat")) out.balance = Msat{*msat};
+      return out;
+    }));
+  });
+}
+
+void SparkWallet::on_news(News news) {
+  rpc_.on_notification([news](const std::string& method, const std::string& params) {
+    if (method != "news" && method != "connection") return;
+    const auto said = parse(std::string_view(params));
+    news(said ? hash(*said, "payment_hash") : std::nullopt);
+  });
+}
+
+}  // namespace wallet

@@ -1,0 +1,30 @@
+// Spark, through a sidecar with the official SDK, which exists for Node alone (pipeline/wallet/spark/sidecar.mjs says what
+// is spoken). It takes our preimage, so an order can be repeated. Whole satoshis. Pure.
+#pragma once
+
+#include "pipeline/wallet/ports.h"
+#include "pipeline/wallet/rpc.h"
+
+namespace wallet {
+
+class SparkWallet final : public Wallet {
+ public:
+  // The sidecar has been told to open the wallet.
+  SparkWallet(Rpc& rpc, WalletPorts ports) : rpc_(rpc), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "spark"; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true}; }
+  bool play_money() const override { return ports_.play_money; }
+  ledger::Msat unit() const override { return {1000}; }
+  ledger::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void on_news(News news) override;
+
+ private:
+  Rpc& rpc_;
+  const WalletPorts ports_;
+};
+
+}  // namespace wallet
