@@ -57,6 +57,13 @@ struct Config {
   } inference;
   struct Wallet {
     std::string kind;
+    std::string network;  // bitcoin, testnet, signet or regtest
+    std::string url;      // empty: where such a wallet usually listens
+    std::string address;
+    std::filesystem::path socket;
+    std::filesystem::path credential_file;
+    std::filesystem::path certificate_file;
+    std::filesystem::path spark_options_file;
     std::filesystem::path secret_file;
     std::filesystem::path folder;
     bool allow_public = false;

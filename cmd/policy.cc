@@ -45,12 +45,13 @@ ledger::ProviderConfigured to_policy(const Config& config, const ledger::PublicK
 }
 
 ledger::Result<void> check_play_money(const Config& config) {
-  if (config.wallet.kind != "sandbox" || config.wallet.allow_public) return {};
+  const bool play_money = config.wallet.kind == "sandbox" || config.wallet.network != "bitcoin";
+  if (!play_money || config.wallet.allow_public) return {};
   const auto stranger = std::ranges::find_if_not(config.relays.urls, is_loopback);
   if (stranger == config.relays.urls.end()) return {};
   return ledger::fail(ledger::ErrorKind::config, "config.play_money",
-                      "the sandbox's money is play money, and " + *stranger + " is not a loopback relay", "relays.urls",
-                      "choose another wallet.kind, or set wallet.allow_public = true if you mean it");
+                      "the money of this wallet is play money, and " + *stranger + " is not a loopback relay",
+                      "relays.urls", "choose another wallet.kind, or set wallet.allow_public = true if you mean it");
 }
 
 }  // namespace cmd

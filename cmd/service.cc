@@ -6,6 +6,7 @@
 
 #include "cmd/announcement.h"
 #include "cmd/kill_points.h"
+#include "cmd/open_wallet.h"
 #include "cmd/passphrase.h"
 #include "cmd/policy.h"
 #include "ledger/rocksdb_store.h"
@@ -15,7 +16,6 @@
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90.h"
 #include "pipeline/secret_file.h"
-#include "pipeline/wallet/sandbox.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
 #include "replay/recovery.h"
@@ -41,11 +41,6 @@ ledger::Salt random_bytes() {
 double random_fraction() {
   static std::mt19937_64 generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(generator);
-}
-
-std::vector<wallet::Network> believed_networks(const wallet::Wallet& wallet) {
-  if (wallet.play_money()) return {wallet::Network::regtest};
-  return {wallet::Network::bitcoin};
 }
 
 runtime::Options::Stream stream_of(const std::string& partials) {
@@ -138,11 +133,10 @@ Result<void> Service::open_ledger() {
 }
 
 Result<void> Service::open_adapters() {
-  const auto secret = runtime::read_or_create_secret(config_.wallet.secret_file);
-  if (!secret) return tl::unexpected(secret.error());
-  auto sandbox = wallet::SandboxWallet::open(io_, config_.wallet.folder, *secret, clock_);
-  if (!sandbox) return tl::unexpected(sandbox.error());
-  wallet_ = std::move(*sandbox);
+  scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
+  auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes);
+  if (!opened) return tl::unexpected(opened.error());
+  wallet_ = std::move(*opened);
   auto ollama = inference::OllamaClient::create(io_, config_.inference.url,
                                                 {.connect_ms = config_.inference.connect_timeout_ms,
                                                  .first_token_ms = config_.inference.first_token_timeout_ms,
@@ -151,7 +145,6 @@ Result<void> Service::open_adapters() {
   backend_ = std::move(*ollama);
   web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
   relays_ = std::make_unique<PoolRelays>(*this);
-  scheduler_ = std::make_unique<runtime::IoScheduler>(io_, clock_);
   return {};
 }
 
@@ -165,19 +158,19 @@ Result<void> Service::open_runtime(std::string kill_at) {
     const auto space = std::filesystem::space(folder, error);
     return !error && space.available < kLowDiskBytes;
   };
-  runtime_ = std::make_unique<runtime::Runtime>(runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
-                                                               .wallet = *wallet_,
-                                                               .backend = *backend_,
-                                                               .relays = *relays_,
-                                                               .web = *web_,
-                                                               .scheduler = *scheduler_,
-                                                               .random = random_bytes,
-                                                               .disk_low = disk_low},
-                                                key_,
-                                                runtime::Options{.own_relays = config_.relays.urls,
-                                                                 .networks = believed_networks(*wallet_),
-                                                                 .stream = stream_of(config_.partials)},
-                                                std::move(*recovery), hooks_.fatal);
+  runtime_ = std::make_unique<runtime::Runtime>(
+      runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
+                     .wallet = *wallet_.wallet,
+                     .backend = *backend_,
+                     .relays = *relays_,
+                     .web = *web_,
+                     .scheduler = *scheduler_,
+                     .random = random_bytes,
+                     .disk_low = disk_low},
+      key_,
+      runtime::Options{
+          .own_relays = config_.relays.urls, .networks = {network_of(config_)}, .stream = stream_of(config_.partials)},
+      std::move(*recovery), hooks_.fatal);
   runtime_->on_entry = hooks_.entry;
   runtime_->on_problem = hooks_.problem;
   runtime_->cursors = [this] { return cursors(); };
@@ -191,9 +184,11 @@ void Service::start() {
 void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!status && config_.selling.models.empty()) return hooks_.fatal(status.error());
   const std::vector<inference::ModelInfo> models = status ? status->models : std::vector<inference::ModelInfo>();
-  auto policy =
-      to_policy(config_, key_.public_key(),
-                {.play_money = wallet_->play_money(), .unit = wallet_->unit(), .minimum = wallet_->minimum()}, models);
+  auto policy = to_policy(config_, key_.public_key(),
+                          {.play_money = wallet_.wallet->play_money(),
+                           .unit = wallet_.wallet->unit(),
+                           .minimum = wallet_.wallet->minimum()},
+                          models);
   if (policy.models.empty()) {
     return hooks_.fatal(ledger::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
                                       config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
@@ -358,7 +353,7 @@ void Service::open_announcer(const ledger::ProviderConfigured& policy) {
 void Service::check_health(std::function<void(std::string trouble)> done) {
   backend_->status([this, done = std::move(done)](const Result<inference::BackendStatus>& backend) {
     if (!backend) return done("the backend does not answer: " + backend.error().message);
-    wallet_->status([this, done](const Result<wallet::WalletStatus>& wallet) {
+    wallet_.wallet->status([this, done](const Result<wallet::WalletStatus>& wallet) {
       if (!wallet) return done("the wallet does not answer: " + wallet.error().message);
       done(online_ && !runtime_->draining() ? "" : "we take no jobs now");
     });
@@ -409,8 +404,8 @@ nlohmann::json Service::summary() const {
   return {{"online", online_ && !runtime_->draining()},
           {"npub", nostr::encode_npub(key_.public_key())},
           {"pubkey", key_.public_key().hex()},
-          {"wallet", wallet_->kind()},
-          {"play_money", wallet_->play_money()},
+          {"wallet", wallet_.wallet->kind()},
+          {"play_money", wallet_.wallet->play_money()},
           {"healthy", runtime_->healthy()},
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", std::move(relays)},

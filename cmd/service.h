@@ -6,12 +6,12 @@
 
 #include "cmd/config.h"
 #include "cmd/control_socket.h"
+#include "cmd/open_wallet.h"
 #include "pipeline/announcer.h"
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/io_adapters.h"
 #include "pipeline/nostr/relay_pool.h"
 #include "pipeline/runtime.h"
-#include "pipeline/wallet/wallet.h"
 #include "pipeline/web/web_client.h"
 
 namespace cmd {
@@ -76,10 +76,10 @@ class Service {
   std::unique_ptr<ledger::KeyValue> store_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
   std::unique_ptr<ledger::GroupCommit> commits_;
-  std::unique_ptr<wallet::Wallet> wallet_;
+  std::unique_ptr<runtime::IoScheduler> scheduler_;
+  OpenedWallet wallet_;
   std::unique_ptr<inference::Backend> backend_;
   std::unique_ptr<web::WebClient> web_;
-  std::unique_ptr<runtime::IoScheduler> scheduler_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
   std::unique_ptr<PoolRelays> relays_;

@@ -431,6 +431,7 @@ struct InvoiceIssued {
   Hash256 payment_hash;
   Msat amount;
   TimeMs expires_at;
+  std::string reference;  // by which its wallet finds it, besides the hash; may be empty
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceIssued;
@@ -440,7 +441,8 @@ struct InvoiceIssued {
                       field(4, "bolt11", &T::bolt11),
                       field(5, "payment_hash", &T::payment_hash),
                       field(6, "amount_msat", &T::amount),
-                      field(7, "expires_at_ms", &T::expires_at)};
+                      field(7, "expires_at_ms", &T::expires_at),
+                      field(8, "reference", &T::reference)};
   }
 };
 

@@ -39,6 +39,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       engine_(std::move(recovery)),
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
       gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
+      settlements_(ports_.wallet, ports_.scheduler),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 

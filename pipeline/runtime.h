@@ -12,6 +12,7 @@
 #include "pipeline/nostr/keys.h"
 #include "pipeline/partials.h"
 #include "pipeline/ports.h"
+#include "pipeline/settlements.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/wallet.h"
 
@@ -142,6 +143,7 @@ class Runtime {
   core::Engine engine_;
   CustomerRelays customer_relays_;
   Gatherer gatherer_;
+  Settlements settlements_;
   std::function<void(ledger::Error)> fatal_;
   bool failed_ = false;
 

@@ -7,7 +7,6 @@
 #include "pipeline/nostr/nip90.h"
 #include "pipeline/notice.h"
 #include "pipeline/runtime.h"
-#include "pipeline/settlement_watch.h"
 
 namespace runtime {
 
@@ -245,10 +244,10 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                    .amount = core::amount_due(job),
                                    .description = "sellcompute job " + job.id.hex().substr(0, 8),
                                    .expiry_ms = engine_.policy().invoice_expiry_ms};
-  ports_.wallet.create_invoice(order, [this, order, work](const Result<std::string>& made) {
+  ports_.wallet.create_invoice(order, [this, order, work](const Result<wallet::MadeInvoice>& made) {
     // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
     const TimeMs now = std::max(engine_.now(), ports_.scheduler.now());
-    const auto invoice = made ? wallet::check_invoice(*made, order.amount, options_.networks, now)
+    const auto invoice = made ? wallet::check_invoice(made->bolt11, order.amount, options_.networks, now)
                               : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
     if (!invoice) {
       const bool stale = invoice.error().code == "bolt11.expired";
@@ -259,10 +258,11 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                               {.purpose = order.purpose,
                                .attempt = order.attempt,
                                .wallet = ports_.wallet.kind(),
-                               .bolt11 = *made,
+                               .bolt11 = made->bolt11,
                                .payment_hash = invoice->payment_hash,
                                .amount = order.amount,
-                               .expires_at = invoice->expires_at()}});
+                               .expires_at = invoice->expires_at(),
+                               .reference = made->reference}});
   });
 }
 
@@ -325,18 +325,17 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
     // Another wallet cannot say whether this one was paid: the job stays open until its own wallet is back.
     return on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet + "\", which is not configured");
   }
-  watch(ports_.wallet, ports_.scheduler,
-        {.payment_hash = invoice.payment_hash,
-         .since = invoice.expires_at - engine_.policy().invoice_expiry_ms,
-         .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
-         .settled =
-             [this, id](ledger::InvoiceSettled settlement) {
-               post(core::Settled{id, std::move(settlement)});
-             },
-         .never_paid =
-             [this, id](ledger::InvoiceExpired expiry) {
-               post(core::NeverPaid{id, std::move(expiry)});
-             }});
+  settlements_.watch({.invoice = invoice,
+                      .since = invoice.expires_at - engine_.policy().invoice_expiry_ms,
+                      .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
+                      .settled =
+                          [this, id](ledger::InvoiceSettled settlement) {
+                            post(core::Settled{id, std::move(settlement)});
+                          },
+                      .never_paid =
+                          [this, id](ledger::InvoiceExpired expiry) {
+                            post(core::NeverPaid{id, std::move(expiry)});
+                          }});
 }
 
 }  // namespace runtime

@@ -85,9 +85,7 @@ Result<void> fill_and_name(int fd, const char* temporary, const path& name, std:
               name.string());
 }
 
-}  // namespace
-
-Result<std::string> read_private_file(const path& path) {
+Result<std::string> read_file(const path& path, mode_t refused) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.is_open() && errno == ENOENT) {
     return fail(ErrorKind::config, "secret_file.missing", "there is no such file", path.string());
@@ -97,7 +95,7 @@ Result<std::string> read_private_file(const path& path) {
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorKind::config, "secret_file.not_a_file", "this is not a regular file", path.string());
   }
-  if ((status.st_mode & kOthers) != 0) return too_open(path, "file", "600");
+  if ((status.st_mode & refused) != 0) return too_open(path, "file", "600");
 
   std::string bytes(kMaxPrivateFileBytes + 1, '\0');
   std::size_t size = 0;
@@ -113,6 +111,16 @@ Result<std::string> read_private_file(const path& path) {
   }
   bytes.resize(size);
   return bytes;
+}
+
+}  // namespace
+
+Result<std::string> read_private_file(const path& path) {
+  return read_file(path, kOthers);
+}
+
+Result<std::string> read_public_file(const path& path) {
+  return read_file(path, 0);
 }
 
 Result<void> create_private_file(const path& path, std::string_view bytes) {

@@ -19,6 +19,9 @@ inline constexpr std::size_t kMaxPrivateFileBytes = 64 * 1024;
 // "secret_file.permissions", "secret_file.not_a_file", "secret_file.too_large" or "secret_file.io".
 ledger::Result<std::string> read_private_file(const std::filesystem::path& path);
 
+// The same of a file that others may read too: a certificate, options.
+ledger::Result<std::string> read_public_file(const std::filesystem::path& path);
+
 // Writes a new file with mode 0600, atomically: after a crash it is there whole and durable, or not at all. An existing
 // file is never touched: "secret_file.exists", of several racing writers for all but one. Else "secret_file.io".
 ledger::Result<void> create_private_file(const std::filesystem::path& path, std::string_view bytes);

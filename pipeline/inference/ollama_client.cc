@@ -31,14 +31,14 @@ class Chat : public std::enable_shared_from_this<Chat> {
     call_ = std::make_unique<web::HttpCall>(
         io, origin, web::HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
         web::HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
-                      .body = pinned([](Chat& chat, std::string_view bytes) {
-                        return chat.stream_.on_body(bytes, chat.elapsed_ms());
-                      }),
-                      .end = pinned([](Chat& chat) { return chat.stream_.on_end_of_body(chat.elapsed_ms()); }),
-                      .failed = pinned([](Chat& chat, const web::HttpFailure& failure) {
-                        return failure.timed_out_ms > 0 ? chat.stream_.on_timeout(failure.timed_out_ms)
-                                                        : chat.stream_.on_connection_error(failure.message);
-                      })});
+                           .body = pinned([](Chat& chat, std::string_view bytes) {
+                             return chat.stream_.on_body(bytes, chat.elapsed_ms());
+                           }),
+                           .end = pinned([](Chat& chat) { return chat.stream_.on_end_of_body(chat.elapsed_ms()); }),
+                           .failed = pinned([](Chat& chat, const web::HttpFailure& failure) {
+                             return failure.timed_out_ms > 0 ? chat.stream_.on_timeout(failure.timed_out_ms)
+                                                             : chat.stream_.on_connection_error(failure.message);
+                           })});
   }
 
   // From now on the caller hears nothing, and the backend may stop.
@@ -152,10 +152,11 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
     call_ = std::make_unique<web::HttpCall>(
         client_.io_, client_.origin_, web::HttpRequest{.path = std::move(path), .body = std::move(request_body)},
         web::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
-        web::HttpCallbacks{.head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
-                      .body = pinned([](StatusCheck& check, std::string_view bytes) { check.on_body(bytes); }),
-                      .end = pinned([](StatusCheck& check) { check.on_end(); }),
-                      .failed = pinned([](StatusCheck& check, const web::HttpFailure& what) { check.on_failed(what); })});
+        web::HttpCallbacks{
+            .head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
+            .body = pinned([](StatusCheck& check, std::string_view bytes) { check.on_body(bytes); }),
+            .end = pinned([](StatusCheck& check) { check.on_end(); }),
+            .failed = pinned([](StatusCheck& check, const web::HttpFailure& what) { check.on_failed(what); })});
   }
 
   void on_body(std::string_view bytes) {

@@ -67,26 +67,26 @@ void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<voi
 }
 
 void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
-  http_.call(rpc("get_request", {{"request_id", invoice.reference}}), [this, invoice, done = std::move(done)](
-                                                                         const Result<HttpReply>& reply) {
-    const auto request = reply.and_then(result_of);
-    if (!request) return done(tl::unexpected(request.error()));
-    if (request->is_null()) return done(Unknown{});
-    if (hash(*request, "rhash") != invoice.payment_hash) return done(malformed("another request than was asked for"));
-    const auto status = integer(*request, "status");
-    if (status == kExpired) return done(Expired{evidence(reply->body)});
-    if (status != kPaid) return done(unpaid(invoice, ports_.clock(), reply->body));
-    find_preimage({.payment_hash = invoice.payment_hash,
-                   .received = {integer(*request, "amount_sat").value_or(0) * 1000},
-                   .settled_at = ports_.clock(),
-                   .evidence = evidence(reply->body)},
-                  done);
-  });
+  http_.call(rpc("get_request", {{"request_id", invoice.reference}}),
+             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto request = reply.and_then(result_of);
+               if (!request) return done(tl::unexpected(request.error()));
+               if (request->is_null()) return done(Unknown{});
+               if (hash(*request, "rhash") != invoice.payment_hash)
+                 return done(malformed("another request than was asked for"));
+               const auto status = integer(*request, "status");
+               if (status == kExpired) return done(Expired{evidence(reply->body)});
+               if (status != kPaid) return done(unpaid(invoice, ports_.clock(), reply->body));
+               find_preimage({.payment_hash = invoice.payment_hash,
+                              .received = {integer(*request, "amount_sat").value_or(0) * 1000},
+                              .settled_at = ports_.clock(),
+                              .evidence = evidence(reply->body)},
+                             done);
+             });
 }
 
 // Only the history has it; a history without it says nothing against the payment.
-void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement,
-                                   std::function<void(Result<LookupAnswer>)> done) {
+void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::function<void(Result<LookupAnswer>)> done) {
   http_.call(rpc("lightning_history", Json::object()),
              [settlement = std::move(settlement), done = std::move(done)](const Result<HttpReply>& reply) mutable {
                const auto history = reply.and_then(result_of);

@@ -1,5 +1,5 @@
-// Electrum (https://electrum.readthedocs.io, 4.3 to 4.5) as a daemon with JSON-RPC over HTTP, Lightning enabled. It takes
-// neither preimage nor label: an order that was lost on the way is an orphan. Nothing is pushed. Pure.
+// Electrum (https://electrum.readthedocs.io, 4.3 to 4.5) as a daemon with JSON-RPC over HTTP, Lightning enabled. It
+// takes neither preimage nor label: an order that was lost on the way is an orphan. Nothing is pushed. Pure.
 #pragma once
 
 #include "pipeline/wallet/ports.h"

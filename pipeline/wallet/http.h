@@ -13,8 +13,8 @@ namespace wallet {
 inline constexpr std::size_t kMaxReplyBytes = 1024 * 1024;
 
 struct HttpCall {
-  std::string path;          // "/v1/invoices", with its query
-  std::string body = {};     // empty: GET, else POST
+  std::string path;       // "/v1/invoices", with its query
+  std::string body = {};  // empty: GET, else POST
   std::string content_type = "application/json";
 };
 

@@ -46,8 +46,8 @@ Result<MadeInvoice> read_invoice(const Json& said, const std::string& metadata) 
   const std::string bolt11 = text(said, "pr");
   const std::string verify = text(said, "verify");
   if (verify.empty() || verify.size() > kMaxUrlBytes) {
-    return fail(ErrorKind::payment, "wallet.no_verify", "this Lightning address does not tell what was paid (LUD-21)", {},
-                "take one that does, or another wallet");
+    return fail(ErrorKind::payment, "wallet.no_verify", "this Lightning address does not tell what was paid (LUD-21)",
+                {}, "take one that does, or another wallet");
   }
   const auto invoice = decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
@@ -73,13 +73,15 @@ Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::
 
 Result<LightningAddress> LightningAddress::parse(std::string_view text) {
   const auto at = text.find('@');
-  LightningAddress out{std::string(text.substr(0, at)), at == std::string_view::npos ? "" : std::string(text.substr(at + 1))};
+  LightningAddress out{std::string(text.substr(0, at)),
+                       at == std::string_view::npos ? "" : std::string(text.substr(at + 1))};
   const bool named = !out.user.empty() && std::ranges::all_of(out.user, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '+';
   });
   if (named && nostr::parse_url(out.url(), "http")) return out;
-  return fail(ErrorKind::config, "wallet.address", "\"" + std::string(text.substr(0, 200)) + "\" is no Lightning address",
-              {}, "it looks like satoshi@example.com");
+  return fail(ErrorKind::config, "wallet.address",
+              "\"" + std::string(text.substr(0, 200)) + "\" is no Lightning address", {},
+              "it looks like satoshi@example.com");
 }
 
 std::string LightningAddress::url() const {

@@ -1,5 +1,6 @@
-// A Lightning address (LUD-16) whose server tells what was paid (LUD-21): any wallet that has one, with no credential at
-// all. It takes neither preimage nor label; whoever runs the server could keep what is paid. Nothing is pushed. Pure.
+// A Lightning address (LUD-16) whose server tells what was paid (LUD-21): any wallet that has one, with no credential
+// at all. It takes neither preimage nor label; whoever runs the server could keep what is paid. Nothing is pushed.
+// Pure.
 #pragma once
 
 #include "pipeline/ports.h"

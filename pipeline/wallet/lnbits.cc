@@ -12,7 +12,7 @@ using ledger::Result;
 namespace {
 
 constexpr char kOrder[] = "sellcompute_order";  // in `extra`
-constexpr int kLookedThrough = 100;              // of the newest payments
+constexpr int kLookedThrough = 100;             // of the newest payments
 
 std::string bolt11_of(const Json& payment) {
   const std::string now = text(payment, "bolt11");
@@ -23,7 +23,8 @@ std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& o
   const Json& list = payments.is_array() ? payments : member(payments, "data");
   if (!list.is_array()) return std::nullopt;
   for (const Json& one : list) {
-    const bool same = text(member(one, "extra"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    const bool same =
+        text(member(one, "extra"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
     if (same && !bolt11_of(one).empty()) return MadeInvoice{bolt11_of(one), {}};
   }
   return std::nullopt;
@@ -94,10 +95,11 @@ void LnbitsWallet::on_news(News news) {
   http_.feed({.path = "/api/v1/ws/" + url_encoded(key_),
               .websocket = true,
               .opened = [news] { news(std::nullopt); },
-              .said = [news](std::string_view said) {
-                const auto message = parse(said);
-                if (message) news(hash(member(*message, "payment"), "payment_hash"));
-              }});
+              .said =
+                  [news](std::string_view said) {
+                    const auto message = parse(said);
+                    if (message) news(hash(member(*message, "payment"), "payment_hash"));
+                  }});
 }
 
 }  // namespace wallet

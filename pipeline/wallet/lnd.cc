@@ -57,12 +57,12 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
                      {"value_msat", std::to_string(order.amount.value)},
                      {"expiry", std::to_string(order.expiry_ms / 1000)},
                      {"r_preimage", ledger::to_base64(preimage.view())}};
-  http_.call({.path = "/v1/invoices", .body = body.dump()},
-             [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
-               if (!reply) return done(tl::unexpected(reply.error()));
-               if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
-               done(parse_lnd(*reply).map([](const Json& made) { return MadeInvoice{text(made, "payment_request"), {}}; }));
-             });
+  http_.call({.path = "/v1/invoices", .body = body.dump()}, [this, preimage,
+                                                             done = std::move(done)](const Result<HttpReply>& reply) {
+    if (!reply) return done(tl::unexpected(reply.error()));
+    if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
+    done(parse_lnd(*reply).map([](const Json& made) { return MadeInvoice{text(made, "payment_request"), {}}; }));
+  });
 }
 
 void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
@@ -99,11 +99,12 @@ void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
 void LndWallet::on_news(News news) {
   http_.feed({.path = "/v1/invoices/subscribe",
               .opened = [news] { news(std::nullopt); },
-              .said = [news](std::string_view line) {
-                const auto message = parse(line);
-                const auto paid = message ? base64_hash(member(*message, "result"), "r_hash") : std::nullopt;
-                if (paid && text(member(*message, "result"), "state") == "SETTLED") news(*paid);
-              }});
+              .said =
+                  [news](std::string_view line) {
+                    const auto message = parse(line);
+                    const auto paid = message ? base64_hash(member(*message, "result"), "r_hash") : std::nullopt;
+                    if (paid && text(member(*message, "result"), "state") == "SETTLED") news(*paid);
+                  }});
 }
 
 }  // namespace wallet

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90.h"
 #include "pipeline/nostr/url_guard.h"
 #include "pipeline/wallet/replies.h"
@@ -18,7 +19,7 @@ struct NwcWallet::Reply {
   Json result;             // null: it failed
   std::string error_code;  // of NIP-47: NOT_FOUND …
   std::string error;
-  std::string said;        // the whole, as it was encrypted
+  std::string said;  // the whole, as it was encrypted
 };
 
 namespace {
@@ -41,7 +42,8 @@ std::string percent_decoded(std::string_view text) {
       static constexpr std::string_view kDigits = "0123456789abcdef";
       return at < text.size() ? kDigits.find(static_cast<char>(text[at] | 0x20)) : std::string_view::npos;
     };
-    const bool escaped = text[i] == '%' && digit(i + 1) != std::string_view::npos && digit(i + 2) != std::string_view::npos;
+    const bool escaped =
+        text[i] == '%' && digit(i + 1) != std::string_view::npos && digit(i + 2) != std::string_view::npos;
     out += escaped ? static_cast<char>(digit(i + 1) * 16 + digit(i + 2)) : text[i];
     if (escaped) i += 2;
   }
@@ -71,7 +73,8 @@ Result<Json> result_of(const Json& result, const std::string& error_code, const 
 
 std::optional<MadeInvoice> find_made(const Json& result, const InvoiceOrder& order) {
   for (const Json& one : member(result, "transactions")) {
-    const bool same = text(member(one, "metadata"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    const bool same =
+        text(member(one, "metadata"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
     if (same && !text(one, "invoice").empty()) return MadeInvoice{text(one, "invoice"), {}};
   }
   return std::nullopt;
@@ -122,16 +125,24 @@ Result<NwcUri> NwcUri::parse(std::string_view text) {
   return NwcUri{*wallet, std::move(relays), std::move(*key)};
 }
 
+nostr::Filter nwc_filter(const NwcUri& uri) {
+  return {.kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
+          .authors = {uri.wallet},
+          .tags = {{'p', {uri.secret.public_key().hex()}}}};
+}
+
 NwcWallet::NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
                      NwcUri uri)
-    : relays_(relays), scheduler_(scheduler), random_(std::move(random)), ports_(std::move(ports)), uri_(std::move(uri)) {}
+    : relays_(relays),
+      scheduler_(scheduler),
+      random_(std::move(random)),
+      ports_(std::move(ports)),
+      uri_(std::move(uri)) {}
 
 NwcWallet::~NwcWallet() = default;
 
-nostr::Filter NwcWallet::filter() const {
-  return {.kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
-          .authors = {uri_.wallet},
-          .tags = {{'p', {uri_.secret.public_key().hex()}}}};
+nostr::Event NwcWallet::sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const {
+  return nostr::auth_event(uri_.secret, url, challenge, now, {random_().bytes});
 }
 
 // ---- the wallet -----------------------------------------------------------------------------------------------------
@@ -155,7 +166,9 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
                        {"metadata", {{kOrder, label(order)}}}};
   ask("make_invoice", params.dump(), [done = std::move(done)](const Result<Reply>& reply) {
     done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
-             .map([](const Json& made) { return MadeInvoice{text(made, "invoice"), {}}; }));
+             .map([](const Json& made) {
+               return MadeInvoice{text(made, "invoice"), {}};
+             }));
   });
 }
 
@@ -208,7 +221,8 @@ void NwcWallet::read_info(const std::vector<nostr::Event>& events) {
   form_ = ledger::Encryption::nip04;
   if (events.empty()) return;
   const nostr::Event& info = events.front();
-  if (info.tag_value("encryption").value_or("").find("nip44_v2") != std::string::npos) form_ = ledger::Encryption::nip44;
+  if (info.tag_value("encryption").value_or("").find("nip44_v2") != std::string::npos)
+    form_ = ledger::Encryption::nip44;
   methods_.clear();
   std::string_view rest = info.content;
   while (!rest.empty()) {

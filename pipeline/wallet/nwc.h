@@ -28,18 +28,22 @@ struct NwcUri {
   static ledger::Result<NwcUri> parse(std::string_view text);
 };
 
+// What is listened for on its relays.
+nostr::Filter nwc_filter(const NwcUri& uri);
+
 class NwcWallet final : public Wallet {
  public:
-  // `relays` reaches those of the URI and listens there for filter().
+  // `relays` reaches those of the URI and listens there for nwc_filter().
   NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
             NwcUri uri);
   ~NwcWallet() override;
 
-  nostr::Filter filter() const;
-  // What comes for the filter, verified.
+  // What comes for nwc_filter(), verified.
   void on_event(const nostr::Event& event);
   // A relay is back: what it said meanwhile is lost.
   void on_connected();
+  // Who we are there (NIP-42).
+  nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
 
   std::string kind() const override { return "nwc"; }
   Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }

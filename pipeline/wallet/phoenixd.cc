@@ -16,7 +16,8 @@ namespace {
 std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
   if (!payments.is_array()) return std::nullopt;
   for (const Json& one : payments) {
-    const bool same = text(one, "externalId") == label(order) && integer(one, "requestedSat") == order.amount.value / 1000;
+    const bool same =
+        text(one, "externalId") == label(order) && integer(one, "requestedSat") == order.amount.value / 1000;
     if (same && !text(one, "invoice").empty() && !flag(one, "isExpired")) return MadeInvoice{text(one, "invoice"), {}};
   }
   return std::nullopt;
@@ -29,7 +30,8 @@ Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const Http
   if (hash(*payment, "paymentHash") != asked.payment_hash) return malformed("another payment than was asked for");
   if (!flag(*payment, "isPaid")) return unpaid(asked, now, reply.body);
   const auto received_sat = integer(*payment, "receivedSat");
-  if (!received_sat || *received_sat < 0 || *received_sat > Msat::kMax / 1000) return malformed("a payment of no amount");
+  if (!received_sat || *received_sat < 0 || *received_sat > Msat::kMax / 1000)
+    return malformed("a payment of no amount");
   // What arrives is what is left behind ACINQ's fee.
   const Msat fee{std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))};
   return settled({.payment_hash = asked.payment_hash,
@@ -87,10 +89,11 @@ void PhoenixdWallet::on_news(News news) {
   http_.feed({.path = "/websocket",
               .websocket = true,
               .opened = [news] { news(std::nullopt); },
-              .said = [news](std::string_view said) {
-                const auto message = parse(said);
-                if (message && text(*message, "type") == "payment_received") news(hash(*message, "paymentHash"));
-              }});
+              .said =
+                  [news](std::string_view said) {
+                    const auto message = parse(said);
+                    if (message && text(*message, "type") == "payment_received") news(hash(*message, "paymentHash"));
+                  }});
 }
 
 }  // namespace wallet

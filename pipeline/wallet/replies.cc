@@ -120,12 +120,12 @@ std::string evidence(std::string_view said) {
 }
 
 Result<LookupAnswer> settled(ledger::InvoiceSettled settlement) {
-  const bool proven = settlement.preimage.is_zero() ||
-                      ledger::sha256(settlement.preimage.view()) == settlement.payment_hash;
+  const bool proven =
+      settlement.preimage.is_zero() || ledger::sha256(settlement.preimage.view()) == settlement.payment_hash;
   if (proven && settlement.received > ledger::Msat{}) return settlement;
   return fail(ErrorKind::payment, "wallet.preimage",
-              "the wallet calls an invoice paid " + std::string(proven ? "with nothing" : "by a preimage that is not its") +
-                  "; it is asked again");
+              "the wallet calls an invoice paid " +
+                  std::string(proven ? "with nothing" : "by a preimage that is not its") + "; it is asked again");
 }
 
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {

@@ -13,7 +13,7 @@ namespace wallet {
 
 using Json = nlohmann::json;
 
-inline constexpr std::size_t kMaxSaidBytes = 300;       // of a wallet's own words in one of our messages
+inline constexpr std::size_t kMaxSaidBytes = 300;  // of a wallet's own words in one of our messages
 inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
 
 // The errors of all wallets; `said` is the wallet's word, cut and cleaned.

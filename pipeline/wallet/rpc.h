@@ -16,9 +16,9 @@ struct RpcCall {
 };
 
 struct RpcReply {
-  std::string result;          // JSON; empty: it failed
+  std::string result;  // JSON; empty: it failed
   std::int64_t error_code = 0;
-  std::string error;           // the message
+  std::string error;  // the message
 };
 
 class Rpc {

@@ -39,14 +39,20 @@ SandboxWallet::SandboxWallet(boost::asio::io_context& io, SandboxBooks books, co
 
 SandboxWallet::~SandboxWallet() = default;
 
-void SandboxWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<std::string>)> done) {
-  disk_->run<std::string>([this, order, now = clock_()] { return books_.create(order, secret_, now); },
-                          std::move(done));
+void SandboxWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  disk_->run<MadeInvoice>(
+      [this, order, now = clock_()] {
+        return books_.create(order, secret_, now).map([](const std::string& bolt11) {
+          return MadeInvoice{bolt11, {}};
+        });
+      },
+      std::move(done));
 }
 
-void SandboxWallet::look_up(const Hash256& payment_hash, std::function<void(Result<LookupAnswer>)> done) {
-  disk_->run<LookupAnswer>([this, payment_hash, now = clock_()] { return books_.look_up(payment_hash, now); },
-                           std::move(done));
+void SandboxWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  disk_->run<LookupAnswer>(
+      [this, payment_hash = invoice.payment_hash, now = clock_()] { return books_.look_up(payment_hash, now); },
+      std::move(done));
 }
 
 void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {

@@ -1,5 +1,5 @@
-// Spark, through a sidecar with the official SDK, which exists for Node alone (pipeline/wallet/spark/sidecar.mjs says what
-// is spoken). It takes our preimage, so an order can be repeated. Whole satoshis. Pure.
+// Spark, through a sidecar with the official SDK, which exists for Node alone (pipeline/wallet/spark/sidecar.mjs says
+// what is spoken). It takes our preimage, so an order can be repeated. Whole satoshis. Pure.
 #pragma once
 
 #include "pipeline/wallet/ports.h"

@@ -14,6 +14,8 @@
 #include <chrono>
 #include <exception>
 
+#include "pipeline/web/tls_trust.h"
+
 namespace web {
 namespace {
 
@@ -45,14 +47,6 @@ std::shared_ptr<asio::ssl::context> system_trust() {
   return trust;
 }
 
-std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
-  if (origin.trusted_pem.empty()) return system_trust();
-  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
-  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
-  made->set_verify_mode(asio::ssl::verify_peer);
-  return made;
-}
-
 http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequest&& from) {
   http::request<http::string_body> request(from.body.empty() ? http::verb::get : http::verb::post,
                                            origin.prefix + from.path, 11);
@@ -67,6 +61,14 @@ http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequ
 }
 
 }  // namespace
+
+std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
+  if (origin.trusted_pem.empty()) return system_trust();
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
+  made->set_verify_mode(asio::ssl::verify_peer);
+  return made;
+}
 
 ledger::Result<HttpOrigin> parse_origin(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(url);
@@ -131,10 +133,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     const auto trust = trust_of(origin_, error);
     if (error) co_return fail_connect(error);
     asio::ssl::stream<beast::tcp_stream&> tls(tcp_, *trust);
-    tls.set_verify_callback(asio::ssl::host_name_verification(origin_.host));
-    // What the macro SSL_set_tlsext_host_name says, without its casts.
-    std::string server_name = origin_.host;
-    SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, server_name.data());
+    prepare_tls(tls, origin_.host);
     co_await tls.async_handshake(asio::ssl::stream_base::client, into(error));
     if (error) co_return fail_connect(error);
     co_await exchange(tls);

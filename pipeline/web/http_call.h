@@ -1,5 +1,5 @@
-// One HTTP/1.1 call to a server that the operator named, http or https, its answer handed over as it arrives. One connection a call. Callbacks
-// come on the io_context's thread, never from within the constructor.
+// One HTTP/1.1 call to a server that the operator named, http or https, its answer handed over as it arrives. One
+// connection a call. Callbacks come on the io_context's thread, never from within the constructor.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct HttpOrigin {
   bool tls = false;
   std::string host;  // a name or an address, IPv6 without brackets
   std::string port;
-  std::string authority;  // for the Host header, and for people
-  std::string prefix;     // of every path; empty, or begins but does not end with a slash
+  std::string authority;    // for the Host header, and for people
+  std::string prefix;       // of every path; empty, or begins but does not end with a slash
   std::string trusted_pem;  // the only certificates that are trusted; empty: the system's authorities
 };
 

@@ -37,6 +37,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"wallet settles late", 0.4},
     {"wallet settles after expiry", 0.3},
     {"wallet tells twice", 0.5},
+    {"wallet loses a push", 0.5},
     {"wallet never settles", 0.1},
     {"web page fails", 0.3},
     {"web page comes too late", 0.1},

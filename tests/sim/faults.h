@@ -38,6 +38,7 @@ enum class Mishap : std::size_t {
   wallet_late,         // the payment settles minutes later
   wallet_after_expiry,
   wallet_tells_twice,
+  wallet_loses_push,
   wallet_never_settles,  // the payment is stuck, and then fails
   web_fails,
   web_late,       // after longer than a job's inputs are waited for

@@ -34,7 +34,7 @@ bool SimWallet::unreachable() {
 }
 
 void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
-                               std::function<void(ledger::Result<std::string>)> done) {
+                               std::function<void(ledger::Result<wallet::MadeInvoice>)> done) {
   world_.on_port_call();
   world_.referee->on_order(order);
   const auto fails = [&](std::int64_t after_ms) {
@@ -51,23 +51,34 @@ void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
     if (world.faults.strikes(Mishap::wallet_loses_answer)) {
       return world.time.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
     }
-    world.time.after(kNetworkMs, [done, bolt11] { done(bolt11); });
+    world.time.after(kNetworkMs, [done, bolt11] { done(wallet::MadeInvoice{bolt11, {}}); });
   });
   world_.on_port_call();
 }
 
-void SimWallet::look_up(const ledger::Hash256& payment_hash,
+void SimWallet::look_up(const ledger::InvoiceIssued& invoice,
                         std::function<void(ledger::Result<wallet::LookupAnswer>)> done) {
   world_.on_port_call();
   if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
-  world_.time.after(kNetworkMs, [&world = world_, payment_hash, done = time_.mortal(std::move(done))] {
-    const auto answer = world.wallet.look_up(payment_hash, world.time.now());
-    done(answer);
-    const bool settled = std::holds_alternative<ledger::InvoiceSettled>(answer);
-    if (settled && world.faults.strikes(Mishap::wallet_tells_twice)) {
-      world.time.after(world.faults.dice().between(1, 1'000), [done, answer] { done(answer); });
-    }
-  });
+  world_.time.after(kNetworkMs,
+                    [&world = world_, payment_hash = invoice.payment_hash, done = time_.mortal(std::move(done))] {
+                      const auto answer = world.wallet.look_up(payment_hash, world.time.now());
+                      done(answer);
+                      const bool settled = std::holds_alternative<ledger::InvoiceSettled>(answer);
+                      if (settled && world.faults.strikes(Mishap::wallet_tells_twice)) {
+                        world.time.after(world.faults.dice().between(1, 1'000), [done, answer] { done(answer); });
+                      }
+                    });
+}
+
+wallet::Abilities SimWallet::abilities() const {
+  const bool none = world_.wallet.identity == WalletIdentity::none;
+  return {.repeats = none ? wallet::Repeats::never : wallet::Repeats::by_label, .pushes = world_.wallet_pushes};
+}
+
+void SimWallet::on_news(News news) {
+  const std::function<void(std::optional<ledger::Hash256>)> tell = std::move(news);
+  world_.on_paid = [tell = time_.mortal(tell)](const ledger::Hash256& hash) { tell(hash); };
 }
 
 void SimWallet::status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) {

@@ -11,14 +11,16 @@ class SimWallet final : public wallet::Wallet {
  public:
   SimWallet(World& world, ProcessTime& time) : world_(world), time_(time) {}
   std::string kind() const override { return "simulated"; }
+  wallet::Abilities abilities() const override;
   bool play_money() const override { return true; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const wallet::InvoiceOrder& order,
-                      std::function<void(ledger::Result<std::string>)> done) override;
-  void look_up(const ledger::Hash256& payment_hash,
+                      std::function<void(ledger::Result<wallet::MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice,
                std::function<void(ledger::Result<wallet::LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) override;
+  void on_news(News news) override;
 
  private:
   bool unreachable();

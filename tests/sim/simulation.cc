@@ -80,6 +80,7 @@ class Simulation {
         world_(seed, Faults(dice_.below(UINT64_MAX)), 1 + dice_.below(3), dice_.chance(0.3) ? 25 : 500) {
     outcome_.seed = seed;
     if (dice_.chance(0.3)) world_.wallet.identity = WalletIdentity::none;
+    world_.wallet_pushes = dice_.chance(0.5);
     constexpr std::int64_t kLineMs[] = {10, 10, 10, 100, 300};
     world_.line_ms = dice_.pick(kLineMs);
     world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });

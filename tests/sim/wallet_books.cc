@@ -39,7 +39,7 @@ std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOr
                                 .features = {8, 14}};
   auto text = wallet::encode_bolt11(invoice, kNodeKey);
   if (!text) throw std::logic_error(text.error().describe());
-  invoices_[hash] = {*text, order.amount, invoice.expires_at(), std::nullopt};
+  invoices_[hash] = {*text, hash, order.amount, invoice.expires_at(), std::nullopt};
   by_bolt11_[*text] = hash;
   return *text;
 }

@@ -19,6 +19,7 @@ class WalletBooks {
  public:
   struct Invoice {
     std::string bolt11;
+    ledger::Hash256 payment_hash;
     ledger::Msat amount;
     ledger::TimeMs expires_at;
     std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then

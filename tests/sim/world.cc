@@ -183,7 +183,10 @@ void World::pay(CustomerJob& job, const std::string& bolt11) {
   if (faults.strikes(Mishap::wallet_after_expiry)) {
     settles_at = std::max(settles_at, invoice->expires_at + faults.dice().between(1, kLongestSettlementMs));
   }
-  if (wallet.pay(bolt11, time.now(), settles_at)) job.paid += invoice->amount;
+  if (!wallet.pay(bolt11, time.now(), settles_at)) return;
+  job.paid += invoice->amount;
+  if (!wallet_pushes || faults.strikes(Mishap::wallet_loses_push)) return;
+  time.at(settles_at + kNetworkMs, [this, hash = invoice->payment_hash] { on_paid(hash); });
 }
 
 }  // namespace sim

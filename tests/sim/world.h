@@ -75,6 +75,8 @@ class World {
   Faults faults;
   SimDisk disk;
   WalletBooks wallet;
+  bool wallet_pushes = false;  // tells the process of each payment
+  std::function<void(const ledger::Hash256&)> on_paid = [](const ledger::Hash256&) {};
   TimeMs wallet_back_at;  // unreachable until then
   TimeMs space_back_at;   // no space on the disk until then
   nostr::SecretKey provider_key;

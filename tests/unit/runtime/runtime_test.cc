@@ -45,11 +45,12 @@ struct MemoryJournal final : Journal {
 
 struct SilentWallet final : wallet::Wallet {
   std::string kind() const override { return "silent"; }
+  wallet::Abilities abilities() const override { return {}; }
   bool play_money() const override { return true; }
   ledger::Msat unit() const override { return {1}; }
   ledger::Msat minimum() const override { return {1}; }
-  void create_invoice(const wallet::InvoiceOrder&, std::function<void(ledger::Result<std::string>)>) override {}
-  void look_up(const ledger::Hash256&, std::function<void(ledger::Result<wallet::LookupAnswer>)>) override {}
+  void create_invoice(const wallet::InvoiceOrder&, std::function<void(ledger::Result<wallet::MadeInvoice>)>) override {}
+  void look_up(const ledger::InvoiceIssued&, std::function<void(ledger::Result<wallet::LookupAnswer>)>) override {}
   void status(std::function<void(ledger::Result<wallet::WalletStatus>)>) override {}
 };
 

@@ -1,0 +1,254 @@
+#include "cmd/open_wallet.h"
+
+#include <filesystem>
+#include <random>
+
+#include "ledger/base64.h"
+#include "pipeline/nostr/relay_pool.h"
+#include "pipeline/secret_file.h"
+#include "pipeline/wallet/core_lightning.h"
+#include "pipeline/wallet/electrum.h"
+#include "pipeline/wallet/http_client.h"
+#include "pipeline/wallet/lightning_address.h"
+#include "pipeline/wallet/lnbits.h"
+#include "pipeline/wallet/lnd.h"
+#include "pipeline/wallet/nwc.h"
+#include "pipeline/wallet/phoenixd.h"
+#include "pipeline/wallet/rpc_child.h"
+#include "pipeline/wallet/rpc_socket.h"
+#include "pipeline/wallet/sandbox.h"
+#include "pipeline/wallet/spark.h"
+#include "pipeline/web/web_client.h"
+
+namespace cmd {
+
+using ledger::ErrorKind;
+using ledger::fail;
+using ledger::Result;
+
+namespace {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Site {
+  boost::asio::io_context& io;
+  runtime::Scheduler& scheduler;
+  const Config& config;
+  const runtime::Clock& clock;
+  const runtime::Random& random;
+  wallet::WalletPorts ports;
+
+  const Config::Wallet& settings() const { return config.wallet; }
+};
+
+Result<std::string> read_credential(const Site& site) {
+  const auto& file = site.settings().credential_file;
+  auto text = runtime::read_private_file(file);
+  if (!text) {
+    auto error = text.error();
+    if (error.code == "secret_file.missing") {
+      error.hint = "write the credential of your wallet into it (chmod 600), or name another wallet.credential_file";
+    }
+    return tl::unexpected(std::move(error));
+  }
+  const auto end = text->find_last_not_of(" \r\n");
+  text->resize(end == std::string::npos ? 0 : end + 1);
+  if (!text->empty()) return text;
+  return fail(ErrorKind::config, "config.wallet_credential", "the wallet's credential is empty", file.string());
+}
+
+// The server's own certificate, for one that no authority has signed.
+Result<std::string> read_certificate(const Site& site) {
+  const auto& file = site.settings().certificate_file;
+  if (!std::filesystem::exists(file)) return std::string();
+  return runtime::read_public_file(file);
+}
+
+Result<std::unique_ptr<wallet::HttpClient>> connect_http(const Site& site, const char* default_url, Headers headers) {
+  const std::string& url = site.settings().url;
+  auto origin = web::parse_origin(url.empty() ? default_url : url);
+  if (!origin) return tl::unexpected(origin.error());
+  auto certificate = read_certificate(site);
+  if (!certificate) return tl::unexpected(certificate.error());
+  origin->trusted_pem = std::move(*certificate);
+  return std::make_unique<wallet::HttpClient>(site.io, site.scheduler,
+                                              wallet::HttpAccess{std::move(*origin), std::move(headers)});
+}
+
+std::string basic(const std::string& user_and_password) {
+  return "Basic " + ledger::to_base64(user_and_password);
+}
+
+// A wallet behind HTTP; `headers` makes its credential into what is sent.
+template <class Kind, class... More>
+Result<OpenedWallet> open_http(const Site& site, const char* default_url, Headers headers, More... more) {
+  auto http = connect_http(site, default_url, std::move(headers));
+  if (!http) return tl::unexpected(http.error());
+  const std::shared_ptr<wallet::HttpClient> link = std::move(*http);
+  return OpenedWallet{link, std::make_unique<Kind>(*link, site.ports, std::move(more)...)};
+}
+
+// ---- one function a wallet ------------------------------------------------------------------------------------------
+
+Result<OpenedWallet> open_sandbox(const Site& site) {
+  const auto secret = runtime::read_or_create_secret(site.settings().secret_file);
+  if (!secret) return tl::unexpected(secret.error());
+  auto sandbox = wallet::SandboxWallet::open(site.io, site.settings().folder, *secret, site.clock);
+  if (!sandbox) return tl::unexpected(sandbox.error());
+  return OpenedWallet{nullptr, std::move(*sandbox)};
+}
+
+Result<OpenedWallet> open_lnd(const Site& site) {
+  return read_credential(site).and_then([&](const std::string& macaroon) {
+    return open_http<wallet::LndWallet>(site, "https://127.0.0.1:8080", {{"Grpc-Metadata-macaroon", macaroon}});
+  });
+}
+
+Result<OpenedWallet> open_phoenixd(const Site& site) {
+  return read_credential(site).and_then([&](const std::string& password) {
+    return open_http<wallet::PhoenixdWallet>(site, "http://127.0.0.1:9740", {{"Authorization", basic(":" + password)}});
+  });
+}
+
+Result<OpenedWallet> open_lnbits(const Site& site) {
+  return read_credential(site).and_then([&](const std::string& key) {
+    return open_http<wallet::LnbitsWallet>(site, "http://127.0.0.1:5000", {{"X-Api-Key", key}}, key);
+  });
+}
+
+Result<OpenedWallet> open_electrum(const Site& site) {
+  return read_credential(site).and_then([&](const std::string& user_and_password) {
+    return open_http<wallet::ElectrumWallet>(site, "http://127.0.0.1:7777",
+                                             {{"Authorization", basic(user_and_password)}});
+  });
+}
+
+Result<OpenedWallet> open_core_lightning(const Site& site) {
+  const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
+  return OpenedWallet{link, std::make_unique<wallet::CoreLightningWallet>(*link, site.scheduler, site.ports)};
+}
+
+// The operator names the server, and the server names the rest.
+class OwnWeb final : public runtime::Web {
+ public:
+  explicit OwnWeb(boost::asio::io_context& io) : client_(io) {}
+  void get(const std::string& url, std::function<void(Result<std::string>)> done) override {
+    client_.fetch({.url = url, .accept = "application/json", .own = true}, std::move(done));
+  }
+
+ private:
+  web::WebClient client_;
+};
+
+Result<OpenedWallet> open_lightning_address(const Site& site) {
+  auto address = wallet::LightningAddress::parse(site.settings().address);
+  if (!address) return tl::unexpected(address.error());
+  const auto link = std::make_shared<OwnWeb>(site.io);
+  return OpenedWallet{link, std::make_unique<wallet::LightningAddressWallet>(*link, site.ports, std::move(*address))};
+}
+
+double random_fraction() {
+  static std::mt19937_64 generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+// Its relays, and the wallet that hears what they bring.
+struct NwcLink {
+  std::unique_ptr<nostr::RelayPool> pool;
+  wallet::NwcWallet* wallet = nullptr;
+};
+
+Result<void> connect_nwc(const Site& site, const wallet::NwcUri& uri, const std::shared_ptr<NwcLink>& link) {
+  NwcLink& its = *link;  // outlives the pool that it holds
+  nostr::PoolOptions options{
+      .relays = uri.relays,
+      .wanted = {wallet::nwc_filter(uri)},
+      .clock = site.clock,
+      .random = random_fraction,
+      .sign_auth = [&its](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
+        return std::optional(its.wallet->sign_auth(url, challenge, now));
+      }};
+  auto pool = nostr::RelayPool::make(
+      site.io, std::move(options),
+      {.on_event = [&its](const nostr::Received& received) { its.wallet->on_event(received.event); },
+       .on_refused = [](const std::string&, nostr::Refusal) {},
+       .on_health =
+           [&its](const std::string&, nostr::RelayState state, const std::string&) {
+             if (state == nostr::RelayState::live) its.wallet->on_connected();
+           },
+       .on_notice = [](const std::string&, const std::string&) {}});
+  if (!pool) return tl::unexpected(pool.error());
+  its.pool = std::move(*pool);
+  return {};
+}
+
+Result<OpenedWallet> open_nwc(const Site& site) {
+  const auto text = read_credential(site);
+  if (!text) return tl::unexpected(text.error());
+  auto uri = wallet::NwcUri::parse(*text);
+  if (!uri) return tl::unexpected(uri.error());
+  const auto link = std::make_shared<NwcLink>();
+  if (const auto done = connect_nwc(site, *uri, link); !done) return tl::unexpected(done.error());
+  auto made =
+      std::make_unique<wallet::NwcWallet>(*link->pool, site.scheduler, site.random, site.ports, std::move(*uri));
+  link->wallet = made.get();
+  link->pool->start({});
+  return OpenedWallet{link, std::move(made)};
+}
+
+Result<OpenedWallet> open_spark(const Site& site) {
+  const auto words = read_credential(site);
+  if (!words) return tl::unexpected(words.error());
+  const auto& world = site.settings().spark_options_file;
+  const auto options = std::filesystem::exists(world) ? runtime::read_public_file(world) : Result<std::string>("{}");
+  if (!options) return tl::unexpected(options.error());
+  const nlohmann::json first = {{"mnemonic_or_seed", *words},
+                                {"network", site.settings().network == "bitcoin" ? "MAINNET" : "REGTEST"},
+                                {"options", nlohmann::json::parse(*options, nullptr, false)}};
+  const auto link =
+      std::make_shared<wallet::RpcChild>(site.io, site.scheduler,
+                                         wallet::ChildOptions{.command = {"node", SELLCOMPUTE_SPARK_SIDECAR},
+                                                              .first = {.method = "open", .params = first.dump()}});
+  return OpenedWallet{link, std::make_unique<wallet::SparkWallet>(*link, site.ports)};
+}
+
+constexpr std::pair<std::string_view, Result<OpenedWallet> (*)(const Site&)> kOpeners[] = {
+    {"sandbox", open_sandbox},
+    {"nwc", open_nwc},
+    {"lnd", open_lnd},
+    {"core_lightning", open_core_lightning},
+    {"phoenixd", open_phoenixd},
+    {"lnbits", open_lnbits},
+    {"lightning_address", open_lightning_address},
+    {"electrum", open_electrum},
+    {"spark", open_spark},
+};
+
+}  // namespace
+
+wallet::Network network_of(const Config& config) {
+  if (config.wallet.kind == "sandbox") return wallet::Network::regtest;
+  for (const auto network : {wallet::Network::testnet, wallet::Network::signet, wallet::Network::regtest}) {
+    if (config.wallet.network == name(network)) return network;
+  }
+  return wallet::Network::bitcoin;
+}
+
+Result<OpenedWallet> open_wallet(boost::asio::io_context& io, runtime::Scheduler& scheduler, const Config& config,
+                                 const runtime::Clock& clock, const runtime::Random& random) {
+  const auto secret = runtime::read_or_create_secret(config.wallet.secret_file);
+  if (!secret) return tl::unexpected(secret.error());
+  Site site{.io = io, .scheduler = scheduler, .config = config, .clock = clock, .random = random};
+  site.ports = {.clock = clock,
+                .preimage =
+                    [secret = *secret, kind = config.wallet.kind](const wallet::InvoiceOrder& order) {
+                      return wallet::derive_preimage(secret.view(), kind, order);
+                    },
+                .play_money = network_of(config) != wallet::Network::bitcoin};
+  for (const auto& [kind, open] : kOpeners) {
+    if (kind == config.wallet.kind) return open(site);
+  }
+  return fail(ErrorKind::config, "config.wallet_kind", "there is no wallet \"" + config.wallet.kind + "\"");
+}
+
+}  // namespace cmd

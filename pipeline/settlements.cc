@@ -1,0 +1,86 @@
+#include "pipeline/settlements.h"
+
+#include <algorithm>
+
+#include "pipeline/core/canary.h"
+
+namespace runtime {
+namespace {
+
+constexpr std::int64_t kShortestPollMs = 1'000;
+constexpr std::int64_t kShortestPollBesidePushMs = 5'000;
+constexpr std::int64_t kLongestPollMs = 30'000;
+constexpr std::int64_t kBetweenLookUpsMs = 2;  // when all are to be looked at
+
+}  // namespace
+
+Settlements::Settlements(wallet::Wallet& wallet, Scheduler& scheduler) : wallet_(wallet), scheduler_(scheduler) {
+  wallet_.on_news([this, weak = std::weak_ptr(alive_)](const std::optional<ledger::Hash256>& id) {
+    if (!weak.expired()) on_news(id);
+  });
+}
+
+void Settlements::watch(Watched watched) {
+  const ledger::Hash256 id = watched.invoice.payment_hash;
+  if (entries_.try_emplace(id, Entry{std::move(watched)}).second) ask(id);
+}
+
+void Settlements::ask(const ledger::Hash256& id) {
+  Entry& entry = entries_.at(id);
+  entry.asking = true;
+  entry.news = false;
+  ++entry.timer;
+  const bool over = scheduler_.now() >= entry.watched.give_up_at;
+  wallet_.look_up(entry.watched.invoice,
+                  [this, weak = std::weak_ptr(alive_), id, over](const ledger::Result<wallet::LookupAnswer>& answer) {
+                    if (!weak.expired()) answered(id, over, answer);
+                  });
+}
+
+void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::Result<wallet::LookupAnswer>& answer) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;  // told twice
+  Entry& entry = found->second;
+  entry.asking = false;
+  if (answer && conclude(id, over, *answer)) return;
+  if (core::canary(core::Canary::expired_unwatched) && scheduler_.now() >= entry.watched.give_up_at) return;
+  ask_after(id, entry.news ? 0 : pause_ms(entry));
+}
+
+// True when the answer ends the watching. An answer to a question asked before the end proves no expiry, and a wallet
+// that does not know the invoice proves nothing.
+bool Settlements::conclude(const ledger::Hash256& id, bool over, const wallet::LookupAnswer& answer) {
+  const auto* settled = std::get_if<ledger::InvoiceSettled>(&answer);
+  const auto* expired = over ? std::get_if<wallet::Expired>(&answer) : nullptr;
+  if (!settled && !expired) return false;
+  const Watched watched = std::move(entries_.extract(id).mapped().watched);
+  settled ? watched.settled(*settled) : watched.never_paid({.payment_hash = id, .evidence = expired->evidence});
+  return true;
+}
+
+void Settlements::ask_after(const ledger::Hash256& id, std::int64_t delay_ms) {
+  const std::uint64_t timer = ++entries_.at(id).timer;
+  scheduler_.after(delay_ms, [this, weak = std::weak_ptr(alive_), id, timer] {
+    if (weak.expired()) return;
+    const auto found = entries_.find(id);
+    if (found != entries_.end() && found->second.timer == timer) ask(id);
+  });
+}
+
+std::int64_t Settlements::pause_ms(const Entry& entry) const {
+  const std::int64_t shortest = wallet_.abilities().pushes ? kShortestPollBesidePushMs : kShortestPollMs;
+  return std::clamp((scheduler_.now() - entry.watched.since) / 20, shortest, kLongestPollMs);
+}
+
+void Settlements::on_news(const std::optional<ledger::Hash256>& id) {
+  if (id && !entries_.contains(*id)) return;
+  const auto first = id ? entries_.find(*id) : entries_.begin();
+  const auto last = id ? std::next(first) : entries_.end();
+  std::int64_t delay_ms = 0;
+  for (auto one = first; one != last; ++one, delay_ms += kBetweenLookUpsMs) {
+    one->second.news = true;
+    if (!one->second.asking) ask_after(one->first, delay_ms);
+  }
+}
+
+}  // namespace runtime

@@ -1,0 +1,50 @@
+// Watches every invoice until the wallet says settled or, after expiry plus grace, that it was never paid. The wallet's
+// news say when to look; where it tells none, or they are lost, young invoices are asked about often and old ones
+// slowly. A failing look-up delays only its own invoice.
+#pragma once
+
+#include <map>
+
+#include "pipeline/ports.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace runtime {
+
+struct Watched {
+  ledger::InvoiceIssued invoice;
+  ledger::TimeMs since;       // when it was made: its age sets the pace
+  ledger::TimeMs give_up_at;  // expiry plus grace: from then on "never paid" is believed
+  std::function<void(ledger::InvoiceSettled)> settled;
+  std::function<void(ledger::InvoiceExpired)> never_paid;
+};
+
+class Settlements {
+ public:
+  // Both outlive it; of the wallet it is the only listener.
+  Settlements(wallet::Wallet& wallet, Scheduler& scheduler);
+
+  // Exactly one of the two callbacks is called, once.
+  void watch(Watched watched);
+
+ private:
+  struct Entry {
+    Watched watched;
+    std::uint64_t timer = 0;  // which of its timers counts
+    bool asking = false;
+    bool news = false;  // while it was being asked about
+  };
+
+  void ask(const ledger::Hash256& id);
+  void answered(const ledger::Hash256& id, bool over, const ledger::Result<wallet::LookupAnswer>& answer);
+  bool conclude(const ledger::Hash256& id, bool over, const wallet::LookupAnswer& answer);
+  void ask_after(const ledger::Hash256& id, std::int64_t delay_ms);
+  std::int64_t pause_ms(const Entry& entry) const;
+  void on_news(const std::optional<ledger::Hash256>& id);
+
+  wallet::Wallet& wallet_;
+  Scheduler& scheduler_;
+  std::map<ledger::Hash256, Entry> entries_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace runtime

@@ -1,0 +1,56 @@
+// JSON-RPC with a child process, one message a line over its pipes. The child is started again, after growing pauses,
+// whenever it ends; what it says to people (stderr) goes where ours goes. Lives on one io_context thread; destroying it
+// ends the child.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "pipeline/io_adapters.h"
+#include "pipeline/wallet/rpc.h"
+
+namespace wallet {
+
+struct ChildOptions {
+  std::vector<std::string> command;  // found by PATH; no secret
+  RpcCall first;                     // asked of each new child; nothing else is before it has said yes
+};
+
+class RpcChild final : public Rpc {
+ public:
+  RpcChild(boost::asio::io_context& io, runtime::Scheduler& scheduler, ChildOptions options);
+  ~RpcChild() override;
+
+  // While there is no child that is ready it fails at once, and says why.
+  void call(RpcCall call, std::function<void(ledger::Result<RpcReply>)> done) override;
+  // Besides what the child says: "connection" when a new one is ready.
+  void on_notification(std::function<void(const std::string&, const std::string&)> said) override;
+
+ private:
+  class Child;
+  struct Waiting {
+    std::function<void(ledger::Result<RpcReply>)> done;
+  };
+
+  void start();
+  void on_line(std::string_view line);
+  void on_ready(const ledger::Result<RpcReply>& reply);
+  void on_end(const std::string& why);
+  void send(const RpcCall& call, std::function<void(ledger::Result<RpcReply>)> done);
+  void answer(std::uint64_t id, ledger::Result<RpcReply> reply);
+
+  boost::asio::io_context& io_;
+  runtime::Scheduler& scheduler_;
+  const ChildOptions options_;
+  std::function<void(const std::string&, const std::string&)> said_ = [](const std::string&, const std::string&) {};
+  std::shared_ptr<Child> child_;
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::uint64_t last_id_ = 0;
+  bool ready_ = false;
+  std::string trouble_ = "it is starting";
+  std::int64_t pause_ms_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace wallet
