@@ -135,9 +135,10 @@ void Announcer::settle(Document& document) {
   document.settled = true;
   const std::int64_t newest_s = document.newest ? document.newest->created_at : 0;
   const bool stands = document.newest && newest_s > document.deleted_at_s;
-  auto update = document.update(stands ? &*document.newest : nullptr);
+  const Event said = stands ? nostr::without_work(*document.newest) : Event{};
+  auto update = document.update(stands ? &said : nullptr);
   if (!update && stands && document.lacks_work) {
-    update = {.kind = document.kind, .tags = document.newest->tags, .content = document.newest->content};
+    update = {.kind = document.kind, .tags = said.tags, .content = said.content};
   }
   document.lacks_work = false;
   if (!update) return;

@@ -16,6 +16,10 @@ constexpr std::size_t kEventFrameBytes = 200;                     // key, time, 
 constexpr char kNonce[] = "nonce";
 constexpr std::string_view kNonceTag = R"(["nonce",")";  // up to its digits
 
+bool is_nonce(const Tag& tag) {
+  return !tag.empty() && tag[0] == kNonce;
+}
+
 // Counting up from here needs no further digit for `max_tries`.
 std::string first_nonce(std::uint64_t max_tries) {
   return "1" + std::string(std::to_string(max_tries).size(), '0');
@@ -51,8 +55,13 @@ unsigned committed_difficulty(const Event& event) {
   return std::min(bits, leading_zero_bits(event.id));
 }
 
+Event without_work(Event event) {
+  std::erase_if(event.tags, is_nonce);
+  return event;
+}
+
 std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned bits, std::uint64_t max_tries) {
-  std::erase_if(event.tags, [](const Tag& tag) { return !tag.empty() && tag[0] == kNonce; });
+  std::erase_if(event.tags, is_nonce);
   event.tags.push_back({kNonce, first_nonce(max_tries), std::to_string(bits)});
   // Written once; only the digits change. No other text has an unescaped quotation mark behind a bracket and this name.
   std::string text = canonical({.pubkey = author,

@@ -152,6 +152,7 @@ void Referee::on_order(const wallet::InvoiceOrder& order) {
 void Referee::on_publication(const nostr::Event& event) {
   const auto answer = nostr::read_answer(event);
   demand(answer.has_value(), "a publication that is no answer");
+  if (answer->known == nostr::Status::pong) return demand(world_.pinged(answer->request), "a pong without a ping");
   const Job& job = durable(answer->request, "an answer");
   if (answer->known == nostr::Status::partial) {
     return demand(core::may_run(job) && core::may_stream(job),

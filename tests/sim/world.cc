@@ -135,7 +135,7 @@ void World::show(const nostr::Event& event) {
   if (!shown_.insert(event.id).second) return;
   const auto sealed = nostr::read_answer(event);
   if (!sealed || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
-  if (sealed->known == nostr::Status::pong && pings_.contains(sealed->request)) return;
+  if (sealed->known == nostr::Status::pong) return;
   const auto found = jobs.find(sealed->request);
   if (found == jobs.end()) throw Violation("an answer to a request that nobody made");
   CustomerJob& job = found->second;

@@ -96,6 +96,7 @@ class World {
   void cancel(const ledger::EventId& id);
   // Asks every relay whether the provider is there (kind 7007).
   void ping(std::size_t customer);
+  bool pinged(const ledger::EventId& id) const { return pings_.contains(id); }
   // Leaves a note of somebody's with the first relay.
   ledger::EventId write_note(const std::string& content);
   // What a web page says.
