@@ -146,19 +146,23 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     };
   }
 
-  // Pays an invoice, as far as `until`: a wallet that is there claims what it is sent. feeSat: what the provider keeps.
+  // Pays an invoice as far as `until`, from where it is. feeSat: what the provider keeps.
   async function pay(text, { until = 'TRANSFER_CREATED', feeSat = 0 } = {}) {
     const request = self.find(text);
-    if (request.status !== 'INVOICE_CREATED' || request.expiresAt < Date.now()) throw new Error('this invoice cannot be paid');
-    move(request, 'LIGHTNING_PAYMENT_RECEIVED');
-    if (until === request.status) return;
-    request.preimage = operators.preimages.get(request.hash);
-    if (!request.preimage) return move(request, 'PAYMENT_PREIMAGE_RECOVERING_FAILED');
-    move(request, 'PAYMENT_PREIMAGE_RECOVERED');
-    if (until === request.status) return;
-    const sats = request.sats - feeSat;
-    request.transfer = { sats, id: await operators.send(request.owner, sats) };
-    move(request, 'TRANSFER_CREATED');
+    if (request.status === 'INVOICE_CREATED' && request.expiresAt < Date.now()) throw new Error('this invoice has expired');
+    const steps = {
+      INVOICE_CREATED: () => 'LIGHTNING_PAYMENT_RECEIVED',
+      LIGHTNING_PAYMENT_RECEIVED() {
+        request.preimage = operators.preimages.get(request.hash);
+        return request.preimage ? 'PAYMENT_PREIMAGE_RECOVERED' : 'PAYMENT_PREIMAGE_RECOVERING_FAILED';
+      },
+      async PAYMENT_PREIMAGE_RECOVERED() {
+        const sats = request.sats - feeSat;
+        request.transfer = { sats, id: await operators.send(request.owner, sats) };
+        return 'TRANSFER_CREATED'; // a wallet that is there claims it and completes it
+      },
+    };
+    while (request.status !== until && steps[request.status]) move(request, await steps[request.status]());
   }
 
   function move(request, status) {
