@@ -3,15 +3,16 @@
 //
 // JSON-RPC 2.0 over stdin and stdout, one JSON text a line, and nothing else on stdout; what there is to complain about goes
 // to stderr, and never a secret. Lines to here: at most 64 KiB. From here: `list` may say 2 MiB at once. Answers come in the
-// order in which they are ready. When stdin ends, so does the process (exit code 0).
+// order in which they are ready. Hashes and preimages are 64 lower-case hex digits. When stdin ends, so does the process (exit
+// code 0).
 //
 //     open {mnemonic_or_seed, account_number?, network, options?} → {network, identity_public_key}
 //         Comes first. network: MAINNET, REGTEST or LOCAL. mnemonic_or_seed: English BIP-39 words, or a seed in hex.
 //         options: the SDK's ConfigOptions, for a test world. When the wallet cannot be opened, the process answers and ends
 //         (exit code 1): the SDK leaves a half-open wallet behind that would try forever.
 //     create_invoice {amount_sat, memo, expiry_s, preimage?} → {id, bolt11, payment_hash, expires_at_ms}
-//         With a preimage (64 hex digits, below the order of secp256k1) it can be repeated, also after a crash or a lost
-//         answer: the same preimage means the same invoice. The caller decodes the invoice and checks it.
+//         With a preimage (below the order of secp256k1) it can be repeated, also after a crash or a lost answer: the same
+//         preimage means the same invoice. The caller decodes the invoice and checks it.
 //     look_up {payment_hash} → {state, received_msat?, fee_msat?, settled_at_ms?, preimage?, evidence}
 //         state: open, settled (the money is in the wallet), expired, failed, unknown. evidence: Spark's own statement, as
 //         JSON text of at most 4 KiB, without memo and preimage; "null" where there is none.

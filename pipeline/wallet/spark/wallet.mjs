@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 const CALL_LIMIT_MS = 30_000;
 const HTTP_LIMIT_MS = 10_000;
 const PAGE = 100;
+const MAX_READ = 5000;
 const MAX_LISTED = 1000;
 const MAX_REMEMBERED = 10_000;
 const MAX_EVIDENCE_BYTES = 4096;
@@ -54,7 +55,8 @@ async function packages() {
     return { SparkWallet, isMnemonic: (text) => validateMnemonic(text, wordlist) };
   } catch (error) {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new WalletError('failed', `its packages are missing: npm ci --ignore-scripts in ${fileURLToPath(new URL('.', import.meta.url))}`);
+    const folder = fileURLToPath(new URL('.', import.meta.url));
+    throw new WalletError('failed', `the Spark sidecar's packages are missing: npm ci --ignore-scripts in ${folder}`);
   }
 }
 
@@ -91,7 +93,8 @@ class Wallet {
   #spark;
   #requests = new Map(); // payment hash → {request, complete}; complete: the operators have its preimage
   #making = new Map(); // payment hash → the invoice that is being made
-  #allRead = false; // #requests has all that was there before this process
+  #allRead = false; // #requests has all that was there before this process, as far as we read
+  #toTheEnd = false; // there was no more to read
   #failures = 0;
 
   constructor(spark, identity) {
@@ -102,10 +105,7 @@ class Wallet {
   createInvoice(order) {
     if (order.preimage === undefined) return within(this.#createAnyInvoice(order));
     const hash = createHash('sha256').update(order.preimage, 'hex').digest('hex');
-    if (!this.#making.has(hash)) {
-      const making = within(this.#createInvoice(hash, order)).finally(() => this.#making.delete(hash));
-      this.#making.set(hash, making);
-    }
+    if (!this.#making.has(hash)) this.#making.set(hash, this.#make(hash, order));
     return this.#making.get(hash);
   }
 
@@ -116,6 +116,18 @@ class Wallet {
   async #createAnyInvoice({ amount_sat, memo, expiry_s }) {
     const request = await this.#spark.createLightningInvoice({ amountSats: amount_sat, memo, expirySeconds: expiry_s });
     return invoice(this.#remember(request, true));
+  }
+
+  async #make(hash, order) {
+    try {
+      return await within(this.#createInvoice(hash, order));
+    } catch (error) {
+      this.#allRead = false; // perhaps it was made, and only the answer was lost
+      this.#failures += 1;
+      throw error;
+    } finally {
+      this.#making.delete(hash);
+    }
   }
 
   async #createInvoice(hash, { amount_sat, memo, expiry_s, preimage }) {
@@ -130,26 +142,22 @@ class Wallet {
       includeSparkAddress: false,
       includeSparkInvoice: false,
     };
-    try {
-      const request = await this.#spark.lightningService.createLightningInvoiceWithPreImage({
-        amountSats: amount_sat,
-        memo,
-        preimage: Uint8Array.from(Buffer.from(preimage, 'hex')),
-        invoiceCreator: async () => known?.request ?? this.#spark.validateAndCreateLightningInvoice(order),
-      });
-      return invoice(this.#remember(request, true));
-    } catch (error) {
-      this.#allRead = false; // perhaps it was made, and only the answer was lost
-      this.#failures += 1;
-      throw error;
-    }
+    const request = await this.#spark.lightningService.createLightningInvoiceWithPreImage({
+      amountSats: amount_sat,
+      memo,
+      preimage: Uint8Array.from(Buffer.from(preimage, 'hex')),
+      invoiceCreator: async () => known?.request ?? this.#spark.validateAndCreateLightningInvoice(order),
+    });
+    return invoice(this.#remember(request, true));
   }
 
   async #lookUp(hash) {
     if (!this.#requests.has(hash)) await this.#readAll();
     const known = this.#requests.get(hash);
     const request = known && (await this.#spark.getLightningReceiveRequest(known.request.id));
-    return request ? report(request) : { state: 'unknown', evidence: 'null' };
+    if (request) return report(request);
+    if (known || this.#toTheEnd) return { state: 'unknown', evidence: 'null' };
+    throw new WalletError('failed', `this invoice is not among ${MAX_READ} that Spark listed, and there are more`);
   }
 
   async #status() {
@@ -159,10 +167,10 @@ class Wallet {
 
   async #list(sinceMs) {
     const invoices = (await this.#readAll()).map(entry).filter(({ created_at_ms }) => created_at_ms >= sinceMs);
-    return { invoices: invoices.sort((one, other) => other.created_at_ms - one.created_at_ms) };
+    return { invoices: invoices.sort((one, other) => other.created_at_ms - one.created_at_ms).slice(0, MAX_LISTED) };
   }
 
-  // The receive requests that the service provider has, as far as we look.
+  // The receive requests that the service provider has. How it sorts them is not documented.
   async #readAll() {
     const failures = this.#failures;
     const requests = [];
@@ -171,8 +179,9 @@ class Wallet {
       const after = page?.pageInfo.endCursor;
       page = await this.#spark.getUserRequests({ first: PAGE, after, types: ['LIGHTNING_RECEIVE'] });
       requests.push(...(page?.entities ?? []));
-    } while (page?.pageInfo.hasNextPage && page.entities.length > 0 && requests.length < MAX_LISTED);
+    } while (page?.pageInfo.hasNextPage && page.entities.length > 0 && requests.length < MAX_READ);
     for (const request of requests) this.#remember(request, false);
+    this.#toTheEnd = !page?.pageInfo.hasNextPage;
     if (failures === this.#failures) this.#allRead = true; // else one that was lost meanwhile may be missing
     return requests;
   }
