@@ -1,0 +1,268 @@
+// What is said to @buildonspark/spark-sdk (0.8.8, read). An invoice is a receive request of the service provider. It is
+// settled when its transfer to us is completed, for which this process has to run: the SDK claims it.
+//
+// An invoice with a preimage of ours takes two steps: the service provider makes it, then the operators get shares of the
+// preimage, so that they can settle it without us. Either answer may be lost. When it is repeated, the first step must not
+// make a second invoice for the same hash, so the first one is looked for; the second step may be repeated, operators keep
+// what they have.
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+
+const CALL_LIMIT_MS = 30_000;
+const HTTP_LIMIT_MS = 10_000;
+const PAGE = 100;
+const MAX_READ = 5000;
+const MAX_LISTED = 1000;
+const MAX_REMEMBERED = 10_000;
+const MAX_EVIDENCE_BYTES = 4096;
+const MAX_MESSAGE_CHARACTERS = 300;
+const GRPC_UNREACHABLE = [1, 4, 10, 14]; // CANCELLED, DEADLINE_EXCEEDED, ABORTED, UNAVAILABLE
+const GRPC_REFUSED = [3, 5, 6, 7, 9, 11, 12, 16]; // what is wrong with the request or with us; not INTERNAL and the like
+const MSAT = { MILLISATOSHI: 1, NANOBITCOIN: 100, SATOSHI: 1000, MICROBITCOIN: 1e5, MILLIBITCOIN: 1e8, BITCOIN: 1e11 };
+
+export class WalletError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// A wallet whose calls answer within 30 s. tell(method, params) is called with news.
+export const openWallet = (params, tell) => within(open(params, tell));
+
+async function open({ mnemonic_or_seed, account_number, network, options }, tell) {
+  const { SparkWallet, isMnemonic } = await packages();
+  // The SDK would take an empty secret for the wish for a new wallet.
+  if (!isMnemonic(mnemonic_or_seed) && !/^([0-9a-f]{2}){16,64}$/i.test(mnemonic_or_seed)) {
+    throw new WalletError('bad_params', 'mnemonic_or_seed is neither a BIP-39 mnemonic nor a seed of 16 to 64 bytes in hex');
+  }
+  const { wallet } = await SparkWallet.initialize({
+    mnemonicOrSeed: mnemonic_or_seed,
+    accountNumber: account_number,
+    options: { ...options, network, log: false, events: listeners(tell) },
+  });
+  return new Wallet(wallet, { network, identity_public_key: await wallet.getIdentityPublicKey() });
+}
+
+async function packages() {
+  globalThis.fetch = promptly(globalThis.fetch); // the SDK keeps the one it finds when it is loaded
+  try {
+    const [{ SparkWallet }, { validateMnemonic }, { wordlist }] = await Promise.all([
+      import('@buildonspark/spark-sdk'),
+      import('@scure/bip39'),
+      import('@scure/bip39/wordlists/english'),
+    ]);
+    return { SparkWallet, isMnemonic: (text) => validateMnemonic(text, wordlist) };
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const folder = fileURLToPath(new URL('.', import.meta.url));
+    throw new WalletError('failed', `the Spark sidecar's packages are missing: npm ci --ignore-scripts in ${folder}`);
+  }
+}
+
+// The SDK would repeat a failed request for 25 s, and post an order for an invoice again whose answer was lost. Who asked us
+// does that better. A TimeoutError is what it does not repeat.
+function promptly(fetch) {
+  return async (url, init) => {
+    try {
+      const response = await fetch(url, { ...init, signal: AbortSignal.timeout(HTTP_LIMIT_MS) });
+      if (response.status < 500 && response.status !== 429) return response;
+      throw new Error(`HTTP status ${response.status}`);
+    } catch (error) {
+      throw Object.assign(new Error(error.cause?.message || error.message), { name: 'TimeoutError' });
+    }
+  };
+}
+
+function listeners(tell) {
+  const news = () => tell('news', {});
+  let state;
+  const connection = (now) => () => {
+    if (state !== now) tell('connection', { state: (state = now) });
+  };
+  return {
+    'transfer:claimed': news,
+    'balance:update': news,
+    'stream:connected': connection('connected'),
+    'stream:reconnecting': connection('lost'),
+    'stream:disconnected': connection('lost'),
+  };
+}
+
+class Wallet {
+  #spark;
+  #requests = new Map(); // payment hash → {request, complete}; complete: the operators have its preimage
+  #making = new Map(); // payment hash → the invoice that is being made
+  #allRead = false; // #requests has all that was there before this process, as far as we read
+  #toTheEnd = false; // there was no more to read
+  #failures = 0;
+
+  constructor(spark, identity) {
+    this.#spark = spark;
+    this.identity = identity;
+  }
+
+  createInvoice(order) {
+    if (order.preimage === undefined) return within(this.#createAnyInvoice(order));
+    const hash = createHash('sha256').update(order.preimage, 'hex').digest('hex');
+    if (!this.#making.has(hash)) this.#making.set(hash, this.#make(hash, order));
+    return this.#making.get(hash);
+  }
+
+  lookUp = (hash) => within(this.#lookUp(hash));
+  status = () => within(this.#status());
+  list = (sinceMs) => within(this.#list(sinceMs));
+
+  async #createAnyInvoice({ amount_sat, memo, expiry_s }) {
+    const request = await this.#spark.createLightningInvoice({ amountSats: amount_sat, memo, expirySeconds: expiry_s });
+    return invoice(this.#remember(request, true));
+  }
+
+  async #make(hash, order) {
+    try {
+      return await within(this.#createInvoice(hash, order));
+    } catch (error) {
+      this.#allRead = false; // perhaps it was made, and only the answer was lost
+      this.#failures += 1;
+      throw error;
+    } finally {
+      this.#making.delete(hash);
+    }
+  }
+
+  async #createInvoice(hash, { amount_sat, memo, expiry_s, preimage }) {
+    if (!this.#requests.has(hash) && !this.#allRead) await this.#readAll();
+    const known = this.#requests.get(hash);
+    if (known?.complete) return invoice(known.request);
+    const order = {
+      amountSats: amount_sat,
+      memo,
+      expirySeconds: expiry_s,
+      paymentHashHex: hash,
+      includeSparkAddress: false,
+      includeSparkInvoice: false,
+    };
+    const request = await this.#spark.lightningService.createLightningInvoiceWithPreImage({
+      amountSats: amount_sat,
+      memo,
+      preimage: Uint8Array.from(Buffer.from(preimage, 'hex')),
+      invoiceCreator: async () => known?.request ?? this.#spark.validateAndCreateLightningInvoice(order),
+    });
+    return invoice(this.#remember(request, true));
+  }
+
+  async #lookUp(hash) {
+    if (!this.#requests.has(hash)) await this.#readAll();
+    const known = this.#requests.get(hash);
+    const request = known && (await this.#spark.getLightningReceiveRequest(known.request.id));
+    if (request) return report(request);
+    if (known || this.#toTheEnd) return { state: 'unknown', evidence: 'null' };
+    throw new WalletError('failed', `this invoice is not among ${MAX_READ} that Spark listed, and there are more`);
+  }
+
+  async #status() {
+    const { satsBalance } = await this.#spark.getBalance();
+    return { name: 'Spark', balance_msat: Number(satsBalance.owned) * 1000 };
+  }
+
+  async #list(sinceMs) {
+    const invoices = (await this.#readAll()).map(entry).filter(({ created_at_ms }) => created_at_ms >= sinceMs);
+    return { invoices: invoices.sort((one, other) => other.created_at_ms - one.created_at_ms).slice(0, MAX_LISTED) };
+  }
+
+  // The receive requests that the service provider has. How it sorts them is not documented.
+  async #readAll() {
+    const failures = this.#failures;
+    const requests = [];
+    let page;
+    do {
+      const after = page?.pageInfo.endCursor;
+      page = await this.#spark.getUserRequests({ first: PAGE, after, types: ['LIGHTNING_RECEIVE'] });
+      requests.push(...(page?.entities ?? []));
+    } while (page?.pageInfo.hasNextPage && page.entities.length > 0 && requests.length < MAX_READ);
+    for (const request of requests) this.#remember(request, false);
+    this.#toTheEnd = !page?.pageInfo.hasNextPage;
+    if (failures === this.#failures) this.#allRead = true; // else one that was lost meanwhile may be missing
+    return requests;
+  }
+
+  #remember(request, complete) {
+    const hash = request.invoice.paymentHash;
+    complete ||= this.#requests.get(hash)?.complete ?? false;
+    this.#requests.set(hash, { request, complete });
+    if (this.#requests.size > MAX_REMEMBERED) this.#requests.delete(this.#requests.keys().next().value);
+    return request;
+  }
+}
+
+function invoice({ id, invoice: { encodedInvoice, paymentHash, expiresAt } }) {
+  return { id, bolt11: encodedInvoice, payment_hash: paymentHash, expires_at_ms: Date.parse(expiresAt) };
+}
+
+function entry(request) {
+  const { encodedInvoice, paymentHash, amount } = request.invoice;
+  return {
+    payment_hash: paymentHash,
+    bolt11: encodedInvoice,
+    amount_msat: msat(amount),
+    state: state(request),
+    created_at_ms: Date.parse(request.createdAt),
+  };
+}
+
+function report(request) {
+  const found = { state: state(request), evidence: evidence(request) };
+  if (found.state !== 'settled') return found;
+  const asked = msat(request.invoice.amount);
+  const received = msat(request.transfer?.totalAmount) ?? asked;
+  return {
+    ...found,
+    received_msat: received,
+    fee_msat: Math.max(0, asked - received),
+    settled_at_ms: Date.parse(request.updatedAt),
+    preimage: request.paymentPreimage,
+  };
+}
+
+function state({ status, invoice: { expiresAt } }) {
+  if (status === 'TRANSFER_COMPLETED') return 'settled';
+  if (status.endsWith('_FAILED')) return 'failed';
+  return status === 'INVOICE_CREATED' && Date.parse(expiresAt) < Date.now() ? 'expired' : 'open';
+}
+
+const msat = (amount) => amount && amount.originalValue * MSAT[amount.originalUnit];
+
+// The preimage has a place of its own, once it proves a payment; the memo is in the invoice.
+function evidence(request) {
+  const spoken = (key, value) => {
+    if (key === 'paymentPreimage' || key === 'memo') return undefined;
+    return typeof value === 'bigint' ? String(value) : value;
+  };
+  return Buffer.from(JSON.stringify(request, spoken)).subarray(0, MAX_EVIDENCE_BYTES).toString();
+}
+
+function within(work) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    const error = new WalletError('unreachable', `Spark did not answer within ${CALL_LIMIT_MS / 1000} s`);
+    timer = setTimeout(() => reject(error), CALL_LIMIT_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+// Any error as a WalletError. The SDK wraps errors in errors; what happened is in the innermost one. (Offline, the outermost
+// one speaks of expired challenges.)
+export function explain(error) {
+  if (error instanceof WalletError) return error;
+  const chain = [Object(error)];
+  for (let inner; chain.length < 8 && (inner = chain.at(-1)?.originalError ?? chain.at(-1)?.cause); ) chain.push(inner);
+  const words = String(chain.at(-1)?.message ?? chain.at(-1)).slice(0, MAX_MESSAGE_CHARACTERS);
+  if (chain.some(unreachable)) return new WalletError('unreachable', `Spark cannot be reached: ${words}`);
+  if (chain.some(refused)) return new WalletError('refused', `Spark refuses: ${words}`);
+  return new WalletError('failed', `Spark's SDK failed: ${words}`);
+}
+
+const unreachable = ({ name, code, message }) =>
+  name === 'TimeoutError' || GRPC_UNREACHABLE.includes(code) || /RST_STREAM|Server is busy/.test(message);
+
+const refused = ({ code }) => code === 'RequestFailed' || GRPC_REFUSED.includes(code);

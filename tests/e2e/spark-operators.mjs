@@ -1,0 +1,280 @@
+// Spark's signing operators, as far as a receiving wallet needs them: they sign it in, keep shares of preimages, hand over a
+// transfer, tell what happens. gRPC over HTTP/2 with TLS on loopback, with a certificate made at each start.
+//
+// The wallet's side is real, FROST included: it decrypts the secret of a leaf, splits its key tweak for the operators, signs
+// the refunds. The operators believe it and add no signatures of their own, so a leaf cannot be spent.
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export const sparkFolder = new URL('../../pipeline/wallet/spark/', import.meta.url);
+export const load = createRequire(new URL('package.json', sparkFolder)); // packages of the sidecar
+
+const TOKEN_LIFE_S = 3600;
+const LEAF_SEQUENCE = 0; // a leaf that is its tree's root: it has no direct transactions
+const [UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED] = [12, 13, 14, 16]; // gRPC status codes
+
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
+
+// onClaim(transferId) is called when a wallet claimed a transfer.
+export async function startOperators({ count, threshold, onClaim }) {
+  const sdk = load('@buildonspark/spark-sdk');
+  const proto = load('@buildonspark/spark-sdk/proto/spark');
+  const { SparkTokenServiceDefinition } = load('@buildonspark/spark-sdk/proto/spark_token');
+  const { secp256k1 } = load('@noble/curves/secp256k1');
+  const { ServerCredentials } = load('@grpc/grpc-js');
+  const { createServer, ServerError } = load('nice-grpc');
+  const { Transaction } = load('@scure/btc-signer');
+  const credentials = ServerCredentials.createSsl(null, [await certificate()]);
+  const authn = authentication();
+  const operators = [];
+  const wallets = new Map(); // identity key → {leaves, pending, streams}
+  const providerKey = secp256k1.utils.randomPrivateKey();
+
+  const self = {
+    options: undefined,
+    preimages: new Map(), // payment hash → what the shares of it make
+    providerIdentity: hex(secp256k1.getPublicKey(providerKey)),
+    send,
+    dropStreams() {
+      const error = new ServerError(UNAVAILABLE, 'the stream is cut');
+      wallets.forEach(({ streams }) => streams.forEach((stream) => stream.end(error)));
+    },
+    failShares: 0, // so many of the next orders to store shares fail
+    close: () => operators.forEach(({ server }) => server.forceShutdown()),
+  };
+
+  const walletOf = (identity) => {
+    const key = hex(identity);
+    if (!wallets.has(key)) wallets.set(key, { leaves: new Map(), pending: new Map(), streams: new Set() });
+    return wallets.get(key);
+  };
+
+  const service = {
+    query_nodes({ source }) {
+      return { nodes: Object.fromEntries(walletOf(source.ownerIdentityPubkey).leaves), offset: -1 };
+    },
+    query_all_transfers: () => ({ transfers: [], offset: -1 }),
+    query_pending_transfers({ participant, transferIds }) {
+      const pending = [...walletOf(participant.receiverIdentityPublicKey).pending.values()];
+      return { transfers: pending.filter(({ id }) => transferIds.length === 0 || transferIds.includes(id)), offset: -1 };
+    },
+    async *subscribe_to_events({ identityPublicKey }, { signal }) {
+      const { streams } = walletOf(identityPublicKey);
+      const stream = queue();
+      signal.addEventListener('abort', () => stream.end());
+      streams.add(stream);
+      try {
+        yield { event: { $case: 'connected', connected: {} } };
+        yield* stream;
+      } finally {
+        streams.delete(stream);
+      }
+    },
+    async store_preimage_share_v2({ paymentHash, encryptedPreimageShares }) {
+      if (self.failShares > 0) {
+        self.failShares -= 1;
+        throw new ServerError(INTERNAL, 'the shares are lost');
+      }
+      const shares = await Promise.all(operators.map((operator) => openShare(operator, encryptedPreimageShares)));
+      const preimage = await sdk.recoverSecret(shares.slice(0, threshold));
+      if (!sha256(preimage).equals(paymentHash)) throw new ServerError(INTERNAL, 'the shares make another preimage');
+      self.preimages.set(hex(paymentHash), hex(preimage));
+      return {};
+    },
+    get_signing_commitments({ nodeIdCount, count }) {
+      return { signingCommitments: Array.from({ length: nodeIdCount * count }, commitments) };
+    },
+    claim_transfer({ transferId, ownerIdentityPublicKey, claimPackage }) {
+      const { leaves, pending } = walletOf(ownerIdentityPublicKey);
+      const transfer = pending.get(transferId);
+      for (const [index, { leafId, signingPublicKey, rawTx }] of claimPackage.leavesToClaim.entries()) {
+        const { leaf } = transfer.leaves[index];
+        if (leaf.id !== leafId) throw new ServerError(INTERNAL, 'another leaf');
+        leaf.refundTx = rawTx;
+        leaf.status = 'AVAILABLE';
+        leaf.ownerSigningPublicKey = signingPublicKey;
+        // The tweak moves the secret from one side to the other: their sum stays what the leaf pays to.
+        leaf.signingKeyshare.publicKey = sdk.subtractPublicKeys(leaf.verifyingPublicKey, signingPublicKey);
+        leaves.set(leafId, leaf);
+      }
+      pending.delete(transferId);
+      onClaim(transferId);
+      return { transfer: { ...transfer, status: proto.TransferStatus.TRANSFER_STATUS_COMPLETED } };
+    },
+  };
+
+  // What a share is checked for: it is for this operator, and its proofs say that all shares are of one secret.
+  async function openShare({ id, identifier, key }, encryptedShares) {
+    const bytes = await sdk.getSparkFrost().decryptEcies(encryptedShares[identifier], key);
+    const { secretShare, proofs } = proto.SecretShare.decode(Uint8Array.from(bytes));
+    const share = { threshold, index: id + 1, share: secretShare, proofs };
+    await sdk.validateShare(share);
+    return share;
+  }
+
+  function commitments() {
+    const point = () => secp256k1.getPublicKey(secp256k1.utils.randomPrivateKey());
+    const commitment = ({ identifier }) => [identifier, { hiding: point(), binding: point() }];
+    return { signingNonceCommitments: Object.fromEntries(operators.map(commitment)) };
+  }
+
+  // The service provider's transfer to a wallet, of one leaf, and news of it. Returns its id.
+  async function send(receiver, sats) {
+    const receiverKey = Buffer.from(receiver, 'hex');
+    const id = randomUUID();
+    const secret = secp256k1.utils.randomPrivateKey();
+    const leaf = await leafOf(sats, secret, receiverKey);
+    const secretCipher = Uint8Array.from(await sdk.getSparkFrost().encryptEcies(secret, receiverKey));
+    const signature = secp256k1.sign(sha256(leaf.id, id, secretCipher), providerKey).toCompactRawBytes();
+    const transfer = {
+      id,
+      type: proto.TransferType.PREIMAGE_SWAP,
+      status: proto.TransferStatus.TRANSFER_STATUS_SENDER_KEY_TWEAKED,
+      totalValue: sats,
+      senderIdentityPublicKey: secp256k1.getPublicKey(providerKey),
+      receiverIdentityPublicKey: receiverKey,
+      leaves: [{ leaf, secretCipher, signature, intermediateRefundTx: leaf.refundTx }],
+    };
+    const { pending, streams } = walletOf(receiverKey);
+    pending.set(id, transfer);
+    streams.forEach((stream) => stream.push({ event: { $case: 'receiverTransfer', receiverTransfer: { transfer } } }));
+    return id;
+  }
+
+  async function leafOf(sats, secret, owner) {
+    const operatorsPart = secp256k1.getPublicKey(secp256k1.utils.randomPrivateKey());
+    const verifyingPublicKey = sdk.addPublicKeys(secp256k1.getPublicKey(secret), operatorsPart);
+    const nodeTx = new Transaction({ version: 3, allowUnknownOutputs: true });
+    nodeTx.addInput({ txid: randomBytes(32), index: 0, sequence: LEAF_SEQUENCE });
+    nodeTx.addOutput({ script: sdk.getP2TRScriptFromPublicKey(verifyingPublicKey, sdk.Network.LOCAL), amount: BigInt(sats) });
+    const refunds = { nodeTx, receivingPubkey: secp256k1.getPublicKey(secret), network: sdk.Network.LOCAL };
+    const { cpfpRefundTx } = await sdk.createInitialTimelockRefundTxs(refunds);
+    return {
+      id: randomUUID(),
+      treeId: randomUUID(),
+      value: sats,
+      nodeTx: nodeTx.toBytes(true),
+      refundTx: cpfpRefundTx.toBytes(true),
+      verifyingPublicKey,
+      ownerIdentityPublicKey: owner,
+      signingKeyshare: { publicKey: operatorsPart, threshold },
+      status: 'TRANSFER_LOCKED',
+    };
+  }
+
+  for (let id = 0; id < count; id += 1) {
+    const key = secp256k1.utils.randomPrivateKey();
+    const server = createServer();
+    server.add(authn.definition, authn.service);
+    server.add(proto.SparkServiceDefinition, complete(proto.SparkServiceDefinition, service));
+    server.add(SparkTokenServiceDefinition, complete(SparkTokenServiceDefinition, { query_token_outputs: () => ({}) }));
+    const port = await server.listen('127.0.0.1:0', credentials);
+    const identifier = String(id + 1).padStart(64, '0');
+    const told = { id, identifier, address: `https://localhost:${port}`, identityPublicKey: hex(secp256k1.getPublicKey(key)) };
+    operators.push({ id, identifier, key, server, told });
+  }
+  self.options = {
+    signingOperators: Object.fromEntries(operators.map(({ identifier, told }) => [identifier, told])),
+    coordinatorIdentifier: operators[0].identifier,
+    threshold,
+    tls: { dangerouslyDisableCertificateVerification: true },
+  };
+  return self;
+
+  // nice-grpc wants every method of a service.
+  function complete({ methods }, implementation) {
+    const missing = (name) => () => {
+      throw new ServerError(UNIMPLEMENTED, `there is no ${name} in this world`);
+    };
+    return Object.fromEntries(Object.keys(methods).map((name) => [name, implementation[name] ?? missing(name)]));
+  }
+}
+
+// The one service whose definition the SDK keeps to itself. Requests are read as {field number: value}; an answer is a writer.
+function authentication() {
+  const { BinaryReader, BinaryWriter } = load('@bufbuild/protobuf/wire');
+  const { ServerError } = load('nice-grpc');
+  const fields = (bytes) => {
+    const reader = new BinaryReader(bytes);
+    const found = {};
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      found[tag >>> 3] = (tag & 7) === 2 ? reader.bytes() : reader.int64();
+    }
+    return found;
+  };
+  const method = (name) => ({
+    name,
+    requestType: { decode: fields },
+    responseType: { encode: (writer) => writer },
+    requestStream: false,
+    responseStream: false,
+    options: {},
+  });
+  const definition = {
+    name: 'SparkAuthnService',
+    fullName: 'spark_authn.SparkAuthnService',
+    methods: { get_challenge: method('get_challenge'), verify_challenge: method('verify_challenge') },
+  };
+  const nowS = () => Math.floor(Date.now() / 1000);
+  const versioned = () => new BinaryWriter().uint32(8).int32(1);
+  const service = {
+    get_challenge({ 1: publicKey }) {
+      const challenge = versioned().uint32(16).int64(nowS()).uint32(26).bytes(randomBytes(32)).uint32(34).bytes(publicKey).finish();
+      const protectedChallenge = versioned().uint32(18).bytes(challenge).uint32(26).bytes(randomBytes(32)).finish();
+      return new BinaryWriter().uint32(10).bytes(protectedChallenge);
+    },
+    verify_challenge({ 1: protectedChallenge, 2: signature, 3: publicKey }) {
+      if (!isSigned(fields(protectedChallenge)[2], signature, publicKey)) throw new ServerError(UNAUTHENTICATED, 'a wrong signature');
+      return new BinaryWriter().uint32(10).string(randomUUID()).uint32(16).int64(nowS() + TOKEN_LIFE_S);
+    },
+  };
+  return { definition, service };
+}
+
+export function isSigned(message, signature, publicKey) {
+  return load('@noble/curves/secp256k1').secp256k1.verify(signature, sha256(message), publicKey);
+}
+
+async function certificate() {
+  const folder = await mkdtemp(join(tmpdir(), 'spark-operators-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const asked = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+  await promisify(execFile)('openssl', [...asked, '-keyout', key, '-out', cert]);
+  const pair = { private_key: await readFile(key), cert_chain: await readFile(cert) };
+  await rm(folder, { recursive: true });
+  return pair;
+}
+
+// What is pushed comes out of it, until it ends.
+function queue() {
+  const items = [];
+  let ended = false;
+  let failure;
+  let wake = () => {};
+  return {
+    push(item) {
+      items.push(item);
+      wake();
+    },
+    end(error) {
+      ended = true;
+      failure = error;
+      wake();
+    },
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        while (items.length > 0) yield items.shift();
+        if (failure) throw failure;
+        if (ended) return;
+        await new Promise((resolve) => (wake = resolve));
+      }
+    },
+  };
+}

@@ -1,0 +1,227 @@
+// A world on loopback for the real Spark SDK: signing operators (spark-operators.mjs) and the service provider, which speaks
+// GraphQL over plain HTTP and makes genuine invoices. A payment goes the real way: the operators recover the preimage from the
+// shares that the wallet gave them, the provider sends the wallet a transfer, the wallet claims it.
+//
+// What this world does differently from the real one: it believes what a wallet claims, and what it sends cannot be spent.
+// It lists at most three requests a page, newest first; nothing is known of how the real one sorts.
+//
+// world.fail(kind) queues a fault: each order for an invoice takes one from the front of the queue, an empty queue means none.
+//     outage        the connection is cut, and nothing was done
+//     lost-answer   the connection is cut after all was done
+//     refused       an error of GraphQL
+//     lost-shares   the invoice is made, but the operators fail to store the shares of its preimage
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { inflateSync } from 'node:zlib';
+import bolt11 from 'bolt11';
+import { isSigned, sparkFolder, startOperators } from './spark-operators.mjs';
+
+export const skipWithoutSpark = existsSync(new URL('node_modules/@buildonspark/spark-sdk/package.json', sparkFolder))
+  ? false
+  : 'the Spark SDK is not installed: npm ci --ignore-scripts in pipeline/wallet/spark';
+
+const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
+const FAULTS = ['outage', 'lost-answer', 'refused', 'lost-shares'];
+const MOST_A_PAGE = 3;
+const TOKEN_LIFE_MS = 3_600_000;
+
+export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {}) {
+  const faults = [];
+  const tokens = new Map(); // session → identity key
+  const challenges = new Map(); // challenge → identity key
+  const nodeKey = randomBytes(32).toString('hex');
+
+  const self = {
+    // For the SDK; they are for network LOCAL.
+    options: undefined,
+    // The receive requests, oldest first: {id, owner, hash, sats, memo, bolt11, status, preimage, transfer, …}.
+    requests: [],
+    // How often each operation of GraphQL was asked for.
+    asked: {},
+    fail(kind) {
+      if (!FAULTS.includes(kind)) throw new Error(`no such fault: ${kind}`);
+      faults.push(kind);
+    },
+    pay,
+    find: (text) => self.requests.find((request) => request.bolt11 === text),
+    dropStreams: () => operators.dropStreams(),
+    close,
+  };
+
+  const operators = await startOperators({
+    count: operatorCount,
+    threshold,
+    onClaim: (id) => move(self.requests.find(({ transfer }) => transfer?.id === id), 'TRANSFER_COMPLETED'),
+  });
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => sendJson(response, refusal(error.message)));
+  });
+
+  async function answer(request, response) {
+    const { operationName, variables } = await read(request);
+    const identity = tokens.get(request.headers.authorization?.replace('Bearer ', ''));
+    self.asked[operationName] = (self.asked[operationName] ?? 0) + 1;
+    const operation = OPERATIONS[operationName];
+    if (!operation) throw new Error(`there is no ${operationName} in this world`);
+    if (!identity && !operationName.endsWith('Challenge')) return response.writeHead(401).end();
+    const data = operation(variables, identity);
+    if (data === undefined) return response.destroy();
+    return sendJson(response, { data });
+  }
+
+  const OPERATIONS = {
+    GetChallenge({ public_key }) {
+      const challenge = randomBytes(32).toString('base64');
+      challenges.set(challenge, public_key);
+      return { get_challenge: { get_challenge_output_protected_challenge: challenge } };
+    },
+    VerifyChallenge({ protected_challenge, signature, identity_public_key: identity }) {
+      const challenge = Buffer.from(protected_challenge, 'base64');
+      const known = challenges.get(protected_challenge) === identity;
+      if (!known || !isSigned(challenge, Buffer.from(signature, 'base64'), identity)) throw new Error('a wrong signature');
+      const session = randomUUID();
+      tokens.set(session, identity);
+      return {
+        verify_challenge: {
+          verify_challenge_output_valid_until: new Date(Date.now() + TOKEN_LIFE_MS).toISOString(),
+          verify_challenge_output_session_token: session,
+        },
+      };
+    },
+    RequestLightningReceive(order, identity) {
+      const fault = faults.shift();
+      if (fault === 'outage') return undefined;
+      if (fault === 'refused') throw new Error('this wallet may not receive');
+      if (fault === 'lost-shares') operators.failShares += 1;
+      if (self.requests.some(({ hash }) => hash === order.payment_hash)) throw new Error('this payment hash is taken');
+      const request = made(order, identity);
+      self.requests.push(request);
+      return fault === 'lost-answer' ? undefined : { request_lightning_receive: { request: told(request) } };
+    },
+    UserRequest({ request_id }, identity) {
+      const request = self.requests.find(({ id, owner }) => id === request_id && owner === identity);
+      return { user_request: request ? told(request) : null };
+    },
+    FetchCurrentUserToUserRequestsConnection({ first, after }, identity) {
+      const all = self.requests.filter(({ owner }) => owner === identity).reverse();
+      const start = after ? Number(after) : 0;
+      const end = start + Math.min(first, MOST_A_PAGE);
+      const named = {
+        count: all.length,
+        page_info: { page_info_has_next_page: end < all.length, page_info_end_cursor: String(end) },
+        entities: all.slice(start, end).map(told),
+      };
+      return { current_user: { user_requests: prefixed('spark_wallet_user_to_user_requests_connection_', named) } };
+    },
+  };
+
+  function made({ amount_sats, payment_hash, memo, expiry_secs }, owner) {
+    const now = Date.now();
+    const timestamp = Math.floor(now / 1000);
+    const unsigned = bolt11.encode({
+      network: REGTEST,
+      satoshis: amount_sats,
+      timestamp,
+      tags: [
+        { tagName: 'payment_hash', data: payment_hash },
+        { tagName: 'payment_secret', data: randomBytes(32).toString('hex') },
+        { tagName: 'description', data: memo ?? '' },
+        { tagName: 'expire_time', data: expiry_secs },
+      ],
+    });
+    return {
+      id: `LightningReceiveRequest:${randomUUID()}`,
+      owner,
+      hash: payment_hash,
+      sats: amount_sats,
+      memo,
+      bolt11: bolt11.sign(unsigned, nodeKey).paymentRequest,
+      createdAt: now,
+      updatedAt: now,
+      expiresAt: (timestamp + expiry_secs) * 1000,
+      status: 'INVOICE_CREATED',
+    };
+  }
+
+  // Pays an invoice as far as `until`, from where it is. feeSat: what the provider keeps.
+  async function pay(text, { until = 'TRANSFER_CREATED', feeSat = 0 } = {}) {
+    const request = self.find(text);
+    if (request.status === 'INVOICE_CREATED' && request.expiresAt < Date.now()) throw new Error('this invoice has expired');
+    const steps = {
+      INVOICE_CREATED: () => 'LIGHTNING_PAYMENT_RECEIVED',
+      LIGHTNING_PAYMENT_RECEIVED() {
+        request.preimage = operators.preimages.get(request.hash);
+        return request.preimage ? 'PAYMENT_PREIMAGE_RECOVERED' : 'PAYMENT_PREIMAGE_RECOVERING_FAILED';
+      },
+      async PAYMENT_PREIMAGE_RECOVERED() {
+        const sats = request.sats - feeSat;
+        request.transfer = { sats, id: await operators.send(request.owner, sats) };
+        return 'TRANSFER_CREATED'; // a wallet that is there claims it and completes it
+      },
+    };
+    while (request.status !== until && steps[request.status]) move(request, await steps[request.status]());
+  }
+
+  function move(request, status) {
+    request.status = status;
+    request.updatedAt = Date.now();
+  }
+
+  async function close() {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    operators.close();
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  self.options = {
+    ...operators.options,
+    sspClientOptions: { baseUrl: `http://127.0.0.1:${server.address().port}`, identityPublicKey: operators.providerIdentity },
+    optimizationOptions: { auto: false }, // it would swap leaves with the provider
+  };
+  return self;
+}
+
+// A request, as GraphQL tells it to the SDK, which gives each field a name of its own.
+function told({ id, hash, sats, memo, bolt11: text, status, preimage, transfer, createdAt, updatedAt, expiresAt }) {
+  const invoice = {
+    encoded_invoice: text,
+    bitcoin_network: 'REGTEST',
+    payment_hash: hash,
+    amount: satoshis(sats),
+    created_at: iso(createdAt),
+    expires_at: iso(expiresAt),
+    memo,
+  };
+  const request = {
+    id,
+    created_at: iso(createdAt),
+    updated_at: iso(updatedAt),
+    network: 'REGTEST',
+    invoice: prefixed('invoice_', invoice),
+    status,
+    transfer: transfer && prefixed('transfer_', { total_amount: satoshis(transfer.sats), spark_id: transfer.id }),
+    payment_preimage: preimage,
+  };
+  return { __typename: 'LightningReceiveRequest', ...prefixed('lightning_receive_request_', request) };
+}
+
+const prefixed = (prefix, fields) => Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
+const satoshis = (sats) => prefixed('currency_amount_', { original_value: sats, original_unit: 'SATOSHI' });
+const iso = (ms) => new Date(ms).toISOString();
+const refusal = (message) => ({ data: null, errors: [{ message, extensions: { error_name: 'Refused' } }] });
+
+async function read(request) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const body = Buffer.concat(parts);
+  return JSON.parse(request.headers['content-encoding'] === 'deflate' ? inflateSync(body) : body);
+}
+
+function sendJson(response, value) {
+  response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+}

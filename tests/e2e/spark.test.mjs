@@ -1,0 +1,339 @@
+// The Spark sidecar alone, with the real SDK in it, in a world of Spark on loopback.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { readInvoice } from './customer.mjs';
+import { eventually } from './provider.mjs';
+import { sparkFolder } from './spark-operators.mjs';
+import { skipWithoutSpark, startSparkWorld } from './spark-world.mjs';
+
+const MNEMONIC = 'legal winner thank year wave sausage worth useful legal winner thank yellow';
+const ANSWER_LIMIT_MS = 40_000; // the sidecar itself gives up after 30 s
+const options = { skip: skipWithoutSpark, timeout: 120_000 };
+
+const hashOf = (preimage) => createHash('sha256').update(preimage, 'hex').digest('hex');
+
+
+const order = (fields = {}) => ({
+  amount_sat: 2100,
+  memo: 'an answer',
+  expiry_s: 600,
+  preimage: randomBytes(32).toString('hex'),
+  ...fields,
+});
+
+function startSidecar(t) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('sidecar.mjs', sparkFolder))], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = once(child, 'close');
+  let gone = false;
+  let calls = 0;
+  const sidecar = {
+    messages: [], // whatever it said
+    output: '', // the same as text, and what it said on stderr
+    news: () => sidecar.messages.filter(({ method }) => method === 'news').length,
+    connection: () => sidecar.messages.findLast(({ method }) => method === 'connection')?.params.state,
+    write: (text) => child.stdin.write(text),
+    ask,
+    call,
+    refusal,
+    end,
+    kill: () => child.kill('SIGKILL') && ended,
+    exit: async () => (await ended)[0],
+  };
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    sidecar.messages.push(...lines.map((line) => JSON.parse(line)));
+    sidecar.output += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => (sidecar.output += text));
+  child.stdin.on('error', () => {});
+  child.on('close', () => (gone = true));
+  t.after(sidecar.kill);
+  return sidecar;
+
+  // The whole answer.
+  async function ask(method, params) {
+    const id = (calls += 1);
+    sidecar.write(JSON.stringify({ jsonrpc: '2.0', id, method, params }) + '\n');
+    return eventually(() => {
+      const answer = sidecar.messages.find((message) => message.id === id);
+      if (!answer && gone) throw new Error(`the sidecar ended before it answered ${method}: ${sidecar.output.slice(-500)}`);
+      return answer;
+    }, `an answer to ${method}`, ANSWER_LIMIT_MS);
+  }
+
+  async function call(method, params = {}) {
+    const { result, error } = await ask(method, params);
+    assert.equal(error, undefined, `${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+
+  // Which of our errors it is.
+  async function refusal(method, params = {}) {
+    const { error } = await ask(method, params);
+    assert.equal(error?.code, -32000, `${method} was not refused`);
+    assert.ok(error.message.length > 10, error.message);
+    return error.data.code;
+  }
+
+  // Ctrl-D: its exit code.
+  async function end() {
+    child.stdin.end();
+    return sidecar.exit();
+  }
+}
+
+const opening = (world, fields = {}) => ({ mnemonic_or_seed: MNEMONIC, network: 'LOCAL', options: world.options, ...fields });
+
+async function openSidecar(t, world) {
+  const sidecar = startSidecar(t);
+  await sidecar.call('open', opening(world));
+  return sidecar;
+}
+
+async function openWorld(t) {
+  const world = await startSparkWorld();
+  t.after(world.close);
+  return world;
+}
+
+// The world and the sidecar of all tests that need no fresh ones: a start takes two seconds or more.
+let world;
+let sidecar;
+const ends = [];
+before(async () => {
+  if (skipWithoutSpark) return;
+  const t = { after: (end) => ends.unshift(end) };
+  world = await openWorld(t);
+  sidecar = await openSidecar(t, world);
+});
+after(async () => {
+  for (const end of ends) await end();
+});
+
+const settled = (sidecar, payment_hash) =>
+  eventually(async () => {
+    const found = await sidecar.call('look_up', { payment_hash });
+    return found.state === 'settled' && found;
+  }, 'the settlement');
+
+test('an invoice is genuine, and settled only when the money is there', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = await openSidecar(t, world);
+  const made = order();
+  const hash = hashOf(made.preimage);
+  const invoice = await sidecar.call('create_invoice', made);
+  assert.equal(invoice.payment_hash, hash);
+  const read = readInvoice(invoice.bolt11);
+  assert.deepEqual(
+    [read.paymentHash, read.amountMsat, read.description, (read.timestamp + read.expirySeconds) * 1000],
+    [hash, '2100000', 'an answer', invoice.expires_at_ms],
+  );
+  assert.equal((await sidecar.call('look_up', { payment_hash: hash })).state, 'open');
+
+  await world.pay(invoice.bolt11, { until: 'PAYMENT_PREIMAGE_RECOVERED' });
+  const halfWay = await sidecar.call('look_up', { payment_hash: hash });
+  assert.equal(halfWay.state, 'open');
+  assert.equal(JSON.parse(halfWay.evidence).status, 'PAYMENT_PREIMAGE_RECOVERED');
+  assert.ok(!sidecar.output.includes(made.preimage), 'the preimage was told before the settlement');
+
+  const newsBefore = sidecar.news();
+  await world.pay(invoice.bolt11, { feeSat: 3 });
+  await eventually(() => sidecar.news() > newsBefore, 'news');
+  const { evidence, ...rest } = await settled(sidecar, hash);
+  assert.deepEqual(rest, {
+    state: 'settled',
+    received_msat: 2_097_000,
+    fee_msat: 3000,
+    settled_at_ms: world.find(invoice.bolt11).updatedAt,
+    preimage: made.preimage,
+  });
+  const { status, id, invoice: spoken, paymentPreimage } = JSON.parse(evidence);
+  assert.deepEqual([status, id, spoken.encodedInvoice], ['TRANSFER_COMPLETED', invoice.id, invoice.bolt11]);
+  assert.deepEqual([spoken.memo, paymentPreimage], [undefined, undefined]);
+  assert.deepEqual(await sidecar.call('status'), { name: 'Spark', balance_msat: 2_097_000 });
+});
+
+test('the same preimage means the same invoice', options, async (t) => {
+  const world = await openWorld(t);
+  const first = await openSidecar(t, world);
+  const made = order();
+  const [invoice, sameTime] = await Promise.all([first.call('create_invoice', made), first.call('create_invoice', made)]);
+  assert.deepEqual(sameTime, invoice);
+  assert.deepEqual(await first.call('create_invoice', made), invoice);
+  const others = [];
+  for (let count = 0; count < 4; count += 1) others.push(await first.call('create_invoice', order()));
+  assert.equal(new Set(others.map(({ bolt11 }) => bolt11)).size, 4);
+  await first.kill();
+
+  const second = await openSidecar(t, world);
+  assert.deepEqual(await second.call('create_invoice', made), invoice);
+  assert.equal(world.requests.length, 5);
+});
+
+test('without a preimage, each order makes an invoice', options, async (t) => {
+  const some = order({ preimage: undefined, memo: '' });
+  const [one, other] = [await sidecar.call('create_invoice', some), await sidecar.call('create_invoice', some)];
+  assert.notEqual(one.payment_hash, other.payment_hash);
+  await world.pay(one.bolt11);
+  assert.equal(hashOf((await settled(sidecar, one.payment_hash)).preimage), one.payment_hash);
+  assert.equal((await sidecar.call('look_up', { payment_hash: other.payment_hash })).state, 'open');
+});
+
+test('what happened while it was away is found, and the money claimed', options, async (t) => {
+  const world = await openWorld(t);
+  const before = await openSidecar(t, world);
+  const [paid, unpaid] = [await before.call('create_invoice', order()), await before.call('create_invoice', order())];
+  assert.equal(await before.end(), 0);
+  await world.pay(paid.bolt11);
+  assert.equal(world.find(paid.bolt11).status, 'TRANSFER_CREATED');
+
+  const after = await openSidecar(t, world);
+  assert.equal((await settled(after, paid.payment_hash)).received_msat, 2_100_000);
+  assert.equal((await after.call('look_up', { payment_hash: unpaid.payment_hash })).state, 'open');
+  assert.deepEqual(await after.call('look_up', { payment_hash: hashOf('00') }), { state: 'unknown', evidence: 'null' });
+});
+
+test('an invoice expires, unless something was received', options, async (t) => {
+  const state = async ({ payment_hash }) => (await sidecar.call('look_up', { payment_hash })).state;
+  const short = () => sidecar.call('create_invoice', order({ expiry_s: 2 }));
+  const [forgotten, received] = await Promise.all([short(), short()]);
+  await world.pay(received.bolt11, { until: 'LIGHTNING_PAYMENT_RECEIVED' });
+  await sleep(Math.max(forgotten.expires_at_ms, received.expires_at_ms) - Date.now() + 50);
+  assert.equal(await state(forgotten), 'expired');
+  assert.equal(await state(received), 'open');
+});
+
+test('an outage, a lost answer, lost shares: the repeated order makes one invoice that can be paid', options, async (t) => {
+  for (const [fault, code] of [['outage', 'unreachable'], ['lost-answer', 'unreachable'], ['lost-shares', 'failed']]) {
+    await t.test(fault, async () => {
+      const made = order();
+      const asked = world.asked.RequestLightningReceive;
+      world.fail(fault);
+      assert.equal(await sidecar.refusal('create_invoice', made), code);
+      assert.equal(world.asked.RequestLightningReceive - asked, 1, 'the SDK repeated it by itself');
+      const invoice = await sidecar.call('create_invoice', made);
+      assert.equal(world.requests.filter(({ hash }) => hash === invoice.payment_hash).length, 1);
+      await world.pay(invoice.bolt11);
+      assert.equal((await settled(sidecar, invoice.payment_hash)).preimage, made.preimage);
+    });
+  }
+});
+
+test('an invoice whose shares were never stored fails when it is paid', options, async (t) => {
+  const made = order();
+  world.fail('lost-shares');
+  await sidecar.refusal('create_invoice', made);
+  await world.pay(world.requests.at(-1).bolt11);
+  assert.equal((await sidecar.call('look_up', { payment_hash: hashOf(made.preimage) })).state, 'failed');
+});
+
+test('a refusal says why', options, async (t) => {
+  world.fail('refused');
+  const { error } = await sidecar.ask('create_invoice', order());
+  assert.deepEqual(error.data, { code: 'refused' });
+  assert.match(error.message, /this wallet may not receive/);
+});
+
+test('the list has all pages, newest first, since a time', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = await openSidecar(t, world);
+  assert.deepEqual(await sidecar.call('list', { since_ms: 0 }), { invoices: [] });
+  const made = [];
+  for (let count = 0; count < 7; count += 1) made.unshift(await sidecar.call('create_invoice', order({ amount_sat: 100 + count })));
+  await world.pay(made[2].bolt11);
+  await settled(sidecar, made[2].payment_hash);
+  const { invoices } = await sidecar.call('list', { since_ms: 0 });
+  const states = made.map((_, index) => (index === 2 ? 'settled' : 'open'));
+  assert.deepEqual(invoices.map(({ bolt11 }) => bolt11), made.map(({ bolt11 }) => bolt11));
+  assert.deepEqual(invoices.map(({ state }) => state), states);
+  assert.deepEqual(invoices.map(({ amount_msat }) => amount_msat), [106, 105, 104, 103, 102, 101, 100].map((sat) => sat * 1000));
+  const recent = await sidecar.call('list', { since_ms: invoices[3].created_at_ms });
+  assert.deepEqual(recent.invoices, invoices.slice(0, 4));
+});
+
+test('a lost stream of news is told, and mended', options, async (t) => {
+  await eventually(() => sidecar.connection() === 'connected', 'the stream');
+  world.dropStreams();
+  await eventually(() => sidecar.connection() === 'lost', 'the loss');
+  await eventually(() => sidecar.connection() === 'connected', 'the stream again');
+  const invoice = await sidecar.call('create_invoice', order());
+  await world.pay(invoice.bolt11);
+  await settled(sidecar, invoice.payment_hash);
+});
+
+test('offline, open says so and ends the process', options, async (t) => {
+  const world = await startSparkWorld();
+  await world.close();
+  const sidecar = startSidecar(t);
+  assert.equal(await sidecar.refusal('open', opening(world)), 'unreachable');
+  assert.equal(await sidecar.exit(), 1);
+});
+
+test('open wants a secret that is one, and says nothing of it', options, async (t) => {
+  const world = await openWorld(t);
+  const wrong = MNEMONIC.replace('yellow', 'winner');
+  const sidecar = startSidecar(t);
+  assert.equal(await sidecar.refusal('open', opening(world, { mnemonic_or_seed: wrong })), 'bad_params');
+  assert.equal(await sidecar.exit(), 1);
+  assert.doesNotMatch(sidecar.output, /legal|winner/);
+});
+
+test('lines that are no requests get errors, and do no harm', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = startSidecar(t);
+  for (const [text, code] of [
+    ['this is no JSON', -32700],
+    ['{"jsonrpc":"2.0","id":1,"meth', -32700],
+    ['[]', -32600],
+    ['null', -32600],
+    ['{"jsonrpc":"2.0","id":{},"method":"status"}', -32600],
+    [`{"jsonrpc":"2.0","id":"x","method":"status","params":{"long":"${'x'.repeat(64 * 1024)}"}}`, -32600],
+    ['x'.repeat(1_000_000), -32600],
+  ]) {
+    const before = sidecar.messages.length;
+    sidecar.write(text + '\n');
+    const { id, error } = await eventually(() => sidecar.messages[before], `an error for ${text.slice(0, 40)}`);
+    assert.deepEqual([id, error.code], [null, code], text.slice(0, 40));
+  }
+  assert.equal((await sidecar.ask('steal', {})).error.code, -32601);
+  assert.equal((await sidecar.ask('toString', {})).error.code, -32601);
+  assert.equal(await sidecar.refusal('status'), 'not_open');
+  assert.equal(await sidecar.refusal('open', opening(world, { network: 'MOON' })), 'bad_params');
+  await sidecar.call('open', opening(world));
+  assert.equal(await sidecar.refusal('open', opening(world)), 'failed');
+  for (const fields of [{ amount_sat: 0 }, { amount_sat: 1.5 }, { amount_sat: '1' }, { memo: undefined }, { memo: 'x'.repeat(640) },
+    { expiry_s: 0 }, { preimage: 'f'.repeat(64) }, { preimage: '0'.repeat(64) }, { preimage: 'ab' }]) {
+    assert.equal(await sidecar.refusal('create_invoice', order(fields)), 'bad_params', JSON.stringify(fields).slice(0, 40));
+  }
+  assert.equal(await sidecar.refusal('look_up', { payment_hash: 7 }), 'bad_params');
+  assert.equal(await sidecar.refusal('list', []), 'bad_params');
+  assert.equal((await sidecar.call('status')).balance_msat, 0);
+});
+
+test('it ends with stdin, and never said a secret', options, async (t) => {
+  const world = await openWorld(t);
+  const seed = randomBytes(32).toString('hex');
+  const sidecar = startSidecar(t);
+  const { network, identity_public_key: identity } = await sidecar.call('open', opening(world, { mnemonic_or_seed: seed, account_number: 3 }));
+  assert.equal(network, 'LOCAL');
+  assert.match(identity, /^0[23][0-9a-f]{64}$/);
+  const made = order();
+  for (const fault of ['outage', 'lost-answer', 'refused', 'lost-shares']) {
+    world.fail(fault);
+    await sidecar.ask('create_invoice', made);
+  }
+  await sidecar.call('create_invoice', made);
+  await sidecar.call('list', { since_ms: 0 });
+  const from = Date.now();
+  assert.equal(await sidecar.end(), 0);
+  assert.ok(Date.now() - from < 1000, 'it took its time');
+  for (const secret of [seed, made.preimage]) assert.ok(!sidecar.output.includes(secret), 'a secret was said');
+  assert.deepEqual(sidecar.output.split('\n').filter((line) => line && !line.startsWith('{')), [], 'something was said on stderr');
+});
