@@ -126,8 +126,8 @@ Result<NwcUri> NwcUri::parse(std::string_view text) {
 }
 
 nostr::Filter nwc_filter(const NwcUri& uri) {
-  return {.kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
-          .authors = {uri.wallet},
+  return {.authors = {uri.wallet},
+          .kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
           .tags = {{'p', {uri.secret.public_key().hex()}}}};
 }
 
@@ -208,7 +208,7 @@ bool NwcWallet::can(std::string_view method) const {
 // Its info event says which encryption it reads, and what it can; without one it is an old wallet (NIP-04).
 void NwcWallet::learn_abilities(std::function<void()> then) {
   if (form_) return then();
-  const nostr::Filter info{.kinds = {kNwcInfoKind}, .authors = {uri_.wallet}, .limit = 1};
+  const nostr::Filter info{.authors = {uri_.wallet}, .kinds = {kNwcInfoKind}, .limit = 1};
   relays_.query(uri_.relays.front(), info,
                 [this, weak = std::weak_ptr(alive_), then = std::move(then)](const auto& events) {
                   if (weak.expired()) return;

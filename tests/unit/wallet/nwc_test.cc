@@ -1,0 +1,196 @@
+// Nostr Wallet Connect, with a wallet at the other end that speaks it back.
+#include "pipeline/wallet/nwc.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
+#include "tests/sim/virtual_time.h"
+
+namespace wallet {
+namespace {
+
+using ledger::Encryption;
+using ledger::TimeMs;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr char kUri[] =
+    "nostr+walletconnect://"
+    "c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5?relay=wss%3A%2F%2Frelay.example"
+    "&secret=0000000000000000000000000000000000000000000000000000000000000003&lud16=me@pay.example\n";
+const ledger::Hash256 kNwcPreimage = ledger::sha256("nwc");
+const ledger::Hash256 kNwcHash = ledger::sha256(kNwcPreimage.view());
+
+nostr::Nip44Nonce nonce() {
+  return *nostr::Nip44Nonce::from_bytes(std::string(32, 'n'));
+}
+
+// Its relay and the wallet behind it.
+class WalletAtRelay final : public runtime::Relays {
+ public:
+  explicit WalletAtRelay(sim::ProcessTime& time) : time_(time) {}
+
+  void publish(const std::string& relay, const std::string& event_json, const ledger::EventId&,
+               std::function<void(ledger::RelayAnswer)> done) override {
+    done({.relay = relay, .accepted = refusal.empty(), .message = refusal, .at = time_.now()});
+    if (!refusal.empty()) return;
+    const nostr::Event request = *nostr::parse_event(event_json);
+    const auto opened = nostr::decrypt(request.content, key, request.pubkey);
+    requests.push_back(json::parse(opened->plaintext));
+    forms.push_back(opened->form);
+    const std::string method = requests.back()["method"];
+    if (answers.contains(method)) say(kNwcResponseKind, answers.at(method), request.id);
+  }
+  void query(const std::string&, nostr::Filter,
+             std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) override {
+    ++info_asked;
+    std::vector<nostr::Event> out;
+    if (info) out.push_back(nostr::sign(*info, key, {}));
+    done(out);
+  }
+  ledger::Result<void> watch(std::vector<nostr::Filter>) override { return {}; }
+  unsigned required_pow(const std::string&) const override { return 0; }
+
+  void say(std::uint32_t kind, const json& what, const nostr::EventId& about = {}) {
+    nostr::Unsigned event{.kind = kind, .created_at_s = 1};
+    event.tags = {{"p", customer->hex()}, {"e", about.hex()}};
+    event.content =
+        *nostr::encrypt(forms.empty() ? Encryption::nip44 : forms.back(), what.dump(), key, *customer, nonce());
+    wallet->on_event(nostr::sign(std::move(event), key, {}));
+  }
+
+  nostr::SecretKey key = *nostr::SecretKey::from_text(std::string(63, '0') + "2");
+  std::optional<nostr::PublicKey> customer;
+  NwcWallet* wallet = nullptr;
+  std::optional<nostr::Unsigned> info;
+  std::string refusal;
+  std::map<std::string, json> answers;
+  std::vector<json> requests;
+  std::vector<Encryption> forms;
+  int info_asked = 0;
+
+ private:
+  sim::ProcessTime& time_;
+};
+
+class NwcTest : public testing::Test {
+ protected:
+  NwcTest()
+      : wallet(
+            relay, process, [] { return ledger::Salt{}; }, {.clock = [this] { return process.now(); }},
+            *NwcUri::parse(kUri)) {
+    relay.wallet = &wallet;
+    relay.customer = NwcUri::parse(kUri)->secret.public_key();
+    relay.info =
+        nostr::Unsigned{.kind = kNwcInfoKind, .content = "make_invoice lookup_invoice list_transactions get_info"};
+    relay.info->tags = {{"encryption", "nip44_v2 nip04"}};
+  }
+  ledger::Result<MadeInvoice> create() {
+    std::optional<ledger::Result<MadeInvoice>> out;
+    wallet.create_invoice({.amount = ledger::Msat{9'000}, .description = "job", .expiry_ms = 900'000},
+                          [&](ledger::Result<MadeInvoice> made) { out = std::move(made); });
+    pass(60'000);
+    return *out;
+  }
+  ledger::Result<LookupAnswer> look_up() {
+    std::optional<ledger::Result<LookupAnswer>> out;
+    wallet.look_up({.payment_hash = kNwcHash, .amount = ledger::Msat{9'000}, .expires_at = process.now() + 100'000},
+                   [&](ledger::Result<LookupAnswer> answer) { out = std::move(answer); });
+    pass(60'000);
+    return *out;
+  }
+  void pass(std::int64_t ms) {
+    const TimeMs until = world.now() + ms;
+    while (world.step(until)) {
+    }
+  }
+
+  sim::VirtualTime world{TimeMs{1'800'000'000'000}};
+  sim::ProcessTime process{world};
+  WalletAtRelay relay{process};
+  NwcWallet wallet;
+};
+
+TEST(NwcUri, IsReadWhole) {
+  const auto uri = NwcUri::parse(kUri);
+  ASSERT_TRUE(uri) << uri.error().describe();
+  EXPECT_EQ(uri->relays, std::vector<std::string>{"wss://relay.example"});
+  for (const char* wrong :
+       {"", "nostr+walletconnect://", "https://relay.example",
+        "nostr+walletconnect://c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5?secret=03"}) {
+    const auto refused = NwcUri::parse(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, "wallet.nwc_uri");
+    EXPECT_EQ(refused.error().describe().find("c6047f"), std::string::npos) << "nothing of it is repeated";
+  }
+}
+
+TEST_F(NwcTest, AnInvoiceIsLookedForAndThenMade) {
+  relay.answers["list_transactions"] = {{"result", {{"transactions", json::array()}}}};
+  relay.answers["make_invoice"] = {{"result", {{"invoice", "lnbcrt1"}}}};
+  EXPECT_EQ(create()->bolt11, "lnbcrt1");
+  ASSERT_EQ(relay.requests.size(), 2u);
+  EXPECT_EQ(relay.requests[1]["params"]["amount"], 9'000);
+  EXPECT_EQ(relay.requests[1]["params"]["expiry"], 900);
+  EXPECT_EQ(relay.forms[1], Encryption::nip44);
+  relay.answers["list_transactions"]["result"]["transactions"].push_back(
+      {{"invoice", "lnbcrt1"}, {"amount", 9'000}, {"metadata", relay.requests[1]["params"]["metadata"]}});
+  EXPECT_EQ(create()->bolt11, "lnbcrt1");
+  EXPECT_EQ(relay.requests.back()["method"], "list_transactions") << "found: not made again";
+  EXPECT_EQ(relay.info_asked, 1);
+}
+
+TEST_F(NwcTest, AnOldWalletIsSpokenToAsItCan) {
+  relay.info.reset();
+  relay.answers["list_transactions"] = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "no"}}}};
+  relay.answers["make_invoice"] = {{"result", {{"invoice", "lnbcrt1"}}}};
+  EXPECT_EQ(create()->bolt11, "lnbcrt1");
+  EXPECT_EQ(relay.forms.back(), Encryption::nip04);
+}
+
+TEST_F(NwcTest, SettledIsWhatItSaysInEitherWay) {
+  json paid = {{"payment_hash", kNwcHash.hex()},
+               {"amount", 9'000},
+               {"preimage", kNwcPreimage.hex()},
+               {"settled_at", 1'800'000'000}};
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  EXPECT_EQ(std::get<ledger::InvoiceSettled>(look_up().value()).received, ledger::Msat{9'000});
+  paid["state"] = "settled";
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  EXPECT_TRUE(std::holds_alternative<ledger::InvoiceSettled>(look_up().value()));
+  paid["state"] = "pending";
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  EXPECT_TRUE(std::holds_alternative<Open>(look_up().value())) << "the state has the last word";
+  paid["state"] = "expired";
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  EXPECT_TRUE(std::holds_alternative<Expired>(look_up().value()));
+  relay.answers["lookup_invoice"] = {{"error", {{"code", "NOT_FOUND"}, {"message", "?"}}}};
+  EXPECT_TRUE(std::holds_alternative<Unknown>(look_up().value()));
+}
+
+TEST_F(NwcTest, SilenceAndRefusalsAreAnswersToo) {
+  EXPECT_EQ(look_up().error().code, "wallet.unreachable");
+  relay.refusal = "blocked: not you";
+  EXPECT_THAT(look_up().error().message, HasSubstr("not you"));
+  relay.refusal.clear();
+  relay.answers["lookup_invoice"] = {{"error", {{"code", "RESTRICTED"}, {"message", "may not"}}}};
+  EXPECT_EQ(look_up().error().code, "wallet.unauthorized");
+}
+
+TEST_F(NwcTest, APaymentIsToldAndSoIsALostConnection) {
+  std::vector<std::optional<ledger::Hash256>> news;
+  wallet.on_news([&](const std::optional<ledger::Hash256>& hash) { news.push_back(hash); });
+  relay.say(kNwcNotificationKind,
+            {{"notification_type", "payment_received"}, {"notification", {{"payment_hash", kNwcHash.hex()}}}});
+  relay.say(kNwcNotificationKind,
+            {{"notification_type", "payment_sent"}, {"notification", {{"payment_hash", kNwcHash.hex()}}}});
+  wallet.on_connected();
+  EXPECT_EQ(news, (std::vector<std::optional<ledger::Hash256>>{kNwcHash, std::nullopt}));
+}
+
+}  // namespace
+}  // namespace wallet
