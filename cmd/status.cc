@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/control_socket.h"
 #include "cmd/humanize.h"
+#include "cmd/open_wallet.h"
 #include "cmd/passphrase.h"
 #include "cmd/policy.h"
 #include "ledger/reader.h"
@@ -64,6 +65,7 @@ Check check_wallet(const Config& config) {
     return failed("wallet", config.wallet.kind, error);
   }
   if (auto done = check_play_money(config); !done) return failed("wallet", config.wallet.kind, done.error());
+  if (config.wallet.kind != "sandbox") return passed("wallet", config.wallet.kind, "");
   const auto started = wall_clock();
   const auto balance = std::filesystem::exists(config.wallet.folder)
                            ? wallet::SandboxBooks(config.wallet.folder).balance()
@@ -167,8 +169,9 @@ class NetworkChecks {
   NetworkChecks(const Config& config, const Result<nostr::SecretKey>& key) : config_(config), key_(key) {}
 
   std::vector<Check> run() {
-    checks_.reserve(config_.relays.urls.size() + 1);
+    checks_.reserve(config_.relays.urls.size() + 2);
     start_inference();
+    if (config_.wallet.kind != "sandbox" && std::filesystem::exists(config_.wallet.secret_file)) start_wallet();
     for (const std::string& url : config_.relays.urls) start_relay(url);
     if (waiting_ > 0) io_.run_for(std::chrono::milliseconds(kPatienceMs));
     for (auto& client : clients_) client->shut_down();
@@ -204,6 +207,20 @@ class NetworkChecks {
     backend_->status([this, line](const Result<inference::BackendStatus>& status) {
       finish(line, status ? std::nullopt : std::optional(status.error()));
       if (status) judge_models(*status, config_, checks_[line]);
+    });
+  }
+
+  void start_wallet() {
+    const std::size_t line = begin("wallet", config_.wallet.kind);
+    auto opened = open_wallet(io_, scheduler_, config_, wall_clock, random_);
+    if (!opened) return finish(line, opened.error());
+    wallet_ = std::move(*opened);
+    wallet_.wallet->status([this, line](const Result<wallet::WalletStatus>& status) {
+      finish(line, status ? std::nullopt : std::optional(status.error()));
+      if (!status) return;
+      checks_[line].note = printable(status->name);
+      if (status->balance) checks_[line].note += ", balance " + sats(*status->balance);
+      if (wallet_.wallet->play_money()) checks_[line].note += " (play money)";
     });
   }
 
@@ -249,6 +266,9 @@ class NetworkChecks {
   std::size_t waiting_ = 0;
   boost::asio::io_context io_{1};
   nostr::RelayConnector connector_{io_};
+  runtime::IoScheduler scheduler_{io_, wall_clock};
+  const runtime::Random random_ = [] { return ledger::Salt{nostr::generate_aux().value().bytes}; };
+  OpenedWallet wallet_;
   std::unique_ptr<inference::OllamaClient> backend_;
   std::vector<std::unique_ptr<nostr::RelayClient>> clients_;
 };

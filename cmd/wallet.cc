@@ -1,37 +1,97 @@
-// sellcompute wallet: the wallet that is paid.
+// sellcompute wallet: the wallet that is paid, tried out by hand.
+#include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <ostream>
 
 #include "cmd/clock.h"
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
+#include "cmd/open_wallet.h"
+#include "cmd/qr.h"
+#include "pipeline/nostr/key_file.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/sandbox_books.h"
 
 namespace cmd {
 namespace {
 
+using ledger::ErrorKind;
+using ledger::fail;
 using ledger::Result;
 
-// The sandbox is the only wallet so far: `wallet.kind` allows no other.
-Result<wallet::SandboxBooks> open_books(const Context& context) {
+constexpr std::int64_t kPatienceMs = 40'000;
+constexpr std::int64_t kInvoiceExpiryMs = 15LL * 60 * 1000;
+constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
+constexpr std::int64_t kMaxSat = 100'000'000;
+
+ledger::Salt random_bytes() {
+  const auto bytes = nostr::generate_aux();
+  if (!bytes) throw std::runtime_error(bytes.error().describe());
+  return {bytes->bytes};
+}
+
+// The wallet on an io_context of its own, asked one thing after the other.
+class Counter {
+ public:
+  static Result<std::unique_ptr<Counter>> open(const Config& config, runtime::Clock clock) {
+    std::unique_ptr<Counter> out(new Counter(std::move(clock)));
+    auto wallet = open_wallet(out->io_, out->scheduler_, config, out->clock_, out->random_);
+    if (!wallet) return tl::unexpected(wallet.error());
+    out->wallet_ = std::move(*wallet);
+    return out;
+  }
+
+  wallet::Wallet& wallet() { return *wallet_.wallet; }
+  ledger::TimeMs now() const { return clock_(); }
+
+  // Runs until `done` holds or nobody has patience any more.
+  void run_until(const std::function<bool()>& done, std::int64_t patience_ms) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+    while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(std::chrono::milliseconds(50));
+  }
+
+  template <class Answer, class Ask>
+  Result<Answer> ask(const Ask& how) {
+    const auto answer = std::make_shared<std::optional<Result<Answer>>>();  // it may come after we have gone
+    how([answer](Result<Answer> said) { *answer = std::move(said); });
+    run_until([&] { return answer->has_value(); }, kPatienceMs);
+    if (*answer) return **answer;
+    return fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
+  }
+
+ private:
+  explicit Counter(runtime::Clock clock) : clock_(std::move(clock)), scheduler_(io_, clock_) {}
+
+  boost::asio::io_context io_{1};
+  const runtime::Clock clock_;
+  const runtime::Random random_ = random_bytes;
+  runtime::IoScheduler scheduler_;
+  OpenedWallet wallet_;
+};
+
+Result<std::unique_ptr<Counter>> open_counter(const Context& context, const Config& config) {
+  return Counter::open(config, make_clock(context.sources()));
+}
+
+std::string marked(ledger::Msat amount, bool play_money) {
+  return sats(amount) + (play_money ? " of play money" : "");
+}
+
+// ---- pay ------------------------------------------------------------------------------------------------------------
+
+Result<ExitCode> pay(const Arguments& arguments, Context& context) {
+  const std::string& bolt11 = arguments.words.front();
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   wallet::SandboxBooks books(config->wallet.folder);
   if (auto done = books.prepare(); !done) return tl::unexpected(done.error());
-  return books;
-}
-
-Result<ExitCode> pay(const Arguments& arguments, Context& context) {
-  const std::string& bolt11 = arguments.words.front();
-  const auto books = open_books(context);
-  if (!books) return tl::unexpected(books.error());
-  const auto preimage = books->pay(bolt11, make_clock(context.sources)());
+  const auto preimage = books.pay(bolt11, make_clock(context.sources())());
   if (!preimage) return tl::unexpected(preimage.error());
   const auto invoice = wallet::decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
   const ledger::Msat amount = invoice->amount.value_or(ledger::Msat{});
   if (arguments.format() == Format::people) {
-    context.out << "paid " << sats(amount) << " of play money; preimage " << preimage->hex() << '\n';
+    context.out << "paid " << marked(amount, true) << "; preimage " << preimage->hex() << '\n';
   } else {
     context.out << json_line({{"amount_msat", amount.value},
                               {"payment_hash", invoice->payment_hash.hex()},
@@ -42,17 +102,121 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
   return ExitCode::done;
 }
 
+// ---- status ---------------------------------------------------------------------------------------------------------
+
 Result<ExitCode> status(const Arguments& arguments, Context& context) {
-  const auto books = open_books(context);
-  if (!books) return tl::unexpected(books.error());
-  const auto balance = books->balance();
-  if (!balance) return tl::unexpected(balance.error());
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const auto counter = open_counter(context, *config);
+  if (!counter) return tl::unexpected(counter.error());
+  wallet::Wallet& wallet = (*counter)->wallet();
+  const auto said = (*counter)->ask<wallet::WalletStatus>([&](auto done) { wallet.status(done); });
+  if (!said) return tl::unexpected(said.error());
+  const wallet::Abilities abilities = wallet.abilities();
   if (arguments.format() == Format::people) {
-    context.out << "sandbox  balance " << sats(*balance) << " (play money)\n";
+    context.out << wallet.kind() << "  " << printable(said->name);
+    if (said->balance) context.out << "  balance " << marked(*said->balance, wallet.play_money());
+    context.out << "\namounts are multiples of " << sats(wallet.unit()) << "; an order is repeated "
+                << name(abilities.repeats) << "; payments are "
+                << (abilities.pushes ? "told by the wallet" : "looked for") << '\n';
   } else {
-    context.out << json_line({{"kind", "sandbox"}, {"balance_msat", balance->value}, {"play_money", true}}) << '\n';
+    nlohmann::json row = {{"kind", wallet.kind()},
+                          {"name", said->name},
+                          {"play_money", wallet.play_money()},
+                          {"unit_msat", wallet.unit().value},
+                          {"repeats", name(abilities.repeats)},
+                          {"pushes", abilities.pushes}};
+    row["balance_msat"] = said->balance ? nlohmann::json(said->balance->value) : nlohmann::json();
+    context.out << json_line(row) << '\n';
   }
   return ExitCode::done;
+}
+
+// ---- invoice --------------------------------------------------------------------------------------------------------
+
+Result<ledger::Msat> parse_sats(const std::string& typed) {
+  const auto sat = ledger::Msat::from_digits(typed);
+  if (sat && sat->value > 0 && sat->value <= kMaxSat) return ledger::Msat{sat->value * 1000};
+  return fail(ErrorKind::invocation, "usage.amount", "\"" + printable(typed) + "\" is no amount", {},
+              "a whole number of satoshis from 1 to 100,000,000");
+}
+
+Result<ledger::InvoiceIssued> make(Counter& counter, const Config& config, ledger::Msat amount,
+                                   const std::string& memo) {
+  wallet::InvoiceOrder order{.amount = amount, .description = memo, .expiry_ms = kInvoiceExpiryMs};
+  order.job.bytes = random_bytes().bytes;  // an order of its own, of no job
+  const auto made = counter.ask<wallet::MadeInvoice>([&](auto done) { counter.wallet().create_invoice(order, done); });
+  if (!made) return tl::unexpected(made.error());
+  const auto invoice = wallet::check_invoice(made->bolt11, amount, {network_of(config)}, counter.now());
+  if (!invoice) return tl::unexpected(invoice.error());
+  return ledger::InvoiceIssued{.wallet = counter.wallet().kind(),
+                               .bolt11 = made->bolt11,
+                               .payment_hash = invoice->payment_hash,
+                               .amount = amount,
+                               .expires_at = invoice->expires_at(),
+                               .reference = made->reference};
+}
+
+// What the wallet says of the invoice when it is paid or its time is over.
+wallet::LookupAnswer wait(Counter& counter, const ledger::InvoiceIssued& invoice) {
+  bool look = true;
+  counter.wallet().on_news([&look](const std::optional<ledger::Hash256>&) { look = true; });
+  for (;;) {
+    look = false;
+    const auto said = counter.ask<wallet::LookupAnswer>([&](auto done) { counter.wallet().look_up(invoice, done); });
+    const bool over = said && (std::holds_alternative<ledger::InvoiceSettled>(*said) ||
+                               std::holds_alternative<wallet::Expired>(*said));
+    if (over || counter.now() > invoice.expires_at + 60'000) {
+      counter.wallet().on_news([](const std::optional<ledger::Hash256>&) {});
+      return said.value_or(wallet::Unknown{});
+    }
+    counter.run_until([&] { return look; }, kLookAgainMs);
+  }
+}
+
+void print_made(const ledger::InvoiceIssued& invoice, bool play_money, Format format, Context& context) {
+  if (format != Format::people) {
+    context.out << json_line({{"bolt11", invoice.bolt11},
+                              {"payment_hash", invoice.payment_hash.hex()},
+                              {"amount_msat", invoice.amount.value},
+                              {"expires_at_ms", invoice.expires_at.ms},
+                              {"play_money", play_money}})
+                << std::endl;
+    return;
+  }
+  if (context.terminal.interactive) context.out << qr_code(invoice.bolt11);
+  context.out << invoice.bolt11 << std::endl;
+}
+
+Result<ExitCode> print_end(const wallet::LookupAnswer& end, bool play_money, Format format, Context& context) {
+  const auto* settled = std::get_if<ledger::InvoiceSettled>(&end);
+  if (!settled) return fail(ErrorKind::payment, "wallet.unpaid", "the invoice was not paid in time");
+  if (format == Format::people) {
+    context.out << "settled: " << marked(settled->received, play_money)
+                << (settled->fee == ledger::Msat{} ? "" : ", of which " + sats(settled->fee) + " are fees") << '\n';
+  } else {
+    context.out << json_line({{"received_msat", settled->received.value},
+                              {"fee_msat", settled->fee.value},
+                              {"settled_at_ms", settled->settled_at.ms},
+                              {"preimage", settled->preimage.is_zero() ? "" : settled->preimage.hex()}})
+                << '\n';
+  }
+  return ExitCode::done;
+}
+
+Result<ExitCode> invoice(const Arguments& arguments, Context& context) {
+  const auto amount = parse_sats(arguments.words.front());
+  if (!amount) return tl::unexpected(amount.error());
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const auto counter = open_counter(context, *config);
+  if (!counter) return tl::unexpected(counter.error());
+  const auto made = make(**counter, *config, *amount, arguments.text("memo"));
+  if (!made) return tl::unexpected(made.error());
+  const bool play_money = (*counter)->wallet().play_money();
+  print_made(*made, play_money, arguments.format(), context);
+  if (!arguments.has("wait")) return ExitCode::done;
+  return print_end(wait(**counter, *made), play_money, arguments.format(), context);
 }
 
 }  // namespace
@@ -60,11 +224,25 @@ Result<ExitCode> status(const Arguments& arguments, Context& context) {
 Command wallet_command() {
   return {
       .name = "wallet",
-      .summary = "Shows the wallet; pays the sandbox's invoices, for trying out.",
+      .summary = "Tries the wallet out: shows it, makes an invoice, waits for its payment.",
       .examples =
           "  sellcompute wallet status\n"
-          "  sellcompute wallet pay lnbcrt90n1...\n",
+          "  sellcompute wallet invoice 21 --wait\n",
       .subcommands = {
+          {.name = "invoice",
+           .summary = "Makes an invoice of so many satoshis, as a QR code too on a terminal.",
+           .examples = "  sellcompute wallet invoice 21\n"
+                       "  sellcompute wallet invoice 21 --wait     # until it is paid, or its 15 minutes are over\n",
+           .words = "SATS",
+           .notes = "It belongs to no job and is in no report: it shows whether the wallet can be paid.\n",
+           .uses_settings = true,
+           .options =
+               [](cxxopts::OptionAdder& add) {
+                 add("memo", "what the payer reads", cxxopts::value<std::string>()->default_value("sellcompute"));
+                 add("wait", "wait until it is paid");
+                 add_json_option(add);
+               },
+           .run = invoice},
           {.name = "pay",
            .summary = "Pays an invoice of the sandbox with play money, as a customer would.",
            .examples = "  sellcompute wallet pay lnbcrt90n1...\n",
@@ -73,9 +251,10 @@ Command wallet_command() {
            .options = add_json_option,
            .run = pay},
           {.name = "status",
-           .summary = "The wallet and its balance.",
+           .summary = "The wallet, its balance, and what it is able to do.",
            .examples = "  sellcompute wallet status\n"
                        "  sellcompute wallet status --json | jq .balance_msat\n",
+           .uses_settings = true,
            .options = add_json_option,
            .run = status},
       }};
