@@ -1,6 +1,7 @@
 #include "cmd/open_wallet.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "ledger/base64.h"

@@ -70,7 +70,7 @@ class Counter {
 };
 
 Result<std::unique_ptr<Counter>> open_counter(const Context& context, const Config& config) {
-  return Counter::open(config, make_clock(context.sources()));
+  return Counter::open(config, make_clock(context.sources));
 }
 
 std::string marked(ledger::Msat amount, bool play_money) {
@@ -85,7 +85,7 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
   if (!config) return tl::unexpected(config.error());
   wallet::SandboxBooks books(config->wallet.folder);
   if (auto done = books.prepare(); !done) return tl::unexpected(done.error());
-  const auto preimage = books.pay(bolt11, make_clock(context.sources())());
+  const auto preimage = books.pay(bolt11, make_clock(context.sources)());
   if (!preimage) return tl::unexpected(preimage.error());
   const auto invoice = wallet::decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
