@@ -163,7 +163,7 @@ Result<void> connect_nwc(const Site& site, const wallet::NwcUri& uri, const std:
   NwcLink& its = *link;  // outlives the pool that it holds
   nostr::PoolOptions options{
       .relays = uri.relays,
-      .wanted = {wallet::nwc_filter(uri)},
+      .wanted = wallet::nwc_filters(uri),
       .clock = site.clock,
       .random = random_fraction,
       .sign_auth = [&its](const std::string& url, const std::string& challenge, ledger::TimeMs now) {

@@ -26,7 +26,11 @@ bool unknown(const HttpReply& reply) {
 Result<Json> parse_lnd(const HttpReply& reply) {
   const std::string said = said_in(reply.body);
   if (said.find("wallet locked") != std::string::npos) return unreachable("it is locked", "run `lncli unlock`");
-  if (said.find("starting up") != std::string::npos) return unreachable("it is starting up");
+  if (said.find("process of starting") != std::string::npos) return unreachable("it is starting");
+  // A wrong macaroon is a failure of the server to it.
+  if (said.find("verification failed") != std::string::npos || said.find("permission denied") != std::string::npos) {
+    return parse(HttpReply{.status = 401});
+  }
   return parse(reply);
 }
 

@@ -125,10 +125,12 @@ Result<NwcUri> NwcUri::parse(std::string_view text) {
   return NwcUri{*wallet, std::move(relays), std::move(*key)};
 }
 
-nostr::Filter nwc_filter(const NwcUri& uri) {
-  return {.authors = {uri.wallet},
-          .kinds = {kNwcResponseKind, kNwcOldNotificationKind, kNwcNotificationKind},
-          .tags = {{'p', {uri.secret.public_key().hex()}}}};
+// Some wallets' responses lack the p tag that the NIP gives them; whose they are is seen by what they answer.
+std::vector<nostr::Filter> nwc_filters(const NwcUri& uri) {
+  return {{.authors = {uri.wallet}, .kinds = {kNwcResponseKind}},
+          {.authors = {uri.wallet},
+           .kinds = {kNwcOldNotificationKind, kNwcNotificationKind},
+           .tags = {{'p', {uri.secret.public_key().hex()}}}}};
 }
 
 NwcWallet::NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,

@@ -29,16 +29,16 @@ struct NwcUri {
 };
 
 // What is listened for on its relays.
-nostr::Filter nwc_filter(const NwcUri& uri);
+std::vector<nostr::Filter> nwc_filters(const NwcUri& uri);
 
 class NwcWallet final : public Wallet {
  public:
-  // `relays` reaches those of the URI and listens there for nwc_filter().
+  // `relays` reaches those of the URI and listens there for nwc_filters().
   NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
             NwcUri uri);
   ~NwcWallet() override;
 
-  // What comes for nwc_filter(), verified.
+  // What comes for nwc_filters(), verified.
   void on_event(const nostr::Event& event);
   // A relay is back: what it said meanwhile is lost.
   void on_connected();
