@@ -96,24 +96,28 @@ export class LightningNode extends EventEmitter {
       expiresAt: createdAt + expirySeconds,
       ...more,
     };
-    invoice.bolt11 = this.#write(this.#spoil({ ...invoice, network: this.network }));
+    invoice.bolt11 = this.spoiled(invoice) ?? this.#write(invoice);
     this.invoices.set(invoice.paymentHash, invoice);
     this.emit('created', invoice);
     return invoice;
   }
 
-  #spoil(told) {
+  // The text of an invoice with the next fault of an invoice in it; nothing if none is queued.
+  spoiled(invoice) {
     const { fault, detail } = this.#take((queued) => INVOICE_FAULTS.includes(queued.fault));
-    if (fault === 'wrong-amount') return { ...told, amountMsat: detail ?? (told.amountMsat ?? 0) + 1000 };
-    if (fault === 'wrong-hash') return { ...told, paymentHash: randomHex() };
-    if (fault === 'wrong-network') return { ...told, network: told.network === 'bitcoin' ? 'regtest' : 'bitcoin' };
-    if (fault === 'wrong-description') return { ...told, description: 'another', descriptionHash: told.descriptionHash && randomHex() };
-    if (fault === 'amountless') return { ...told, amountMsat: undefined };
-    if (fault === 'expired-invoice') return { ...told, createdAt: told.createdAt - told.expirySeconds - 60 };
-    return told;
+    const { amountMsat = 0, createdAt, expirySeconds, descriptionHash } = invoice;
+    const lies = {
+      'wrong-amount': { amountMsat: detail ?? amountMsat + 1000 },
+      'wrong-hash': { paymentHash: randomHex() },
+      'wrong-network': { network: this.network === 'bitcoin' ? 'regtest' : 'bitcoin' },
+      'wrong-description': descriptionHash ? { descriptionHash: randomHex() } : { description: 'another' },
+      amountless: { amountMsat: undefined },
+      'expired-invoice': { createdAt: createdAt - expirySeconds - 60 },
+    };
+    return fault && this.#write({ ...invoice, ...lies[fault] });
   }
 
-  #write({ network, amountMsat, paymentHash, paymentSecret, description, descriptionHash, createdAt, expirySeconds }) {
+  #write({ network = this.network, amountMsat, paymentHash, paymentSecret, description, descriptionHash, createdAt, expirySeconds }) {
     const unsigned = bolt11.encode({
       network: { bech32: PREFIXES[network], pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
       millisatoshis: amountMsat && String(amountMsat),
@@ -162,8 +166,8 @@ export class LightningNode extends EventEmitter {
   }
 
   // What an answer shows as the preimage of a settled invoice.
-  proof(invoice) {
-    return this.#take(({ fault }) => fault === 'wrong-preimage').fault ? randomHex() : invoice.preimage;
+  proof({ preimage }) {
+    return this.#take(({ fault }) => fault === 'wrong-preimage').fault ? randomHex() : preimage;
   }
 
   // In the order of their settlement, from behind `index`.
@@ -240,8 +244,8 @@ export class Reply {
 // routes: {'GET /payments/:hash': handler, 'WS /websocket': handler}. A handler takes {params, query, body, headers, response}
 // and returns what to answer, or nothing where it writes to the response by itself; one of a websocket takes {params, query,
 // headers, accept}. allows: whether a call has the right credential. refusals: the Reply for each of 'error-500',
-// 'unauthorized', 'not-found' and 'bad-request'.
-export async function serveHttp(node, { routes, allows = () => true, refusals, tls, port = 0, spaces }) {
+// 'unauthorized', 'not-found' and 'bad-request'. rowOf: what is booked of a call, where that is not what HTTP says.
+export async function serveHttp(node, { routes, allows = () => true, refusals, tls, port = 0, spaces, rowOf = (call) => call }) {
   const table = Object.entries(routes).map(([name, handle]) => ({ pattern: patternOf(name), handle }));
   const server = tls ? createTlsServer(tls) : createServer();
   const sockets = new WebSocketServer({ noServer: true });
@@ -265,7 +269,7 @@ export async function serveHttp(node, { routes, allows = () => true, refusals, t
     const url = new URL(request.url, 'http://localhost');
     const asked = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), body: parse(request, text) };
     const call = { ...asked, headers: request.headers, ...means };
-    await endCall(node.receive(asked), {
+    await endCall(node.receive(rowOf(asked)), {
       work: () => work(call).catch((error) => (error instanceof Reply ? error : new Reply(500, error.stack))),
       answer: (reply) => reply && write(response, reply),
       refuse: (fault) => write(response, refusals[fault]),
