@@ -46,7 +46,7 @@ export class LightningNode extends EventEmitter {
   invoices = new Map(); // payment hash → invoice
   asked = []; // every call, as {method, path, query, body, at}
   #faults = [];
-  #key = createECDH('secp256k1');
+  #secretKey = randomHex();
   #made = 0;
   #settled = 0;
 
@@ -54,8 +54,9 @@ export class LightningNode extends EventEmitter {
     super();
     this.setMaxListeners(0);
     this.network = network;
-    this.#key.generateKeys();
-    this.id = this.#key.getPublicKey('hex', 'compressed');
+    const pair = createECDH('secp256k1');
+    pair.setPrivateKey(this.#secretKey, 'hex');
+    this.id = pair.getPublicKey('hex', 'compressed');
   }
 
   fail(fault, detail) {
@@ -130,7 +131,7 @@ export class LightningNode extends EventEmitter {
         { tagName: 'min_final_cltv_expiry', data: 18 },
       ],
     });
-    return bolt11.sign(unsigned, this.#key.getPrivateKey()).paymentRequest;
+    return bolt11.sign(unsigned, this.#secretKey).paymentRequest;
   }
 
   find(text) {
