@@ -26,7 +26,7 @@ import { startPhoenixd } from './wallets/phoenixd.mjs';
 
 useWebSocketImplementation(WebSocket);
 
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 1500;
 const PUSH_TIMEOUT_MS = 5000;
 const AMOUNT_MSAT = 21_000;
 const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
