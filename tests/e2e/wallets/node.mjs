@@ -1,0 +1,318 @@
+// What the wallets' stand-ins share: a Lightning node with a book of genuine invoices and a queue of faults, and ports that
+// can go away and come back.
+//
+// fail(fault, detail) queues a fault; each waits for the first call that it fits. Faults of a call (detail: a pattern that
+// the call must match, such as 'POST /v1/invoices' or '^invoice$'; without one, the next call):
+//     outage             the connection is closed before anything is done
+//     silent             nothing is ever said
+//     garbage            200, and no JSON
+//     error-500          as the wallet says that it failed
+//     unauthorized       as the wallet says that it does not know the credential
+//     lost-answer        the work is done, then the connection is closed
+// Faults of the next invoice that is made, in its text alone: the wallet's own fields say what was asked for.
+//     wrong-amount       detail: its msat, else one sat more
+//     wrong-hash, wrong-network, wrong-description, amountless
+//     expired-invoice    it was made too long ago to be paid
+// A fault of the next answer that shows the preimage of a settled invoice:
+//     wrong-preimage
+import { createECDH, createHash, randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { createServer, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import bolt11 from 'bolt11';
+import { WebSocketServer } from 'ws';
+
+const CALL_FAULTS = ['outage', 'silent', 'garbage', 'error-500', 'unauthorized', 'lost-answer'];
+const INVOICE_FAULTS = ['wrong-amount', 'wrong-hash', 'wrong-network', 'wrong-description', 'amountless', 'expired-invoice'];
+const PREFIXES = { bitcoin: 'bc', testnet: 'tb', regtest: 'bcrt' };
+const START_MSAT = 1_000_000_000; // what the wallet holds before anybody pays
+
+export const nowSeconds = () => Math.floor(Date.now() / 1000);
+export const randomHex = () => randomBytes(32).toString('hex');
+export const sha256 = (hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex');
+export const sha256OfText = (text) => createHash('sha256').update(text).digest('hex');
+export const satOf = (msat) => Math.floor(msat / 1000);
+
+// open, accepted (paid, but held), settled, canceled or expired.
+export function stateOf(invoice) {
+  if (invoice.settledAt !== undefined) return 'settled';
+  if (invoice.canceled) return 'canceled';
+  if (invoice.accepted) return 'accepted';
+  return invoice.expiresAt <= nowSeconds() ? 'expired' : 'open';
+}
+
+// Says 'created' and 'settled', each with the invoice.
+export class LightningNode extends EventEmitter {
+  invoices = new Map(); // payment hash → invoice
+  asked = []; // every call, as {method, path, query, body, at}
+  #faults = [];
+  #secretKey = randomHex();
+  #made = 0;
+  #settled = 0;
+
+  constructor({ network = 'regtest' } = {}) {
+    super();
+    this.setMaxListeners(0);
+    this.network = network;
+    const pair = createECDH('secp256k1');
+    pair.setPrivateKey(this.#secretKey, 'hex');
+    this.id = pair.getPublicKey('hex', 'compressed');
+  }
+
+  fail(fault, detail) {
+    if (![...CALL_FAULTS, ...INVOICE_FAULTS, 'wrong-preimage'].includes(fault)) throw new Error(`no such fault: ${fault}`);
+    this.#faults.push({ fault, detail });
+  }
+
+  faultsLeft() {
+    return this.#faults.length;
+  }
+
+  #take(fits) {
+    const index = this.#faults.findIndex(fits);
+    return index < 0 ? {} : this.#faults.splice(index, 1)[0];
+  }
+
+  // Books a call and says what is to go wrong with it.
+  receive(call) {
+    this.asked.push({ ...call, at: Date.now() });
+    const name = [call.method, call.path].filter(Boolean).join(' ');
+    return this.#take(({ fault, detail = '' }) => CALL_FAULTS.includes(fault) && new RegExp(detail).test(name)).fault;
+  }
+
+  // paymentHash alone: the wallet itself is not told the preimage. more: what it keeps beside the rest.
+  create({ amountMsat, description = '', descriptionHash, expirySeconds = 3600, paymentHash, preimage, ...more }) {
+    preimage ??= paymentHash ? undefined : randomHex();
+    const createdAt = nowSeconds();
+    const invoice = {
+      index: ++this.#made,
+      paymentHash: paymentHash ?? sha256(preimage),
+      preimage,
+      paymentSecret: randomHex(),
+      amountMsat: amountMsat || undefined, // 0: the payer chooses
+      description,
+      descriptionHash,
+      createdAt,
+      expirySeconds,
+      expiresAt: createdAt + expirySeconds,
+      ...more,
+    };
+    invoice.bolt11 = this.spoiled(invoice) ?? this.#write(invoice);
+    this.invoices.set(invoice.paymentHash, invoice);
+    this.emit('created', invoice);
+    return invoice;
+  }
+
+  // The text of an invoice with the next fault of an invoice in it; nothing if none is queued.
+  spoiled(invoice) {
+    const { fault, detail } = this.#take((queued) => INVOICE_FAULTS.includes(queued.fault));
+    const { amountMsat = 0, createdAt, expirySeconds, descriptionHash } = invoice;
+    const lies = {
+      'wrong-amount': { amountMsat: detail ?? amountMsat + 1000 },
+      'wrong-hash': { paymentHash: randomHex() },
+      'wrong-network': { network: this.network === 'bitcoin' ? 'regtest' : 'bitcoin' },
+      'wrong-description': descriptionHash ? { descriptionHash: randomHex() } : { description: 'another' },
+      amountless: { amountMsat: undefined },
+      'expired-invoice': { createdAt: createdAt - expirySeconds - 60 },
+    };
+    return fault && this.#write({ ...invoice, ...lies[fault] });
+  }
+
+  #write({ network = this.network, amountMsat, paymentHash, paymentSecret, description, descriptionHash, createdAt, expirySeconds }) {
+    const unsigned = bolt11.encode({
+      network: { bech32: PREFIXES[network], pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
+      millisatoshis: amountMsat && String(amountMsat),
+      timestamp: createdAt,
+      tags: [
+        { tagName: 'payment_hash', data: paymentHash },
+        { tagName: 'payment_secret', data: paymentSecret },
+        descriptionHash ? { tagName: 'purpose_commit_hash', data: descriptionHash } : { tagName: 'description', data: description },
+        { tagName: 'expire_time', data: expirySeconds },
+        { tagName: 'min_final_cltv_expiry', data: 18 },
+      ],
+    });
+    return bolt11.sign(unsigned, this.#secretKey).paymentRequest;
+  }
+
+  find(text) {
+    return [...this.invoices.values()].find((invoice) => invoice.bolt11 === text);
+  }
+
+  // As a payer does. amountMsat: what arrives, where it is not what was asked. feeMsat: what the wallet keeps of it.
+  pay(text, { amountMsat, feeMsat = 0 } = {}) {
+    const invoice = this.find(text);
+    if (!invoice) throw new Error('this invoice is not known here');
+    if (stateOf(invoice) !== 'open') throw new Error(`this invoice is ${stateOf(invoice)}`);
+    invoice.receivedMsat = amountMsat ?? invoice.amountMsat;
+    invoice.feeMsat = feeMsat;
+    if (invoice.preimage) this.settle(invoice);
+    else invoice.accepted = true;
+    return { paymentHash: invoice.paymentHash, preimage: invoice.preimage };
+  }
+
+  settle(invoice) {
+    invoice.settledAt = nowSeconds();
+    invoice.settleIndex = ++this.#settled;
+    this.emit('settled', invoice);
+  }
+
+  // Time runs out for it, whatever its text says.
+  expire(paymentHash) {
+    this.invoices.get(paymentHash).expiresAt = nowSeconds();
+  }
+
+  // The wallet loses it.
+  forget(paymentHash) {
+    this.invoices.delete(paymentHash);
+  }
+
+  // What an answer shows as the preimage of a settled invoice.
+  proof({ preimage }) {
+    return this.#take(({ fault }) => fault === 'wrong-preimage').fault ? randomHex() : preimage;
+  }
+
+  // In the order of their settlement, from behind `index`.
+  settledAfter(index) {
+    const settled = [...this.invoices.values()].filter((invoice) => invoice.settleIndex > index);
+    return settled.sort((a, b) => a.settleIndex - b.settleIndex);
+  }
+
+  balanceMsat() {
+    return this.settledAfter(0).reduce((sum, invoice) => sum + invoice.receivedMsat - invoice.feeMsat, START_MSAT);
+  }
+}
+
+// What every wallet's start function returns. port: openPort's.
+export function walletOf(node, port, { kind, settings = {}, files }) {
+  return {
+    kind,
+    settings: { 'wallet.kind': kind, ...settings },
+    files,
+    node,
+    asked: node.asked,
+    pay: async (text, options) => node.pay(text, options),
+    expire: async (paymentHash) => node.expire(paymentHash),
+    forget: async (paymentHash) => node.forget(paymentHash),
+    fail: (fault, detail) => node.fail(fault, detail),
+    faultsLeft: () => node.faultsLeft(),
+    down: port.down,
+    up: port.up,
+    close: port.down,
+  };
+}
+
+// How a call ends: line does the work and answers, refuses, garbles or drops the connection.
+export async function endCall(fault, line) {
+  if (fault === 'silent') return;
+  if (fault === 'outage') return line.drop();
+  if (fault === 'garbage') return line.garble();
+  if (fault === 'error-500' || fault === 'unauthorized') return line.refuse(fault);
+  const answer = await line.work();
+  return fault === 'lost-answer' ? line.drop() : line.answer(answer);
+}
+
+// where: what listen() takes. down closes the port and all connections; up opens the same port again.
+export async function openPort(server, where) {
+  const open = new Set();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.on('error', () => {}).on('close', () => open.delete(socket));
+  });
+  async function up() {
+    server.listen(where);
+    await once(server, 'listening');
+  }
+  async function down() {
+    const closed = new Promise((resolve) => server.close(resolve));
+    open.forEach((socket) => socket.destroy());
+    await closed;
+  }
+  await up();
+  if (where.port === 0) where = { ...where, port: server.address().port };
+  return { up, down, number: where.port };
+}
+
+// ---- HTTP -----------------------------------------------------------------------------------------------------------
+
+// An answer, also to be thrown. value: a text as it is, anything else as JSON.
+export class Reply {
+  constructor(status, value) {
+    this.status = status;
+    this.value = value;
+  }
+}
+
+// routes: {'GET /payments/:hash': handler, 'WS /websocket': handler}. A handler takes {params, query, body, headers, response}
+// and returns what to answer, or nothing where it writes to the response by itself; one of a websocket takes {params, query,
+// headers, accept}. allows: whether a call has the right credential. refusals: the Reply for each of 'error-500',
+// 'unauthorized', 'not-found' and 'bad-request'. rowOf: what is booked of a call, where that is not what HTTP says.
+export async function serveHttp(node, { routes, allows = () => true, refusals, tls, port = 0, spaces, rowOf = (call) => call }) {
+  const table = Object.entries(routes).map(([name, handle]) => ({ pattern: patternOf(name), handle }));
+  const server = tls ? createTlsServer(tls) : createServer();
+  const sockets = new WebSocketServer({ noServer: true });
+
+  server.on('request', async (request, response) => {
+    const text = await read(request).catch(() => undefined);
+    if (text !== undefined) await serve(request, response, { method: request.method, text, response });
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const response = new ServerResponse(request); // for the case that it is refused
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
+    function accept() {
+      response.detachSocket(socket);
+      return new Promise((done) => sockets.handleUpgrade(request, socket, head, done));
+    }
+    serve(request, response, { method: 'WS', text: '', accept });
+  });
+
+  async function serve(request, response, { method, text, ...means }) {
+    const url = new URL(request.url, 'http://localhost');
+    const asked = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), body: parse(request, text) };
+    const call = { ...asked, headers: request.headers, ...means };
+    await endCall(node.receive(rowOf(asked)), {
+      work: () => work(call).catch((error) => (error instanceof Reply ? error : new Reply(500, error.stack))),
+      answer: (reply) => reply && write(response, reply),
+      refuse: (fault) => write(response, refusals[fault]),
+      garble: () => write(response, new Reply(200, '<html>this is no JSON</html>')),
+      drop: () => request.socket.destroy(),
+    });
+  }
+
+  async function work(call) {
+    const routes = table.map(({ pattern, handle }) => ({ match: pattern.exec(`${call.method} ${call.path}`), handle }));
+    const route = routes.find(({ match }) => match);
+    if (!route) return refusals['not-found'];
+    if (!allows(call)) return refusals.unauthorized;
+    if (call.body === undefined) return refusals['bad-request'];
+    const answer = await route.handle({ ...call, params: route.match.groups });
+    return answer === undefined || answer instanceof Reply ? answer : new Reply(200, answer);
+  }
+
+  function write(response, { status, value }) {
+    const isText = typeof value === 'string';
+    response.writeHead(status, { 'Content-Type': isText ? 'text/plain' : 'application/json' });
+    response.end(isText ? value : JSON.stringify(value, undefined, spaces));
+  }
+
+  return openPort(server, { port, host: '127.0.0.1' });
+}
+
+// 'GET /payments/:hash' matches 'GET /payments/' and one step, whose name is hash.
+const patternOf = (name) => new RegExp(`^${name.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`);
+
+// undefined: it cannot be read.
+function parse({ headers }, text) {
+  if (headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return Object.fromEntries(new URLSearchParams(text));
+  try {
+    return text === '' ? {} : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function read(request) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
