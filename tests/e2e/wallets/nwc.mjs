@@ -3,13 +3,16 @@
 //
 // What a caller may not expect: its answers have an `e` tag but no `p` tag, who says no encryption gets NIP-04, every
 // notification comes in both encryptions, and after a lost connection it is deaf for a second.
+import { webcrypto } from 'node:crypto';
 import { getPublicKey } from 'nostr-tools/pure';
 import WebSocket from 'ws';
 import { eventually } from '../provider.mjs';
 import { startRelay } from '../relay.mjs';
 import { endCall, LightningNode, randomHex, stateOf, walletOf } from './node.mjs';
 
-globalThis.WebSocket ??= WebSocket; // the SDK looks for it when it is loaded, and Node has none before 22
+// The SDK looks for these when it is loaded; Node has them since 22 and since 20.
+globalThis.WebSocket ??= WebSocket;
+globalThis.crypto ??= webcrypto;
 const { NWCWalletService, NWCWalletServiceKeyPair } = await import('@getalby/sdk/nwc');
 
 const REQUEST_KIND = 23194;
