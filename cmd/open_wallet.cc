@@ -176,6 +176,7 @@ Result<void> connect_nwc(const Site& site, const wallet::NwcUri& uri, const std:
        .on_health =
            [&its](const std::string&, nostr::RelayState state, const std::string&) {
              if (state == nostr::RelayState::live) its.wallet->on_connected();
+             if (state == nostr::RelayState::offline) its.wallet->on_disconnected();
            },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
@@ -197,15 +198,29 @@ Result<OpenedWallet> open_nwc(const Site& site) {
   return OpenedWallet{link, std::move(made)};
 }
 
+// What the SDK is told besides the words: nothing, or for another world who runs it.
+Result<nlohmann::json> spark_options(const Site& site) {
+  const auto& file = site.settings().spark_options_file;
+  if (!std::filesystem::exists(file)) return nlohmann::json::object();
+  const auto text = runtime::read_public_file(file);
+  if (!text) return tl::unexpected(text.error());
+  auto options = nlohmann::json::parse(*text, nullptr, false);
+  if (options.is_object()) return options;
+  return fail(ErrorKind::config, "config.wallet_options", "Spark's options are no JSON object", file.string());
+}
+
 Result<OpenedWallet> open_spark(const Site& site) {
+  if (!std::filesystem::exists(std::filesystem::path(SELLCOMPUTE_SPARK_SIDECAR).parent_path() / "node_modules")) {
+    return fail(ErrorKind::config, "config.wallet_spark", "what the Spark wallet needs is not installed", {},
+                "run `script/spark` in the folder that this program was built from");
+  }
   const auto words = read_credential(site);
   if (!words) return tl::unexpected(words.error());
-  const auto& world = site.settings().spark_options_file;
-  const auto options = std::filesystem::exists(world) ? runtime::read_public_file(world) : Result<std::string>("{}");
+  const auto options = spark_options(site);
   if (!options) return tl::unexpected(options.error());
-  const nlohmann::json first = {{"mnemonic_or_seed", *words},
-                                {"network", site.settings().network == "bitcoin" ? "MAINNET" : "REGTEST"},
-                                {"options", nlohmann::json::parse(*options, nullptr, false)}};
+  const std::string usual = site.settings().network == "bitcoin" ? "MAINNET" : "REGTEST";
+  const nlohmann::json first = {
+      {"mnemonic_or_seed", *words}, {"network", options->value("network", usual)}, {"options", *options}};
   const auto link =
       std::make_shared<wallet::RpcChild>(site.io, site.scheduler,
                                          wallet::ChildOptions{.command = {"node", SELLCOMPUTE_SPARK_SIDECAR},

@@ -250,7 +250,7 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
     const auto invoice = made ? wallet::check_invoice(made->bolt11, order.amount, options_.networks, now)
                               : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
     if (!invoice) {
-      const bool stale = invoice.error().code == "bolt11.expired";
+      const bool stale = made.has_value();  // the same order would give the same invoice again
       return post(core::InvoiceNotCreated{order.job, work, invoice.error().describe(), stale});
     }
     post(core::InvoiceCreated{order.job,

@@ -297,6 +297,10 @@ void NwcWallet::answer(const nostr::EventId& request, const Result<Reply>& reply
   if (found) found.mapped()(reply);
 }
 
+void NwcWallet::on_disconnected() {
+  for (auto& [id, done] : std::exchange(waiting_, {})) done(unreachable("the connection to its relay was lost"));
+}
+
 void NwcWallet::on_connected() {
   form_.reset();  // the wallet may have learnt something
   if (news_) news_(std::nullopt);

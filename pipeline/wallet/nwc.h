@@ -42,6 +42,8 @@ class NwcWallet final : public Wallet {
   void on_event(const nostr::Event& event);
   // A relay is back: what it said meanwhile is lost.
   void on_connected();
+  // A relay is gone: what was asked there may never be answered.
+  void on_disconnected();
   // Who we are there (NIP-42).
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
 

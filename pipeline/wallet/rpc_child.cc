@@ -8,10 +8,13 @@
 #include <boost/process/args.hpp>
 #include <boost/process/async_pipe.hpp>
 #include <boost/process/child.hpp>
+#include <boost/process/env.hpp>
+#include <boost/process/environment.hpp>
 #include <boost/process/error.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
+#include <cstdlib>
 #include <deque>
 
 #include "pipeline/wallet/replies.h"
@@ -42,9 +45,14 @@ class RpcChild::Child : public std::enable_shared_from_this<Child> {
     const auto program = process::search_path(command.front());
     if (program.empty()) return command.front() + " is not installed";
     std::error_code error;
+    // Whatever else is in our environment is not its business.
+    process::environment environment;
+    for (const char* name : {"PATH", "HOME"}) {
+      if (const char* value = std::getenv(name)) environment[name] = value;
+    }
     child_ = process::child(process::exe = program.string(),
                             process::args = std::vector<std::string>(command.begin() + 1, command.end()),
-                            (process::std_in < to_), (process::std_out > from_), error);
+                            (process::std_in < to_), (process::std_out > from_), environment, error);
     if (error) return error.message();
     read();
     return {};

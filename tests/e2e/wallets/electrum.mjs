@@ -44,6 +44,8 @@ export async function startElectrum({ port } = {}) {
       files: { credential: seller.credential },
     }),
     pay: (text) => pay(payer, text),
+    made: () => node.asked.filter(({ method }) => method === 'add_request').length,
+    lastInvoice: async () => (await seller.call('list_requests')).at(-1)?.lightning_invoice,
     expire: async () => {
       throw new Error("Electrum's invoices run out at their own time alone");
     },

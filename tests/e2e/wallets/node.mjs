@@ -193,6 +193,8 @@ export function walletOf(node, port, { kind, settings = {}, files }) {
     pay: async (text, options) => node.pay(text, options),
     expire: async (paymentHash) => node.expire(paymentHash),
     forget: async (paymentHash) => node.forget(paymentHash),
+    made: () => node.invoices.size,
+    lastInvoice: () => [...node.invoices.values()].at(-1)?.bolt11,
     fail: (fault, detail) => node.fail(fault, detail),
     faultsLeft: () => node.faultsLeft(),
     down: port.down,

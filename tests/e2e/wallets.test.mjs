@@ -1,0 +1,164 @@
+// Every wallet under the same trials, in whole sales by the real program: paid and seen at once, ordered again after a lost
+// answer, paid while we were away, out for a while, telling lies, and never paid. What each of them can is in CAN.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from './market.mjs';
+import { eventually, skipWithoutProgram } from './provider.mjs';
+import { startCoreLightning } from './wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
+import { startLightningAddress } from './wallets/lightning-address.mjs';
+import { startLnbits } from './wallets/lnbits.mjs';
+import { startLnd } from './wallets/lnd.mjs';
+import { startNwc } from './wallets/nwc.mjs';
+import { startPhoenixd } from './wallets/phoenixd.mjs';
+import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
+
+const LIES = ['garbage', 'wrong-amount', 'wrong-hash', 'wrong-network', 'amountless', 'expired-invoice'];
+const HOUR_MS = 3_600_000;
+
+// create: the call that makes an invoice, lookUp: the one that asks for it, as patterns of the counterpart's book. repeats:
+// whether an order whose answer was lost is found again. pushes: whether a payment is told. lies: which it can be made to tell.
+const WALLETS = [
+  { name: 'LND', start: startLnd, create: 'POST /v1/invoices', lookUp: 'GET /v1/invoice/', repeats: true, pushes: true },
+  { name: 'Core Lightning', start: startCoreLightning, create: '^invoice$', lookUp: '^listinvoices$', repeats: true, pushes: true },
+  { name: 'phoenixd', start: startPhoenixd, create: 'POST /createinvoice', lookUp: 'GET /payments/incoming/\\w', repeats: true, pushes: true },
+  { name: 'LNbits', start: startLnbits, create: 'POST /api/v1/payments', lookUp: 'GET /api/v1/payments/\\w', repeats: true, pushes: true },
+  { name: 'NWC', start: startNwc, create: 'make_invoice', lookUp: 'lookup_invoice', repeats: true, pushes: true },
+  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', lookUp: 'GET .*verify', repeats: false, pushes: false },
+  { name: 'Electrum', start: startElectrum, create: 'add_request', lookUp: 'get_request', repeats: false, pushes: false, skip: skipWithoutElectrum, lies: ['garbage'], cannotForgePreimages: true },
+  { name: 'Spark', start: startSpark, repeats: true, pushes: true, skip: skipWithoutSpark, lies: [], noFaultsOfCalls: true },
+];
+
+for (const wallet of WALLETS) {
+  test(wallet.name, { skip: skipWithoutProgram || wallet.skip, timeout: 240_000 }, async (t) => {
+    const counterpart = await wallet.start();
+    t.after(() => counterpart.close());
+    const market = await openWalletMarket(t, counterpart);
+    await t.test('status and an invoice by hand', () => tryByHand(market, wallet));
+    await t.test('paid, and seen at once', (t) => sell(t, market, wallet));
+    await t.test('an answer that is lost', { skip: wallet.noFaultsOfCalls }, () => loseAnswer(market, wallet));
+    for (const lie of wallet.lies ?? LIES) await t.test(`a lie: ${lie}`, () => lieOnce(market, wallet, lie));
+    await t.test('a preimage that is not the one', { skip: wallet.noFaultsOfCalls || wallet.cannotForgePreimages }, () => forgePreimage(market));
+    await t.test('away while it is paid', () => payWhileAway(market));
+    await t.test('out for a while', { skip: !counterpart.down }, () => goOut(market));
+    await t.test('never paid', () => neverPay(market));
+    await assertClean(market);
+  });
+}
+
+async function openWalletMarket(t, counterpart) {
+  const folder = await mkdtemp(join(tmpdir(), 'sellcompute-wallet-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const settings = { ...counterpart.settings, 'wallet.network': 'regtest', 'selling.invoice_grace': '1 s', 'selling.invoice_attempts': 8 };
+  for (const [name, text] of Object.entries(counterpart.files ?? {})) {
+    settings[`wallet.${name}_file`] = join(folder, name);
+    await writeFile(join(folder, name), text, { mode: 0o600 });
+  }
+  const market = await openMarket(t, { settings });
+  return { ...market, counterpart };
+}
+
+async function tryByHand({ provider, counterpart }, wallet) {
+  const [status] = await provider.json(['wallet', 'status', '--json']);
+  assert.equal(status.kind, counterpart.settings['wallet.kind']);
+  assert.equal(status.play_money, true);
+  assert.equal(status.pushes, wallet.pushes);
+  assert.equal(status.repeats !== 'never', wallet.repeats);
+  const waiting = provider.cli(['wallet', 'invoice', '21', '--wait', '--json']);
+  const made = await eventually(() => counterpart.lastInvoice(), 'an invoice');
+  await counterpart.pay(made);
+  const { code, stdout, stderr } = await waiting;
+  assert.equal(code, 0, stderr);
+  const [invoice, settled] = stdout.trim().split('\n').map(JSON.parse);
+  assert.equal(invoice.bolt11, made);
+  assert.equal(settled.received_msat, 21_000);
+}
+
+const ask = ({ customer, provider }) => customer.ask(addressed(provider, [['param', 'max_tokens', '20']], `Question ${Math.random()}?`));
+
+// The moment at which a job's payment is in the ledger, as its own journal has it.
+const settledAt = async ({ provider }, job) => {
+  const events = await provider.json(['replay', job.id, '--json']).catch(() => []);
+  return events.find(({ type }) => type === 'InvoiceSettled')?.time_ms;
+};
+
+async function buyWith(market, job) {
+  const invoice = await job.invoice(30_000);
+  await market.counterpart.pay(invoice);
+  await untilState(market, job, 'settled', 30_000);
+  assertNothingTwice(market, job);
+}
+
+async function sell(t, market, wallet) {
+  const delays = [];
+  for (let n = 0; n < 3; n += 1) {
+    const job = await ask(market);
+    const invoice = await job.invoice(30_000);
+    await market.counterpart.pay(invoice);
+    const paidAt = Date.now();
+    await untilState(market, job, 'settled', 30_000);
+    delays.push((await settledAt(market, job) ?? Date.now()) - paidAt);
+    assertNothingTwice(market, job);
+  }
+  t.diagnostic(`${wallet.name}: from payment to InvoiceSettled ${delays.sort((a, b) => a - b).join(', ')} ms`);
+}
+
+async function loseAnswer(market, wallet) {
+  market.counterpart.fail('lost-answer', wallet.create);
+  const before = market.counterpart.made();
+  const job = await ask(market);
+  await buyWith(market, job);
+  assert.equal(market.counterpart.faultsLeft(), 0);
+  assert.equal(market.counterpart.made() - before, wallet.repeats ? 1 : 2, 'orphans');
+}
+
+async function lieOnce(market, wallet, lie) {
+  market.counterpart.fail(lie, lie === 'garbage' ? wallet.create : undefined);
+  const job = await ask(market);
+  await buyWith(market, job);
+  assert.equal(market.counterpart.faultsLeft(), 0, 'it never came to that');
+  assert.equal(job.invoices().length, 1, 'only the good one was ever shown');
+}
+
+async function forgePreimage(market) {
+  const job = await ask(market);
+  await job.invoice(30_000);
+  market.counterpart.fail('wrong-preimage');
+  await buyWith(market, job);
+  assert.equal(market.counterpart.faultsLeft(), 0, 'it never came to that');
+}
+
+async function payWhileAway(market) {
+  const job = await ask(market);
+  const invoice = await job.invoice(30_000);
+  await job.status('success');
+  await market.provider.kill();
+  await market.counterpart.pay(invoice);
+  await market.provider.start();
+  await untilState(market, job, 'settled', 30_000);
+}
+
+async function goOut(market) {
+  const job = await ask(market);
+  const invoice = await job.invoice(30_000);
+  await job.status('success');
+  await market.counterpart.down();
+  const { code, stderr } = await market.provider.cli(['wallet', 'status']);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /wallet/);
+  await market.counterpart.up();
+  await market.counterpart.pay(invoice);
+  await untilState(market, job, 'settled', 60_000);
+}
+
+async function neverPay(market) {
+  const job = await ask(market);
+  await job.invoice(30_000);
+  await job.status('success');
+  await market.provider.kill();
+  await market.provider.start({ clockMs: Date.now() + 2 * HOUR_MS });
+  await untilState(market, job, 'unpaid', 30_000);
+}

@@ -1,0 +1,18 @@
+// Spark as a wallet of the program: the real SDK in its sidecar, in a world of our own (spark-world.mjs).
+import { randomBytes } from 'node:crypto';
+import { skipWithoutSpark, startSparkWorld } from '../spark-world.mjs';
+
+export { skipWithoutSpark };
+
+export async function startSpark() {
+  const world = await startSparkWorld();
+  return {
+    kind: 'spark',
+    settings: { 'wallet.kind': 'spark' },
+    files: { credential: randomBytes(32).toString('hex'), spark_options: JSON.stringify({ ...world.options, network: 'LOCAL' }) },
+    pay: (text) => world.pay(text),
+    made: () => world.requests.length,
+    lastInvoice: () => world.requests.at(-1)?.bolt11,
+    close: world.close,
+  };
+}
