@@ -2,6 +2,8 @@
 // and our preimage, so an order can be repeated. Who may open the socket may spend: it is the operator's own. Pure.
 #pragma once
 
+#include <memory>
+
 #include "pipeline/ports.h"
 #include "pipeline/wallet/ports.h"
 #include "pipeline/wallet/rpc.h"
@@ -31,6 +33,7 @@ class CoreLightningWallet final : public Wallet {
   runtime::Scheduler& scheduler_;
   const WalletPorts ports_;
   News news_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace wallet

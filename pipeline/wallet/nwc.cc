@@ -210,13 +210,14 @@ bool NwcWallet::can(std::string_view method) const {
 // Its info event says which encryption it reads, and what it can; without one it is an old wallet (NIP-04).
 void NwcWallet::learn_abilities(std::function<void()> then) {
   if (form_) return then();
+  learning_.push_back(std::move(then));
+  if (learning_.size() > 1) return;  // it is asked for already
   const nostr::Filter info{.authors = {uri_.wallet}, .kinds = {kNwcInfoKind}, .limit = 1};
-  relays_.query(uri_.relays.front(), info,
-                [this, weak = std::weak_ptr(alive_), then = std::move(then)](const auto& events) {
-                  if (weak.expired()) return;
-                  if (events) read_info(*events);
-                  then();
-                });
+  relays_.query(uri_.relays.front(), info, [this, weak = std::weak_ptr(alive_)](const auto& events) {
+    if (weak.expired()) return;
+    if (events) read_info(*events);
+    for (const auto& one : std::exchange(learning_, {})) one();
+  });
 }
 
 void NwcWallet::read_info(const std::vector<nostr::Event>& events) {

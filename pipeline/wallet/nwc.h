@@ -78,8 +78,9 @@ class NwcWallet final : public Wallet {
   const NwcUri uri_;
   News news_;
   std::map<nostr::EventId, OnReply> waiting_;
-  std::optional<ledger::Encryption> form_;  // once the info event was read
-  std::vector<std::string> methods_;        // empty: not known
+  std::optional<ledger::Encryption> form_;       // once the info event was read
+  std::vector<std::string> methods_;             // empty: not known
+  std::vector<std::function<void()>> learning_;  // what waits for the info event
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
