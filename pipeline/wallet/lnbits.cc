@@ -31,7 +31,7 @@ std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& o
 }
 
 Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
-  if (reply.status == 404) return Unknown{};
+  if (reply.status == 404 && said_in(reply.body).find("Wallet") == std::string::npos) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
   const Json& details = member(*payment, "details");
