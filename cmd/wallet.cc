@@ -1,4 +1,5 @@
 // sellcompute wallet: the wallet that is paid, tried out by hand.
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <ostream>
@@ -22,6 +23,7 @@ using ledger::Result;
 constexpr std::int64_t kPatienceMs = 40'000;
 constexpr std::int64_t kInvoiceExpiryMs = 15LL * 60 * 1000;
 constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
+constexpr std::chrono::milliseconds kTick{50};
 constexpr std::int64_t kMaxSat = 100'000'000;
 
 ledger::Salt random_bytes() {
@@ -47,7 +49,7 @@ class Counter {
   // Runs until `done` holds or nobody has patience any more.
   void run_until(const std::function<bool()>& done, std::int64_t patience_ms) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
-    while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(std::chrono::milliseconds(50));
+    while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(kTick);
   }
 
   template <class Answer, class Ask>
@@ -63,6 +65,8 @@ class Counter {
   explicit Counter(runtime::Clock clock) : clock_(std::move(clock)), scheduler_(io_, clock_) {}
 
   boost::asio::io_context io_{1};
+  // Between two questions there is nothing to do: it must not end for that.
+  const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   const runtime::Clock clock_;
   const runtime::Random random_ = random_bytes;
   runtime::IoScheduler scheduler_;
@@ -147,7 +151,8 @@ Result<ledger::InvoiceIssued> make(Counter& counter, const Config& config, ledge
   order.job.bytes = random_bytes().bytes;  // an order of its own, of no job
   const auto made = counter.ask<wallet::MadeInvoice>([&](auto done) { counter.wallet().create_invoice(order, done); });
   if (!made) return tl::unexpected(made.error());
-  const auto invoice = wallet::check_invoice(made->bolt11, amount, {network_of(config)}, counter.now());
+  const auto invoice =
+      wallet::check_invoice(made->bolt11, amount, {network_of(config)}, counter.now(), made->payment_hash);
   if (!invoice) return tl::unexpected(invoice.error());
   return ledger::InvoiceIssued{.wallet = counter.wallet().kind(),
                                .bolt11 = made->bolt11,

@@ -20,6 +20,12 @@ namespace {
 constexpr char kPruned[] = "ledger.pruned";
 constexpr std::size_t kMaxTargets = 8;
 
+// By its own text: wallets may give it another life than it was ordered with.
+TimeMs made_at(const ledger::InvoiceIssued& invoice) {
+  const auto decoded = wallet::decode_bolt11(invoice.bolt11);
+  return decoded ? TimeMs{decoded->timestamp_s * 1000} : invoice.expires_at;
+}
+
 // The texts of an encrypted job's inputs are kept encrypted, and so are no longer than what its form takes.
 std::size_t max_gathered_bytes(ledger::Encryption form) {
   return form == ledger::Encryption::none ? kMaxGatheredBytes : nostr::kMaxNip44PlaintextBytes;
@@ -247,8 +253,9 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
   ports_.wallet.create_invoice(order, [this, order, work](const Result<wallet::MadeInvoice>& made) {
     // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
     const TimeMs now = std::max(engine_.now(), ports_.scheduler.now());
-    const auto invoice = made ? wallet::check_invoice(made->bolt11, order.amount, options_.networks, now)
-                              : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
+    const auto invoice =
+        made ? wallet::check_invoice(made->bolt11, order.amount, options_.networks, now, made->payment_hash)
+             : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));
     if (!invoice) {
       const bool stale = made.has_value();  // the same order would give the same invoice again
       return post(core::InvoiceNotCreated{order.job, work, invoice.error().describe(), stale});
@@ -326,7 +333,7 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
     return on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet + "\", which is not configured");
   }
   settlements_.watch({.invoice = invoice,
-                      .since = invoice.expires_at - engine_.policy().invoice_expiry_ms,
+                      .since = made_at(invoice),
                       .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
                       .settled =
                           [this, id](ledger::InvoiceSettled settlement) {

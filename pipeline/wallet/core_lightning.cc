@@ -28,6 +28,10 @@ Result<Json> only_invoice(const RpcReply& reply) {
   return invoices.empty() ? Json() : invoices.front();
 }
 
+MadeInvoice made_of(const Json& said) {
+  return {.bolt11 = text(said, "bolt11"), .payment_hash = hash(said, "payment_hash")};
+}
+
 // "1000msat", as older versions write it, or 1000.
 std::optional<std::int64_t> msat(const Json& from, const char* name) {
   std::string written = text(from, name);
@@ -68,7 +72,7 @@ void CoreLightningWallet::create_invoice(const InvoiceOrder& order, std::functio
               if (!reply) return done(tl::unexpected(reply.error()));
               const bool repeated = reply->error_code == kDuplicateLabel || reply->error_code == kDuplicatePreimage;
               if (repeated) return find_made(order, done);
-              done(result_of(*reply).map([](const Json& made) { return MadeInvoice{text(made, "bolt11"), {}}; }));
+              done(result_of(*reply).map([](const Json& made) { return made_of(made); }));
             });
 }
 
@@ -78,7 +82,7 @@ void CoreLightningWallet::find_made(const InvoiceOrder& order, std::function<voi
               const auto made = reply.and_then(only_invoice);
               if (!made) return done(tl::unexpected(made.error()));
               if (made->is_null()) return done(refused("the order's label or preimage is used, and cannot be found"));
-              done(MadeInvoice{text(*made, "bolt11"), {}});
+              done(made_of(*made));
             });
 }
 

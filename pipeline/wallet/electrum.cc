@@ -61,7 +61,7 @@ void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<voi
                        {"force", true}};
   http_.call(rpc("add_request", params), [done = std::move(done)](const Result<HttpReply>& reply) {
     done(reply.and_then(result_of).map([](const Json& made) {
-      return MadeInvoice{text(made, "lightning_invoice"), reference_of(made)};
+      return MadeInvoice{text(made, "lightning_invoice"), reference_of(made), hash(made, "rhash")};
     }));
   });
 }

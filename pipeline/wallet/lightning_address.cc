@@ -21,8 +21,9 @@ bool is_loopback_host(std::string_view host) {
 }
 
 // LNURL says no with a status of 200.
-Result<Json> parse_lnurl(const std::string& body) {
-  const auto said = parse(std::string_view(body));
+Result<Json> parse_lnurl(const Result<std::string>& body) {
+  if (!body) return unreachable(body.error().message);
+  const auto said = parse(std::string_view(*body));
   if (said && text(*said, "status") == "ERROR") return refused(text(*said, "reason"));
   return said;
 }
@@ -52,7 +53,7 @@ Result<MadeInvoice> read_invoice(const Json& said, const std::string& metadata) 
   const auto invoice = decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
   if (invoice->description_hash != ledger::sha256(metadata)) return malformed("an invoice for another offer");
-  return MadeInvoice{bolt11, verify};
+  return MadeInvoice{.bolt11 = bolt11, .reference = verify};
 }
 
 Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::string& body, ledger::TimeMs now) {
@@ -78,7 +79,8 @@ Result<LightningAddress> LightningAddress::parse(std::string_view text) {
   const bool named = !out.user.empty() && std::ranges::all_of(out.user, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '+';
   });
-  if (named && nostr::parse_url(out.url(), "http")) return out;
+  const bool hosted = out.host.find_first_of("/?#") == std::string::npos && nostr::parse_url(out.url(), "http");
+  if (named && hosted) return out;
   return fail(ErrorKind::config, "wallet.address",
               "\"" + std::string(text.substr(0, 200)) + "\" is no Lightning address", {},
               "it looks like satoshi@example.com");
@@ -90,11 +92,11 @@ std::string LightningAddress::url() const {
 
 void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   web_.get(address_.url(), [this, order, done = std::move(done)](const Result<std::string>& body) {
-    const auto offer = body.and_then(parse_lnurl);
+    const auto offer = parse_lnurl(body);
     const auto url = offer.and_then([&](const Json& said) { return callback_url(said, order.amount); });
     if (!url) return done(tl::unexpected(url.error()));
     web_.get(*url, [metadata = text(*offer, "metadata"), done](const Result<std::string>& answer) {
-      done(answer.and_then(parse_lnurl).and_then([&](const Json& said) { return read_invoice(said, metadata); }));
+      done(parse_lnurl(answer).and_then([&](const Json& said) { return read_invoice(said, metadata); }));
     });
   });
 }
@@ -102,15 +104,14 @@ void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::func
 void LightningAddressWallet::look_up(const ledger::InvoiceIssued& invoice,
                                      std::function<void(Result<LookupAnswer>)> done) {
   web_.get(invoice.reference, [this, invoice, done = std::move(done)](const Result<std::string>& body) {
-    done(body.and_then([&](const std::string& said) { return read_verify(invoice, said, ports_.clock()); }));
+    if (!body) return done(unreachable(body.error().message));
+    done(read_verify(invoice, *body, ports_.clock()));
   });
 }
 
 void LightningAddressWallet::status(std::function<void(Result<WalletStatus>)> done) {
   web_.get(address_.url(), [this, done = std::move(done)](const Result<std::string>& body) {
-    done(body.and_then(parse_lnurl).map([&](const Json&) {
-      return WalletStatus{.name = address_.user + "@" + address_.host};
-    }));
+    done(parse_lnurl(body).map([&](const Json&) { return WalletStatus{.name = address_.user + "@" + address_.host}; }));
   });
 }
 

@@ -19,13 +19,17 @@ std::string bolt11_of(const Json& payment) {
   return now.empty() ? text(payment, "payment_request") : now;  // as it was called before 1.0
 }
 
+MadeInvoice made_of(const Json& payment) {
+  return {.bolt11 = bolt11_of(payment), .payment_hash = hash(payment, "payment_hash")};
+}
+
 std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
   const Json& list = payments.is_array() ? payments : member(payments, "data");
   if (!list.is_array()) return std::nullopt;
   for (const Json& one : list) {
     const bool same =
         text(member(one, "extra"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
-    if (same && !bolt11_of(one).empty()) return MadeInvoice{bolt11_of(one), {}};
+    if (same && !bolt11_of(one).empty()) return made_of(one);
   }
   return std::nullopt;
 }
@@ -69,7 +73,7 @@ void LnbitsWallet::make(const InvoiceOrder& order, std::function<void(Result<Mad
   http_.call({.path = "/api/v1/payments", .body = body.dump()},
              [done = std::move(done)](const Result<HttpReply>& reply) {
                done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& made) {
-                 return MadeInvoice{bolt11_of(made), {}};
+                 return made_of(made);
                }));
              });
 }

@@ -16,6 +16,10 @@ std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
 }
 
+MadeInvoice made_of(const Json& said, const Preimage& preimage) {
+  return {.bolt11 = text(said, "payment_request"), .payment_hash = ledger::sha256(preimage.view())};
+}
+
 bool unknown(const HttpReply& reply) {
   const std::string said = said_in(reply.body);
   return reply.status == 404 || said.find("unable to locate invoice") != std::string::npos ||
@@ -61,20 +65,18 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
                      {"value_msat", std::to_string(order.amount.value)},
                      {"expiry", std::to_string(order.expiry_ms / 1000)},
                      {"r_preimage", ledger::to_base64(preimage.view())}};
-  http_.call({.path = "/v1/invoices", .body = body.dump()}, [this, preimage,
-                                                             done = std::move(done)](const Result<HttpReply>& reply) {
-    if (!reply) return done(tl::unexpected(reply.error()));
-    if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
-    done(parse_lnd(*reply).map([](const Json& made) { return MadeInvoice{text(made, "payment_request"), {}}; }));
-  });
+  http_.call({.path = "/v1/invoices", .body = body.dump()},
+             [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
+               if (!reply) return done(tl::unexpected(reply.error()));
+               if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
+               done(parse_lnd(*reply).map([&](const Json& made) { return made_of(made, preimage); }));
+             });
 }
 
 void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
   http_.call({.path = "/v1/invoice/" + ledger::sha256(preimage.view()).hex()},
-             [done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then(parse_lnd).map([](const Json& made) {
-                 return MadeInvoice{text(made, "payment_request"), {}};
-               }));
+             [preimage, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then(parse_lnd).map([&](const Json& made) { return made_of(made, preimage); }));
              });
 }
 

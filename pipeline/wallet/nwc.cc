@@ -27,7 +27,7 @@ namespace {
 constexpr char kScheme[] = "nostr+walletconnect://";
 constexpr char kOrder[] = "sellcompute_order";  // in an invoice's metadata
 constexpr int kLookedThrough = 50;              // of the newest transactions
-constexpr std::int64_t kReplyTimeoutMs = 30'000;
+constexpr std::int64_t kReplyTimeoutMs = 10'000;
 constexpr std::size_t kMaxWaiting = 1'000;
 
 auto bad_uri(const std::string& what) {
@@ -71,11 +71,15 @@ Result<Json> result_of(const Json& result, const std::string& error_code, const 
   return refused(error.empty() ? error_code : error);
 }
 
+MadeInvoice made_of(const Json& transaction) {
+  return {.bolt11 = text(transaction, "invoice"), .payment_hash = hash(transaction, "payment_hash")};
+}
+
 std::optional<MadeInvoice> find_made(const Json& result, const InvoiceOrder& order) {
   for (const Json& one : member(result, "transactions")) {
     const bool same =
         text(member(one, "metadata"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
-    if (same && !text(one, "invoice").empty()) return MadeInvoice{text(one, "invoice"), {}};
+    if (same && !text(one, "invoice").empty()) return made_of(one);
   }
   return std::nullopt;
 }
@@ -168,9 +172,7 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
                        {"metadata", {{kOrder, label(order)}}}};
   ask("make_invoice", params.dump(), [done = std::move(done)](const Result<Reply>& reply) {
     done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
-             .map([](const Json& made) {
-               return MadeInvoice{text(made, "invoice"), {}};
-             }));
+             .map([](const Json& made) { return made_of(made); }));
   });
 }
 
@@ -263,7 +265,7 @@ void NwcWallet::send(const std::string& method, const std::string& params, OnRep
                     });
   }
   scheduler_.after(kReplyTimeoutMs, [this, weak = std::weak_ptr(alive_), id = event.id] {
-    if (!weak.expired()) answer(id, unreachable("no answer within 30 s", "is the wallet running?"));
+    if (!weak.expired()) answer(id, unreachable("no answer within 10 s", "is the wallet running?"));
   });
 }
 

@@ -18,7 +18,8 @@ std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& o
   for (const Json& one : payments) {
     const bool same =
         text(one, "externalId") == label(order) && integer(one, "requestedSat") == order.amount.value / 1000;
-    if (same && !text(one, "invoice").empty() && !flag(one, "isExpired")) return MadeInvoice{text(one, "invoice"), {}};
+    if (same && !text(one, "invoice").empty() && !flag(one, "isExpired"))
+      return MadeInvoice{text(one, "invoice"), {}, hash(one, "paymentHash")};
   }
   return std::nullopt;
 }
@@ -62,7 +63,7 @@ void PhoenixdWallet::make(const InvoiceOrder& order, std::function<void(Result<M
                             {"externalId", label(order)}});
   http_.call(std::move(call), [done = std::move(done)](const Result<HttpReply>& reply) {
     done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& made) {
-      return MadeInvoice{text(made, "serialized"), {}};
+      return MadeInvoice{text(made, "serialized"), {}, hash(made, "paymentHash")};
     }));
   });
 }

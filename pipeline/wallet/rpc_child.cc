@@ -127,6 +127,7 @@ void RpcChild::on_ready(const Result<RpcReply>& reply) {
   if (reply->result.empty()) return on_end(reply->error);
   ready_ = true;
   pause_ms_ = 0;
+  for (auto& [call, done] : std::exchange(held_, {})) send(call, std::move(done));
   said_("connection", "{}");
 }
 
@@ -136,11 +137,13 @@ void RpcChild::on_end(const std::string& why) {
   if (child_) child_->close();
   child_.reset();
   auto waiting = std::exchange(waiting_, {});
+  auto held = std::exchange(held_, {});
   pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
   scheduler_.after(pause_ms_, [this, weak = std::weak_ptr(alive_)] {
     if (!weak.expired()) start();
   });
   for (auto& [id, one] : waiting) one.done(unreachable(why));
+  for (auto& [call, done] : held) done(unreachable(why));
 }
 
 void RpcChild::on_line(std::string_view line) {
@@ -150,9 +153,14 @@ void RpcChild::on_line(std::string_view line) {
 }
 
 void RpcChild::call(RpcCall call, std::function<void(Result<RpcReply>)> done) {
-  const std::string why = !ready_ ? trouble_ : waiting_.size() >= kMaxWaiting ? "too many questions wait for it" : "";
-  if (why.empty()) return send(call, std::move(done));
-  asio::post(io_, [why, done = std::move(done)] { done(unreachable(why)); });
+  std::string why;
+  if (!child_) why = trouble_;
+  if (waiting_.size() + held_.size() >= kMaxWaiting) why = "too many questions wait for it";
+  if (!why.empty()) {
+    return asio::post(io_, [why, done = std::move(done)] { done(unreachable(why)); });
+  }
+  if (ready_) return send(call, std::move(done));
+  held_.emplace_back(std::move(call), std::move(done));
 }
 
 void RpcChild::send(const RpcCall& call, std::function<void(Result<RpcReply>)> done) {

@@ -22,7 +22,7 @@ class RpcChild final : public Rpc {
   RpcChild(boost::asio::io_context& io, runtime::Scheduler& scheduler, ChildOptions options);
   ~RpcChild() override;
 
-  // While there is no child that is ready it fails at once, and says why.
+  // What is asked while a child starts waits for it; while there is none it fails at once, and says why.
   void call(RpcCall call, std::function<void(ledger::Result<RpcReply>)> done) override;
   // Besides what the child says: "connection" when a new one is ready.
   void on_notification(std::function<void(const std::string&, const std::string&)> said) override;
@@ -46,6 +46,7 @@ class RpcChild final : public Rpc {
   std::function<void(const std::string&, const std::string&)> said_ = [](const std::string&, const std::string&) {};
   std::shared_ptr<Child> child_;
   std::map<std::uint64_t, Waiting> waiting_;
+  std::vector<std::pair<RpcCall, std::function<void(ledger::Result<RpcReply>)>>> held_;  // until it is ready
   std::uint64_t last_id_ = 0;
   bool ready_ = false;
   std::string trouble_ = "it is starting";

