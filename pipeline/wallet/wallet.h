@@ -29,7 +29,8 @@ std::string label(const InvoiceOrder& order);
 struct MadeInvoice {
   std::string bolt11;
   std::string reference;  // what the wallet must be told, besides the hash, to find it again; no secret; may be empty
-  std::optional<ledger::Hash256> payment_hash;  // that the text must have: our preimage's, or what the wallet says beside
+  std::optional<ledger::Hash256>
+      payment_hash;  // that the text must have: our preimage's, or what the wallet says beside
 };
 
 // What the wallet says about an invoice. `Settled` is its own statement, kept verbatim as evidence.

@@ -93,13 +93,14 @@ TEST(Phrase, ABasisSaysWhatTheDecisionStoodOn) {
                                  .inference_healthy = true,
                                  .wallet_healthy = true}),
             "1 of 2 slots free, a stranger, strangers' pool 20 sat");
-  EXPECT_EQ(phrase(ledger::Basis{.slots = 1,
-                                 .slots_busy = 1,
-                                 .queued = 3,
-                                 .customer_exposure = ledger::Msat{1'500},
-                                 .customer_credit = ledger::Msat{40'000},
-                                 .wallet_healthy = true}),
-            "0 of 1 slot free, 3 waiting, credit 40 sat of which 1.5 sat is used, strangers' pool 0 sat, model server down");
+  EXPECT_EQ(
+      phrase(ledger::Basis{.slots = 1,
+                           .slots_busy = 1,
+                           .queued = 3,
+                           .customer_exposure = ledger::Msat{1'500},
+                           .customer_credit = ledger::Msat{40'000},
+                           .wallet_healthy = true}),
+      "0 of 1 slot free, 3 waiting, credit 40 sat of which 1.5 sat is used, strangers' pool 0 sat, model server down");
 }
 
 }  // namespace
