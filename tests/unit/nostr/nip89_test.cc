@@ -73,7 +73,8 @@ TEST(Announcement, SaysWhoSellsWhatForHowMuch) {
 
 TEST(Announcement, NamesOnlyParametersThatRequestsAreReadFor) {
   const json content = json::parse(announced(ours()).content);
-  for (const auto& [name, unused] : content["nip90Params"].items()) {
+  for (const auto& item : content["nip90Params"].items()) {
+    const std::string& name = item.key();
     const auto read = [&](const std::string& value) {
       const Event request = sign({.kind = 5050, .tags = {{"i", "Why?"}, {"param", name, value}}}, kAnnouncer, {});
       const auto out = *read_request(request, to_json(request), kAnnouncer.public_key());
