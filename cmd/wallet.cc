@@ -108,6 +108,14 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
 
 // ---- status ---------------------------------------------------------------------------------------------------------
 
+std::string what_it_can(const wallet::Wallet& wallet) {
+  const wallet::Abilities abilities = wallet.abilities();
+  const std::string repeats =
+      abilities.repeats == wallet::Repeats::never ? "made anew" : "found again " + std::string(name(abilities.repeats));
+  return "amounts in steps of " + sats(wallet.unit()) + "; an invoice that was interrupted is " + repeats +
+         "; payments are " + (abilities.pushes ? "told at once" : "looked for");
+}
+
 Result<ExitCode> status(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
@@ -118,11 +126,10 @@ Result<ExitCode> status(const Arguments& arguments, Context& context) {
   if (!said) return tl::unexpected(said.error());
   const wallet::Abilities abilities = wallet.abilities();
   if (arguments.format() == Format::people) {
-    context.out << wallet.kind() << "  " << printable(said->name);
-    if (said->balance) context.out << "  balance " << marked(*said->balance, wallet.play_money());
-    context.out << "\namounts are multiples of " << sats(wallet.unit()) << "; an order is repeated "
-                << name(abilities.repeats) << "; payments are "
-                << (abilities.pushes ? "told by the wallet" : "looked for") << '\n';
+    context.out << wallet.kind();
+    if (!said->name.starts_with(wallet.kind())) context.out << " (" << printable(said->name) << ")";
+    if (said->balance) context.out << "  balance " << sats(*said->balance);
+    context.out << (wallet.play_money() ? " (play money)\n" : "\n") << what_it_can(wallet) << '\n';
   } else {
     nlohmann::json row = {{"kind", wallet.kind()},
                           {"name", said->name},

@@ -115,7 +115,9 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
   EXPECT_EQ(row["amount_msat"], 9'000);
   const auto preimage = ledger::from_hex(row["preimage"].get<std::string>());
   EXPECT_EQ(ledger::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
-  EXPECT_EQ(sellcompute({"wallet", "status"}).out, "sandbox  balance 9 sat (play money)\n");
+  EXPECT_EQ(sellcompute({"wallet", "status"}).out,
+            "sandbox  balance 9 sat (play money)\namounts in steps of 1 sat; an invoice that was interrupted is found "
+            "again by preimage; payments are looked for\n");
 
   const Ran again = sellcompute({"wallet", "pay", *bolt11});
   EXPECT_EQ(again.exit_code, 1);

@@ -141,9 +141,11 @@ TEST_F(Configuration, ModelsTakeWhatTheyDoNotSayFromTheDefaultOffer) {
 // ---- what is said ---------------------------------------------------------------------------------------------------
 
 TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
-  EXPECT_EQ(complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
-            "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
-            "secret_file, folder, allow_public");
+  EXPECT_EQ(
+      complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
+      "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
+      "network, url, socket, address, credential_file, certificate_file, spark_options_file, secret_file, folder, "
+      "allow_public");
   EXPECT_THAT(complaint_about("[wallet]\nslots = 1\n"), HasSubstr("did you mean `selling.slots`?"))
       << "the right name in the wrong section";
   EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
