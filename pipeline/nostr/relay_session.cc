@@ -9,7 +9,7 @@
 namespace nostr {
 namespace {
 
-constexpr char kOlderPage = '~';  // ends the wire id of a subscription that reads older stored events
+constexpr char kOlderPage = '~';  // in wire ids, before the number of a page of older stored events
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr auto kNone = [](const auto&) { return false; };
 
@@ -396,6 +396,7 @@ void RelaySession::open(const std::string& id, Subscription& subscription, TimeM
 }
 
 void RelaySession::ask(const std::string& wire_id, Subscription& subscription) {
+  subscription.page_id = wire_id;
   subscription.page_events = 0;
   subscription.oldest_s = kMaxCreatedAtS;
   out_.push_back(SendFrame{req_message(wire_id, subscription.asked)});
@@ -406,7 +407,7 @@ void RelaySession::postpone(Subscription& subscription, TimeMs now) {
   subscription.retry_at = now + backoff_ms(++subscription.failures);
 }
 
-// The subscription that a relay means, and its id without the mark of an older page.
+// The subscription that a relay means, and its id without the number of an older page.
 RelaySession::Subscription* RelaySession::find(std::string_view wire_id, std::string& id) {
   id = wire_id.substr(0, wire_id.find(kOlderPage));
   const auto found = subscriptions_.find(id);
@@ -453,8 +454,8 @@ void RelaySession::receive(RelayEvent message, TimeMs now) {
     out_.push_back(Deliver{query->id, std::move(message.event), std::string(message.raw)});
     return;
   }
-  // What was not asked for says nothing about how far the page reaches.
-  if (matches_any(subscription->asked, message.event)) {
+  // What was not asked for, or for an earlier page, says nothing about how far this page reaches.
+  if (message.subscription == subscription->page_id && matches_any(subscription->asked, message.event)) {
     ++subscription->page_events;
     subscription->oldest_s = std::min(subscription->oldest_s, message.event.created_at);
   }
@@ -490,7 +491,7 @@ void RelaySession::receive(const RelayEose& message, TimeMs now) {
   }
   std::string id;
   auto* subscription = find(message.subscription, id);
-  if (!subscription || subscription->caught_up) return;
+  if (!subscription || subscription->caught_up || message.subscription != subscription->page_id) return;
   const bool older_page = id != message.subscription;
   if (older_page) out_.push_back(SendFrame{close_message(message.subscription)});
   const bool moved = std::any_of(subscription->asked.begin(), subscription->asked.end(), [&](const Filter& f) {
@@ -498,7 +499,7 @@ void RelaySession::receive(const RelayEose& message, TimeMs now) {
   });
   if (subscription->page_events >= kFullPage && moved && reads_all_stored(subscription->asked)) {
     for (auto& filter : subscription->asked) filter.until_s = subscription->oldest_s;
-    return ask(id + kOlderPage, *subscription);
+    return ask(id + kOlderPage + std::to_string(++older_pages_), *subscription);
   }
   subscription->caught_up = true;
   subscription->failures = 0;
@@ -517,6 +518,8 @@ void RelaySession::receive(const RelayClosed& message, TimeMs now) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return;
+  const bool ended_page = id != message.subscription && message.subscription != subscription->page_id;
+  if (ended_page) return;
   postpone(*subscription, now);
   const std::string what = "subscription closed by the relay: " + message.message;
   if (!subscription->vital) out_.push_back(Notice{what});

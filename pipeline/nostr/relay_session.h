@@ -208,6 +208,7 @@ class RelaySession {
     unsigned failures = 0;
     std::optional<TimeMs> retry_at;
     // The page of stored events that is being read.
+    std::string page_id;
     std::vector<Filter> asked;
     std::size_t page_events = 0;
     std::int64_t oldest_s = 0;
@@ -279,6 +280,7 @@ class RelaySession {
   unsigned auths_ = 0;
 
   std::map<std::string, Subscription, std::less<>> subscriptions_;
+  std::uint64_t older_pages_ = 0;  // asked for so far: each has a wire id of its own
   std::deque<Publication> publications_;
   std::size_t publication_bytes_ = 0;
   TimeMs slow_until_;

@@ -139,8 +139,9 @@ void SimRelay::send(const std::shared_ptr<Wire>& wire, const std::string& frame)
   TimeMs arrives = world_.time.now() + kNetworkMs;
   if (faults.strikes(Mishap::relay_reorders)) arrives = arrives + faults.dice().between(1, 50);
   if (faults.strikes(Mishap::relay_delays)) arrives = arrives + faults.dice().between(1'000, 20'000);
-  // A relay that says that all stored events have come before they have: nobody could read such a one without gaps.
-  if (frame.starts_with("[\"EOSE\"")) arrives = std::max(arrives, wire->last_arrival);
+  // What a relay says of a whole subscription comes after its events: nobody could read another one without gaps.
+  const bool about_all = frame.starts_with("[\"EOSE\"") || frame.starts_with("[\"CLOSED\"");
+  if (about_all) arrives = std::max(arrives, wire->last_arrival);
   wire->last_arrival = std::max(arrives, wire->last_arrival);
   const int times = faults.strikes(Mishap::relay_repeats) ? 2 : 1;
   for (int i = 0; i < times; ++i) {

@@ -375,15 +375,15 @@ TEST_F(Pages, AFullPageIsFollowedByTheOlderOnes) {
   auto s = opened();
   deliver(s, "in", kFullPage, 5'000);
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
-              ElementsAre(R"(send ["REQ","in~",{"kinds":[5050],"since":1000,"until":4981}])"));
+              ElementsAre(R"(send ["REQ","in~1",{"kinds":[5050],"since":1000,"until":4981}])"));
   EXPECT_EQ(s.state(), RelayState::catching_up) << "not live before the last page is read";
-  deliver(s, "in~", kFullPage, 4'981);
+  deliver(s, "in~1", kFullPage, 4'981);
   EXPECT_THAT(
-      words(s.on_frame(R"(["EOSE","in~"])", now)),
-      ElementsAre(R"(send ["CLOSE","in~"])", R"(send ["REQ","in~",{"kinds":[5050],"since":1000,"until":4962}])"));
-  deliver(s, "in~", 1, 4'962);
-  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~"])", now)),
-              ElementsAre(R"(send ["CLOSE","in~"])", "caught up in", "health live"));
+      words(s.on_frame(R"(["EOSE","in~1"])", now)),
+      ElementsAre(R"(send ["CLOSE","in~1"])", R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4962}])"));
+  deliver(s, "in~2", 1, 4'962);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
+              ElementsAre(R"(send ["CLOSE","in~2"])", "caught up in", "health live"));
 }
 
 TEST_F(Pages, WhatWasNotAskedForSaysNothingAboutThePage) {
@@ -393,7 +393,7 @@ TEST_F(Pages, WhatWasNotAskedForSaysNothingAboutThePage) {
   stray.kind = 1;
   s.on_frame(event_frame("in", stray), now);
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
-              ElementsAre(R"(send ["REQ","in~",{"kinds":[5050],"since":1000,"until":4981}])"));
+              ElementsAre(R"(send ["REQ","in~1",{"kinds":[5050],"since":1000,"until":4981}])"));
 }
 
 TEST_F(Pages, AShortPageIsTheLast) {
@@ -406,9 +406,29 @@ TEST_F(Pages, APageThatGetsNoOlderIsTheLast) {
   auto s = opened();
   deliver(s, "in", kFullPage, 5'000);
   s.on_frame(R"(["EOSE","in"])", now);
-  for (std::size_t i = 0; i < kFullPage; ++i) s.on_frame(event_frame("in~", an_event("x", 4'981)), now);
-  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~"])", now)),
-              ElementsAre(R"(send ["CLOSE","in~"])", "caught up in", "health live"));
+  for (std::size_t i = 0; i < kFullPage; ++i) s.on_frame(event_frame("in~1", an_event("x", 4'981)), now);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~1"])", now)),
+              ElementsAre(R"(send ["CLOSE","in~1"])", "caught up in", "health live"));
+}
+
+// A relay ends the subscription while an older page is on its way: what still comes of that page belongs to no other.
+TEST_F(Pages, APageOfAnEarlierReadingSaysNothingAboutALaterOne) {
+  auto s = opened();
+  deliver(s, "in", kFullPage, 5'000);
+  s.on_frame(R"(["EOSE","in"])", now);
+  s.on_frame(R"(["CLOSED","in","error: too many subscriptions"])", now);
+  now = now + 5'000;
+  EXPECT_THAT(words(s.on_tick(now)), Contains(R"(send ["REQ","in",{"kinds":[5050],"since":1000}])"));
+  deliver(s, "in", kFullPage, 5'000);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
+              ElementsAre(R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4981}])"));
+  deliver(s, "in~1", 1, 2'000);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~1"])", now)), IsEmpty()) << "not caught up: that was the former page";
+  EXPECT_THAT(words(s.on_frame(R"(["CLOSED","in~1",""])", now)), IsEmpty());
+  EXPECT_EQ(s.state(), RelayState::catching_up);
+  deliver(s, "in~2", kFullPage, 4'981);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
+              Contains(R"(send ["REQ","in~3",{"kinds":[5050],"since":1000,"until":4962}])"));
 }
 
 TEST_F(Pages, ASubscriptionWithALimitGetsWhatItAskedFor) {
@@ -1066,9 +1086,9 @@ TEST_F(RelaySessionTest, NoInputMakesItStumble) {
                                            R"(["AUTH",{}])",
                                            R"(["EVENT","in",{}])",
                                            "\xff\xfe",
-                                           R"(["EOSE","in~"])",
+                                           R"(["EOSE","in~1"])",
                                            R"(["EOSE","~"])",
-                                           R"(["CLOSED","in~","x"])"};
+                                           R"(["CLOSED","in~1","x"])"};
   for (const auto& frame : frames) {
     auto s = live();
     s.on_frame(frame, now);
