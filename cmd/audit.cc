@@ -8,6 +8,7 @@
 #include "cmd/humanize.h"
 #include "cmd/open_ledger.h"
 #include "cmd/progress.h"
+#include "cmd/reconcile.h"
 #include "ledger/checkpoint.h"
 #include "replay/auditor.h"
 
@@ -129,23 +130,53 @@ tl::unexpected<ledger::Error> wrong(ledger::Error error) {
   return tl::unexpected(std::move(error));
 }
 
+Result<std::optional<replay::Reconciliation>> ask_wallet(const Arguments& arguments, Context& context) {
+  if (!arguments.has("wallet")) return std::nullopt;
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  return reconcile_with_wallet(ledger->reader, context).map([](auto& books) {
+    return std::optional(std::move(books));
+  });
+}
+
+// The first thing that is wrong, the ledger's own before the wallet's.
+Result<ExitCode> verdict(const Audit& audit, const std::optional<replay::Reconciliation>& books) {
+  if (!audit.findings.empty()) {
+    const auto& first = audit.findings.front();
+    return wrong({ledger::ErrorKind::invocation,
+                  {},
+                  "the audit found something wrong, first: " + first.what,
+                  first.position,
+                  std::string(replay::remedy(first.check))});
+  }
+  if (!books || books->differences.empty()) return ExitCode::done;
+  const auto& first = books->differences.front();
+  const bool late = first.kind == replay::Difference::Kind::not_recorded;
+  return wrong({ledger::ErrorKind::invocation,
+                {},
+                "the ledger and the wallet differ, first: " + replay::phrase(first),
+                "payment hash " + first.payment_hash.hex(),
+                late ? "start `sellcompute serve`: it asks the wallet about every open invoice"
+                     : "was another wallet configured, or was the wallet restored?"});
+}
+
 Result<ExitCode> run(const Arguments& arguments, Context& context) {
   const auto held = read_held(arguments);
   if (!held) return tl::unexpected(held.error());
   auto audit = run_audit(context, *held);
   if (!audit && audit.error().code == "ledger.damaged") return wrong(audit.error());
   if (!audit) return tl::unexpected(audit.error());
-  if (arguments.format() == Format::json)
-    context.out << json_line(audit_json(*audit)) << '\n';
-  else
+  const auto books = ask_wallet(arguments, context);
+  if (!books) return tl::unexpected(books.error());
+  if (arguments.format() == Format::json) {
+    auto object = audit_json(*audit);
+    if (*books) object["wallet"] = to_json(**books);
+    context.out << json_line(object) << '\n';
+  } else {
     print_people(*audit, held->has_value(), context);
-  if (audit->findings.empty()) return ExitCode::done;
-  const auto& first = audit->findings.front();
-  return wrong({ledger::ErrorKind::invocation,
-                {},
-                "the audit found something wrong, first: " + first.what,
-                first.position,
-                std::string(replay::remedy(first.check))});
+    if (*books) print(**books, context);
+  }
+  return verdict(*audit, *books);
 }
 
 }  // namespace
@@ -156,6 +187,7 @@ Command audit_command() {
           .examples =
               "  sellcompute audit\n"
               "  sellcompute audit --against checkpoint.txt    # one that somebody else kept\n"
+              "  sellcompute audit --wallet                    # and whether the wallet says the same\n"
               "  sellcompute audit --json | jq .findings\n",
           .notes =
               "Checks every entry's bytes, the Merkle tree, checkpoints, views, the rules of money, invoices, "
@@ -164,6 +196,7 @@ Command audit_command() {
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("against", "a signed checkpoint that was kept elsewhere", cxxopts::value<std::string>(), "FILE");
+                add("wallet", "compare with what the wallet itself lists as paid into it");
                 add_json_option(add);
               },
           .run = run};

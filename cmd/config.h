@@ -62,7 +62,9 @@ struct Config {
     std::string address;
     std::filesystem::path socket;
     std::filesystem::path credential_file;
+    std::filesystem::path refund_credential_file;
     std::filesystem::path certificate_file;
+    std::filesystem::path former_file;
     std::filesystem::path spark_options_file;
     std::filesystem::path secret_file;
     std::filesystem::path folder;

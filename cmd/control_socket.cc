@@ -125,7 +125,8 @@ ledger::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& pa
     auto reply = nlohmann::json::parse(line, nullptr, false);
     if (reply.is_object() && reply.value("ok", false)) return reply;
     return ledger::fail(ErrorKind::invocation, "control.refused",
-                        reply.is_object() ? reply.value("error", "refused") : "the answer is no JSON");
+                        reply.is_object() ? reply.value("error", "refused") : "the answer is no JSON", {},
+                        reply.is_object() ? reply.value("hint", "") : "");
   } catch (const std::exception& error) {
     return ledger::fail(ErrorKind::connection, "control.not_running",
                         std::string("the running serve did not answer: ") + error.what(), path.string());

@@ -141,6 +141,7 @@ void print_table(const replay::Report& report, const replay::ReportQuery& query,
                {"UNPAID", "", Align::right},
                {"UNDELIVERED", "", Align::right},
                {"OWED BACK", "", Align::right},
+               {"REFUNDED", "", Align::right},
                {"", ""}});
   for (const auto& [key, figures] : report.rows) {
     table.add({{key_text(key, query.by), nullptr},
@@ -152,6 +153,7 @@ void print_table(const replay::Report& report, const replay::ReportQuery& query,
                amount(figures.unpaid, Colour::yellow),
                amount(figures.paid_undelivered, Colour::yellow),
                amount(figures.owed_back, Colour::red),
+               amount(figures.refunded),
                {context.terminal.interactive ? bar(figures.settled.value, most.value, kBarColumns) : "", nullptr}});
   }
   table.print(context.out, Format::people, context.terminal);
@@ -169,6 +171,7 @@ std::string summary(const Figures& total, Money money) {
   }
   out += "; " + or_nothing(total.delivered_unpaid) + " delivered and unpaid";
   if (total.paid_undelivered > Msat{}) out += "; " + sats(total.paid_undelivered) + " paid and not delivered";
+  if (total.refunded > Msat{}) out += "; " + sats(total.refunded) + " paid back";
   return out + "; " + or_nothing(total.owed_back) + " owed back";
 }
 
@@ -230,8 +233,10 @@ Command earnings_command() {
            .notes =
                "SETTLED is what arrived in the wallet, when it arrived. OPEN is delivered with its invoice not paid "
                "yet,\nUNPAID delivered and never paid, UNDELIVERED paid and not delivered, OWED BACK paid and not "
-               "ours to keep:\nthese stand with the job's request and go when they are resolved. Days are those of "
-               "your time zone (TZ);\ntimes are exact to 15 minutes. Play money is never added to real money.\n",
+               "ours to keep:\nthese stand with the job's request and go when they are resolved. REFUNDED was paid "
+               "back, "
+               "when it was.\nDays are those of "
+               "your time zone (TZ); times are exact to 15 minutes. Play money is never added to real money.\n",
            .options = report_options,
            .run = run_report},
       }};

@@ -50,9 +50,15 @@ std::string tokens_text(const Summary& job) {
          grouped(static_cast<std::int64_t>(*job.output_tokens));
 }
 
+std::string refund_remark(const core::Refund& refund) {
+  if (refund.paid) return refund.owed.reason + "; paid back";
+  if (core::under_way(refund)) return refund.owed.reason + "; being paid back";
+  return refund.owed.reason + (refund.failed ? "; paying back failed: " + refund.failed->message : "");
+}
+
 // Why it is as it is, where that is not plain.
 std::string remark(const Job& job) {
-  if (!job.refunds.empty()) return job.refunds.back().reason;
+  if (!job.refunds.empty()) return refund_remark(job.refunds.back());
   if (job.declined) return job.declined->message;
   if (job.cancelled) return replay::phrase(*job.cancelled);
   if (job.expired && !core::paid(job)) return job.expired->reason;
@@ -72,7 +78,7 @@ std::string money_text(const Job& job) {
   if (summary.quoted) add("quoted " + sats(*summary.quoted));
   if (summary.invoiced) add("invoiced " + sats(*summary.invoiced));
   if (core::paid(job)) add("settled " + sats(summary.settled));
-  for (const auto& refund : job.refunds) add(sats(refund.amount) + " owed back");
+  for (const auto& refund : job.refunds) add(sats(refund.owed.amount) + (refund.paid ? " paid back" : " owed back"));
   return out;
 }
 
@@ -237,6 +243,7 @@ Colour state_colour(State state) {
     case State::declined:
     case State::expired:
     case State::cancelled:
+    case State::refunded:
       return Colour::dim;
     default:
       return Colour::plain;

@@ -8,6 +8,7 @@
 #include "cmd/humanize.h"
 #include "cmd/job_text.h"
 #include "cmd/open_ledger.h"
+#include "cmd/refund.h"
 #include "cmd/when.h"
 #include "ledger/event_json.h"
 #include "replay/jobs_view.h"
@@ -138,7 +139,7 @@ void list_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, shows one of them whole, cancels one.",
+          .summary = "Lists jobs, shows one of them whole, cancels one, pays one back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -167,6 +168,7 @@ Command jobs_command() {
                .notes = "The model is stopped, the customer is told, and owes nothing; what they paid is owed back.\n"
                         "Too late once the result is signed.\n",
                .run = run_cancel},
+              refund_command(),
           }};
 }
 

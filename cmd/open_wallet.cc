@@ -29,6 +29,8 @@ using ledger::Result;
 
 namespace {
 
+constexpr std::size_t kMaxFormerWallets = 8;
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Site {
@@ -37,13 +39,14 @@ struct Site {
   const Config& config;
   const runtime::Clock& clock;
   const runtime::Random& random;
+  std::filesystem::path credential_file;
   wallet::WalletPorts ports;
 
   const Config::Wallet& settings() const { return config.wallet; }
 };
 
 Result<std::string> read_credential(const Site& site) {
-  const auto& file = site.settings().credential_file;
+  const auto& file = site.credential_file;
   auto text = runtime::read_private_file(file);
   if (!text) {
     auto error = text.error();
@@ -81,12 +84,12 @@ std::string basic(const std::string& user_and_password) {
 }
 
 // A wallet behind HTTP; `headers` makes its credential into what is sent.
-template <class Kind, class... More>
-Result<OpenedWallet> open_http(const Site& site, const char* default_url, Headers headers, More... more) {
+template <class Port, class Kind, class... More>
+Result<Opened<Port>> open_http(const Site& site, const char* default_url, Headers headers, More... more) {
   auto http = connect_http(site, default_url, std::move(headers));
   if (!http) return tl::unexpected(http.error());
   const std::shared_ptr<wallet::HttpClient> link = std::move(*http);
-  return OpenedWallet{link, std::make_unique<Kind>(*link, site.ports, std::move(more)...)};
+  return Opened<Port>{link, std::make_unique<Kind>(*link, site.ports, std::move(more)...)};
 }
 
 // ---- one function a wallet ------------------------------------------------------------------------------------------
@@ -99,34 +102,53 @@ Result<OpenedWallet> open_sandbox(const Site& site) {
   return OpenedWallet{nullptr, std::move(*sandbox)};
 }
 
-Result<OpenedWallet> open_lnd(const Site& site) {
+template <class Port, class Kind>
+Result<Opened<Port>> open_lnd(const Site& site) {
   return read_credential(site).and_then([&](const std::string& macaroon) {
-    return open_http<wallet::LndWallet>(site, "https://127.0.0.1:8080", {{"Grpc-Metadata-macaroon", macaroon}});
+    return open_http<Port, Kind>(site, "https://127.0.0.1:8080", {{"Grpc-Metadata-macaroon", macaroon}});
   });
 }
 
-Result<OpenedWallet> open_phoenixd(const Site& site) {
+template <class Port, class Kind>
+Result<Opened<Port>> open_phoenixd(const Site& site) {
   return read_credential(site).and_then([&](const std::string& password) {
-    return open_http<wallet::PhoenixdWallet>(site, "http://127.0.0.1:9740", {{"Authorization", basic(":" + password)}});
+    return open_http<Port, Kind>(site, "http://127.0.0.1:9740", {{"Authorization", basic(":" + password)}});
   });
 }
+
+constexpr char kLnbits[] = "http://127.0.0.1:5000";
 
 Result<OpenedWallet> open_lnbits(const Site& site) {
   return read_credential(site).and_then([&](const std::string& key) {
-    return open_http<wallet::LnbitsWallet>(site, "http://127.0.0.1:5000", {{"X-Api-Key", key}}, key);
+    return open_http<wallet::Wallet, wallet::LnbitsWallet>(site, kLnbits, {{"X-Api-Key", key}}, key);
+  });
+}
+
+Result<OpenedPayer> open_lnbits_payer(const Site& site) {
+  return read_credential(site).and_then([&](const std::string& key) {
+    return open_http<wallet::Payer, wallet::LnbitsPayer>(site, kLnbits, {{"X-Api-Key", key}});
   });
 }
 
 Result<OpenedWallet> open_electrum(const Site& site) {
   return read_credential(site).and_then([&](const std::string& user_and_password) {
-    return open_http<wallet::ElectrumWallet>(site, "http://127.0.0.1:7777",
-                                             {{"Authorization", basic(user_and_password)}});
+    return open_http<wallet::Wallet, wallet::ElectrumWallet>(site, "http://127.0.0.1:7777",
+                                                             {{"Authorization", basic(user_and_password)}});
   });
 }
 
 Result<OpenedWallet> open_core_lightning(const Site& site) {
   const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
   return OpenedWallet{link, std::make_unique<wallet::CoreLightningWallet>(*link, site.scheduler, site.ports)};
+}
+
+Result<OpenedPayer> open_sandbox_payer(const Site& site) {
+  return OpenedPayer{nullptr, std::make_unique<wallet::SandboxPayer>(site.io, site.settings().folder, site.clock)};
+}
+
+Result<OpenedPayer> open_core_lightning_payer(const Site& site) {
+  const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
+  return OpenedPayer{link, std::make_unique<wallet::CoreLightningPayer>(*link, site.ports)};
 }
 
 // The operator names the server, and the server names the rest.
@@ -184,7 +206,8 @@ Result<void> connect_nwc(const Site& site, const wallet::NwcUri& uri, const std:
   return {};
 }
 
-Result<OpenedWallet> open_nwc(const Site& site) {
+template <class Port>
+Result<Opened<Port>> open_nwc(const Site& site) {
   const auto text = read_credential(site);
   if (!text) return tl::unexpected(text.error());
   auto uri = wallet::NwcUri::parse(*text);
@@ -195,7 +218,7 @@ Result<OpenedWallet> open_nwc(const Site& site) {
       std::make_unique<wallet::NwcWallet>(*link->pool, site.scheduler, site.random, site.ports, std::move(*uri));
   link->wallet = made.get();
   link->pool->start({});
-  return OpenedWallet{link, std::move(made)};
+  return Opened<Port>{link, std::move(made)};
 }
 
 // What the SDK is told besides the words: nothing, or for another world who runs it.
@@ -230,14 +253,29 @@ Result<OpenedWallet> open_spark(const Site& site) {
 
 constexpr std::pair<std::string_view, Result<OpenedWallet> (*)(const Site&)> kOpeners[] = {
     {"sandbox", open_sandbox},
-    {"nwc", open_nwc},
-    {"lnd", open_lnd},
+    {"nwc", open_nwc<wallet::Wallet>},
+    {"lnd", open_lnd<wallet::Wallet, wallet::LndWallet>},
     {"core_lightning", open_core_lightning},
-    {"phoenixd", open_phoenixd},
+    {"phoenixd", open_phoenixd<wallet::Wallet, wallet::PhoenixdWallet>},
     {"lnbits", open_lnbits},
     {"lightning_address", open_lightning_address},
     {"electrum", open_electrum},
     {"spark", open_spark},
+};
+
+struct PayerOpener {
+  std::string_view kind;
+  Result<OpenedPayer> (*open)(const Site&);
+  bool needs_credential = true;  // else the wallet's own access may spend
+};
+
+constexpr PayerOpener kPayerOpeners[] = {
+    {.kind = "sandbox", .open = open_sandbox_payer, .needs_credential = false},
+    {.kind = "nwc", .open = open_nwc<wallet::Payer>},
+    {.kind = "lnd", .open = open_lnd<wallet::Payer, wallet::LndPayer>},
+    {.kind = "core_lightning", .open = open_core_lightning_payer, .needs_credential = false},
+    {.kind = "phoenixd", .open = open_phoenixd<wallet::Payer, wallet::PhoenixdPayer>},
+    {.kind = "lnbits", .open = open_lnbits_payer},
 };
 
 }  // namespace
@@ -254,7 +292,12 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, runtime::Scheduler
                                  const runtime::Clock& clock, const runtime::Random& random) {
   const auto secret = runtime::read_or_create_secret(config.wallet.secret_file);
   if (!secret) return tl::unexpected(secret.error());
-  Site site{.io = io, .scheduler = scheduler, .config = config, .clock = clock, .random = random};
+  Site site{.io = io,
+            .scheduler = scheduler,
+            .config = config,
+            .clock = clock,
+            .random = random,
+            .credential_file = config.wallet.credential_file};
   site.ports = {.clock = clock,
                 .preimage =
                     [secret = *secret, kind = config.wallet.kind](const wallet::InvoiceOrder& order) {
@@ -265,6 +308,43 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, runtime::Scheduler
     if (kind == config.wallet.kind) return open(site);
   }
   return fail(ErrorKind::config, "config.wallet_kind", "there is no wallet \"" + config.wallet.kind + "\"");
+}
+
+Result<std::vector<OpenedWallet>> open_former_wallets(boost::asio::io_context& io, runtime::Scheduler& scheduler,
+                                                      const Config& config, const runtime::Clock& clock,
+                                                      const runtime::Random& random) {
+  std::vector<OpenedWallet> out;
+  std::filesystem::path file = config.wallet.former_file;
+  for (std::size_t i = 0; i < kMaxFormerWallets && std::filesystem::exists(file); ++i) {
+    // Only what the file says: the environment and the flags are about the wallet of today.
+    const auto former = load_config({.environment = {{"HOME", config.paths.home.string()}},
+                                     .config_file = file.string(),
+                                     .data_dir = config.paths.data_dir.string()});
+    if (!former) return tl::unexpected(former.error());
+    auto opened = open_wallet(io, scheduler, *former, clock, random);
+    if (!opened) return tl::unexpected(opened.error());
+    out.push_back(std::move(*opened));
+    if (former->wallet.former_file == file) break;  // the default, in the same folder: itself
+    file = former->wallet.former_file;
+  }
+  return out;
+}
+
+Result<OpenedPayer> open_payer(boost::asio::io_context& io, runtime::Scheduler& scheduler, const Config& config,
+                               const runtime::Clock& clock, const runtime::Random& random) {
+  const Site site{.io = io,
+                  .scheduler = scheduler,
+                  .config = config,
+                  .clock = clock,
+                  .random = random,
+                  .credential_file = config.wallet.refund_credential_file,
+                  .ports = {.clock = clock, .play_money = network_of(config) != wallet::Network::bitcoin}};
+  for (const auto& opener : kPayerOpeners) {
+    if (opener.kind != config.wallet.kind) continue;
+    if (opener.needs_credential && !std::filesystem::exists(site.credential_file)) break;
+    return opener.open(site);
+  }
+  return OpenedPayer{};
 }
 
 }  // namespace cmd

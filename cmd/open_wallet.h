@@ -6,20 +6,36 @@
 #include "cmd/config.h"
 #include "pipeline/io_adapters.h"
 #include "pipeline/wallet/bolt11.h"
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/wallet.h"
 
 namespace cmd {
 
-struct OpenedWallet {
+template <class Port>
+struct Opened {
   std::shared_ptr<void> link;  // what it speaks through; goes after it
-  std::unique_ptr<wallet::Wallet> wallet;
+  std::unique_ptr<Port> wallet;
 };
+using OpenedWallet = Opened<wallet::Wallet>;
+using OpenedPayer = Opened<wallet::Payer>;
 
 // Lives no longer than `io` and `scheduler`. Nothing is asked of the wallet yet, so nothing is known of its health.
 // Fails with "config.wallet…", "secret_file.…", "http.bad_url", "wallet.address" or "wallet.nwc_uri".
 ledger::Result<OpenedWallet> open_wallet(boost::asio::io_context& io, runtime::Scheduler& scheduler,
                                          const Config& config, const runtime::Clock& clock,
                                          const runtime::Random& random);
+
+// The wallets that were used before, newest first: those of wallet.former_file, and of the wallet.former_file that it
+// names. Fails as open_wallet() and load_config() do.
+ledger::Result<std::vector<OpenedWallet>> open_former_wallets(boost::asio::io_context& io,
+                                                              runtime::Scheduler& scheduler, const Config& config,
+                                                              const runtime::Clock& clock,
+                                                              const runtime::Random& random);
+
+// What pays customers back. Null when nothing that may spend is configured: neither a wallet.refund_credential_file nor
+// a wallet whose own access may spend (the sandbox, Core Lightning's socket). Otherwise as open_wallet.
+ledger::Result<OpenedPayer> open_payer(boost::asio::io_context& io, runtime::Scheduler& scheduler, const Config& config,
+                                       const runtime::Clock& clock, const runtime::Random& random);
 
 // Whose invoices are believed: those of the network that is configured.
 wallet::Network network_of(const Config& config);

@@ -9,6 +9,7 @@
 #include "cmd/open_wallet.h"
 #include "cmd/passphrase.h"
 #include "cmd/policy.h"
+#include "cmd/refund.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip11.h"
@@ -137,6 +138,12 @@ Result<void> Service::open_adapters() {
   auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes);
   if (!opened) return tl::unexpected(opened.error());
   wallet_ = std::move(*opened);
+  auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
+  if (!former) return tl::unexpected(former.error());
+  former_wallets_ = std::move(*former);
+  auto payer = open_payer(io_, *scheduler_, config_, clock_, random_bytes);
+  if (!payer) return tl::unexpected(payer.error());
+  payer_ = std::move(*payer);
   auto ollama = inference::OllamaClient::create(io_, config_.inference.url,
                                                 {.connect_ms = config_.inference.connect_timeout_ms,
                                                  .first_token_ms = config_.inference.first_token_timeout_ms,
@@ -158,9 +165,13 @@ Result<void> Service::open_runtime(std::string kill_at) {
     const auto space = std::filesystem::space(folder, error);
     return !error && space.available < kLowDiskBytes;
   };
+  std::vector<wallet::Wallet*> former;
+  for (const auto& one : former_wallets_) former.push_back(one.wallet.get());
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::Ports{.journal = kill_point_ ? *kill_point_ : *ledger_journal_,
                      .wallet = *wallet_.wallet,
+                     .former_wallets = std::move(former),
+                     .payer = payer_.wallet.get(),
                      .backend = *backend_,
                      .relays = *relays_,
                      .web = *web_,
@@ -321,6 +332,7 @@ void Service::on_control(const nlohmann::json& request, const ControlSocket::Ans
     return;
   }
   if (method == "cancel") return answer(cancel(request.value("job", "")));
+  if (method == "refund") return answer_refund(*runtime_, request, answer);
   if (method == "announce") return announce(answer);
   if (method == "withdraw") {
     return announcer_->withdraw([answer](const std::vector<runtime::Visibility>& report) {

@@ -78,6 +78,8 @@ class Service {
   std::unique_ptr<ledger::GroupCommit> commits_;
   std::unique_ptr<runtime::IoScheduler> scheduler_;
   OpenedWallet wallet_;
+  std::vector<OpenedWallet> former_wallets_;
+  OpenedPayer payer_;
   std::unique_ptr<inference::Backend> backend_;
   std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::Journal> ledger_journal_;

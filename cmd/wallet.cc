@@ -1,15 +1,12 @@
 // sellcompute wallet: the wallet that is paid, tried out by hand.
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <chrono>
 #include <ostream>
 
 #include "cmd/clock.h"
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
-#include "cmd/open_wallet.h"
 #include "cmd/qr.h"
-#include "pipeline/nostr/key_file.h"
+#include "cmd/reconcile.h"
+#include "cmd/wallet_counter.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/sandbox_books.h"
 
@@ -20,62 +17,9 @@ using ledger::ErrorKind;
 using ledger::fail;
 using ledger::Result;
 
-constexpr std::int64_t kPatienceMs = 40'000;
 constexpr std::int64_t kInvoiceExpiryMs = 15LL * 60 * 1000;
 constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
-constexpr std::chrono::milliseconds kTick{50};
 constexpr std::int64_t kMaxSat = 100'000'000;
-
-ledger::Salt random_bytes() {
-  const auto bytes = nostr::generate_aux();
-  if (!bytes) throw std::runtime_error(bytes.error().describe());
-  return {bytes->bytes};
-}
-
-// The wallet on an io_context of its own, asked one thing after the other.
-class Counter {
- public:
-  static Result<std::unique_ptr<Counter>> open(const Config& config, runtime::Clock clock) {
-    std::unique_ptr<Counter> out(new Counter(std::move(clock)));
-    auto wallet = open_wallet(out->io_, out->scheduler_, config, out->clock_, out->random_);
-    if (!wallet) return tl::unexpected(wallet.error());
-    out->wallet_ = std::move(*wallet);
-    return out;
-  }
-
-  wallet::Wallet& wallet() { return *wallet_.wallet; }
-  ledger::TimeMs now() const { return clock_(); }
-
-  // Runs until `done` holds or nobody has patience any more.
-  void run_until(const std::function<bool()>& done, std::int64_t patience_ms) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
-    while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(kTick);
-  }
-
-  template <class Answer, class Ask>
-  Result<Answer> ask(const Ask& how) {
-    const auto answer = std::make_shared<std::optional<Result<Answer>>>();  // it may come after we have gone
-    how([answer](Result<Answer> said) { *answer = std::move(said); });
-    run_until([&] { return answer->has_value(); }, kPatienceMs);
-    if (*answer) return **answer;
-    return fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
-  }
-
- private:
-  explicit Counter(runtime::Clock clock) : clock_(std::move(clock)), scheduler_(io_, clock_) {}
-
-  boost::asio::io_context io_{1};
-  // Between two questions there is nothing to do: it must not end for that.
-  const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
-  const runtime::Clock clock_;
-  const runtime::Random random_ = random_bytes;
-  runtime::IoScheduler scheduler_;
-  OpenedWallet wallet_;
-};
-
-Result<std::unique_ptr<Counter>> open_counter(const Context& context, const Config& config) {
-  return Counter::open(config, make_clock(context.sources));
-}
 
 std::string marked(ledger::Msat amount, bool play_money) {
   return sats(amount) + (play_money ? " of play money" : "");
@@ -119,7 +63,7 @@ std::string what_it_can(const wallet::Wallet& wallet) {
 Result<ExitCode> status(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto counter = open_counter(context, *config);
+  const auto counter = WalletCounter::open(*config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   wallet::Wallet& wallet = (*counter)->wallet();
   const auto said = (*counter)->ask<wallet::WalletStatus>([&](auto done) { wallet.status(done); });
@@ -152,10 +96,10 @@ Result<ledger::Msat> parse_sats(const std::string& typed) {
               "a whole number of satoshis from 1 to 100,000,000");
 }
 
-Result<ledger::InvoiceIssued> make(Counter& counter, const Config& config, ledger::Msat amount,
+Result<ledger::InvoiceIssued> make(WalletCounter& counter, const Config& config, ledger::Msat amount,
                                    const std::string& memo) {
   wallet::InvoiceOrder order{.amount = amount, .description = memo, .expiry_ms = kInvoiceExpiryMs};
-  order.job.bytes = random_bytes().bytes;  // an order of its own, of no job
+  order.job.bytes = WalletCounter::random_bytes().bytes;  // an order of its own, of no job
   const auto made = counter.ask<wallet::MadeInvoice>([&](auto done) { counter.wallet().create_invoice(order, done); });
   if (!made) return tl::unexpected(made.error());
   const auto invoice =
@@ -170,7 +114,7 @@ Result<ledger::InvoiceIssued> make(Counter& counter, const Config& config, ledge
 }
 
 // What the wallet says of the invoice when it is paid or its time is over.
-wallet::LookupAnswer wait(Counter& counter, const ledger::InvoiceIssued& invoice) {
+wallet::LookupAnswer wait(WalletCounter& counter, const ledger::InvoiceIssued& invoice) {
   bool look = true;
   counter.wallet().on_news([&look](const std::optional<ledger::Hash256>&) { look = true; });
   for (;;) {
@@ -221,7 +165,7 @@ Result<ExitCode> invoice(const Arguments& arguments, Context& context) {
   if (!amount) return tl::unexpected(amount.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto counter = open_counter(context, *config);
+  const auto counter = WalletCounter::open(*config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   const auto made = make(**counter, *config, *amount, arguments.text("memo"));
   if (!made) return tl::unexpected(made.error());
@@ -236,7 +180,7 @@ Result<ExitCode> invoice(const Arguments& arguments, Context& context) {
 Command wallet_command() {
   return {
       .name = "wallet",
-      .summary = "Tries the wallet out: shows it, makes an invoice, waits for its payment.",
+      .summary = "Tries the wallet out: shows it, makes an invoice, waits for its payment, lists what was paid.",
       .examples =
           "  sellcompute wallet status\n"
           "  sellcompute wallet invoice 21 --wait\n",
@@ -262,6 +206,7 @@ Command wallet_command() {
            .notes = "Only invoices that this sandbox made; they are found in wallet.folder, also while `serve` runs.\n",
            .options = add_json_option,
            .run = pay},
+          settlements_command(),
           {.name = "status",
            .summary = "The wallet, its balance, and what it is able to do.",
            .examples = "  sellcompute wallet status\n"

@@ -115,6 +115,12 @@ std::string_view type_name(std::uint32_t type) {
       return "JobExpired";
     case RefundOwed::kType:
       return "RefundOwed";
+    case RefundStarted::kType:
+      return "RefundStarted";
+    case RefundPaid::kType:
+      return "RefundPaid";
+    case RefundFailed::kType:
+      return "RefundFailed";
     case InputsGathered::kType:
       return "InputsGathered";
     case InputsFailed::kType:

@@ -624,6 +624,66 @@ struct RefundOwed {
   }
 };
 
+// We pay back what is owed, to an invoice of the customer's. Durable before the wallet is asked to pay; from then on
+// nothing else is paid for it until the wallet says that this was not.
+struct RefundStarted {
+  static constexpr std::uint32_t kType = 31;
+  Hash256 payment_hash;       // of the payment that is owed back
+  std::uint32_t attempt = 0;  // from 1
+  std::string wallet;
+  std::string bolt11;  // the customer's invoice
+  Hash256 to;          // its payment hash
+  Msat amount;
+  Msat fee_limit;
+  EventId event;  // of the customer's, in which the invoice came; zero: the operator was given it otherwise
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RefundStarted;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash),
+                      field(2, "attempt", &T::attempt),
+                      field(3, "wallet", &T::wallet),
+                      field(4, "bolt11", &T::bolt11),
+                      field(5, "to", &T::to),
+                      field(6, "amount_msat", &T::amount),
+                      field(7, "fee_limit_msat", &T::fee_limit),
+                      field(8, "event", &T::event)};
+  }
+};
+
+// The wallet said that it was paid back.
+struct RefundPaid {
+  static constexpr std::uint32_t kType = 32;
+  Hash256 payment_hash;  // of the payment that was owed back
+  std::uint32_t attempt = 0;
+  Msat amount;
+  Msat fee;  // what it cost us besides
+  TimeMs paid_at;
+  Hash256 preimage;      // of the customer's invoice: the proof that it was paid; zero where the wallet gives none
+  std::string evidence;  // the wallet's statement, verbatim
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RefundPaid;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "attempt", &T::attempt),
+                      field(3, "amount_msat", &T::amount),        field(4, "fee_msat", &T::fee),
+                      field(5, "paid_at_ms", &T::paid_at),        field(6, "preimage", &T::preimage),
+                      field(7, "evidence", &T::evidence)};
+  }
+};
+
+// The wallet said that this attempt was not paid and will not be. It is owed as before.
+struct RefundFailed {
+  static constexpr std::uint32_t kType = 33;
+  Hash256 payment_hash;
+  std::uint32_t attempt = 0;
+  std::string message;
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RefundFailed;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "attempt", &T::attempt),
+                      field(3, "message", &T::message)};
+  }
+};
+
 // The texts of all sources, in their order; of an encrypted job they are encrypted in its form.
 struct InputsGathered {
   static constexpr std::uint32_t kType = 34;
@@ -646,12 +706,10 @@ struct InputsFailed {
   static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
 };
 
-// Kept: 31 to 33 for RefundStarted, RefundPaid and RefundFailed.
-
 using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
                            JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
                            InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
-                           RefundOwed, InputsGathered, InputsFailed>;
+                           RefundOwed, RefundStarted, RefundPaid, RefundFailed, InputsGathered, InputsFailed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);

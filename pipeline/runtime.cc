@@ -29,6 +29,12 @@ constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription
 constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
 constexpr std::uint32_t kMaxPongs = 30;  // a minute
 
+std::vector<wallet::Wallet*> all_wallets(const Ports& ports) {
+  std::vector<wallet::Wallet*> out{&ports.wallet};
+  std::ranges::copy(ports.former_wallets, std::back_inserter(out));
+  return out;
+}
+
 }  // namespace
 
 Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery,
@@ -39,7 +45,8 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       engine_(std::move(recovery)),
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
       gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
-      settlements_(ports_.wallet, ports_.scheduler),
+      settlements_(all_wallets(ports_), ports_.scheduler),
+      refunds_(ports_.payer, ports_.scheduler),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 
@@ -119,6 +126,8 @@ void Runtime::dispatch(const core::Command& command) {
       return publish(*job, command.work);
     case Action::watch:
       return watch_invoice(*job, command.work);
+    case Action::pay_back:
+      return pay_back(*job, command.work);
     case Action::decide:
       return;  // the engine's own
   }

@@ -12,6 +12,7 @@
 #include "pipeline/nostr/keys.h"
 #include "pipeline/partials.h"
 #include "pipeline/ports.h"
+#include "pipeline/refunds.h"
 #include "pipeline/settlements.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/wallet.h"
@@ -21,6 +22,8 @@ namespace runtime {
 struct Ports {
   Journal& journal;
   wallet::Wallet& wallet;
+  std::vector<wallet::Wallet*> former_wallets = {};  // used before: their open invoices are still watched
+  wallet::Payer* payer = nullptr;                    // null: nothing can be paid back
   inference::Backend& backend;
   Relays& relays;
   Web& web;
@@ -35,6 +38,16 @@ struct Options {
   // To whom an answer is shown while it grows, as far as core::may_stream allows.
   enum class Stream { never, asked, always } stream = Stream::asked;
 };
+
+// To where a customer is paid back: an invoice, or an event of theirs with one. The event is signed by who asked for
+// the job, names it in an `e` tag, and has the invoice in a `bolt11` tag or as its content.
+struct RefundOrder {
+  std::string bolt11;
+  std::string event_json;
+  std::optional<ledger::Msat> fee_limit;  // without one: a hundredth, and at least 10 sat
+};
+// What became of it; RefundStarted: that is not known yet.
+using RefundOutcome = std::variant<ledger::RefundStarted, ledger::RefundPaid, ledger::RefundFailed>;
 
 class Runtime {
  public:
@@ -56,6 +69,9 @@ class Runtime {
   // Cancels a job: the model is stopped at once, what is owed either way becomes a fact and is told. False when it is
   // too late, or no open job.
   bool cancel(const core::JobId& id, ledger::JobCancelled facts);
+  // Pays back what is owed for a job, one payment of it at a time. `done` is called once: at the end, after some
+  // seconds without one, or with why nothing was paid ("refund.…", "bolt11.…", "wallet.…").
+  void refund(const core::JobId& id, const RefundOrder& order, std::function<void(ledger::Result<RefundOutcome>)> done);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 
@@ -115,6 +131,13 @@ class Runtime {
   void sign(const core::Job& job, const core::Work& work);
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
+  void pay_back(const core::Job& job, const core::Work& work);
+
+  ledger::Result<core::Job> job_of(const core::JobId& id);
+  ledger::Result<ledger::RefundStarted> prepare_refund(const core::Job& job, const RefundOrder& order) const;
+  void begin_refund(const core::JobId& id, ledger::RefundStarted facts,
+                    std::function<void(ledger::Result<RefundOutcome>)> done);
+  void tell_refund(const ledger::Hash256& to, const RefundOutcome& outcome);
 
   std::vector<std::string> targets_of(const core::Job& job) const;
   std::unique_ptr<Partials> partials_for(const core::Job& job);
@@ -144,6 +167,8 @@ class Runtime {
   CustomerRelays customer_relays_;
   Gatherer gatherer_;
   Settlements settlements_;
+  Refunds refunds_;
+  std::map<ledger::Hash256, std::function<void(ledger::Result<RefundOutcome>)>> refund_waiters_;
   std::function<void(ledger::Error)> fatal_;
   bool failed_ = false;
 

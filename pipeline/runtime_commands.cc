@@ -248,7 +248,7 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                    .purpose = ledger::InvoicePurpose::job,
                                    .attempt = work.attempt,
                                    .amount = core::amount_due(job),
-                                   .description = "sellcompute job " + job.id.hex().substr(0, 8),
+                                   .description = std::string(wallet::kJobDescription) + job.id.hex().substr(0, 8),
                                    .expiry_ms = engine_.policy().invoice_expiry_ms};
   ports_.wallet.create_invoice(order, [this, order, work](const Result<wallet::MadeInvoice>& made) {
     // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
@@ -328,21 +328,21 @@ void Runtime::publish(const Job& job, const Work& work) {
 void Runtime::watch_invoice(const Job& job, const Work& work) {
   const ledger::InvoiceIssued& invoice = job.invoices[work.attempt].issued;
   const ledger::JobId id = job.id;
-  if (invoice.wallet != ports_.wallet.kind()) {
-    // Another wallet cannot say whether this one was paid: the job stays open until its own wallet is back.
-    return on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet + "\", which is not configured");
-  }
-  settlements_.watch({.invoice = invoice,
-                      .since = made_at(invoice),
-                      .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
-                      .settled =
-                          [this, id](ledger::InvoiceSettled settlement) {
-                            post(core::Settled{id, std::move(settlement)});
-                          },
-                      .never_paid =
-                          [this, id](ledger::InvoiceExpired expiry) {
-                            post(core::NeverPaid{id, std::move(expiry)});
-                          }});
+  const bool watched = settlements_.watch({.invoice = invoice,
+                                           .since = made_at(invoice),
+                                           .give_up_at = invoice.expires_at + engine_.policy().invoice_grace_ms,
+                                           .settled =
+                                               [this, id](ledger::InvoiceSettled settlement) {
+                                                 post(core::Settled{id, std::move(settlement)});
+                                               },
+                                           .never_paid =
+                                               [this, id](ledger::InvoiceExpired expiry) {
+                                                 post(core::NeverPaid{id, std::move(expiry)});
+                                               }});
+  if (watched) return;
+  // No other can say whether it was paid: the job stays open until its own wallet is back.
+  on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet +
+             "\", which is not configured: name it in wallet.former_file");
 }
 
 }  // namespace runtime

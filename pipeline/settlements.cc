@@ -14,15 +14,30 @@ constexpr std::int64_t kBetweenLookUpsMs = 2;  // when all are to be looked at
 
 }  // namespace
 
-Settlements::Settlements(wallet::Wallet& wallet, Scheduler& scheduler) : wallet_(wallet), scheduler_(scheduler) {
-  wallet_.on_news([this, weak = std::weak_ptr(alive_)](const std::optional<ledger::Hash256>& id) {
-    if (!weak.expired()) on_news(id);
-  });
+Settlements::Settlements(std::vector<wallet::Wallet*> wallets, Scheduler& scheduler)
+    : wallets_(std::move(wallets)), scheduler_(scheduler) {
+  for (wallet::Wallet* one : wallets_) {
+    one->on_news([this, weak = std::weak_ptr(alive_)](const std::optional<ledger::Hash256>& id) {
+      if (!weak.expired()) on_news(id);
+    });
+  }
 }
 
-void Settlements::watch(Watched watched) {
+bool Settlements::watch(Watched watched) {
   const ledger::Hash256 id = watched.invoice.payment_hash;
-  if (entries_.try_emplace(id, Entry{std::move(watched)}).second) ask(id);
+  wallet::Wallet* const first = next_wallet(watched.invoice.wallet, nullptr);
+  if (!first) return false;
+  if (entries_.try_emplace(id, Entry{std::move(watched), first}).second) ask(id);
+  return true;
+}
+
+// Of this kind, the one that comes after, round and round; null: there is none.
+wallet::Wallet* Settlements::next_wallet(const std::string& kind, const wallet::Wallet* after) const {
+  std::vector<wallet::Wallet*> of_kind;
+  std::ranges::copy_if(wallets_, std::back_inserter(of_kind), [&](const auto* one) { return one->kind() == kind; });
+  if (of_kind.empty()) return nullptr;
+  const auto found = std::ranges::find(of_kind, after);
+  return found == of_kind.end() || std::next(found) == of_kind.end() ? of_kind.front() : *std::next(found);
 }
 
 void Settlements::ask(const ledger::Hash256& id) {
@@ -31,10 +46,10 @@ void Settlements::ask(const ledger::Hash256& id) {
   entry.news = false;
   ++entry.timer;
   const bool over = scheduler_.now() >= entry.watched.give_up_at;
-  wallet_.look_up(entry.watched.invoice,
-                  [this, weak = std::weak_ptr(alive_), id, over](const ledger::Result<wallet::LookupAnswer>& answer) {
-                    if (!weak.expired()) answered(id, over, answer);
-                  });
+  entry.wallet->look_up(entry.watched.invoice, [this, weak = std::weak_ptr(alive_), id,
+                                                over](const ledger::Result<wallet::LookupAnswer>& answer) {
+    if (!weak.expired()) answered(id, over, answer);
+  });
 }
 
 void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::Result<wallet::LookupAnswer>& answer) {
@@ -43,6 +58,9 @@ void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::R
   Entry& entry = found->second;
   entry.asking = false;
   if (answer && conclude(id, over, *answer)) return;
+  if (answer && std::holds_alternative<wallet::Unknown>(*answer)) {
+    entry.wallet = next_wallet(entry.watched.invoice.wallet, entry.wallet);
+  }
   if (core::canary(core::Canary::expired_unwatched) && scheduler_.now() >= entry.watched.give_up_at) return;
   ask_after(id, entry.news ? 0 : pause_ms(entry));
 }
@@ -69,7 +87,7 @@ void Settlements::ask_after(const ledger::Hash256& id, std::int64_t delay_ms) {
 }
 
 std::int64_t Settlements::pause_ms(const Entry& entry) const {
-  const std::int64_t shortest = wallet_.abilities().pushes ? kShortestPollBesidePushMs : kShortestPollMs;
+  const std::int64_t shortest = entry.wallet->abilities().pushes ? kShortestPollBesidePushMs : kShortestPollMs;
   return std::clamp((scheduler_.now() - entry.watched.since) / 20, shortest, kLongestPollMs);
 }
 

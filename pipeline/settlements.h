@@ -1,6 +1,7 @@
 // Watches every invoice until the wallet says settled or, after expiry plus grace, that it was never paid. The wallet's
 // news say when to look; where it tells none, or they are lost, young invoices are asked about often and old ones
-// slowly. A failing look-up delays only its own invoice.
+// slowly. A failing look-up delays only its own invoice. An invoice is looked up at the wallets of its kind: of two
+// accounts, the one that knows it.
 #pragma once
 
 #include <map>
@@ -20,15 +21,17 @@ struct Watched {
 
 class Settlements {
  public:
-  // Both outlive it; of the wallet it is the only listener.
-  Settlements(wallet::Wallet& wallet, Scheduler& scheduler);
+  // All outlive it; of the wallets it is the only listener.
+  Settlements(std::vector<wallet::Wallet*> wallets, Scheduler& scheduler);
 
-  // Exactly one of the two callbacks is called, once.
-  void watch(Watched watched);
+  // Exactly one of the two callbacks is called, once. False, and nothing is done, when none of the wallets is of the
+  // invoice's kind.
+  bool watch(Watched watched);
 
  private:
   struct Entry {
     Watched watched;
+    wallet::Wallet* wallet;   // that is asked, until it says that it does not know
     std::uint64_t timer = 0;  // which of its timers counts
     bool asking = false;
     bool news = false;  // while it was being asked about
@@ -39,9 +42,10 @@ class Settlements {
   bool conclude(const ledger::Hash256& id, bool over, const wallet::LookupAnswer& answer);
   void ask_after(const ledger::Hash256& id, std::int64_t delay_ms);
   std::int64_t pause_ms(const Entry& entry) const;
+  wallet::Wallet* next_wallet(const std::string& kind, const wallet::Wallet* after) const;
   void on_news(const std::optional<ledger::Hash256>& id);
 
-  wallet::Wallet& wallet_;
+  const std::vector<wallet::Wallet*> wallets_;
   Scheduler& scheduler_;
   std::map<ledger::Hash256, Entry> entries_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

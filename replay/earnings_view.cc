@@ -47,9 +47,13 @@ struct SaleInvoice {
 struct SaleRefund {
   Hash256 payment_hash;
   Msat amount;
+  bool paid = false;
+  TimeMs paid_at;
+  Msat fee;
   static constexpr auto fields() {
-    return std::tuple{field(1, "payment_hash", &SaleRefund::payment_hash),
-                      field(2, "amount_msat", &SaleRefund::amount)};
+    using T = SaleRefund;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "amount_msat", &T::amount),
+                      field(3, "paid", &T::paid), field(4, "paid_at_ms", &T::paid_at), field(5, "fee_msat", &T::fee)};
   }
 };
 
@@ -120,7 +124,14 @@ void on(Sale& sale, TimeMs, const ledger::NoticePublished& e) {
 }
 void on(Sale& sale, TimeMs, const ledger::RefundOwed& e) {
   if (std::ranges::find(sale.refunds, e.payment_hash, &SaleRefund::payment_hash) != sale.refunds.end()) return;
-  sale.refunds.push_back({e.payment_hash, e.amount});
+  sale.refunds.push_back({.payment_hash = e.payment_hash, .amount = e.amount});
+}
+void on(Sale& sale, TimeMs time, const ledger::RefundPaid& e) {
+  const auto refund = std::ranges::find(sale.refunds, e.payment_hash, &SaleRefund::payment_hash);
+  if (refund == sale.refunds.end() || refund->paid) return;
+  refund->paid = true;
+  refund->paid_at = time;
+  refund->fee = e.fee;
 }
 
 template <class E>
@@ -146,9 +157,13 @@ Figures standing(const Sale& sale) {
   Figures out{.jobs = 1, .declined = sale.declined ? 1u : 0u, .quoted = sale.price};
   Msat received;
   for (const auto& invoice : sale.invoices) received += invoice.received;
-  for (const auto& refund : sale.refunds) out.owed_back += refund.amount;
+  Msat owed;
+  for (const auto& refund : sale.refunds) {
+    owed += refund.amount;
+    if (!refund.paid) out.owed_back += refund.amount;
+  }
   const bool paid = std::ranges::any_of(sale.invoices, &SaleInvoice::settled);
-  if (paid && !sale.delivered) out.paid_undelivered = std::max(Msat{}, received - out.owed_back);
+  if (paid && !sale.delivered) out.paid_undelivered = std::max(Msat{}, received - owed);
   if (!paid && sale.delivered && !sale.invoices.empty()) {
     const SaleInvoice& current = sale.invoices.back();
     (current.expired ? out.unpaid : out.delivered_unpaid) = current.amount;
@@ -168,6 +183,12 @@ Booking booking_of(const Sale& sale) {
     ++settlement.sales;
     settlement.settled += invoice.received;
     settlement.fees += invoice.fee;
+  }
+  for (const auto& refund : sale.refunds) {
+    if (!refund.paid) continue;
+    Figures& payment = out[{money, bucket_of(refund.paid_at)}];
+    payment.refunded += refund.amount;
+    payment.fees += refund.fee;
   }
   return out;
 }
@@ -237,6 +258,7 @@ Figures& Figures::operator+=(const Figures& other) {
   paid_undelivered += other.paid_undelivered;
   unpaid += other.unpaid;
   owed_back += other.owed_back;
+  refunded += other.refunded;
   return *this;
 }
 
@@ -252,6 +274,7 @@ Figures& Figures::operator-=(const Figures& other) {
   paid_undelivered -= other.paid_undelivered;
   unpaid -= other.unpaid;
   owed_back -= other.owed_back;
+  refunded -= other.refunded;
   return *this;
 }
 

@@ -7,8 +7,9 @@
 //   P                              -> Shop       the wallet in force
 //
 // How amounts are booked. What happened once and stays is booked when our ledger learned of it: `invoiced` in the
-// bucket of the invoice, `settled`, `fees` and `sales` in the bucket of the settlement; so a past bucket's settled sum
-// changes never. What is asked of a job as a whole (`jobs`, `declined`, `quoted`) and what is open and may still move
+// bucket of the invoice, `settled`, `fees` and `sales` in the bucket of the settlement, `refunded` and its fees in that
+// of the refund; so a past bucket's settled sum changes never. What is asked of a job as a whole (`jobs`, `declined`,
+// `quoted`) and what is open and may still move
 // (`delivered_unpaid`, `paid_undelivered`, `unpaid`, `owed_back`) is booked in the bucket of the job's request: when it
 // moves, it leaves the bucket that it was in. A job's model is known when it is quoted; until then, and when it is
 // declined, its model is the empty one.
@@ -34,11 +35,12 @@ struct Figures {
   Msat quoted;                 // the most that the quoted jobs could cost
   Msat invoiced;
   Msat settled;           // what arrived in the wallet: the sum of InvoiceSettled.received
-  Msat fees;              // what the wallet took for it
+  Msat fees;              // what the wallet took for it, and for paying back
   Msat delivered_unpaid;  // a relay has the result, the invoice is open
   Msat paid_undelivered;  // settled, no relay has the result yet, and nothing was declared owed back
   Msat unpaid;            // delivered, and the wallet says that it was never paid
-  Msat owed_back;         // settled, and not ours to keep
+  Msat owed_back;         // settled, not ours to keep, and not paid back yet
+  Msat refunded;          // paid back
 
   static constexpr auto fields() {
     using T = Figures;
@@ -53,7 +55,8 @@ struct Figures {
                       field(8, "delivered_unpaid_msat", &T::delivered_unpaid),
                       field(9, "paid_undelivered_msat", &T::paid_undelivered),
                       field(10, "unpaid_msat", &T::unpaid),
-                      field(11, "owed_back_msat", &T::owed_back)};
+                      field(11, "owed_back_msat", &T::owed_back),
+                      field(12, "refunded_msat", &T::refunded)};
   }
   Figures& operator+=(const Figures& other);
   Figures& operator-=(const Figures& other);
@@ -64,7 +67,7 @@ class EarningsView final : public ledger::Projection {
  public:
   static constexpr std::string_view kName = "earnings";
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 1; }
+  std::uint32_t version() const override { return 2; }
   ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 

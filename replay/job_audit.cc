@@ -125,12 +125,39 @@ class JobAudit {
     wrong_if(settled && e.amount > invoice->settled->received, "more is owed back than was received");
   }
 
+  void check(const ledger::RefundStarted& e) {
+    const core::Refund* refund = core::find_refund(job_, e.payment_hash);
+    if (!refund) return wrong_if(true, "paid back, but never owed: payment hash " + e.payment_hash.hex());
+    wrong_if(refund->paid.has_value(), "paid back a second time");
+    wrong_if(core::under_way(*refund), "paid back again before it was known what became of the attempt before");
+    wrong_if(e.amount != refund->owed.amount, "another amount is paid back than is owed");
+    const auto invoice = wallet::decode_bolt11(e.bolt11);
+    if (!invoice) return wrong_if(true, "the customer's invoice cannot be read: " + invoice.error().message);
+    wrong_if(invoice->amount != e.amount || invoice->payment_hash != e.to, "the customer's invoice is another");
+  }
+
+  void check(const ledger::RefundPaid& e) {
+    const core::Refund* refund = check_refund_attempt(e.payment_hash, e.attempt);
+    wrong_if(refund && !e.preimage.is_zero() && ledger::sha256(e.preimage.view()) != refund->started->to,
+             "the preimage does not hash to the payment hash of the customer's invoice");
+  }
+
+  void check(const ledger::RefundFailed& e) { check_refund_attempt(e.payment_hash, e.attempt); }
+
   template <class ShopFact>
   void check(const ShopFact&) {
     wrong_if(true, "a fact about the shop bears a job's id");
   }
 
   void check_begun() { wrong_if(!job_.request, "the job was never requested"); }
+
+  // The refund whose attempt this is; null, and wrong, when nothing such is under way.
+  const core::Refund* check_refund_attempt(const ledger::Hash256& payment_hash, std::uint32_t attempt) {
+    const core::Refund* refund = core::find_refund(job_, payment_hash);
+    const bool known = refund && core::under_way(*refund) && refund->started->attempt == attempt;
+    wrong_if(!known, "an end of paying back that was not begun: payment hash " + payment_hash.hex());
+    return known ? refund : nullptr;
+  }
 
   void check_gathering() {
     check_begun();

@@ -73,6 +73,13 @@ struct Phrase {
   std::string operator()(const ledger::RefundOwed& e) const {
     return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;
   }
+  std::string operator()(const ledger::RefundStarted& e) const {
+    return "paying back " + sats(e.amount) + ", attempt " + std::to_string(e.attempt);
+  }
+  std::string operator()(const ledger::RefundPaid& e) const {
+    return "paid back " + sats(e.amount) + (e.fee == ledger::Msat{} ? "" : " for a fee of " + sats(e.fee));
+  }
+  std::string operator()(const ledger::RefundFailed& e) const { return "not paid back: " + e.message; }
   std::string operator()(const ledger::InputsGathered& e) const {
     return "gathered " + counted(e.texts.size(), "input", "inputs") + ", about " +
            counted(e.input_tokens, "token", "tokens") + " in all";

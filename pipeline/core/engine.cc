@@ -25,6 +25,11 @@ bool may_pass(ledger::InferenceFailure failure) {
   }
 }
 
+// Waits for others, for hours maybe: going offline does not wait for it.
+bool may_take_long(const Work& work) {
+  return work.action == Action::watch || work.action == Action::pay_back;
+}
+
 bool contains(const std::vector<Work>& works, const Work& work) {
   return std::ranges::find(works, work) != works.end();
 }
@@ -174,7 +179,7 @@ void Engine::leave_queue(Live& live) {
 // The one place where work goes out; finished() is where it comes home.
 void Engine::started(Step& step, const JobId& id, Live& live, const Work& work) {
   live.in_flight.push_back(work);
-  if (work.action != Action::watch) ++busy_;
+  if (!may_take_long(work)) ++busy_;
   if (work.action == Action::infer) ++shop_.slots_busy;
   step.commands.push_back({id, work});
 }
@@ -183,7 +188,7 @@ void Engine::finished(const JobId& id, const Work& work) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end()) return;
   if (std::erase(it->second.in_flight, work) == 0) return;
-  if (work.action != Action::watch) --busy_;
+  if (!may_take_long(work)) --busy_;
   if (work.action == Action::infer) --shop_.slots_busy;
 }
 
@@ -362,6 +367,26 @@ void Engine::on(Step& step, Cancelled& input) {
     std::vector<ledger::Text> texts;
     texts.push_back(std::move(input.shown->result));
     append(step, input.job, std::move(input.shown->completion), std::move(texts));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, RefundOrdered& input) {
+  if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
+  const Job* job = find(input.job);
+  const Refund* refund = job ? find_refund(*job, input.facts.payment_hash) : nullptr;
+  if (refund && !refund->paid && !under_way(*refund)) {
+    input.facts.attempt = refund->started ? refund->started->attempt + 1 : 1;
+    append(step, input.job, std::move(input.facts));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, RefundEnded& input) {
+  finished(input.job, input.work);
+  const Job* job = find(input.job);
+  if (job && contains(due(*job, now_).work, input.work)) {
+    std::visit([&](auto& facts) { append(step, input.job, std::move(facts)); }, input.facts);
   }
   advance(step, input.job);
 }

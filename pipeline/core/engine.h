@@ -104,15 +104,28 @@ struct Cancelled {
   ledger::JobCancelled facts;
   std::optional<Answer> shown;
 };
+// The operator pays back. Ignored unless it is owed, not paid, and nothing is under way for it. `at_rest` is the job as
+// the ledger has it, for one that the engine does not hold.
+struct RefundOrdered {
+  JobId job;
+  std::optional<Job> at_rest;
+  ledger::RefundStarted facts;  // but for the attempt
+};
+struct RefundEnded {
+  JobId job;
+  Work work;
+  std::variant<ledger::RefundPaid, ledger::RefundFailed> facts;
+};
 struct HealthChanged {
   bool inference = true;
   bool wallet = true;
 };
 struct Tick {};
 
-using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
-                           InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
-                           RelayAnswered, PublishEnded, Settled, NeverPaid, Cancelled, HealthChanged, Tick>;
+using Input =
+    std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
+                 InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered,
+                 PublishEnded, Settled, NeverPaid, Cancelled, RefundOrdered, RefundEnded, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -198,6 +211,8 @@ class Engine {
   void on(Step& step, Settled& input);
   void on(Step& step, NeverPaid& input);
   void on(Step& step, Cancelled& input);
+  void on(Step& step, RefundOrdered& input);
+  void on(Step& step, RefundEnded& input);
   void on(Step& step, HealthChanged& input);
   void on(Step& step, Tick& input);
 

@@ -23,6 +23,16 @@ Invoice* mutable_invoice(Job& job, const Hash256& payment_hash) {
   return it == job.invoices.end() ? nullptr : &*it;
 }
 
+Refund* mutable_refund(Job& job, const Hash256& payment_hash) {
+  const auto it =
+      std::ranges::find_if(job.refunds, [&](const Refund& refund) { return refund.owed.payment_hash == payment_hash; });
+  return it == job.refunds.end() ? nullptr : &*it;
+}
+
+bool is_attempt(const Refund& refund, std::uint32_t attempt) {
+  return under_way(refund) && refund.started->attempt == attempt;
+}
+
 void on_notice_signed(Job& job, const ledger::NoticeSigned& signed_notice) {
   if (find_notice(job, signed_notice.purpose)) return;
   job.notices.reserve(kUsualNotices);
@@ -95,9 +105,19 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                    if (!job.expired) job.expired = e;
                  },
                  [&](const ledger::RefundOwed& e) {
-                   const bool known = std::ranges::any_of(
-                       job.refunds, [&](const auto& r) { return r.payment_hash == e.payment_hash; });
-                   if (!known) job.refunds.push_back(e);
+                   if (!find_refund(job, e.payment_hash)) job.refunds.push_back({.owed = e});
+                 },
+                 [&](const ledger::RefundStarted& e) {
+                   Refund* refund = mutable_refund(job, e.payment_hash);
+                   if (refund && !refund->paid && !under_way(*refund)) refund->started = e;
+                 },
+                 [&](const ledger::RefundPaid& e) {
+                   Refund* refund = mutable_refund(job, e.payment_hash);
+                   if (refund && is_attempt(*refund, e.attempt)) refund->paid = e;
+                 },
+                 [&](const ledger::RefundFailed& e) {
+                   Refund* refund = mutable_refund(job, e.payment_hash);
+                   if (refund && is_attempt(*refund, e.attempt)) refund->failed = e;
                  },
                  [&](const ledger::InputsGathered& e) {
                    if (!job.inputs && !job.inputs_failed) job.inputs = e;
@@ -165,6 +185,25 @@ Msat settled_amount(const Job& job) {
   return sum;
 }
 
+const Refund* find_refund(const Job& job, const Hash256& payment_hash) {
+  const auto it =
+      std::ranges::find_if(job.refunds, [&](const Refund& refund) { return refund.owed.payment_hash == payment_hash; });
+  return it == job.refunds.end() ? nullptr : &*it;
+}
+
+bool under_way(const Refund& refund) {
+  const bool failed = refund.failed && refund.started && refund.failed->attempt == refund.started->attempt;
+  return refund.started && !refund.paid && !failed;
+}
+
+Msat still_owed(const Job& job) {
+  Msat sum;
+  for (const Refund& refund : job.refunds) {
+    if (!refund.paid) sum += refund.owed.amount;
+  }
+  return sum;
+}
+
 bool payment_first(const Job& job) {
   return job.quote && job.quote->payment_mode == ledger::PaymentMode::payment_first;
 }
@@ -223,7 +262,8 @@ Msat exposure(const Job& job) {
 }
 
 State state(const Job& job) {
-  if (!job.refunds.empty()) return State::refund_owed;
+  const bool all_paid = std::ranges::all_of(job.refunds, [](const Refund& refund) { return refund.paid.has_value(); });
+  if (!job.refunds.empty()) return all_paid ? State::refunded : State::refund_owed;
   if (job.declined) return State::declined;
   const Notice* result = find_notice(job, NoticePurpose::result);
   if (result && result->delivered) {
@@ -246,7 +286,7 @@ namespace {
 constexpr std::array kStates{State::requested,      State::declined,   State::awaiting_payment, State::working,
                              State::invoicing,      State::delivering, State::delivered_unpaid, State::settled,
                              State::delivered_free, State::unpaid,     State::expired,          State::cancelled,
-                             State::undelivered,    State::failed,     State::refund_owed};
+                             State::undelivered,    State::failed,     State::refund_owed,      State::refunded};
 
 }  // namespace
 
@@ -286,6 +326,8 @@ std::string_view name(State state) {
       return "failed";
     case State::refund_owed:
       return "refund_owed";
+    case State::refunded:
+      return "refunded";
   }
   return "unknown";
 }

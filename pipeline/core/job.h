@@ -41,6 +41,19 @@ struct Notice {
   }
 };
 
+// What we owe back of one payment, and what became of paying it back.
+struct Refund {
+  ledger::RefundOwed owed;
+  std::optional<ledger::RefundStarted> started;  // the last attempt
+  std::optional<ledger::RefundFailed> failed;    // the last that failed
+  std::optional<ledger::RefundPaid> paid;
+  static constexpr auto fields() {
+    using T = Refund;
+    return std::tuple{field(1, "owed", &T::owed), field(2, "started", &T::started), field(3, "failed", &T::failed),
+                      field(4, "paid", &T::paid)};
+  }
+};
+
 struct Job {
   JobId id;
   TimeMs requested_at;
@@ -57,7 +70,7 @@ struct Job {
   std::optional<ledger::InferenceCompleted> completion;
   std::vector<Notice> notices;
   std::optional<ledger::JobExpired> expired;
-  std::vector<ledger::RefundOwed> refunds;
+  std::vector<Refund> refunds;
   std::optional<ledger::JobCancelled> cancelled;
   std::optional<ledger::InputsGathered> inputs;
   std::optional<ledger::InputsFailed> inputs_failed;
@@ -106,6 +119,7 @@ enum class State {
   undelivered,  // no relay took the result before the deadline
   failed,       // could not be served; nothing was paid
   refund_owed,
+  refunded,
 };
 State state(const Job& job);
 std::string_view name(State state);
@@ -130,6 +144,10 @@ std::uint64_t input_tokens(const Job& job);
 
 bool paid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received
+const Refund* find_refund(const Job& job, const Hash256& payment_hash);
+// The wallet was told to pay it back, and it is not known what became of that.
+bool under_way(const Refund& refund);
+Msat still_owed(const Job& job);  // what is to be paid back, and is not yet
 bool payment_first(const Job& job);
 // An error that ends the job without a result: declined, cancelled, expired unpaid, or given up after the last attempt.
 bool ended_without_result(const Job& job);

@@ -13,6 +13,7 @@ constexpr std::int64_t kDuplicateLabel = 900;
 constexpr std::int64_t kDuplicatePreimage = 901;  // said first when both repeat
 constexpr std::int64_t kWaitSeconds = 60;         // of one wait for a payment
 constexpr std::int64_t kWaitAgainMs = 5'000;      // after the node was away
+constexpr std::int64_t kPayPatienceS = 60;
 
 Result<Json> result_of(const RpcReply& reply) {
   if (reply.result.empty()) return refused(reply.error);
@@ -112,6 +113,22 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
   });
 }
 
+// All invoices in one answer, as every version gives it.
+void CoreLightningWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  rpc_.call({.method = "listinvoices", .params = "{}"}, [since, done = std::move(done)](const Result<RpcReply>& reply) {
+    done(reply.and_then(result_of).map([&](const Json& said) {
+      std::vector<PaidInvoice> out;
+      for (const Json& one : member(said, "invoices")) {
+        const ledger::TimeMs settled_at{integer(one, "paid_at").value_or(0) * 1000};
+        const auto id = hash(one, "payment_hash");
+        if (text(one, "status") != "paid" || settled_at < since || !id || out.size() >= kMaxListed) continue;
+        out.push_back({*id, {msat(one, "amount_received_msat").value_or(0)}, settled_at, text(one, "description")});
+      }
+      return out;
+    }));
+  });
+}
+
 void CoreLightningWallet::on_news(News news) {
   news_ = std::move(news);
   wait_for_payment(0);
@@ -138,6 +155,54 @@ void CoreLightningWallet::wait_for_payment(std::int64_t after_index) {
                                [this, weak = std::weak_ptr(alive_), next = index.value_or(after_index)] {
                                  if (!weak.expired()) wait_for_payment(next);
                                });
+            });
+}
+
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+// One of the list that `listpays` gives, or what `pay` gives.
+Result<PaymentAnswer> read_pay(const PaymentOrder& order, const Json& pay, ledger::TimeMs now) {
+  const std::string status = text(pay, "status");
+  if (status != "complete") return PaymentUnderWay{};
+  const std::int64_t sent = msat(pay, "amount_sent_msat").value_or(order.amount.value);
+  return made(order,
+              {.fee = {std::max<std::int64_t>(0, sent - order.amount.value)},
+               .paid_at = {integer(pay, "completed_at").value_or(now.ms / 1000) * 1000},
+               .preimage = hash(pay, "payment_preimage").value_or(hash(pay, "preimage").value_or(ledger::Hash256{})),
+               .evidence = evidence(pay.dump(-1, ' ', false, Json::error_handler_t::replace))});
+}
+
+Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, ledger::TimeMs now) {
+  const Json& pays = member(result, "pays");
+  if (!pays.is_array()) return malformed("no list of payments");
+  if (pays.empty()) return Unknown{};
+  bool all_failed = true;
+  for (const Json& pay : pays) {
+    if (text(pay, "status") == "complete") return read_pay(order, pay, now);
+    all_failed = all_failed && text(pay, "status") == "failed";
+  }
+  if (all_failed) return PaymentFailed{"Core Lightning says that it failed"};
+  return PaymentUnderWay{};
+}
+
+}  // namespace
+
+void CoreLightningPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  const Json params = {{"bolt11", order.bolt11}, {"maxfee", order.fee_limit.value}, {"retry_for", kPayPatienceS / 2}};
+  rpc_.call(
+      {.method = "pay", .params = params.dump(), .timeout_ms = kPayPatienceS * 1000},
+      [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
+        done(reply.and_then(result_of).and_then([&](const Json& pay) { return read_pay(order, pay, ports_.clock()); }));
+      });
+}
+
+void CoreLightningPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  rpc_.call({.method = "listpays", .params = Json{{"payment_hash", order.payment_hash.hex()}}.dump()},
+            [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
+              done(reply.and_then(result_of).and_then(
+                  [&](const Json& result) { return read_pays(order, result, ports_.clock()); }));
             });
 }
 

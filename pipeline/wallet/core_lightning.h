@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "pipeline/ports.h"
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 #include "pipeline/wallet/rpc.h"
 
@@ -16,13 +17,14 @@ class CoreLightningWallet final : public Wallet {
       : rpc_(rpc), scheduler_(scheduler), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "core_lightning"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1}; }
   ledger::Msat minimum() const override { return {1}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
@@ -34,6 +36,19 @@ class CoreLightningWallet final : public Wallet {
   const WalletPorts ports_;
   News news_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+class CoreLightningPayer final : public Payer {
+ public:
+  CoreLightningPayer(Rpc& rpc, WalletPorts ports) : rpc_(rpc), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "core_lightning"; }
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+
+ private:
+  Rpc& rpc_;
+  const WalletPorts ports_;
 };
 
 }  // namespace wallet

@@ -1,6 +1,9 @@
 #include "pipeline/wallet/lnbits.h"
 
 #include <cmath>
+#include <ctime>
+#include <iomanip>
+#include <sstream>
 
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/replies.h"
@@ -95,6 +98,62 @@ void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
+// ---- what was paid --------------------------------------------------------------------------------------------------
+
+struct LnbitsWallet::Listing {
+  ledger::TimeMs since;
+  std::function<void(Result<std::vector<PaidInvoice>>)> done;
+  std::size_t seen = 0;
+  std::vector<PaidInvoice> paid = {};
+};
+
+namespace {
+
+// Seconds since 1970, or as newer versions write it "2026-11-27T10:00:00…", UTC.
+ledger::TimeMs time_of(const Json& payment) {
+  if (const auto seconds = integer(payment, "time")) return {*seconds * 1000};
+  std::tm parts{};
+  std::istringstream written(text(payment, "time"));
+  written >> std::get_time(&parts, "%Y-%m-%dT%H:%M:%S");
+  return {written ? static_cast<std::int64_t>(timegm(&parts)) * 1000 : 0};
+}
+
+bool is_paid(const Json& payment) {
+  const std::string status = text(payment, "status");
+  return status.empty() ? !flag(payment, "pending") : status == "success" || status == "complete";
+}
+
+}  // namespace
+
+void LnbitsWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+}
+
+// Backwards from the newest.
+void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
+  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLookedThrough) +
+                      "&offset=" + std::to_string(listing->seen)},
+             [this, listing](const Result<HttpReply>& reply) {
+               const auto page = reply.and_then([](const HttpReply& said) { return parse(said); });
+               if (!page) return listing->done(tl::unexpected(page.error()));
+               const Json& list = page->is_array() ? *page : member(*page, "data");
+               if (!list.is_array()) return listing->done(malformed("no list of payments"));
+               bool older = false;
+               for (const Json& one : list) {
+                 const ledger::TimeMs time = time_of(one);  // when it was made: it is paid soon after
+                 older = older || time < listing->since;
+                 const std::int64_t received = integer(one, "amount").value_or(0);  // negative: paid out
+                 const auto id = hash(one, "payment_hash");
+                 if (received > 0 && is_paid(one) && time >= listing->since && id)
+                   listing->paid.push_back({*id, {received}, time, text(one, "memo")});
+               }
+               listing->seen += list.size();
+               const bool last =
+                   list.size() < static_cast<std::size_t>(kLookedThrough) || older || listing->paid.size() > kMaxListed;
+               last ? listing->done(std::move(listing->paid)) : list_page(listing);
+             });
+}
+
 void LnbitsWallet::on_news(News news) {
   http_.feed({.path = "/api/v1/ws/" + url_encoded(key_),
               .websocket = true,
@@ -104,6 +163,44 @@ void LnbitsWallet::on_news(News news) {
                     const auto message = parse(said);
                     if (message) news(hash(member(*message, "payment"), "payment_hash"));
                   }});
+}
+
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+  if (reply.status == 404) return Unknown{};
+  const auto payment = parse(reply);
+  if (!payment) return tl::unexpected(payment.error());
+  const Json& details = member(*payment, "details");
+  if (text(*payment, "status") == "failed" || text(details, "status") == "failed") {
+    return PaymentFailed{"LNbits says that it failed"};
+  }
+  if (!flag(*payment, "paid")) return PaymentUnderWay{};
+  return made(order, {.fee = {std::abs(integer(details, "fee").value_or(0))},
+                      .paid_at = now,
+                      .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                      .evidence = evidence(reply.body)});
+}
+
+}  // namespace
+
+void LnbitsPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  const Json body = {{"out", true}, {"bolt11", order.bolt11}};
+  http_.call(
+      {.path = "/api/v1/payments", .body = body.dump()}, [done = std::move(done)](const Result<HttpReply>& reply) {
+        done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json&) -> PaymentAnswer {
+          return PaymentUnderWay{};
+        }));
+      });
+}
+
+void LnbitsPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  http_.call({.path = "/api/v1/payments/" + order.payment_hash.hex()},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
+             });
 }
 
 }  // namespace wallet

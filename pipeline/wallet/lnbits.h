@@ -3,6 +3,7 @@
 // among the newest payments before an order is carried out. Pure.
 #pragma once
 
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -14,21 +15,38 @@ class LnbitsWallet final : public Wallet {
       : http_(http), ports_(std::move(ports)), key_(std::move(key)) {}
 
   std::string kind() const override { return "lnbits"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
+  struct Listing;
+  void list_page(const std::shared_ptr<Listing>& listing);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
 
   Http& http_;
   const WalletPorts ports_;
   const std::string key_;
+};
+
+// With the admin key. LNbits takes no fee limit: it keeps its own reserve (1 % and at least 2 sat, as it comes).
+class LnbitsPayer final : public Payer {
+ public:
+  LnbitsPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "lnbits"; }
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+
+ private:
+  Http& http_;
+  const WalletPorts ports_;
 };
 
 }  // namespace wallet

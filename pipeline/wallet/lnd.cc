@@ -11,6 +11,10 @@ using ledger::Result;
 
 namespace {
 
+constexpr std::size_t kPage = 200;                                 // invoices
+constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;  // longer no invoice of ours waits to be paid
+constexpr int kPayPatienceS = 15;                                  // less than a call may take
+
 std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   const auto bytes = ledger::from_base64(text(from, name));
   return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
@@ -57,7 +61,50 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Http
                   .evidence = evidence(reply.body)});
 }
 
+// The last of the lines that tell how a payment goes.
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+  const std::string said = said_in(reply.body);
+  if (reply.status == 404 || said.find("payment isn't initiated") != std::string::npos) return Unknown{};
+  if (reply.status >= 300) return parse_lnd(reply).map([](const Json&) -> PaymentAnswer { return Unknown{}; });
+  std::string_view lines = reply.body;
+  while (lines.ends_with('\n')) lines.remove_suffix(1);
+  const auto line = parse(lines.substr(lines.rfind('\n') + 1));  // npos + 1 is the beginning
+  if (!line) return tl::unexpected(line.error());
+  const Json& error = member(*line, "error");
+  if (!error.is_null()) return refused(text(error, "message"));
+  const Json& payment = member(*line, "result");
+  if (hash(payment, "payment_hash") != order.payment_hash) return malformed("another payment than was asked for");
+  const std::string status = text(payment, "status");
+  if (status == "FAILED") return PaymentFailed{"LND says: " + text(payment, "failure_reason")};
+  if (status != "SUCCEEDED") return PaymentUnderWay{};
+  return made(order, {.fee = {integer(payment, "fee_msat").value_or(0)},
+                      .paid_at = now,
+                      .preimage = hash(payment, "payment_preimage").value_or(Hash256{}),
+                      .evidence = evidence(lines.substr(lines.rfind('\n') + 1))});
+}
+
 }  // namespace
+
+void LndPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  const Json body = {{"payment_request", order.bolt11},
+                     {"timeout_seconds", kPayPatienceS},
+                     {"fee_limit_msat", std::to_string(order.fee_limit.value)},
+                     {"no_inflight_updates", true}};
+  http_.call({.path = "/v2/router/send", .body = body.dump()},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
+             });
+}
+
+// Answers when the payment has come to its end; until then the call has none.
+void LndPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  std::string id = ledger::to_base64(order.payment_hash.view());
+  for (char& c : id) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  http_.call({.path = "/v2/router/track/" + url_encoded(id) + "?no_inflight_updates=true"},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
+             });
+}
 
 void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   const Preimage preimage = ports_.preimage(order);
@@ -100,6 +147,41 @@ void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
       }));
     });
   });
+}
+
+// ---- what was paid --------------------------------------------------------------------------------------------------
+
+struct LndWallet::Listing {
+  ledger::TimeMs since;
+  std::function<void(Result<std::vector<PaidInvoice>>)> done;
+  std::vector<PaidInvoice> paid = {};
+};
+
+void LndWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), "0");
+}
+
+// Backwards from the newest. An invoice that is older than `since` by more than its life cannot have been paid since.
+void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::string& before) {
+  http_.call(
+      {.path = "/v1/invoices?reversed=true&num_max_invoices=" + std::to_string(kPage) + "&index_offset=" + before},
+      [this, listing](const Result<HttpReply>& reply) {
+        const auto page = reply.and_then(parse_lnd);
+        if (!page) return listing->done(tl::unexpected(page.error()));
+        const Json& invoices = member(*page, "invoices");
+        bool older = false;
+        for (const Json& one : invoices.is_array() ? invoices : Json::array()) {
+          const ledger::TimeMs made{integer(one, "creation_date").value_or(0) * 1000};
+          older = older || made < listing->since - kOldestOpenMs;
+          const ledger::TimeMs settled_at{integer(one, "settle_date").value_or(0) * 1000};
+          const auto id = base64_hash(one, "r_hash");
+          if (text(one, "state") != "SETTLED" || settled_at < listing->since || !id) continue;
+          listing->paid.push_back({*id, {integer(one, "amt_paid_msat").value_or(0)}, settled_at, text(one, "memo")});
+        }
+        const bool last = !invoices.is_array() || invoices.size() < kPage || older;
+        if (last || listing->paid.size() > kMaxListed) return listing->done(std::move(listing->paid));
+        list_page(listing, text(*page, "first_index_offset"));
+      });
 }
 
 void LndWallet::on_news(News news) {

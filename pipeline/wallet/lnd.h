@@ -1,8 +1,10 @@
 // LND over its REST gateway (https://lightning.engineering/api-docs/api/lnd/rest-endpoints, 0.15 to 0.19). It takes our
 // preimage, so an order can be repeated; it streams what is settled. int64 are strings, bytes are base64. The macaroon
-// `invoices:read invoices:write info:read offchain:read` is enough: one that can spend is not wanted. Pure.
+// `invoices:read invoices:write info:read offchain:read` is enough: one that can spend is not wanted, but for paying
+// back (LndPayer), with `offchain:read offchain:write`. Pure.
 #pragma once
 
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -12,18 +14,34 @@ class LndWallet final : public Wallet {
   LndWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "lnd"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1}; }
   ledger::Msat minimum() const override { return {1}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
+  struct Listing;
+  void list_page(const std::shared_ptr<Listing>& listing, const std::string& before);
   void find_made(const Preimage& preimage, std::function<void(ledger::Result<MadeInvoice>)> done);
 
+  Http& http_;
+  const WalletPorts ports_;
+};
+
+class LndPayer final : public Payer {
+ public:
+  LndPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "lnd"; }
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+
+ private:
   Http& http_;
   const WalletPorts ports_;
 };

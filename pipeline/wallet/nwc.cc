@@ -203,6 +203,83 @@ void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
+// ---- what was paid --------------------------------------------------------------------------------------------------
+
+struct NwcWallet::Listing {
+  ledger::TimeMs since;
+  std::function<void(Result<std::vector<PaidInvoice>>)> done;
+  std::size_t seen = 0;
+  std::vector<PaidInvoice> paid = {};
+};
+
+void NwcWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+}
+
+void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
+  const Json params = {
+      {"type", "incoming"}, {"from", listing->since.ms / 1000}, {"limit", kLookedThrough}, {"offset", listing->seen}};
+  ask("list_transactions", params.dump(), [this, listing](const Result<Reply>& reply) {
+    const auto page =
+        reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); });
+    if (!page) return listing->done(tl::unexpected(page.error()));
+    const Json& list = member(*page, "transactions");
+    if (!list.is_array()) return listing->done(malformed("no list of transactions"));
+    for (const Json& one : list) {
+      const ledger::TimeMs settled_at{integer(one, "settled_at").value_or(0) * 1000};
+      const auto id = hash(one, "payment_hash");
+      if (text(one, "type") == "outgoing" || !is_settled(one) || settled_at < listing->since || !id) continue;
+      listing->paid.push_back({*id, {integer(one, "amount").value_or(0)}, settled_at, text(one, "description")});
+    }
+    listing->seen += list.size();
+    const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || listing->paid.size() > kMaxListed;
+    last ? listing->done(std::move(listing->paid)) : list_page(listing);
+  });
+}
+
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payment, const std::string& said,
+                                    ledger::TimeMs now) {
+  // Its own invoice, if the customer has theirs there too: that says nothing of what we paid.
+  if (text(payment, "type") == "incoming") return Unknown{};
+  if (hash(payment, "payment_hash") != order.payment_hash) return malformed("another payment than was asked for");
+  if (text(payment, "state") == "failed") return PaymentFailed{"the wallet says that it failed"};
+  if (!is_settled(payment)) return PaymentUnderWay{};
+  return made(order, {.fee = {std::max<std::int64_t>(0, integer(payment, "fees_paid").value_or(0))},
+                      .paid_at = {integer(payment, "settled_at").value_or(now.ms / 1000) * 1000},
+                      .preimage = hash(payment, "preimage").value_or(ledger::Hash256{}),
+                      .evidence = evidence(said)});
+}
+
+}  // namespace
+
+void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  ask("pay_invoice", Json{{"invoice", order.bolt11}}.dump(),
+      [this, order, done = std::move(done)](const Result<Reply>& reply) {
+        if (!reply) return done(tl::unexpected(reply.error()));
+        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        if (!result) return done(tl::unexpected(result.error()));
+        done(made(order, {.fee = {std::max<std::int64_t>(0, integer(*result, "fees_paid").value_or(0))},
+                          .paid_at = ports_.clock(),
+                          .preimage = hash(*result, "preimage").value_or(ledger::Hash256{}),
+                          .evidence = evidence(reply->said)}));
+      });
+}
+
+void NwcWallet::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  ask("lookup_invoice", Json{{"payment_hash", order.payment_hash.hex()}}.dump(),
+      [this, order, done = std::move(done)](const Result<Reply>& reply) {
+        if (!reply) return done(tl::unexpected(reply.error()));
+        if (reply->error_code == "NOT_FOUND") return done(Unknown{});
+        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        if (!result) return done(tl::unexpected(result.error()));
+        done(read_outgoing(order, *result, reply->said, ports_.clock()));
+      });
+}
+
 // ---- the protocol ---------------------------------------------------------------------------------------------------
 
 bool NwcWallet::can(std::string_view method) const {

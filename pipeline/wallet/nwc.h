@@ -8,6 +8,7 @@
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/ports.h"
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -31,7 +32,8 @@ struct NwcUri {
 // What is listened for on its relays.
 std::vector<nostr::Filter> nwc_filters(const NwcUri& uri);
 
-class NwcWallet final : public Wallet {
+// A wallet that receives, and, with a connection that may, one that pays back: its budget is its fee limit.
+class NwcWallet final : public Wallet, public Payer {
  public:
   // `relays` reaches those of the URI and listens there for nwc_filters().
   NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
@@ -48,16 +50,21 @@ class NwcWallet final : public Wallet {
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
 
   std::string kind() const override { return "nwc"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void on_news(News news) override { news_ = std::move(news); }
 
  private:
+  struct Listing;
+  void list_page(const std::shared_ptr<Listing>& listing);
   struct Reply;  // JSON, in nwc.cc
   using OnReply = std::function<void(const ledger::Result<Reply>&)>;
 

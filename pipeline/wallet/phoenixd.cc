@@ -12,6 +12,8 @@ using ledger::Result;
 
 namespace {
 
+constexpr std::size_t kPage = 200;  // payments
+
 // Of the invoices with the order's label the one for its amount, if it can still be used.
 std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
   if (!payments.is_array()) return std::nullopt;
@@ -86,6 +88,39 @@ void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
+// ---- what was paid --------------------------------------------------------------------------------------------------
+
+struct PhoenixdWallet::Listing {
+  ledger::TimeMs since;
+  std::function<void(Result<std::vector<PaidInvoice>>)> done;
+  std::size_t seen = 0;
+  std::vector<PaidInvoice> paid = {};
+};
+
+void PhoenixdWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+}
+
+void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
+  http_.call({.path = "/payments/incoming?from=" + std::to_string(listing->since.ms) +
+                      "&limit=" + std::to_string(kPage) + "&offset=" + std::to_string(listing->seen)},
+             [this, listing](const Result<HttpReply>& reply) {
+               const auto page = reply.and_then([](const HttpReply& said) { return parse(said); });
+               if (!page) return listing->done(tl::unexpected(page.error()));
+               if (!page->is_array()) return listing->done(malformed("no list of payments"));
+               for (const Json& one : *page) {
+                 const ledger::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
+                 const auto id = hash(one, "paymentHash");
+                 if (!flag(one, "isPaid") || settled_at < listing->since || !id) continue;
+                 const Msat received{integer(one, "receivedSat").value_or(0) * 1000 + integer(one, "fees").value_or(0)};
+                 listing->paid.push_back({*id, received, settled_at, text(one, "description")});
+               }
+               listing->seen += page->size();
+               const bool last = page->size() < kPage || listing->paid.size() > kMaxListed;
+               last ? listing->done(std::move(listing->paid)) : list_page(listing);
+             });
+}
+
 void PhoenixdWallet::on_news(News news) {
   http_.feed({.path = "/websocket",
               .websocket = true,
@@ -95,6 +130,51 @@ void PhoenixdWallet::on_news(News news) {
                     const auto message = parse(said);
                     if (message && text(*message, "type") == "payment_received") news(hash(*message, "paymentHash"));
                   }});
+}
+
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr Msat kFixedFee{4'000};  // and 0.4 %
+
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+  if (reply.status == 404) return Unknown{};
+  const auto payment = parse(reply);
+  if (!payment) return tl::unexpected(payment.error());
+  if (hash(*payment, "paymentHash") != order.payment_hash) return malformed("another payment than was asked for");
+  const auto completed_at = integer(*payment, "completedAt");
+  if (!flag(*payment, "isPaid")) {
+    if (completed_at) return PaymentFailed{"phoenixd says that it failed"};
+    return PaymentUnderWay{};
+  }
+  return made(order, {.fee = {std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))},
+                      .paid_at = {completed_at.value_or(now.ms)},
+                      .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                      .evidence = evidence(reply.body)});
+}
+
+}  // namespace
+
+void PhoenixdPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  const Msat fee = kFixedFee + Msat{order.amount.value / 250};
+  if (fee > order.fee_limit) return done(refused("its fee is 0.4 % and 4 sat, above the limit", "raise --max-fee"));
+  http_.call(
+      {.path = "/payinvoice",
+       .body = form_encoded({{"invoice", order.bolt11}}),
+       .content_type = "application/x-www-form-urlencoded"},
+      [done = std::move(done)](const Result<HttpReply>& reply) {
+        done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json&) -> PaymentAnswer {
+          return PaymentUnderWay{};
+        }));
+      });
+}
+
+void PhoenixdPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  http_.call({.path = "/payments/outgoingbyhash/" + order.payment_hash.hex()},
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
+             });
 }
 
 }  // namespace wallet

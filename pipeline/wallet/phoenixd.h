@@ -3,6 +3,7 @@
 // externalId apart: so it is looked whether the order was carried out before. Pure.
 #pragma once
 
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -14,18 +15,35 @@ class PhoenixdWallet final : public Wallet {
   PhoenixdWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "phoenixd"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
+  struct Listing;
+  void list_page(const std::shared_ptr<Listing>& listing);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
 
+  Http& http_;
+  const WalletPorts ports_;
+};
+
+// With the full password. Its fee is fixed (0.4 % and 4 sat): what would cost more than the limit is not sent.
+class PhoenixdPayer final : public Payer {
+ public:
+  PhoenixdPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+  std::string kind() const override { return "phoenixd"; }
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+
+ private:
   Http& http_;
   const WalletPorts ports_;
 };

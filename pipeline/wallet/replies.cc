@@ -128,6 +128,13 @@ Result<LookupAnswer> settled(ledger::InvoiceSettled settlement) {
                   std::string(proven ? "with nothing" : "by a preimage that is not its") + "; it is asked again");
 }
 
+Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
+  const bool proven = payment.preimage.is_zero() || ledger::sha256(payment.preimage.view()) == order.payment_hash;
+  if (proven) return payment;
+  return fail(ErrorKind::payment, "wallet.preimage",
+              "the wallet says that it paid, with a preimage that is not the invoice's; it is asked again");
+}
+
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {
   if (now < invoice.expires_at) return Open{};
   return Expired{evidence(said)};

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "pipeline/wallet/http.h"
-#include "pipeline/wallet/wallet.h"
+#include "pipeline/wallet/payer.h"
 
 namespace wallet {
 
@@ -41,6 +41,8 @@ std::string evidence(std::string_view said);
 
 // Settled as the wallet says, once its preimage, where it gives one, is the one of the hash: else "wallet.preimage".
 ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
+// Paid as the wallet says, under the same condition.
+ledger::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
 // For wallets that do not tell an open invoice from one whose time is over.
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said);
 

@@ -7,11 +7,10 @@
 
 namespace wallet {
 
-// One thread that does the work in order and hands each answer to the io_context, which counts as busy until then.
-class SandboxWallet::Disk {
+class SandboxDisk {
  public:
-  explicit Disk(boost::asio::io_context& io) : io_(io) {}
-  ~Disk() { thread_.join(); }
+  explicit SandboxDisk(boost::asio::io_context& io) : io_(io) {}
+  ~SandboxDisk() { thread_.join(); }
 
   template <class Answer, class Work>
   void run(Work work, std::function<void(Result<Answer>)> done) {
@@ -35,7 +34,7 @@ Result<std::unique_ptr<SandboxWallet>> SandboxWallet::open(boost::asio::io_conte
 
 SandboxWallet::SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const runtime::Secret& secret,
                              Clock clock)
-    : books_(std::move(books)), secret_(secret), clock_(std::move(clock)), disk_(std::make_unique<Disk>(io)) {}
+    : books_(std::move(books)), secret_(secret), clock_(std::move(clock)), disk_(std::make_unique<SandboxDisk>(io)) {}
 
 SandboxWallet::~SandboxWallet() = default;
 
@@ -63,8 +62,51 @@ void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {
       std::move(done));
 }
 
+void SandboxWallet::list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  disk_->run<std::vector<PaidInvoice>>([this, since] { return books_.list_paid(since); }, std::move(done));
+}
+
 Result<Preimage> SandboxWallet::pay(const std::filesystem::path& folder, std::string_view bolt11, TimeMs now) {
   return SandboxBooks(folder).pay(bolt11, now);
+}
+
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+SandboxPayer::SandboxPayer(boost::asio::io_context& io, std::filesystem::path folder, SandboxWallet::Clock clock)
+    : books_(std::move(folder)), clock_(std::move(clock)), disk_(std::make_unique<SandboxDisk>(io)) {}
+
+SandboxPayer::~SandboxPayer() = default;
+
+namespace {
+
+// Who paid it is not in the books: an invoice that is paid is paid.
+Result<PaymentAnswer> what_became(const SandboxBooks& books, const PaymentOrder& order, TimeMs now) {
+  return books.look_up(order.payment_hash, now).map([](const LookupAnswer& answer) -> PaymentAnswer {
+    if (std::holds_alternative<Expired>(answer)) return PaymentFailed{"the invoice has expired"};
+    const auto* settled = std::get_if<ledger::InvoiceSettled>(&answer);
+    if (!settled) return Unknown{};
+    return PaymentMade{.paid_at = settled->settled_at, .preimage = settled->preimage, .evidence = settled->evidence};
+  });
+}
+
+}  // namespace
+
+void SandboxPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  disk_->run<PaymentAnswer>(
+      [this, order, now = clock_()]() -> Result<PaymentAnswer> {
+        const auto paid = books_.pay_out(order.bolt11, now);
+        if (!paid) {
+          auto error = paid.error();
+          error.code = "wallet.refused";
+          return tl::unexpected(std::move(error));
+        }
+        return what_became(books_, order, now);
+      },
+      std::move(done));
+}
+
+void SandboxPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  disk_->run<PaymentAnswer>([this, order, now = clock_()] { return what_became(books_, order, now); }, std::move(done));
 }
 
 }  // namespace wallet

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/sandbox_books.h"
 
 namespace boost::asio {
@@ -15,6 +16,9 @@ class io_context;
 }
 
 namespace wallet {
+
+// One thread that does the work in order and hands each answer to the io_context, which counts as busy until then.
+class SandboxDisk;
 
 class SandboxWallet final : public Wallet {
  public:
@@ -28,26 +32,42 @@ class SandboxWallet final : public Wallet {
   ~SandboxWallet() override;
 
   std::string kind() const override { return std::string(SandboxBooks::kKind); }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .lists = true}; }
   bool play_money() const override { return true; }
   Msat unit() const override { return SandboxBooks::kUnit; }
   Msat minimum() const override { return SandboxBooks::kUnit; }
   void create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) override;
   void status(std::function<void(Result<WalletStatus>)> done) override;
+  void list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) override;
 
   // The customer's side: pays an invoice of the sandbox that keeps its books in `folder`, from any process of the same
   // user, also while nobody serves. Errors: SandboxBooks::pay.
   static Result<Preimage> pay(const std::filesystem::path& folder, std::string_view bolt11, TimeMs now);
 
  private:
-  class Disk;
   SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const runtime::Secret& secret, Clock clock);
 
   const SandboxBooks books_;
   const runtime::Secret secret_;
   const Clock clock_;
-  std::unique_ptr<Disk> disk_;
+  std::unique_ptr<SandboxDisk> disk_;
+};
+
+// Pays invoices that were made in the same folder: two sandboxes that share one can pay each other.
+class SandboxPayer final : public Payer {
+ public:
+  SandboxPayer(boost::asio::io_context& io, std::filesystem::path folder, SandboxWallet::Clock clock);
+  ~SandboxPayer() override;
+
+  std::string kind() const override { return std::string(SandboxBooks::kKind); }
+  void pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) override;
+
+ private:
+  const SandboxBooks books_;
+  const SandboxWallet::Clock clock_;
+  std::unique_ptr<SandboxDisk> disk_;
 };
 
 }  // namespace wallet

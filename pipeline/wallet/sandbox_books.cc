@@ -291,6 +291,32 @@ Result<Preimage> SandboxBooks::pay(std::string_view bolt11, TimeMs now) const {
   return settle(folder_, *record, now).map([&] { return record->preimage; });
 }
 
+Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) const {
+  const auto record = find(folder_, bolt11);
+  if (!record) return tl::unexpected(record.error());
+  const path note = file_of(folder_, record->invoice.payment_hash, ".sent");
+  const auto noted = runtime::create_private_file(note, json{{"sent_at_ms", now.ms}}.dump() + "\n");
+  if (!noted && noted.error().code != "secret_file.exists") return tl::unexpected(noted.error());
+  return pay(bolt11, now);
+}
+
+Result<std::vector<PaidInvoice>> SandboxBooks::list_paid(TimeMs since) const {
+  std::vector<PaidInvoice> out;
+  for (const path& file : payments(folder_)) {
+    const auto bytes = runtime::read_private_file(file);
+    if (!bytes) return tl::unexpected(bytes.error());
+    const auto settled = parse_payment(file, *bytes);
+    if (!settled) return tl::unexpected(settled.error());
+    const auto record = read_record(folder_, settled->payment_hash);
+    if (!record) return tl::unexpected(record.error());
+    if (!*record) return damaged(file);
+    if (settled->settled_at < since || out.size() >= kMaxListed) continue;
+    out.push_back(
+        {settled->payment_hash, settled->received, settled->settled_at, (*record)->invoice.description.value_or("")});
+  }
+  return out;
+}
+
 Result<Msat> SandboxBooks::balance() const {
   Msat sum;
   for (const path& file : payments(folder_)) {
@@ -299,7 +325,8 @@ Result<Msat> SandboxBooks::balance() const {
     const auto settled = parse_payment(file, *bytes);
     if (!settled) return tl::unexpected(settled.error());
     if (settled->received.value > Msat::kMax - sum.value) return damaged(file);
-    sum += settled->received;
+    const bool sent = std::filesystem::exists(path(file).replace_extension(".sent"));
+    sent ? sum -= settled->received : sum += settled->received;
   }
   return sum;
 }

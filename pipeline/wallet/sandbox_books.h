@@ -37,7 +37,13 @@ class SandboxBooks {
   // "sandbox.expired", "sandbox.damaged", "bolt11.…" or "secret_file.…".
   Result<Preimage> pay(std::string_view bolt11, TimeMs now) const;
 
-  // All that was ever paid into this folder.
+  // The same for an invoice that somebody else made in this folder, out of its balance.
+  Result<Preimage> pay_out(std::string_view bolt11, TimeMs now) const;
+
+  // What was paid into this folder since then. Fails as look_up().
+  Result<std::vector<PaidInvoice>> list_paid(TimeMs since) const;
+
+  // All that was ever paid into this folder, less what was paid out of it.
   Result<Msat> balance() const;
 
  private:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "ledger/event.h"
 
@@ -46,6 +47,19 @@ struct WalletStatus {
   std::optional<ledger::Msat> balance;
 };
 
+// What the wallet lists as paid into it, for whatever it was.
+struct PaidInvoice {
+  ledger::Hash256 payment_hash;
+  ledger::Msat received;  // with what it took as a fee
+  ledger::TimeMs settled_at;
+  std::string description;
+};
+// More than this is not listed.
+inline constexpr std::size_t kMaxListed = 20'000;
+
+// How the descriptions of our jobs' invoices begin.
+inline constexpr std::string_view kJobDescription = "sellcompute job ";
+
 // By what the wallet tells that an order was carried out before.
 enum class Repeats {
   by_preimage,  // it takes our preimage: the same order is the same invoice
@@ -57,6 +71,7 @@ std::string_view name(Repeats repeats);
 struct Abilities {
   Repeats repeats = Repeats::never;
   bool pushes = false;  // says when something was paid
+  bool lists = false;   // shows what was paid into it
 };
 
 class Wallet {
@@ -73,6 +88,11 @@ class Wallet {
   virtual void look_up(const ledger::InvoiceIssued& invoice,
                        std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(ledger::Result<WalletStatus>)> done) = 0;
+  // What was paid since then, in any order. Wallets that do not list fail with "wallet.no_list".
+  virtual void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) {
+    (void)since;
+    done(ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
+  }
 
   // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
   // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.

@@ -119,6 +119,11 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
             "sandbox  balance 9 sat (play money)\namounts in steps of 1 sat; an invoice that was interrupted is found "
             "again by preimage; payments are looked for\n");
 
+  const auto listed = rows_of(sellcompute({"wallet", "settlements", "--json"}).out);
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0]["received_msat"], 9'000);
+  EXPECT_EQ(listed[0]["job"], nullptr) << "no job of ours: the ledger never had it";
+
   const Ran again = sellcompute({"wallet", "pay", *bolt11});
   EXPECT_EQ(again.exit_code, 1);
   EXPECT_THAT(again.err, StartsWith("sellcompute: "));

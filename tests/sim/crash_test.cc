@@ -22,6 +22,7 @@ struct Scenario {
   WalletIdentity identity;
   void (*prepare)(World& world);
   State end;  // of every job
+  bool pays_back = false;
 };
 
 const Scenario kScenarios[] = {
@@ -67,12 +68,12 @@ const Scenario kScenarios[] = {
      State::cancelled},
     {"payment first, cancelled before it is paid", PaymentMode::payment_first, WalletIdentity::label,
      [](World& w) { w.ask({.prompt = "one", .payer = Payer::never, .cancel_after_ms = 300}); }, State::cancelled},
-    {"paid, and cancelled while it runs", PaymentMode::payment_first, WalletIdentity::label,
+    {"paid, cancelled while it runs, and paid back", PaymentMode::payment_first, WalletIdentity::label,
      [](World& w) {
        w.line_ms = 300;
        w.ask({.prompt = "one", .cancel_after_ms = 3'000});
      },
-     State::refund_owed},
+     State::refunded, true},
     {"paid, and cancelled when a part has been seen", PaymentMode::payment_first, WalletIdentity::label,
      [](World& w) {
        w.line_ms = 300;
@@ -101,10 +102,22 @@ const Scenario kScenarios[] = {
      [](World& w) { w.ask({.prompt = "one", .encryption = ledger::Encryption::nip44}); }, State::settled},
 };
 
+constexpr std::int64_t kRefundInvoiceMs = 60'000;
+constexpr std::int64_t kRefundEndsMs =
+    15LL * 60'000;  // one that the wallet never heard of is over when nobody can pay it
+
+// The operator, who looks at what is owed after each commit.
+void pay_back(World& world, Process& process) {
+  for (const auto& [id, job] : world.referee->jobs()) {
+    const ledger::Msat owed = core::still_owed(job);
+    if (owed > ledger::Msat{}) process.pay_back(id, world.purse.invoice(owed, world.time.now(), kRefundInvoiceMs));
+  }
+}
+
 // Runs the world until everything has had time to end; whenever the process dies, another one starts a second later.
 // Returns how often it died.
-int run(World& world, const core::Policy& policy, std::int64_t restart_after_ms = 1'000) {
-  const TimeMs end = world.time.now() + 90'000 + restart_after_ms;
+int run(World& world, const core::Policy& policy, bool pays_back = false, std::int64_t restart_after_ms = 1'000) {
+  const TimeMs end = world.time.now() + 90'000 + restart_after_ms + (pays_back ? kRefundEndsMs : 0);
   int deaths = 0;
   std::uint64_t commits = 0;
   while (world.time.now() < end) {
@@ -114,6 +127,7 @@ int run(World& world, const core::Policy& policy, std::int64_t restart_after_ms 
         if (process.failure()) throw Crashed{};  // a disk that failed is fatal: the process ends
         if (std::exchange(commits, world.disk.commits()) != world.disk.commits()) {
           world.referee->catch_up(process.settled_engine());
+          if (pays_back) pay_back(world, process);
         }
       }
     } catch (const Crashed&) {
@@ -140,7 +154,7 @@ void check(const World& world, const Scenario& scenario) {
 // As run(), with what the referee says as a test's failure.
 int run_and_check(World& world, const Scenario& scenario) {
   try {
-    const int deaths = run(world, policy_of(scenario.mode));
+    const int deaths = run(world, policy_of(scenario.mode), scenario.pays_back);
     check(world, scenario);
     return deaths;
   } catch (const Violation& violation) {
@@ -214,7 +228,7 @@ TEST(Crash, ALongAbsenceEndsAsItShouldToo) {
       scenario.prepare(world);
       world.disk.on_commit(
           [at](std::uint64_t number, const ledger::Batch&) { return number == at ? Fault::crash_after : Fault::none; });
-      run(world, policy_of(scenario.mode), 30'000);
+      run(world, policy_of(scenario.mode), false, 30'000);
       for (const auto& [id, job] : world.referee->jobs()) {
         // A signed notice whose invoice died before it could be published cannot be paid any more: that is said, not
         // hidden.

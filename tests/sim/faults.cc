@@ -39,6 +39,11 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"wallet tells twice", 0.5},
     {"wallet loses a push", 0.5},
     {"wallet never settles", 0.1},
+    {"paying back is refused", 0.3},
+    {"an order to pay back is lost", 0.3},
+    {"the answer to it is lost", 0.3},
+    {"paying back fails", 0.3},
+    {"paying back takes long", 0.3},
     {"web page fails", 0.3},
     {"web page comes too late", 0.1},
     {"web page is too large", 0.1},
@@ -57,6 +62,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"customer cancels", 0.4},
     {"customer pings", 0.2},
     {"operator goes offline", 0.0005},
+    {"operator pays back", 0.02},
+    {"operator repeats an invoice", 0.3},
 }};
 
 constexpr double kShareOfKinds = 0.4;

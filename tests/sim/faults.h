@@ -40,6 +40,11 @@ enum class Mishap : std::size_t {
   wallet_tells_twice,
   wallet_loses_push,
   wallet_never_settles,  // the payment is stuck, and then fails
+  payer_refuses,         // to pay back
+  payer_loses_order,     // it never hears that it is to pay back
+  payer_loses_answer,    // it pays back, and nobody hears of it
+  payer_fails,           // the payment is under way, and then fails
+  payer_is_slow,         // it is under way for up to an hour
   web_fails,
   web_late,       // after longer than a job's inputs are waited for
   web_too_large,  // a page that is longer than a prompt may be
@@ -55,9 +60,11 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
-  customer_cancels,       // takes the request back, at any time
-  customer_pings,         // asks whether we are there, once or without end
-  operator_goes_offline,  // drains, and comes back online later, within one life
+  customer_cancels,          // takes the request back, at any time
+  customer_pings,            // asks whether we are there, once or without end
+  operator_goes_offline,     // drains, and comes back online later, within one life
+  operator_pays_back,        // what is owed, to an invoice of the customer's
+  operator_repeats_invoice,  // pays back to one that was given before
   count
 };
 inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);

@@ -86,6 +86,44 @@ void SimWallet::status(std::function<void(ledger::Result<wallet::WalletStatus>)>
   time_.after(kNetworkMs, [done = std::move(done)] { done(wallet::WalletStatus{.name = "simulated"}); });
 }
 
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+void SimPayer::pay(const wallet::PaymentOrder& order, std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) {
+  world_.on_port_call();
+  world_.referee->on_payment(order);
+  Faults& faults = world_.faults;
+  const auto lose = [&](std::int64_t after_ms) { time_.after(after_ms, [done] { done(unreachable_error()); }); };
+  if (faults.strikes(Mishap::payer_refuses)) {
+    return time_.after(2 * kNetworkMs, [done] {
+      done(ledger::fail(ledger::ErrorKind::payment, "wallet.refused", "not enough money"));
+    });
+  }
+  if (world_.time.now() < world_.wallet_back_at || faults.strikes(Mishap::payer_loses_order)) {
+    return lose(kWalletTimeoutMs);
+  }
+  PurseBooks::Payment payment{.amount = order.amount, .ends_at = world_.time.now() + 100};
+  if (faults.strikes(Mishap::payer_fails)) payment.end = PurseBooks::End::failed;
+  if (faults.strikes(Mishap::payer_is_slow))
+    payment.ends_at = payment.ends_at + faults.dice().between(1'000, 3'600'000);
+  // The order arrives whether or not the process lives to hear the answer.
+  world_.time.after(kNetworkMs,
+                    [&world = world_, order, payment] { world.purse.pay(order, payment, world.time.now()); });
+  if (faults.strikes(Mishap::payer_loses_answer)) return lose(kWalletTimeoutMs);
+  time_.after(200, [this, order, done] { done(world_.purse.look_up(order.payment_hash, world_.time.now())); });
+  world_.on_port_call();
+}
+
+void SimPayer::look_up(const wallet::PaymentOrder& order,
+                       std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) {
+  world_.on_port_call();
+  if (world_.time.now() < world_.wallet_back_at) {
+    return time_.after(kWalletTimeoutMs, [done = std::move(done)] { done(unreachable_error()); });
+  }
+  time_.after(kNetworkMs, [this, order, done = std::move(done)] {
+    done(world_.purse.look_up(order.payment_hash, world_.time.now()));
+  });
+}
+
 // ---- the backend ----------------------------------------------------------------------------------------------------
 
 namespace {

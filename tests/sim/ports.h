@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pipeline/inference/backend.h"
-#include "pipeline/wallet/wallet.h"
+#include "pipeline/wallet/payer.h"
 #include "tests/sim/world.h"
 
 namespace sim {
@@ -24,6 +24,20 @@ class SimWallet final : public wallet::Wallet {
 
  private:
   bool unreachable();
+  World& world_;
+  ProcessTime& time_;
+};
+
+// What pays back.
+class SimPayer final : public wallet::Payer {
+ public:
+  SimPayer(World& world, ProcessTime& time) : world_(world), time_(time) {}
+  std::string kind() const override { return "simulated"; }
+  void pay(const wallet::PaymentOrder& order, std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;
+  void look_up(const wallet::PaymentOrder& order,
+               std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;
+
+ private:
   World& world_;
   ProcessTime& time_;
 };

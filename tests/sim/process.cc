@@ -117,6 +117,7 @@ Process::Process(World& world, const core::Policy& policy)
       projections_(replay::projections()),
       disk_(std::make_unique<ReadDisk>(world)),
       wallet_(world, time_),
+      payer_(world, time_),
       backend_(world, time_),
       web_(world, time_) {
   world.referee->begin_life();
@@ -128,6 +129,7 @@ Process::Process(World& world, const core::Policy& policy)
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::Ports{.journal = *journal_,
                      .wallet = wallet_,
+                     .payer = &payer_,
                      .backend = backend_,
                      .relays = *relays_,
                      .web = web_,
@@ -214,6 +216,10 @@ void Process::go_online() {
   if (hub_) return;  // never offline, or still draining
   runtime_->go_online("simulated");
   start_relays();
+}
+
+void Process::pay_back(const ledger::JobId& job, const std::string& bolt11) {
+  runtime_->refund(job, {.bolt11 = bolt11}, [](const ledger::Result<runtime::RefundOutcome>&) {});
 }
 
 const core::Engine* Process::settled_engine() const {

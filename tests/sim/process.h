@@ -23,6 +23,9 @@ class Process {
   void go_offline();
   void go_online();
 
+  // Pays back what is owed for this job, to this invoice.
+  void pay_back(const ledger::JobId& job, const std::string& bolt11);
+
   // The engine, when everything that it decided is durable: then it must agree with the ledger.
   const core::Engine* settled_engine() const;
 
@@ -39,6 +42,7 @@ class Process {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<SimJournal> journal_;
   SimWallet wallet_;
+  SimPayer payer_;
   SimBackend backend_;
   SimWeb web_;
   std::shared_ptr<nostr::RelayHub> hub_;

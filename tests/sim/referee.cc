@@ -34,6 +34,7 @@ std::string about(const ledger::JobId& id) {
 void Referee::begin_life() {
   chats_.clear();
   orders_.clear();
+  // Not payments_: an attempt is never paid twice, in no life.
 }
 
 // ---- the ledger, entry by entry -------------------------------------------------------------------------------------
@@ -81,6 +82,11 @@ void Referee::check_money(const Job& before, const Job& after, const ledger::Ent
     demand(core::find_invoice(after, settled->payment_hash), "a payment for no invoice of the job" + about(after.id));
     settled_msat_ += settled->received;
   }
+  if (const auto* started = std::get_if<ledger::RefundStarted>(&entry.event)) {
+    const auto [known, fresh] = refund_invoices_.emplace(started->to, after.id);
+    demand(fresh || known->second == after.id, "one invoice for two refunds" + about(after.id));
+  }
+  if (const auto* paid = std::get_if<ledger::RefundPaid>(&entry.event)) refunded_msat_ += paid->amount;
   const Msat stranger = core::accounts_of(after).stranger_quote;
   if (stranger == Msat{} || core::accounts_of(before).stranger_quote == stranger) return;
   stranger_quotes_.emplace_back(entry.header.time, stranger);
@@ -171,6 +177,20 @@ void Referee::on_publication(const nostr::Event& event) {
   }
 }
 
+void Referee::on_payment(const wallet::PaymentOrder& order) {
+  catch_up(nullptr);
+  const auto meant = refund_invoices_.find(order.payment_hash);
+  demand(meant != refund_invoices_.end(), "a payment before its start is durable");
+  const Job& job = jobs_.at(meant->second);
+  const auto refund = std::ranges::find_if(job.refunds, [&](const core::Refund& one) {
+    return core::under_way(one) && one.started->to == order.payment_hash;
+  });
+  demand(refund != job.refunds.end(), "a payment for what is not being paid back" + about(job.id));
+  demand(order.amount == refund->owed.amount, "another amount is paid back than is owed" + about(job.id));
+  demand(payments_.emplace(refund->owed.payment_hash, refund->started->attempt).second,
+         "an attempt to pay back was paid twice" + about(job.id));
+}
+
 // ---- damage ---------------------------------------------------------------------------------------------------------
 
 void Referee::check_bit_flip(Dice& dice) const {
@@ -238,6 +258,8 @@ void Referee::check_books() const {
   const replay::ReportQuery query{.money = replay::Money::play, .utc_offset = [](TimeMs) { return 0; }};
   const auto earned = must(replay::report(ledger::Reader(world_.disk), query));
   demand(earned.total.settled == settled_msat_, "the earnings report and the ledger disagree");
+  demand(refunded_msat_ == world_.purse.paid(), "the ledger and the books of what was paid back disagree");
+  demand(earned.total.refunded == refunded_msat_, "the earnings report and the ledger disagree about refunds");
 }
 
 }  // namespace sim

@@ -28,6 +28,7 @@ class Referee {
   void on_chat(const std::string& prompt);
   void on_order(const wallet::InvoiceOrder& order);
   void on_publication(const nostr::Event& event);
+  void on_payment(const wallet::PaymentOrder& order);
 
   // A bit flips in a copy of the disk: that is noticed, or changes nothing.
   void check_bit_flip(Dice& dice) const;
@@ -57,9 +58,12 @@ class Referee {
   std::deque<std::pair<TimeMs, ledger::Msat>> stranger_quotes_;
   std::map<ledger::Hash256, ledger::JobId> settled_;  // which job each settled payment belongs to
   ledger::Msat settled_msat_;
+  std::map<ledger::Hash256, ledger::JobId> refund_invoices_;  // customers' invoices, by the job they are for
+  ledger::Msat refunded_msat_;
   // Of this life: what was started, with the failures that came before it.
   std::set<std::pair<ledger::JobId, std::uint32_t>> chats_;
   std::set<std::pair<ledger::JobId, std::uint32_t>> orders_;
+  std::set<std::pair<ledger::Hash256, std::uint32_t>> payments_;
 };
 
 }  // namespace sim

@@ -168,6 +168,7 @@ class Simulation {
       if (world_.disk.commits() != seen_commits_) {
         seen_commits_ = world_.disk.commits();
         world_.referee->catch_up(process.settled_engine());
+        find_owed();
         if (world_.referee->entries() > kMostFactsPerRequest * (world_.jobs.size() + 1)) {
           throw Violation("the ledger grows without end");
         }
@@ -189,6 +190,30 @@ class Simulation {
       online_again_at_ = world_.time.now() + world_.faults.dice().between(1'000, 300'000);
     }
     if (world_.time.now() >= online_again_at_) process.go_online();
+    if (!owed_.empty() && world_.faults.strikes(Mishap::operator_pays_back)) pay_back(process);
+  }
+
+  void find_owed() {
+    owed_.clear();
+    for (const auto& [id, job] : world_.referee->jobs()) {
+      if (core::still_owed(job) > ledger::Msat{}) owed_.push_back(id);
+    }
+  }
+
+  // Now and then to an invoice that was given for something else, and now and then twice at once.
+  void pay_back(Process& process) {
+    Faults& faults = world_.faults;
+    const ledger::JobId id = owed_[faults.dice().below(owed_.size())];
+    const core::Job& job = world_.referee->jobs().at(id);
+    const auto refund = std::ranges::find_if(job.refunds, [](const core::Refund& one) { return !one.paid; });
+    if (refund == job.refunds.end()) return;
+    const bool repeats = !customer_invoice_.empty() && faults.strikes(Mishap::operator_repeats_invoice);
+    if (!repeats) {
+      customer_invoice_ =
+          world_.purse.invoice(refund->owed.amount, world_.time.now(), faults.dice().between(60'000, 3'600'000));
+    }
+    process.pay_back(id, customer_invoice_);
+    if (faults.dice().chance(0.2)) process.pay_back(id, customer_invoice_);
   }
 
   void step(TimeMs until) {
@@ -254,6 +279,8 @@ class Simulation {
   Outcome outcome_;
   std::uint64_t seen_commits_ = 0;
   std::size_t engine_open_ = 0;
+  std::vector<ledger::JobId> owed_;
+  std::string customer_invoice_;
   int doomed_lives_ = 0;
 };
 

@@ -81,4 +81,45 @@ Msat WalletBooks::received() const {
   return sum;
 }
 
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+std::string PurseBooks::invoice(Msat amount, TimeMs now, std::int64_t expiry_ms) {
+  static const wallet::NodeKey kNodeKey = {ledger::sha256("the customers' node").bytes};
+  const auto preimage = ledger::sha256("customer " + std::to_string(preimages_.size()));
+  const auto hash = ledger::sha256(preimage.view());
+  preimages_[hash] = preimage;
+  const wallet::Invoice invoice{.network = wallet::Network::regtest,
+                                .amount = amount,
+                                .timestamp_s = now.ms / 1000,
+                                .payment_hash = hash,
+                                .payment_secret = ledger::sha256(hash.view()),
+                                .description = "back to me",
+                                .expiry_s = expiry_ms / 1000,
+                                .features = {8, 14}};
+  return wallet::encode_bolt11(invoice, kNodeKey).value();
+}
+
+void PurseBooks::pay(const wallet::PaymentOrder& order, Payment payment, TimeMs now) {
+  const auto known = payments_.find(order.payment_hash);
+  const bool failed = known != payments_.end() && known->second.end == End::failed && known->second.ends_at <= now;
+  if (known == payments_.end() || failed) payments_[order.payment_hash] = payment;
+}
+
+wallet::PaymentAnswer PurseBooks::look_up(const ledger::Hash256& payment_hash, TimeMs now) const {
+  const auto known = payments_.find(payment_hash);
+  if (known == payments_.end()) return wallet::Unknown{};
+  const Payment& payment = known->second;
+  if (payment.ends_at > now) return wallet::PaymentUnderWay{};
+  if (payment.end == End::failed) return wallet::PaymentFailed{"no route"};
+  return wallet::PaymentMade{.paid_at = payment.ends_at, .preimage = preimages_.at(payment_hash), .evidence = "paid"};
+}
+
+Msat PurseBooks::paid() const {
+  Msat sum;
+  for (const auto& [hash, payment] : payments_) {
+    if (payment.end == End::paid) sum += payment.amount;
+  }
+  return sum;
+}
+
 }  // namespace sim

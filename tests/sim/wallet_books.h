@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "pipeline/wallet/wallet.h"
+#include "pipeline/wallet/payer.h"
 
 namespace sim {
 
@@ -46,6 +46,28 @@ class WalletBooks {
   std::map<std::string, ledger::Hash256> by_label_;
   std::map<std::string, ledger::Hash256> by_bolt11_;
   std::uint64_t created_ = 0;
+};
+
+// The books of the wallet that pays back, and of the customers' wallets that are paid.
+class PurseBooks {
+ public:
+  enum class End { paid, failed };
+  struct Payment {
+    ledger::Msat amount;
+    ledger::TimeMs ends_at;
+    End end = End::paid;
+  };
+
+  // A customer's invoice for this amount.
+  std::string invoice(ledger::Msat amount, ledger::TimeMs now, std::int64_t expiry_ms);
+  // Starts a payment, which will end so. As a real wallet it pays no invoice that it is paying or has paid.
+  void pay(const wallet::PaymentOrder& order, Payment payment, ledger::TimeMs now);
+  wallet::PaymentAnswer look_up(const ledger::Hash256& payment_hash, ledger::TimeMs now) const;
+  ledger::Msat paid() const;
+
+ private:
+  std::map<ledger::Hash256, ledger::Hash256> preimages_;  // of the customers' invoices
+  std::map<ledger::Hash256, Payment> payments_;
 };
 
 }  // namespace sim

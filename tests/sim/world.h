@@ -77,6 +77,7 @@ class World {
   WalletBooks wallet;
   bool wallet_pushes = false;  // tells the process of each payment
   std::function<void(const ledger::Hash256&)> on_paid = [](const ledger::Hash256&) {};
+  PurseBooks purse;       // out of which is paid back
   TimeMs wallet_back_at;  // unreachable until then
   TimeMs space_back_at;   // no space on the disk until then
   nostr::SecretKey provider_key;

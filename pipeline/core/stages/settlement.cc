@@ -1,5 +1,5 @@
 // Settlement: every invoice is watched until the wallet itself says settled or, asked after expiry plus grace, expired.
-// Money for work that cannot be done is owed back.
+// Money for work that cannot be done is owed back; whether it was paid back, the wallet says.
 #include <algorithm>
 #include <utility>
 
@@ -7,10 +7,6 @@
 
 namespace core {
 namespace {
-
-bool refund_known(const Job& job, const Hash256& payment_hash) {
-  return std::ranges::any_of(job.refunds, [&](const auto& refund) { return refund.payment_hash == payment_hash; });
-}
 
 // Who pays first buys a number of tokens; who cancels while they come pays for those that came. (Before they are
 // delivered the whole payment may still be owed back.)
@@ -36,7 +32,7 @@ std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
     if (!invoice.settled) continue;
     // The first payment is for the result; any further one is too much.
     const Msat too_much = std::exchange(served, false) ? beyond_use(job) : invoice.settled->received;
-    if (too_much == Msat{} || refund_known(job, invoice.issued.payment_hash)) continue;
+    if (too_much == Msat{} || find_refund(job, invoice.issued.payment_hash)) continue;
     out.push_back({.payment_hash = invoice.issued.payment_hash, .amount = too_much, .reason = why_owed(job)});
   }
   return out;
@@ -47,6 +43,9 @@ Due due_settlement(const Job& job, TimeMs) {
   for (std::uint32_t i = 0; i < job.invoices.size(); ++i) {
     const Invoice& invoice = job.invoices[i];
     if (!invoice.settled && !invoice.expired) out.work.push_back({.action = Action::watch, .attempt = i});
+  }
+  for (std::uint32_t i = 0; i < job.refunds.size(); ++i) {
+    if (under_way(job.refunds[i])) out.work.push_back({.action = Action::pay_back, .attempt = i});
   }
   if (!refunds_owed(job).empty()) out.work.push_back({.action = Action::decide});
   return out;

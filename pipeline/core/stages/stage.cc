@@ -41,6 +41,8 @@ std::string_view name(Action action) {
       return "publish";
     case Action::watch:
       return "watch invoice";
+    case Action::pay_back:
+      return "pay back";
   }
   return "unknown";
 }

@@ -144,6 +144,8 @@ class EngineDriver {
 
   const Engine& engine() const { return engine_; }
   std::vector<ledger::NewEntry> entries;
+  std::vector<Work> payments;  // what was to be paid back
+  std::optional<bool> purse;   // whether it pays; without it, nobody knows yet
 
  private:
   void take(Step step) {
@@ -173,6 +175,8 @@ class EngineDriver {
         return answer_sign(command);
       case Action::publish:
         return answer_publish(command);
+      case Action::pay_back:
+        return answer_pay_back(command);
       case Action::watch:
       case Action::decide:
         return;
@@ -217,6 +221,20 @@ class EngineDriver {
         .purpose = command.work.purpose, .targets = {"wss://relay.example"}, .deadline = now + 3'600'000};
     notice.event.bytes.fill(static_cast<std::uint8_t>(command.work.purpose));
     tell(NoticeReady{command.job, command.work, std::move(notice), {}});
+  }
+
+  void answer_pay_back(const Command& command) {
+    payments.push_back(command.work);
+    if (!purse) return;
+    const auto& started = *engine_.find(command.job)->refunds[command.work.attempt].started;
+    RefundEnded ended{command.job, command.work, {}};
+    if (*purse) {
+      ended.facts = ledger::RefundPaid{
+          .payment_hash = started.payment_hash, .attempt = started.attempt, .amount = started.amount};
+    } else {
+      ended.facts = ledger::RefundFailed{.payment_hash = started.payment_hash, .attempt = started.attempt};
+    }
+    tell(std::move(ended));
   }
 
   void answer_publish(const Command& command) {

@@ -247,6 +247,34 @@ TEST(AuditOfMoney, ARefundOfWhatNeverArrived) {
   expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "never settled");
 }
 
+TEST(AuditOfMoney, ARefundThatIsPaidAgainBeforeItIsKnownWhatBecameOfIt) {
+  HonestShop shop = paid_sale();
+  const auto job = shop.entries.back().job;
+  const auto hash = shop.fact<ledger::InvoiceIssued>().payment_hash;
+  const auto add = [&](ledger::Event event) {
+    shop.entries.push_back({.time = shop.now, .job = job, .event = std::move(event), .texts = {}});
+  };
+  const auto& invoice = shop.fact<ledger::InvoiceIssued>();
+  const ledger::RefundStarted started{.payment_hash = hash,
+                                      .attempt = 1,
+                                      .bolt11 = invoice.bolt11,
+                                      .to = invoice.payment_hash,
+                                      .amount = invoice.amount};
+  add(ledger::RefundOwed{.payment_hash = hash, .amount = invoice.amount});
+  add(started);
+  EXPECT_EQ(audit_of(shop).findings.size(), 0u);
+  add(started);
+  expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "before it was known what became");
+  shop.entries.pop_back();
+  add(ledger::RefundPaid{.payment_hash = hash, .attempt = 1, .amount = invoice.amount});
+  EXPECT_EQ(audit_of(shop).findings.size(), 0u);
+  add(started);
+  expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "paid back a second time");
+  shop.entries.pop_back();
+  add(ledger::RefundFailed{.payment_hash = hash, .attempt = 1});
+  expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "not begun");
+}
+
 TEST(AuditOfMoney, OnePaymentHashForTwoJobs) {
   HonestShop shop;
   shop.ask("Why is the sky blue?");

@@ -96,6 +96,17 @@ TEST(Earnings, MoneyForWorkThatCouldNotBeDoneIsOwedBack) {
   EXPECT_EQ(total.paid_undelivered, ledger::Msat{});
   EXPECT_EQ(total.owed_back, price);
   EXPECT_EQ(total.settled, price) << "it did arrive";
+
+  const auto owed = driver.entries.size();
+  driver.purse = true;
+  const core::Job job = driver.job(1);
+  driver.give(core::RefundOrdered{
+      .job = job.id, .at_rest = job, .facts = {.payment_hash = job.refunds[0].owed.payment_hash, .amount = price}});
+  shop.write({driver.entries.begin() + static_cast<std::ptrdiff_t>(owed), driver.entries.end()});
+  const Figures after = must_report(shop, {}).total;
+  EXPECT_EQ(after.owed_back, ledger::Msat{});
+  EXPECT_EQ(after.refunded, price);
+  EXPECT_EQ(after.settled, price) << "what had settled had settled";
 }
 
 TEST(Earnings, PlayMoneyIsNeverAddedToRealMoney) {
@@ -240,7 +251,7 @@ TEST(EarningsProperty, OpenAmountsAreThoseOfTheJobs) {
     for (const auto& [id, job] : jobs) {
       if (core::state(job) == core::State::delivered_unpaid) delivered_unpaid += job.invoices.back().issued.amount;
       if (core::state(job) == core::State::unpaid) unpaid += job.invoices.back().issued.amount;
-      for (const auto& refund : job.refunds) owed_back += refund.amount;
+      owed_back += core::still_owed(job);
       if (job.quote) quoted += job.quote->price;
     }
     const Figures total = must_report(shop, {}).total;

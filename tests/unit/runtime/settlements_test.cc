@@ -50,8 +50,9 @@ Outcome watch_until_the_end(const std::function<Answer(TimeMs)>& says) {
   sim::ProcessTime process{world};
   ScriptedWallet wallet(process, says);
   Outcome out;
-  Settlements settlements(wallet, process);
-  settlements.watch({.since = TimeMs{0},
+  Settlements settlements({&wallet}, process);
+  settlements.watch({.invoice = {.wallet = "scripted"},
+                     .since = TimeMs{0},
                      .give_up_at = kGiveUp,
                      .settled = [&](const auto&) { out.settled = world.now(); },
                      .never_paid = [&](const auto&) { out.never_paid = world.now(); }});
@@ -114,7 +115,7 @@ class NewsTest : public testing::Test {
  protected:
   NewsTest() { wallet.pushes = true; }
   void watch(std::uint8_t n) {
-    ledger::InvoiceIssued invoice;
+    ledger::InvoiceIssued invoice{.wallet = "scripted"};
     invoice.payment_hash.bytes[0] = n;
     settlements.watch({.invoice = invoice,
                        .since = TimeMs{0},
@@ -134,7 +135,7 @@ class NewsTest : public testing::Test {
                           if (now < paid_at) return wallet::Open{};
                           return ledger::InvoiceSettled{};
                         }};
-  Settlements settlements{wallet, process};
+  Settlements settlements{{&wallet}, process};
   std::vector<TimeMs> settled_at;
 };
 
@@ -177,6 +178,30 @@ TEST_F(NewsTest, BesidePushTheWalletIsAskedSeldom) {
   watch(1);
   pass(TimeMs{60'000});
   EXPECT_LE(wallet.asked.size(), 13u);
+}
+
+TEST(SettlementsOfTwoAccounts, AreFoundWhereTheInvoiceIsKnown) {
+  sim::VirtualTime world{TimeMs{0}};
+  sim::ProcessTime process{world};
+  ScriptedWallet today(process, [](TimeMs) -> Answer { return wallet::Unknown{}; });
+  ScriptedWallet former(process, [](TimeMs now) -> Answer {
+    if (now < TimeMs{5'000}) return wallet::Open{};
+    return ledger::InvoiceSettled{};
+  });
+  Settlements settlements({&today, &former}, process);
+  bool settled = false;
+  const auto watched = [&](const std::string& kind) {
+    return Watched{.invoice = {.wallet = kind},
+                   .give_up_at = kGiveUp,
+                   .settled = [&](const auto&) { settled = true; },
+                   .never_paid = [](const auto&) {}};
+  };
+  EXPECT_TRUE(settlements.watch(watched("scripted")));
+  EXPECT_FALSE(settlements.watch(watched("lnd"))) << "nobody can say whether that was paid";
+  while (world.step(TimeMs{20'000})) {
+  }
+  EXPECT_TRUE(settled);
+  EXPECT_EQ(today.asked.size(), 1u) << "who said that it does not know is not asked again";
 }
 
 }  // namespace

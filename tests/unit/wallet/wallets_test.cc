@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "ledger/base64.h"
@@ -15,6 +14,7 @@
 #include "pipeline/wallet/rpc_message.h"
 #include "pipeline/wallet/spark.h"
 #include "tests/sim/virtual_time.h"
+#include "tests/unit/wallet/scripted_links.h"
 
 namespace wallet {
 namespace {
@@ -47,50 +47,6 @@ InvoiceIssued invoice(TimeMs expires_at = kNow + 900'000) {
 WalletPorts ports() {
   return {.clock = [] { return kNow; }, .preimage = [](const InvoiceOrder&) { return kPreimage; }};
 }
-
-// Answers in the order in which it was told to, and keeps what it was asked.
-class ScriptedHttp final : public Http {
- public:
-  void call(HttpCall call, std::function<void(Result<HttpReply>)> done) override {
-    asked.push_back(std::move(call));
-    ASSERT_FALSE(replies.empty()) << asked.back().path;
-    auto reply = std::move(replies.front());
-    replies.pop_front();
-    done(std::move(reply));
-  }
-  void feed(HttpFeed a_feed) override { fed.push_back(std::move(a_feed)); }
-
-  void says(const json& body, unsigned status = 200) { replies.push_back(HttpReply{status, body.dump()}); }
-  json body(std::size_t n) const { return json::parse(asked.at(n).body); }
-
-  std::vector<HttpCall> asked;
-  std::deque<Result<HttpReply>> replies;
-  std::vector<HttpFeed> fed;
-};
-
-class ScriptedRpc final : public Rpc {
- public:
-  void call(RpcCall call, std::function<void(Result<RpcReply>)> done) override {
-    asked.push_back(std::move(call));
-    if (replies.empty()) return;  // it waits
-    auto reply = std::move(replies.front());
-    replies.pop_front();
-    done(std::move(reply));
-  }
-  void on_notification(std::function<void(const std::string&, const std::string&)> to) override {
-    said = std::move(to);
-  }
-
-  void says(const json& result) { replies.push_back(RpcReply{.result = result.dump()}); }
-  void refuses(std::int64_t code, const std::string& words) {
-    replies.push_back(RpcReply{.error_code = code, .error = words});
-  }
-  json params(std::size_t n) const { return json::parse(asked.at(n).params); }
-
-  std::vector<RpcCall> asked;
-  std::deque<Result<RpcReply>> replies;
-  std::function<void(const std::string&, const std::string&)> said;
-};
 
 class WalletTest : public testing::Test {
  protected:

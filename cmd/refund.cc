@@ -1,0 +1,122 @@
+#include "cmd/refund.h"
+
+#include <ostream>
+
+#include "cmd/humanize.h"
+#include "cmd/open_ledger.h"
+#include "pipeline/secret_file.h"
+
+namespace cmd {
+namespace {
+
+using ledger::Msat;
+using ledger::Result;
+using nlohmann::json;
+
+constexpr std::size_t kMaxEventBytes = 32 * 1024;
+constexpr std::int64_t kMaxFeeSat = 100'000'000;
+
+// ---- the serving side -----------------------------------------------------------------------------------------------
+
+json told(const ledger::RefundPaid& paid) {
+  std::string text = "paid back " + sats(paid.amount) + ", for a fee of " + sats(paid.fee);
+  if (!paid.preimage.is_zero()) text += "; preimage " + paid.preimage.hex();
+  return {{"ok", true}, {"state", "paid"}, {"text", text}, {"fee_msat", paid.fee.value}};
+}
+
+json told(const ledger::RefundFailed& failed) {
+  return {{"ok", false},
+          {"error", "it was not paid: " + failed.message},
+          {"hint", "it is owed as before; try again, or ask the customer for another invoice"}};
+}
+
+json told(const ledger::RefundStarted&) {
+  return {{"ok", true},
+          {"state", "under_way"},
+          {"text", "the payment is under way; `sellcompute jobs show` says what becomes of it"}};
+}
+
+// ---- the asking side ------------------------------------------------------------------------------------------------
+
+Result<std::string> read_event(const std::string& file) {
+  const auto text = runtime::read_public_file(file);
+  if (!text) return text;
+  if (text->size() <= kMaxEventBytes) return text;
+  return usage_error("\"" + file + "\" is too large to be a customer's event", "give one event as JSON");
+}
+
+Result<json> read_order(const Arguments& arguments) {
+  json out = {{"method", "refund"}};
+  if (arguments.has("invoice") == arguments.has("event")) {
+    return usage_error("where is it to be paid?", "give --invoice or --event, one of them");
+  }
+  if (arguments.has("invoice")) {
+    out["bolt11"] = arguments.text("invoice");
+  } else {
+    const auto event = read_event(arguments.text("event"));
+    if (!event) return tl::unexpected(event.error());
+    out["event"] = *event;
+  }
+  if (arguments.has("max-fee")) {
+    const auto sat = Msat::from_digits(arguments.text("max-fee"));
+    if (!sat || sat->value > kMaxFeeSat) return usage_error("--max-fee is no amount", "give whole satoshis, like 5");
+    out["fee_limit_msat"] = sat->value * 1000;
+  }
+  return out;
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  auto order = read_order(arguments);
+  if (!order) return tl::unexpected(order.error());
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto id = find_job_id(ledger->reader, arguments.words[0]);
+  if (!id) return tl::unexpected(id.error());
+  (*order)["job"] = id->hex();
+  const auto reply = ask_running_serve(control_socket_path(paths->data_dir), *order);
+  if (!reply) return tl::unexpected(reply.error());
+  context.out << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void answer_refund(runtime::Runtime& runtime, const json& request, const ControlSocket::Answer& answer) {
+  const auto id = ledger::JobId::from_hex(request.value("job", ""));
+  if (!id) return answer({{"ok", false}, {"error", "no job was named"}});
+  runtime::RefundOrder order{.bolt11 = request.value("bolt11", ""), .event_json = request.value("event", "")};
+  if (const auto limit = request.value("fee_limit_msat", std::int64_t{-1}); limit >= 0) order.fee_limit = Msat{limit};
+  runtime.refund(*id, order, [answer](const Result<runtime::RefundOutcome>& outcome) {
+    if (!outcome) {
+      return answer({{"ok", false}, {"error", outcome.error().message}, {"hint", outcome.error().hint}});
+    }
+    answer(std::visit([](const auto& facts) { return told(facts); }, *outcome));
+  });
+}
+
+Command refund_command() {
+  return {.name = "refund",
+          .summary = "Pays a customer back what is owed for a job.",
+          .examples =
+              "  sellcompute jobs list --state refund_owed\n"
+              "  sellcompute jobs refund a53c --invoice lnbc90n1...\n"
+              "  sellcompute jobs refund a53c --event invoice.json --max-fee 3\n",
+          .words = "ID",
+          .notes =
+              "The invoice is the customer's, for exactly what is owed. An event that brings it is signed by who\n"
+              "asked for the job, names it in an e tag, and has the invoice in a bolt11 tag or as its content.\n"
+              "A running serve pays, with wallet.refund_credential_file; nothing is ever paid twice. Without\n"
+              "--max-fee the fee is a hundredth of the amount at most, and may always be 10 sat.\n",
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                const auto text = [] { return cxxopts::value<std::string>(); };
+                add("invoice", "the customer's invoice", text(), "BOLT11");
+                add("event", "a file with the customer's signed event that has it", text(), "FILE");
+                add("max-fee", "the most that paying may cost besides, in satoshis", text(), "SATS");
+              },
+          .run = run};
+}
+
+}  // namespace cmd

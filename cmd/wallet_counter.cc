@@ -1,0 +1,31 @@
+#include "cmd/wallet_counter.h"
+
+#include "pipeline/nostr/key_file.h"
+
+namespace cmd {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{50};
+
+}  // namespace
+
+ledger::Result<std::unique_ptr<WalletCounter>> WalletCounter::open(const Config& config, runtime::Clock clock) {
+  std::unique_ptr<WalletCounter> out(new WalletCounter(std::move(clock)));
+  auto wallet = open_wallet(out->io_, out->scheduler_, config, out->clock_, out->random_);
+  if (!wallet) return tl::unexpected(wallet.error());
+  out->wallet_ = std::move(*wallet);
+  return out;
+}
+
+ledger::Salt WalletCounter::random_bytes() {
+  const auto bytes = nostr::generate_aux();
+  if (!bytes) throw std::runtime_error(bytes.error().describe());
+  return {bytes->bytes};
+}
+
+void WalletCounter::run_until(const std::function<bool()>& done, std::int64_t patience_ms) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+  while (!done() && std::chrono::steady_clock::now() < end) io_.run_one_for(kTick);
+}
+
+}  // namespace cmd

@@ -1,0 +1,111 @@
+#include "pipeline/refunds.h"
+
+#include <algorithm>
+
+#include "pipeline/wallet/bolt11.h"
+
+namespace runtime {
+namespace {
+
+constexpr std::int64_t kFirstPauseMs = 1'000;
+constexpr std::int64_t kLongestPauseMs = 60'000;
+constexpr std::int64_t kExpiryGraceMs = 10LL * 60 * 1000;  // clocks differ
+
+wallet::PaymentOrder order_of(const ledger::RefundStarted& attempt) {
+  return {
+      .bolt11 = attempt.bolt11, .payment_hash = attempt.to, .amount = attempt.amount, .fee_limit = attempt.fee_limit};
+}
+
+bool expired(const std::string& bolt11, ledger::TimeMs now) {
+  const auto invoice = wallet::decode_bolt11(bolt11);
+  return !invoice || now >= invoice->expires_at() + kExpiryGraceMs;
+}
+
+}  // namespace
+
+void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done) {
+  const auto used = [] {
+    return ledger::fail(ledger::ErrorKind::payment, "refund.invoice_used",
+                        "this invoice was paid before, or is being paid", {}, "ask the customer for another one");
+  };
+  if (entries_.contains(order.payment_hash) || begun_.contains(order.payment_hash)) return done(used());
+  payer_->look_up(order, [used, done = std::move(done)](const ledger::Result<wallet::PaymentAnswer>& answer) {
+    if (!answer) return done(tl::unexpected(answer.error()));
+    const bool unpaid =
+        std::holds_alternative<wallet::Unknown>(*answer) || std::holds_alternative<wallet::PaymentFailed>(*answer);
+    done(unpaid ? ledger::Result<void>() : ledger::Result<void>(used()));
+  });
+}
+
+bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
+  if (!payer_ || payer_->kind() != attempt.wallet) return false;
+  const ledger::Hash256 to = attempt.to;
+  if (!entries_.try_emplace(to, Entry{attempt, std::move(ended)}).second) return true;
+  if (begun_.erase(to) == 0) {
+    look(to);
+    return true;
+  }
+  payer_->pay(order_of(attempt),
+              [this, weak = std::weak_ptr(alive_), to](const ledger::Result<wallet::PaymentAnswer>& answer) {
+                if (weak.expired() || !entries_.contains(to)) return;
+                if (answer && conclude(to, *answer)) return;
+                // A refusal is an answer: the wallet has dealt with it, and what it does not know now it will not pay.
+                if (!answer && answer.error().code == "wallet.refused")
+                  entries_.at(to).refused = answer.error().message;
+                look(to);
+              });
+  return true;
+}
+
+void Refunds::look(const ledger::Hash256& to) {
+  payer_->look_up(order_of(entries_.at(to).attempt),
+                  [this, weak = std::weak_ptr(alive_), to](const ledger::Result<wallet::PaymentAnswer>& answer) {
+                    if (weak.expired() || !entries_.contains(to)) return;
+                    if (!answer || !conclude(to, *answer)) look_later(to);
+                  });
+}
+
+void Refunds::look_later(const ledger::Hash256& to) {
+  Entry& entry = entries_.at(to);
+  entry.pause_ms = std::clamp(entry.pause_ms * 2, kFirstPauseMs, kLongestPauseMs);
+  scheduler_.after(entry.pause_ms, [this, weak = std::weak_ptr(alive_), to] {
+    if (!weak.expired() && entries_.contains(to)) look(to);
+  });
+}
+
+// True when it is known what became of it.
+bool Refunds::conclude(const ledger::Hash256& to, const wallet::PaymentAnswer& answer) {
+  const Entry& entry = entries_.at(to);
+  if (const auto* failed = std::get_if<wallet::PaymentFailed>(&answer)) {
+    fail(to, failed->message);
+    return true;
+  }
+  if (std::holds_alternative<wallet::Unknown>(answer)) {
+    if (!entry.refused.empty()) {
+      fail(to, entry.refused);
+      return true;
+    }
+    if (!expired(entry.attempt.bolt11, scheduler_.now())) return false;
+    fail(to, "the wallet knows of no such payment, and the invoice has expired");
+    return true;
+  }
+  const auto* made = std::get_if<wallet::PaymentMade>(&answer);
+  if (!made) return false;
+  const Entry done = std::move(entries_.extract(to).mapped());
+  done.ended(ledger::RefundPaid{.payment_hash = done.attempt.payment_hash,
+                                .attempt = done.attempt.attempt,
+                                .amount = done.attempt.amount,
+                                .fee = made->fee,
+                                .paid_at = made->paid_at,
+                                .preimage = made->preimage,
+                                .evidence = made->evidence});
+  return true;
+}
+
+void Refunds::fail(const ledger::Hash256& to, std::string message) {
+  const Entry done = std::move(entries_.extract(to).mapped());
+  done.ended(ledger::RefundFailed{
+      .payment_hash = done.attempt.payment_hash, .attempt = done.attempt.attempt, .message = std::move(message)});
+}
+
+}  // namespace runtime

@@ -1,0 +1,52 @@
+// Pays back, and finds out what became of it. The wallet is told to pay an attempt once, by the process that began it;
+// whoever finds the attempt begun before asks only what became of it. "Not paid" is believed of the wallet's own words:
+// that it failed, or, once the customer's invoice has expired and so nobody can pay it any more, that it never heard
+// of it.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "pipeline/ports.h"
+#include "pipeline/wallet/payer.h"
+
+namespace runtime {
+
+class Refunds {
+ public:
+  using Ended = std::function<void(std::variant<ledger::RefundPaid, ledger::RefundFailed>)>;
+
+  // Both outlive it. Null: nothing can be paid, and what was begun before waits.
+  Refunds(wallet::Payer* payer, Scheduler& scheduler) : payer_(payer), scheduler_(scheduler) {}
+
+  // An invoice that was paid, or is being paid, pays for nothing else: fails with "refund.invoice_used", or with the
+  // wallet's error when it cannot say.
+  void check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done);
+
+  // The next follow() of this invoice is ours to pay.
+  void begin(const ledger::Hash256& to) { begun_.insert(to); }
+
+  // Until it is known what became of the attempt; `ended` is called once. False when its wallet is not at hand.
+  bool follow(const ledger::RefundStarted& attempt, Ended ended);
+
+ private:
+  struct Entry {
+    ledger::RefundStarted attempt;
+    Ended ended;
+    std::int64_t pause_ms = 0;
+    std::string refused;  // what the wallet answered when it was told to pay
+  };
+
+  void look(const ledger::Hash256& to);
+  void look_later(const ledger::Hash256& to);
+  bool conclude(const ledger::Hash256& to, const wallet::PaymentAnswer& answer);
+  void fail(const ledger::Hash256& to, std::string message);
+
+  wallet::Payer* payer_;
+  Scheduler& scheduler_;
+  std::set<ledger::Hash256> begun_;
+  std::map<ledger::Hash256, Entry> entries_;  // by the payment hash of the customer's invoice
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace runtime

@@ -1,0 +1,40 @@
+// The port to a wallet that may spend: for paying customers back, and nothing else. Kept apart from wallet.h: what
+// receives need not be able to spend, and has another credential. Answers come as there, exactly once each.
+#pragma once
+
+#include "pipeline/wallet/wallet.h"
+
+namespace wallet {
+
+struct PaymentOrder {
+  std::string bolt11;  // decoded and checked by the caller
+  ledger::Hash256 payment_hash;
+  ledger::Msat amount;
+  ledger::Msat fee_limit;
+};
+
+// What became of a payment, in the wallet's own words.
+struct PaymentMade {
+  ledger::Msat fee;
+  ledger::TimeMs paid_at;
+  ledger::Hash256 preimage;  // hashes to the payment hash, or is zero
+  std::string evidence;
+};
+struct PaymentUnderWay {};
+struct PaymentFailed {
+  std::string message;  // it was not made, and never will be
+};
+using PaymentAnswer = std::variant<PaymentMade, PaymentUnderWay, PaymentFailed, Unknown>;
+
+class Payer {
+ public:
+  virtual ~Payer() = default;
+  virtual std::string kind() const = 0;  // "lnd"
+
+  // Pays once. An error says nothing about the payment: only look_up() does. Wallets that take no fee limit hold to
+  // their own; the head comment of each says which.
+  virtual void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) = 0;
+  virtual void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) = 0;
+};
+
+}  // namespace wallet

@@ -1,0 +1,118 @@
+#include "replay/reconciliation.h"
+
+#include <algorithm>
+#include <map>
+
+#include "pipeline/core/pricing.h"
+
+namespace replay {
+namespace {
+
+using core::sats;
+using ledger::Hash256;
+using ledger::Msat;
+using ledger::Result;
+
+struct Known {
+  ledger::JobId job;
+  ledger::Seq seq = 0;
+  std::optional<ledger::InvoiceSettled> settled;
+};
+
+// The invoices of one wallet.
+Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind) {
+  std::map<Hash256, Known> out;
+  const auto size = reader.size();
+  if (!size) return tl::unexpected(size.error());
+  const auto read = reader.for_each(0, *size, [&](const ledger::Entry& entry) {
+    if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && issued->wallet == wallet_kind)
+      out.try_emplace(issued->payment_hash, Known{.job = entry.header.job, .seq = entry.seq});
+    if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
+      if (const auto known = out.find(settled->payment_hash); known != out.end()) known->second.settled = *settled;
+    }
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
+  return out;
+}
+
+// What the wallet lists, against an invoice that the ledger has.
+void compare(Reconciliation& out, const Known& known, const wallet::PaidInvoice& paid) {
+  const Msat recorded = known.settled ? known.settled->received : Msat{};
+  if (known.settled && recorded == paid.received) {
+    ++out.matched;
+    out.matched_amount += recorded;
+    return;
+  }
+  out.differences.push_back({.kind = known.settled ? Difference::Kind::another_amount : Difference::Kind::not_recorded,
+                             .payment_hash = paid.payment_hash,
+                             .job = known.job,
+                             .in_ledger = recorded,
+                             .in_wallet = paid.received});
+}
+
+}  // namespace
+
+std::string_view name(Difference::Kind kind) {
+  switch (kind) {
+    case Difference::Kind::not_recorded:
+      return "not_recorded";
+    case Difference::Kind::not_in_wallet:
+      return "not_in_wallet";
+    case Difference::Kind::another_amount:
+      return "another_amount";
+    case Difference::Kind::orphan:
+      return "orphan";
+  }
+  return "unknown";
+}
+
+std::string phrase(const Difference& difference) {
+  switch (difference.kind) {
+    case Difference::Kind::not_recorded:
+      return "the wallet received " + sats(difference.in_wallet) + " that the ledger does not know yet";
+    case Difference::Kind::not_in_wallet:
+      return "the ledger says that " + sats(difference.in_ledger) + " settled, the wallet does not list it";
+    case Difference::Kind::another_amount:
+      return "the ledger says " + sats(difference.in_ledger) + ", the wallet " + sats(difference.in_wallet);
+    case Difference::Kind::orphan:
+      return "the wallet received " + sats(difference.in_wallet) + " for an invoice that the ledger never had";
+  }
+  return {};
+}
+
+Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, ledger::TimeMs since,
+                                 std::span<const wallet::PaidInvoice> listed) {
+  const auto known = invoices_of(reader, wallet_kind);
+  if (!known) return tl::unexpected(known.error());
+  std::map<Hash256, const wallet::PaidInvoice*> paid;
+  for (const auto& one : listed) paid.emplace(one.payment_hash, &one);
+
+  std::vector<std::pair<Hash256, const Known*>> in_order;
+  for (const auto& [hash, invoice] : *known) in_order.emplace_back(hash, &invoice);
+  std::ranges::sort(in_order, {}, [](const auto& one) { return one.second->seq; });
+
+  Reconciliation out;
+  for (const auto& [hash, invoice] : in_order) {
+    const auto found = paid.extract(hash);
+    if (found) {
+      compare(out, *invoice, *found.mapped());
+    } else if (invoice->settled && invoice->settled->settled_at >= since) {
+      out.differences.push_back({.kind = Difference::Kind::not_in_wallet,
+                                 .payment_hash = hash,
+                                 .job = invoice->job,
+                                 .in_ledger = invoice->settled->received});
+    }
+  }
+  for (const auto& [hash, one] : paid) {
+    if (one->description.starts_with(wallet::kJobDescription)) {
+      out.differences.push_back({.kind = Difference::Kind::orphan, .payment_hash = hash, .in_wallet = one->received});
+      continue;
+    }
+    ++out.others;
+    out.others_amount += one->received;
+  }
+  return out;
+}
+
+}  // namespace replay

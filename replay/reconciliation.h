@@ -1,0 +1,41 @@
+// The ledger against what a wallet itself lists as paid into it: whether both tell of the same money.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ledger/reader.h"
+#include "pipeline/wallet/wallet.h"
+
+namespace replay {
+
+struct Difference {
+  enum class Kind {
+    not_recorded,    // the wallet was paid for an invoice of ours; the ledger does not know it
+    not_in_wallet,   // the ledger says settled, the wallet does not
+    another_amount,  // both, but not for the same amount
+    orphan,          // paid for what calls itself a job of ours, with an invoice that the ledger never had
+  };
+  Kind kind = Kind::not_recorded;
+  ledger::Hash256 payment_hash;
+  ledger::JobId job;  // zero for orphans
+  ledger::Msat in_ledger;
+  ledger::Msat in_wallet;
+};
+std::string_view name(Difference::Kind kind);
+// "the wallet received 9 sat that the ledger does not know", for people.
+std::string phrase(const Difference& difference);
+
+struct Reconciliation {
+  std::uint64_t matched = 0;  // settlements that both have
+  ledger::Msat matched_amount;
+  std::uint64_t others = 0;  // what was paid into the wallet for something else
+  ledger::Msat others_amount;
+  std::vector<Difference> differences;  // in the order of the ledger, then orphans
+};
+
+// Compares what settled since then, by the wallet's clock, in the wallet of this kind. Errors: what the store says.
+ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind,
+                                         ledger::TimeMs since, std::span<const wallet::PaidInvoice> listed);
+
+}  // namespace replay

@@ -1,0 +1,84 @@
+// The ledger against the wallet's own list.
+#include "replay/reconciliation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/replay/shop_ledger.h"
+
+namespace replay {
+namespace {
+
+using core::EngineDriver;
+using ledger::Msat;
+using Kind = Difference::Kind;
+
+// One paid sale and one that is open, with what an honest wallet lists.
+class ReconciliationTest : public testing::Test {
+ protected:
+  ReconciliationTest() : driver(EngineDriver::policy()) {
+    driver.ask(1);
+    driver.pay(1);
+    driver.ask(2);
+    shop.write(driver.entries);
+    listed = {paid(1)};
+  }
+  wallet::PaidInvoice paid(std::uint8_t job) const {
+    const auto& invoice = driver.job(job).invoices.at(0).issued;
+    return {invoice.payment_hash, invoice.amount, driver.now, std::string(wallet::kJobDescription) + "01020304"};
+  }
+  Reconciliation books(ledger::TimeMs since = {}) const {
+    return reconcile(shop.reader, "sandbox", since, listed).value();
+  }
+  void expect_only(Kind kind) const {
+    const auto out = books();
+    ASSERT_EQ(out.differences.size(), 1u);
+    EXPECT_EQ(name(out.differences[0].kind), name(kind)) << phrase(out.differences[0]);
+  }
+
+  EngineDriver driver;
+  ShopLedger shop;
+  std::vector<wallet::PaidInvoice> listed;
+};
+
+TEST_F(ReconciliationTest, BothTellOfTheSameMoney) {
+  const auto out = books();
+  EXPECT_EQ(out.matched, 1u);
+  EXPECT_EQ(out.matched_amount, listed[0].received);
+  EXPECT_TRUE(out.differences.empty());
+}
+
+TEST_F(ReconciliationTest, WhatTheWalletHasAndTheLedgerHasNot) {
+  listed.push_back(paid(2));
+  expect_only(Kind::not_recorded);
+  EXPECT_EQ(books().differences[0].job, EngineDriver::id(2));
+}
+
+TEST_F(ReconciliationTest, WhatTheLedgerHasAndTheWalletHasNot) {
+  listed.clear();
+  expect_only(Kind::not_in_wallet);
+  EXPECT_TRUE(books(driver.now + 1).differences.empty()) << "before the time that is compared";
+}
+
+TEST_F(ReconciliationTest, AnotherAmount) {
+  listed[0].received += Msat{1};
+  expect_only(Kind::another_amount);
+}
+
+TEST_F(ReconciliationTest, AnOrphanThatWasPaidAllTheSame) {
+  listed.push_back({ledger::sha256("lost"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + "0f"});
+  expect_only(Kind::orphan);
+}
+
+TEST_F(ReconciliationTest, WhatWasPaidForSomethingElseIsCountedAndNoDifference) {
+  listed.push_back({ledger::sha256("coffee"), Msat{50'000}, driver.now, "coffee"});
+  const auto out = books();
+  EXPECT_TRUE(out.differences.empty());
+  EXPECT_EQ(out.others_amount, Msat{50'000});
+}
+
+TEST_F(ReconciliationTest, AnotherWalletsInvoicesAreNotItsBusiness) {
+  EXPECT_TRUE(reconcile(shop.reader, "lnd", {}, {})->differences.empty());
+}
+
+}  // namespace
+}  // namespace replay
