@@ -39,7 +39,7 @@ Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
   if (event->tag_value("e") != job.id.hex()) {
     return refuse("refund.event", "the event is not about this job", "its e tag must be the job's id");
   }
-  return Destination{event->tag_value("bolt11").value_or(event->content), event->id};
+  return Destination{std::string(event->tag_value("bolt11").value_or(event->content)), event->id};
 }
 
 }  // namespace

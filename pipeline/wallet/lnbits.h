@@ -3,6 +3,8 @@
 // among the newest payments before an order is carried out. Pure.
 #pragma once
 
+#include <memory>
+
 #include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 

@@ -4,6 +4,8 @@
 // back (LndPayer), with `offchain:read offchain:write`. Pure.
 #pragma once
 
+#include <memory>
+
 #include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/keys.h"

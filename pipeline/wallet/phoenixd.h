@@ -3,6 +3,8 @@
 // externalId apart: so it is looked whether the order was carried out before. Pure.
 #pragma once
 
+#include <memory>
+
 #include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 

@@ -128,7 +128,7 @@ TEST(Cancel, BeforeThePaymentThatComesFirstAPaymentAfterAllIsOwedBack) {
   shop.pay(1);
   const Job job = shop.job(1);
   EXPECT_EQ(state(job), State::refund_owed);
-  EXPECT_EQ(job.refunds.at(0).amount, job.invoices.at(0).issued.amount);
+  EXPECT_EQ(job.refunds.at(0).owed.amount, job.invoices.at(0).issued.amount);
   EXPECT_FALSE(job.inference_started);
 }
 
@@ -138,7 +138,7 @@ TEST(Cancel, PaidAndRunningIsOwedBackWhole) {
   shop.ask(1);
   shop.pay(1);
   shop.give(cancel(1));
-  EXPECT_EQ(shop.job(1).refunds.at(0).amount, shop.job(1).invoices.at(0).issued.amount);
+  EXPECT_EQ(shop.job(1).refunds.at(0).owed.amount, shop.job(1).invoices.at(0).issued.amount);
 }
 
 TEST(Cancel, PaidAndPartlySeenIsOwedBackWhatWasNotMade) {
@@ -149,7 +149,7 @@ TEST(Cancel, PaidAndPartlySeenIsOwedBackWhatWasNotMade) {
   shop.give(cancel_with_parts_seen(1));
   const Job job = shop.job(1);
   EXPECT_THAT(shop.notices(1), Contains(NoticePurpose::result));
-  EXPECT_EQ(job.refunds.at(0).amount, job.quote->price - amount_used(job));
+  EXPECT_EQ(job.refunds.at(0).owed.amount, job.quote->price - amount_used(job));
   EXPECT_GT(amount_used(job), Msat{});
 }
 
@@ -162,7 +162,7 @@ TEST(Cancel, PaidPartlySeenAndUndeliverableIsOwedBackWhole) {
   shop.give(cancel_with_parts_seen(1));
   EXPECT_THAT(shop.job(1).refunds, IsEmpty()) << "a relay may still take it";
   shop.wait(3'600'000);
-  EXPECT_EQ(shop.job(1).refunds.at(0).amount, shop.job(1).invoices.at(0).issued.amount);
+  EXPECT_EQ(shop.job(1).refunds.at(0).owed.amount, shop.job(1).invoices.at(0).issued.amount);
 }
 
 TEST(Cancel, IsTooLateOnceTheResultIsSigned) {

@@ -122,7 +122,7 @@ TEST(Inference, APaidJobThatCannotBeServedIsOwedBack) {
   shop.pay(1);
   const Job job = shop.job(1);
   EXPECT_EQ(state(job), State::refund_owed);
-  EXPECT_EQ(job.refunds[0].amount, job.invoices[0].issued.amount);
+  EXPECT_EQ(job.refunds[0].owed.amount, job.invoices[0].issued.amount);
 }
 
 TEST(Slots, OneRunsTheOthersWaitInOrderAndTheQueueIsBounded) {
