@@ -126,6 +126,7 @@ class Customer {
 
 // ---- paying ---------------------------------------------------------------------------------------------------------
 
+// A preimage of zero: the payment is held until the answer is there.
 struct Payment {
   ledger::Msat amount;
   ledger::Hash256 payment_hash;

@@ -267,11 +267,12 @@ class Screen {
     if (json_) {
       return object("payment", {{"amount_msat", payment.amount.value},
                                 {"payment_hash", payment.payment_hash.hex()},
-                                {"preimage", payment.preimage.hex()},
+                                {"held", payment.preimage.is_zero()},
+                                {"preimage", payment.preimage.is_zero() ? "" : payment.preimage.hex()},
                                 {"bolt11", bolt11}});
     }
     line(context_.error_terminal.paint(Colour::green, "paid " + sats(payment.amount)) + ", payment " +
-         short_id(payment.payment_hash.hex()));
+         short_id(payment.payment_hash.hex()) + (payment.preimage.is_zero() ? ", held until the answer is there" : ""));
   }
 
  private:

@@ -138,6 +138,11 @@ Result<void> Service::open_adapters() {
   auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes);
   if (!opened) return tl::unexpected(opened.error());
   wallet_ = std::move(*opened);
+  const bool escrow = config_.selling.payment_mode == ledger::PaymentMode::escrow;
+  if (escrow && !wallet_.wallet->abilities().holds) {
+    return fail(ErrorKind::config, "config.escrow", "the wallet " + wallet_.wallet->kind() + " cannot hold payments",
+                "selling.payment_mode", "sell with payment_first or result_first, or with lnd or nwc");
+  }
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);

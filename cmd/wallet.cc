@@ -39,11 +39,12 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
   if (!invoice) return tl::unexpected(invoice.error());
   const ledger::Msat amount = invoice->amount.value_or(ledger::Msat{});
   if (arguments.format() == Format::people) {
-    context.out << "paid " << marked(amount, true) << "; preimage " << preimage->hex() << '\n';
+    context.out << (preimage->is_zero() ? "held: " : "paid ") << marked(amount, true)
+                << (preimage->is_zero() ? ", until the answer is there" : "; preimage " + preimage->hex()) << '\n';
   } else {
     context.out << json_line({{"amount_msat", amount.value},
                               {"payment_hash", invoice->payment_hash.hex()},
-                              {"preimage", preimage->hex()},
+                              {"preimage", preimage->is_zero() ? nlohmann::json() : nlohmann::json(preimage->hex())},
                               {"play_money", true}})
                 << '\n';
   }
@@ -57,7 +58,8 @@ std::string what_it_can(const wallet::Wallet& wallet) {
   const std::string repeats =
       abilities.repeats == wallet::Repeats::never ? "made anew" : "found again " + std::string(name(abilities.repeats));
   return "amounts in steps of " + sats(wallet.unit()) + "; an invoice that was interrupted is " + repeats +
-         "; payments are " + (abilities.pushes ? "told at once" : "looked for");
+         "; payments are " + (abilities.pushes ? "told at once" : "looked for") +
+         (abilities.holds ? ", and can be held (escrow)" : "");
 }
 
 Result<ExitCode> status(const Arguments& arguments, Context& context) {

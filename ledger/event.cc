@@ -14,7 +14,7 @@ constexpr std::array<EnumName, N> numbered(const std::string_view (&names)[N]) {
   return out;
 }
 
-constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment_first"});
+constexpr auto kPaymentModes = numbered({"unspecified", "result_first", "payment_first", "escrow"});
 constexpr auto kDeclineReasons =
     numbered({"unspecified", "malformed", "parameter", "no_prompt", "unsupported_input", "unsupported_output",
               "encrypted", "unknown_model", "too_long", "too_old", "expired", "bid_too_low", "busy",
@@ -125,6 +125,8 @@ std::string_view type_name(std::uint32_t type) {
       return "InputsGathered";
     case InputsFailed::kType:
       return "InputsFailed";
+    case InvoiceHeld::kType:
+      return "InvoiceHeld";
     default:
       return "Unknown";
   }

@@ -22,7 +22,12 @@ struct EnumName {
 };
 
 // Who moves first: the seller (the invoice rides on the result) or the customer (the invoice precedes the work).
-enum class PaymentMode : std::uint32_t { unspecified, result_first, payment_first };
+enum class PaymentMode : std::uint32_t {
+  unspecified,
+  result_first,
+  payment_first,
+  escrow,  // payment first, held by the wallet until the answer is there: then it is taken, or else given back
+};
 
 enum class DeclineReason : std::uint32_t {
   unspecified,
@@ -432,6 +437,7 @@ struct InvoiceIssued {
   Msat amount;
   TimeMs expires_at;
   std::string reference;  // by which its wallet finds it, besides the hash; may be empty
+  bool hold = false;      // what is paid waits in the wallet until we take it or give it back
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceIssued;
@@ -442,7 +448,8 @@ struct InvoiceIssued {
                       field(5, "payment_hash", &T::payment_hash),
                       field(6, "amount_msat", &T::amount),
                       field(7, "expires_at_ms", &T::expires_at),
-                      field(8, "reference", &T::reference)};
+                      field(8, "reference", &T::reference),
+                      field(9, "hold", &T::hold)};
   }
 };
 
@@ -485,7 +492,21 @@ struct InvoiceSettled {
   }
 };
 
-// The wallet, asked after expiry plus grace, said that it was never paid.
+// The wallet holds the customer's payment: it is ours when we take it, and theirs until then.
+struct InvoiceHeld {
+  static constexpr std::uint32_t kType = 36;
+  Hash256 payment_hash;
+  Msat amount;
+  std::string evidence;  // the wallet's statement, verbatim
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = InvoiceHeld;
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "amount_msat", &T::amount),
+                      field(3, "evidence", &T::evidence)};
+  }
+};
+
+// The wallet, asked after expiry plus grace, said that it was never paid; or that a payment which it held went back.
 struct InvoiceExpired {
   static constexpr std::uint32_t kType = 22;
   Hash256 payment_hash;
@@ -706,10 +727,11 @@ struct InputsFailed {
   static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
 };
 
-using Event = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
-                           JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
-                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
-                           RefundOwed, RefundStarted, RefundPaid, RefundFailed, InputsGathered, InputsFailed>;
+using Event =
+    std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
+                 InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
+                 InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed, RefundStarted,
+                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Event& event);

@@ -18,7 +18,7 @@ using ledger::TimeMs;
 // What the customer owes for this job as the notice is written; nothing once it is paid, or when it costs nothing.
 std::optional<nostr::Bill> bill_of(const Job& job) {
   const core::Invoice* invoice = core::current_invoice(job);
-  if (!invoice || core::paid(job)) return std::nullopt;
+  if (!invoice || core::paid(job) || core::held(job)) return std::nullopt;
   return nostr::Bill{invoice->issued.amount, invoice->issued.bolt11};
 }
 
@@ -26,26 +26,33 @@ std::string sats(ledger::Msat amount) {
   return std::to_string((amount.value + 999) / 1000) + " sat";
 }
 
+// What the end of a job without a result means for the customer's money.
+std::string who_owes(const Job& job) {
+  if (core::paid(job)) return "; what you paid is owed back to you";
+  return core::held(job) ? "; your payment goes back to you" : "; you owe nothing";
+}
+
 std::string cancelled_text(const Job& job) {
   const std::string who =
       job.cancelled->by == ledger::CancelledBy::customer ? "cancelled as you asked" : "the provider cancelled the job";
-  return who + (core::paid(job) ? "; what you paid is owed back to you" : "; you owe nothing");
+  return who + who_owes(job);
 }
 
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
   if (job.expired) return job.expired->reason;
   if (job.cancelled) return cancelled_text(job);
-  if (core::paid(job)) return "the job could not be served; what you paid is owed back to you";
-  if (job.inference_failed && !job.completion) return "the model server failed; you owe nothing";
-  return "no invoice could be made for the answer; you owe nothing";
+  if (core::paid(job)) return "the job could not be served" + who_owes(job);
+  if (job.inference_failed && !job.completion) return "the model server failed" + who_owes(job);
+  return "no invoice could be made for the answer" + who_owes(job);
 }
 
 std::string status_text(const Job& job, NoticePurpose purpose) {
   switch (purpose) {
     case NoticePurpose::payment_required:
       return sats(core::amount_due(job)) + " for up to " + std::to_string(job.quote->max_output_tokens) +
-             " tokens of " + job.quote->terms.name;
+             " tokens of " + job.quote->terms.name +
+             (core::escrowed(job) ? ", held until the answer is there and else given back" : "");
     case NoticePurpose::processing:
       return job.quote->terms.name + " is working on it";
     case NoticePurpose::success:

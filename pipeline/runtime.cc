@@ -45,7 +45,8 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       engine_(std::move(recovery)),
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
       gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
-      settlements_(all_wallets(ports_), ports_.scheduler),
+      wallets_(all_wallets(ports_)),
+      settlements_(wallets_, ports_.scheduler),
       refunds_(ports_.payer, ports_.scheduler),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
@@ -126,6 +127,9 @@ void Runtime::dispatch(const core::Command& command) {
       return publish(*job, command.work);
     case Action::watch:
       return watch_invoice(*job, command.work);
+    case Action::take:
+    case Action::give_back:
+      return resolve_hold(command.job, command.work, 0);
     case Action::pay_back:
       return pay_back(*job, command.work);
     case Action::decide:

@@ -131,6 +131,7 @@ class Runtime {
   void sign(const core::Job& job, const core::Work& work);
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
+  void resolve_hold(const core::JobId& id, const core::Work& work, std::int64_t pause_ms);
   void pay_back(const core::Job& job, const core::Work& work);
 
   ledger::Result<core::Job> job_of(const core::JobId& id);
@@ -166,6 +167,7 @@ class Runtime {
   core::Engine engine_;
   CustomerRelays customer_relays_;
   Gatherer gatherer_;
+  const std::vector<wallet::Wallet*> wallets_;  // today's, then those used before
   Settlements settlements_;
   Refunds refunds_;
   std::map<ledger::Hash256, std::function<void(ledger::Result<RefundOutcome>)>> refund_waiters_;

@@ -19,6 +19,8 @@ namespace {
 
 constexpr char kPruned[] = "ledger.pruned";
 constexpr std::size_t kMaxTargets = 8;
+constexpr std::int64_t kFirstHoldPauseMs = 5'000;
+constexpr std::int64_t kLongestHoldPauseMs = 60'000;
 
 // By its own text: wallets may give it another life than it was ordered with.
 TimeMs made_at(const ledger::InvoiceIssued& invoice) {
@@ -249,7 +251,8 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                    .attempt = work.attempt,
                                    .amount = core::amount_due(job),
                                    .description = std::string(wallet::kJobDescription) + job.id.hex().substr(0, 8),
-                                   .expiry_ms = engine_.policy().invoice_expiry_ms};
+                                   .expiry_ms = engine_.policy().invoice_expiry_ms,
+                                   .hold = core::escrowed(job)};
   ports_.wallet.create_invoice(order, [this, order, work](const Result<wallet::MadeInvoice>& made) {
     // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
     const TimeMs now = std::max(engine_.now(), ports_.scheduler.now());
@@ -269,7 +272,8 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                .payment_hash = invoice->payment_hash,
                                .amount = order.amount,
                                .expires_at = invoice->expires_at(),
-                               .reference = made->reference}});
+                               .reference = made->reference,
+                               .hold = order.hold}});
   });
 }
 
@@ -335,6 +339,10 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
                                                [this, id](ledger::InvoiceSettled settlement) {
                                                  post(core::Settled{id, std::move(settlement)});
                                                },
+                                           .held =
+                                               [this, id](ledger::InvoiceHeld facts) {
+                                                 post(core::PaymentHeld{id, std::move(facts)});
+                                               },
                                            .never_paid =
                                                [this, id](ledger::InvoiceExpired expiry) {
                                                  post(core::NeverPaid{id, std::move(expiry)});
@@ -343,6 +351,24 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
   // No other can say whether it was paid: the job stays open until its own wallet is back.
   on_problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet +
              "\", which is not configured: name it in wallet.former_file");
+}
+
+// Until the wallet's own word about the payment ends it: nothing that it answers here does.
+void Runtime::resolve_hold(const core::JobId& id, const Work& work, std::int64_t pause_ms) {
+  const Job* job = engine_.find(id);
+  if (!job || failed_ || !engine_.in_flight(id, work)) return;
+  const ledger::InvoiceIssued& invoice = job->invoices[work.attempt].issued;
+  const wallet::InvoiceOrder order{
+      .job = id, .purpose = invoice.purpose, .attempt = invoice.attempt, .amount = invoice.amount, .hold = true};
+  const auto next_pause_ms = std::clamp(2 * pause_ms, kFirstHoldPauseMs, kLongestHoldPauseMs);
+  const auto done = [this, id, work, next_pause_ms, hash = invoice.payment_hash](const Result<void>&) {
+    settlements_.look(hash);
+    ports_.scheduler.after(next_pause_ms, [this, id, work, next_pause_ms] { resolve_hold(id, work, next_pause_ms); });
+  };
+  for (wallet::Wallet* one : wallets_) {
+    if (one->kind() != invoice.wallet) continue;
+    return work.action == core::Action::take ? one->take(order, done) : one->give_back(order, done);
+  }
 }
 
 }  // namespace runtime

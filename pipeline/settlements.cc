@@ -58,6 +58,10 @@ void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::R
   Entry& entry = found->second;
   entry.asking = false;
   if (answer && conclude(id, over, *answer)) return;
+  const auto* held = answer ? std::get_if<wallet::Held>(&*answer) : nullptr;
+  if (held && !std::exchange(entry.held, true)) {
+    entry.watched.held({.payment_hash = id, .amount = held->amount, .evidence = held->evidence});
+  }
   if (answer && std::holds_alternative<wallet::Unknown>(*answer)) {
     entry.wallet = next_wallet(entry.watched.invoice.wallet, entry.wallet);
   }
@@ -69,11 +73,13 @@ void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::R
 // that does not know the invoice proves nothing.
 bool Settlements::conclude(const ledger::Hash256& id, bool over, const wallet::LookupAnswer& answer) {
   const auto* settled = std::get_if<ledger::InvoiceSettled>(&answer);
-  const auto* expired = over ? std::get_if<wallet::Expired>(&answer) : nullptr;
-  if (!settled && !expired) return false;
+  const std::string* unpaid = nullptr;
+  if (const auto* expired = over ? std::get_if<wallet::Expired>(&answer) : nullptr) unpaid = &expired->evidence;
+  if (const auto* given_back = std::get_if<wallet::GivenBack>(&answer)) unpaid = &given_back->evidence;
+  if (!settled && !unpaid) return false;
   const Watched watched = entries_.at(id).watched;
   if (!core::canary(core::Canary::settlement_counted_twice)) entries_.erase(id);
-  settled ? watched.settled(*settled) : watched.never_paid({.payment_hash = id, .evidence = expired->evidence});
+  settled ? watched.settled(*settled) : watched.never_paid({.payment_hash = id, .evidence = *unpaid});
   return true;
 }
 
@@ -87,7 +93,9 @@ void Settlements::ask_after(const ledger::Hash256& id, std::int64_t delay_ms) {
 }
 
 std::int64_t Settlements::pause_ms(const Entry& entry) const {
-  const std::int64_t shortest = entry.wallet->abilities().pushes ? kShortestPollBesidePushMs : kShortestPollMs;
+  // That a payment waits is not what wallets push.
+  const bool told = entry.wallet->abilities().pushes && !entry.watched.invoice.hold;
+  const std::int64_t shortest = told ? kShortestPollBesidePushMs : kShortestPollMs;
   return std::clamp((scheduler_.now() - entry.watched.since) / 20, shortest, kLongestPollMs);
 }
 

@@ -16,6 +16,7 @@ struct Watched {
   ledger::TimeMs since;       // when it was made: its age sets the pace
   ledger::TimeMs give_up_at;  // expiry plus grace: from then on "never paid" is believed
   std::function<void(ledger::InvoiceSettled)> settled;
+  std::function<void(ledger::InvoiceHeld)> held = [](const ledger::InvoiceHeld&) {};  // and may yet settle; once
   std::function<void(ledger::InvoiceExpired)> never_paid;
 };
 
@@ -24,9 +25,11 @@ class Settlements {
   // All outlive it; of the wallets it is the only listener.
   Settlements(std::vector<wallet::Wallet*> wallets, Scheduler& scheduler);
 
-  // Exactly one of the two callbacks is called, once. False, and nothing is done, when none of the wallets is of the
-  // invoice's kind.
+  // Exactly one of `settled` and `never_paid` is called, once. False, and nothing is done, when none of the wallets is
+  // of the invoice's kind.
   bool watch(Watched watched);
+  // Something was done about it: looks now.
+  void look(const ledger::Hash256& id) { on_news(id); }
 
  private:
   struct Entry {
@@ -35,6 +38,7 @@ class Settlements {
     std::uint64_t timer = 0;  // which of its timers counts
     bool asking = false;
     bool news = false;  // while it was being asked about
+    bool held = false;  // and told so
   };
 
   void ask(const ledger::Hash256& id);

@@ -77,8 +77,16 @@ class JobAudit {
     wrong_if(!invoice, "settled, but never invoiced: payment hash " + e.payment_hash.hex());
     wrong_if(invoice && invoice->settled, "the same invoice settled before");
     wrong_if(e.received <= Msat{}, "settled, but nothing was received");
+    wrong_if(invoice && invoice->issued.hold && !core::find_notice(job_, ledger::NoticePurpose::result),
+             "a payment that was held was taken before its result was signed");
     wrong_if(!e.preimage.is_zero() && ledger::sha256(e.preimage.view()) != e.payment_hash,
              "the preimage does not hash to the payment hash");
+  }
+
+  void check(const ledger::InvoiceHeld& e) {
+    const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
+    wrong_if(!invoice, "held, but never invoiced: payment hash " + e.payment_hash.hex());
+    wrong_if(invoice && !invoice->issued.hold, "held, although the invoice is not one that holds");
   }
 
   void check(const ledger::InvoiceExpired& e) {

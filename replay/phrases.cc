@@ -73,6 +73,9 @@ struct Phrase {
   std::string operator()(const ledger::RefundOwed& e) const {
     return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;
   }
+  std::string operator()(const ledger::InvoiceHeld& e) const {
+    return "the wallet holds " + sats(e.amount) + " until the answer is there";
+  }
   std::string operator()(const ledger::RefundStarted& e) const {
     return "paying back " + sats(e.amount) + ", attempt " + std::to_string(e.attempt);
   }

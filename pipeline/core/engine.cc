@@ -27,7 +27,7 @@ bool may_pass(ledger::InferenceFailure failure) {
 
 // Waits for others, for hours maybe: going offline does not wait for it.
 bool may_take_long(const Work& work) {
-  return work.action == Action::watch || work.action == Action::pay_back;
+  return work.action == Action::watch || work.action == Action::give_back || work.action == Action::pay_back;
 }
 
 bool contains(const std::vector<Work>& works, const Work& work) {
@@ -77,6 +77,11 @@ Step Engine::resume(TimeMs now) {
 const Job* Engine::find(const JobId& id) const {
   const auto it = jobs_.find(id);
   return it == jobs_.end() ? nullptr : &it->second.job;
+}
+
+bool Engine::in_flight(const JobId& id, const Work& work) const {
+  const auto it = jobs_.find(id);
+  return it != jobs_.end() && contains(it->second.in_flight, work);
 }
 
 std::vector<JobId> Engine::cancellable_jobs(std::size_t limit) const {
@@ -333,10 +338,20 @@ void Engine::on(Step& step, PublishEnded& input) {
 const Invoice* Engine::end_watch(const JobId& id, const Hash256& payment_hash) {
   const Job* job = find(id);
   const Invoice* invoice = job ? find_invoice(*job, payment_hash) : nullptr;
-  if (invoice) {
-    finished(id, {.action = Action::watch, .attempt = static_cast<std::uint32_t>(invoice - job->invoices.data())});
+  if (!invoice) return nullptr;
+  const auto place = static_cast<std::uint32_t>(invoice - job->invoices.data());
+  for (const Action action : {Action::watch, Action::take, Action::give_back}) {
+    finished(id, {.action = action, .attempt = place});
   }
   return invoice;
+}
+
+void Engine::on(Step& step, PaymentHeld& input) {
+  const Job* job = find(input.job);
+  const Invoice* invoice = job ? find_invoice(*job, input.facts.payment_hash) : nullptr;
+  if (!invoice) return;
+  if (!invoice->held && !invoice->settled && !invoice->expired) append(step, input.job, std::move(input.facts));
+  advance(step, input.job);
 }
 
 void Engine::on(Step& step, Settled& input) {

@@ -92,7 +92,12 @@ struct Settled {
   JobId job;
   ledger::InvoiceSettled settlement;
 };
-// The wallet, asked after expiry plus grace, says that it was never paid.
+// The wallet holds a payment for it.
+struct PaymentHeld {
+  JobId job;
+  ledger::InvoiceHeld facts;
+};
+// The wallet, asked after expiry plus grace, says that it was never paid; or what it held went back.
 struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;
@@ -122,10 +127,10 @@ struct HealthChanged {
 };
 struct Tick {};
 
-using Input =
-    std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
-                 InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady, RelayAnswered,
-                 PublishEnded, Settled, NeverPaid, Cancelled, RefundOrdered, RefundEnded, HealthChanged, Tick>;
+using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
+                           InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
+                           RelayAnswered, PublishEnded, Settled, PaymentHeld, NeverPaid, Cancelled, RefundOrdered,
+                           RefundEnded, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -162,6 +167,7 @@ class Engine {
 
   // The job as it is after all steps so far; null when it is closed or unknown.
   const Job* find(const JobId& id) const;
+  bool in_flight(const JobId& id, const Work& work) const;
   TimeMs now() const { return now_; }  // of the last step: never before the last entry
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
@@ -209,6 +215,7 @@ class Engine {
   void on(Step& step, RelayAnswered& input);
   void on(Step& step, PublishEnded& input);
   void on(Step& step, Settled& input);
+  void on(Step& step, PaymentHeld& input);
   void on(Step& step, NeverPaid& input);
   void on(Step& step, Cancelled& input);
   void on(Step& step, RefundOrdered& input);

@@ -81,6 +81,12 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
                    if (invoice && !invoice->settled) invoice->settled = e;
                  },
+                 [&](const ledger::InvoiceHeld& e) {
+                   Invoice* invoice = mutable_invoice(job, e.payment_hash);
+                   if (!invoice || invoice->held) return;
+                   invoice->held = e;
+                   invoice->held_at = time;
+                 },
                  [&](const ledger::InvoiceExpired& e) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
                    if (invoice && !invoice->expired) invoice->expired = e;
@@ -205,7 +211,17 @@ Msat still_owed(const Job& job) {
 }
 
 bool payment_first(const Job& job) {
-  return job.quote && job.quote->payment_mode == ledger::PaymentMode::payment_first;
+  return job.quote && job.quote->payment_mode >= ledger::PaymentMode::payment_first;
+}
+
+bool escrowed(const Job& job) {
+  return job.quote && job.quote->payment_mode == ledger::PaymentMode::escrow;
+}
+
+const Invoice* held(const Job& job) {
+  const auto it = std::ranges::find_if(
+      job.invoices, [](const Invoice& invoice) { return invoice.held && !invoice.settled && !invoice.expired; });
+  return it == job.invoices.end() ? nullptr : &*it;
 }
 
 bool ended_without_result(const Job& job) {
@@ -231,7 +247,7 @@ bool undeliverable(const Job& job) {
 }
 
 bool may_run(const Job& job) {
-  return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job));
+  return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job) || held(job));
 }
 
 Msat amount_used(const Job& job) {
@@ -265,6 +281,7 @@ State state(const Job& job) {
   const bool all_paid = std::ranges::all_of(job.refunds, [](const Refund& refund) { return refund.paid.has_value(); });
   if (!job.refunds.empty()) return all_paid ? State::refunded : State::refund_owed;
   if (job.declined) return State::declined;
+  if (job.expired && !paid(job)) return State::expired;
   const Notice* result = find_notice(job, NoticePurpose::result);
   if (result && result->delivered) {
     if (paid(job)) return State::settled;
@@ -273,7 +290,6 @@ State state(const Job& job) {
     return invoice->expired ? State::unpaid : State::delivered_unpaid;
   }
   if (result) return result->closed ? State::undelivered : State::delivering;
-  if (job.expired && !paid(job)) return State::expired;
   if (job.cancelled && ended_without_result(job)) return State::cancelled;
   if (ended_without_result(job)) return State::failed;
   if (!job.quote) return State::requested;

@@ -20,10 +20,13 @@ struct Invoice {
   bool revealed = false;  // a durable notice carries it: the customer may have seen it
   std::optional<ledger::InvoiceSettled> settled;
   std::optional<ledger::InvoiceExpired> expired;
+  std::optional<ledger::InvoiceHeld> held;
+  TimeMs held_at;
   static constexpr auto fields() {
     using T = Invoice;
-    return std::tuple{field(1, "issued", &T::issued), field(2, "revealed", &T::revealed),
-                      field(3, "settled", &T::settled), field(4, "expired", &T::expired)};
+    return std::tuple{field(1, "issued", &T::issued),   field(2, "revealed", &T::revealed),
+                      field(3, "settled", &T::settled), field(4, "expired", &T::expired),
+                      field(5, "held", &T::held),       field(6, "held_at_ms", &T::held_at)};
   }
 };
 
@@ -147,8 +150,11 @@ Msat settled_amount(const Job& job);  // what the wallet received
 const Refund* find_refund(const Job& job, const Hash256& payment_hash);
 // The wallet was told to pay it back, and it is not known what became of that.
 bool under_way(const Refund& refund);
-Msat still_owed(const Job& job);  // what is to be paid back, and is not yet
-bool payment_first(const Job& job);
+Msat still_owed(const Job& job);     // what is to be paid back, and is not yet
+bool payment_first(const Job& job);  // held in escrow too
+bool escrowed(const Job& job);
+// The payment that the wallet holds for this job, while it holds it; null: none.
+const Invoice* held(const Job& job);
 // An error that ends the job without a result: declined, cancelled, expired unpaid, or given up after the last attempt.
 bool ended_without_result(const Job& job);
 // It can still be cancelled: what is signed is on its way, and what has ended is over.
@@ -157,7 +163,7 @@ bool cancellable(const Job& job);
 bool cut_short(const Job& job);
 // The result was signed, and no relay took it before the deadline.
 bool undeliverable(const Job& job);
-// Quoted, and where payment comes first, paid.
+// Quoted, and where payment comes first, paid or held.
 bool may_run(const Job& job);
 
 // The tokens really used, never more than the quote; zero before there is an answer.

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kPage = 200;                                 // invoices
 constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;  // longer no invoice of ours waits to be paid
-constexpr int kPayPatienceS = 15;                                  // less than a call may take
+constexpr int kHoldBlocks = 144;   // about a day: then the network gives back what is held
+constexpr int kPayPatienceS = 15;  // less than a call may take
 
 std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   const auto bytes = ledger::from_base64(text(from, name));
@@ -48,7 +49,11 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Http
   if (!invoice) return tl::unexpected(invoice.error());
   if (base64_hash(*invoice, "r_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(*invoice, "state");
+  if (state == "ACCEPTED" && asked.hold) {
+    return Held{{integer(*invoice, "amt_paid_msat").value_or(0)}, evidence(reply.body)};
+  }
   if (state == "ACCEPTED") return Open{};
+  if (state == "CANCELED" && asked.hold) return GivenBack{evidence(reply.body)};
   if (state == "CANCELED") return Expired{evidence(reply.body)};
   if (state == "OPEN") return unpaid(asked, now, reply.body);
   const auto received = integer(*invoice, "amt_paid_msat");
@@ -108,11 +113,16 @@ void LndPayer::look_up(const PaymentOrder& order, std::function<void(Result<Paym
 
 void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   const Preimage preimage = ports_.preimage(order);
-  const Json body = {{"memo", order.description},
-                     {"value_msat", std::to_string(order.amount.value)},
-                     {"expiry", std::to_string(order.expiry_ms / 1000)},
-                     {"r_preimage", ledger::to_base64(preimage.view())}};
-  http_.call({.path = "/v1/invoices", .body = body.dump()},
+  Json body = {{"memo", order.description},
+               {"value_msat", std::to_string(order.amount.value)},
+               {"expiry", std::to_string(order.expiry_ms / 1000)}};
+  if (order.hold) {
+    body["hash"] = ledger::to_base64(ledger::sha256(preimage.view()).view());
+    body["cltv_expiry"] = kHoldBlocks;
+  } else {
+    body["r_preimage"] = ledger::to_base64(preimage.view());
+  }
+  http_.call({.path = order.hold ? "/v2/invoices/hodl" : "/v1/invoices", .body = body.dump()},
              [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
                if (!reply) return done(tl::unexpected(reply.error()));
                if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
@@ -147,6 +157,18 @@ void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
       }));
     });
   });
+}
+
+void LndWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  const Json body = {{"preimage", ledger::to_base64(ports_.preimage(order).view())}};
+  http_.call({.path = "/v2/invoices/settle", .body = body.dump()},
+             [done = std::move(done)](const auto& reply) { done(reply.and_then(parse_lnd).map([](const Json&) {})); });
+}
+
+void LndWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  const Json body = {{"payment_hash", ledger::to_base64(ledger::sha256(ports_.preimage(order).view()).view())}};
+  http_.call({.path = "/v2/invoices/cancel", .body = body.dump()},
+             [done = std::move(done)](const auto& reply) { done(reply.and_then(parse_lnd).map([](const Json&) {})); });
 }
 
 // ---- what was paid --------------------------------------------------------------------------------------------------

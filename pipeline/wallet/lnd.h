@@ -16,13 +16,17 @@ class LndWallet final : public Wallet {
   LndWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "lnd"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
+  Abilities abilities() const override {
+    return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true};
+  }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1}; }
   ledger::Msat minimum() const override { return {1}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
   void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 

@@ -84,6 +84,10 @@ std::optional<MadeInvoice> find_made(const Json& result, const InvoiceOrder& ord
   return std::nullopt;
 }
 
+bool tells_of_payment(const std::string& notification) {
+  return notification == "payment_received" || notification == "hold_invoice_accepted";
+}
+
 // `state` came late to the protocol: without it a time of settlement says it.
 bool is_settled(const Json& invoice) {
   const std::string state = text(invoice, "state");
@@ -94,7 +98,9 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
                                   ledger::TimeMs now) {
   if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(invoice, "state");
+  if (state == "failed" && asked.hold) return GivenBack{evidence(said)};
   if (state == "expired" || state == "failed") return Expired{evidence(said)};
+  if (state == "accepted" && asked.hold) return Held{{integer(invoice, "amount").value_or(0)}, evidence(said)};
   if (!is_settled(invoice)) return state == "accepted" ? Open{} : unpaid(asked, now, said);
   return settled({.payment_hash = asked.payment_hash,
                   .received = {integer(invoice, "amount").value_or(0)},
@@ -155,6 +161,7 @@ nostr::Event NwcWallet::sign_auth(const std::string& url, const std::string& cha
 
 void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   learn_abilities([this, order, done = std::move(done)] {
+    if (order.hold) return make_hold(order, done);
     if (!can("list_transactions")) return make(order, done);
     const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kLookedThrough}};
     ask("list_transactions", params.dump(), [this, order, done](const Result<Reply>& reply) {
@@ -173,6 +180,43 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
   ask("make_invoice", params.dump(), [done = std::move(done)](const Result<Reply>& reply) {
     done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
              .map([](const Json& made) { return made_of(made); }));
+  });
+}
+
+// Its hash is ours, so it is looked for by that.
+void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
+  const auto made = [payment_hash](const Result<Reply>& reply) {
+    return reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
+        .map([&](const Json& said) {
+          return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash};
+        });
+  };
+  ask("lookup_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
+      [this, order, payment_hash, made, done = std::move(done)](const Result<Reply>& known) {
+        if (!known) return done(tl::unexpected(known.error()));
+        if (known->error_code != "NOT_FOUND") return done(made(known));
+        const Json params = {{"amount", order.amount.value},
+                             {"description", order.description},
+                             {"expiry", order.expiry_ms / 1000},
+                             {"payment_hash", payment_hash.hex()}};
+        ask("make_hold_invoice", params.dump(), [made, done](const Result<Reply>& reply) { done(made(reply)); });
+      });
+}
+
+void NwcWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  tell("settle_hold_invoice", Json{{"preimage", ports_.preimage(order).hex()}}.dump(), std::move(done));
+}
+
+void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
+  tell("cancel_hold_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(), std::move(done));
+}
+
+void NwcWallet::tell(const std::string& method, const std::string& params, std::function<void(Result<void>)> done) {
+  ask(method, params, [done = std::move(done)](const Result<Reply>& reply) {
+    done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
+             .map([](const Json&) {}));
   });
 }
 
@@ -368,7 +412,7 @@ void NwcWallet::on_response(const nostr::Event& event) {
 void NwcWallet::on_notification(const nostr::Event& event) {
   const auto opened = nostr::decrypt(event.content, uri_.secret, uri_.wallet);
   const auto said = opened ? parse(std::string_view(opened->plaintext)) : tl::unexpected(opened.error());
-  if (!said || !news_ || text(*said, "notification_type") != "payment_received") return;
+  if (!said || !news_ || !tells_of_payment(text(*said, "notification_type"))) return;
   if (const auto paid = hash(member(*said, "notification"), "payment_hash")) news_(*paid);
 }
 

@@ -51,13 +51,17 @@ class NwcWallet final : public Wallet, public Payer {
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
 
   std::string kind() const override { return "nwc"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
+  Abilities abilities() const override {
+    return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .holds = true};
+  }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
   void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
@@ -74,6 +78,8 @@ class NwcWallet final : public Wallet, public Payer {
   void learn_abilities(std::function<void()> then);
   void read_info(const std::vector<nostr::Event>& events);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void make_hold(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void tell(const std::string& method, const std::string& params, std::function<void(ledger::Result<void>)> done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
   void answer(const nostr::EventId& request, const ledger::Result<Reply>& reply);

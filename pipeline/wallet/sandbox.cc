@@ -66,6 +66,14 @@ void SandboxWallet::list_paid(TimeMs since, std::function<void(Result<std::vecto
   disk_->run<std::vector<PaidInvoice>>([this, since] { return books_.list_paid(since); }, std::move(done));
 }
 
+void SandboxWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  disk_->run<void>([this, order, now = clock_()] { return books_.take(order, secret_, now); }, std::move(done));
+}
+
+void SandboxWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  disk_->run<void>([this, order, now = clock_()] { return books_.give_back(order, secret_, now); }, std::move(done));
+}
+
 Result<Preimage> SandboxWallet::pay(const std::filesystem::path& folder, std::string_view bolt11, TimeMs now) {
   return SandboxBooks(folder).pay(bolt11, now);
 }

@@ -32,13 +32,15 @@ class SandboxWallet final : public Wallet {
   ~SandboxWallet() override;
 
   std::string kind() const override { return std::string(SandboxBooks::kKind); }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .lists = true}; }
+  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .lists = true, .holds = true}; }
   bool play_money() const override { return true; }
   Msat unit() const override { return SandboxBooks::kUnit; }
   Msat minimum() const override { return SandboxBooks::kUnit; }
   void create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) override;
   void status(std::function<void(Result<WalletStatus>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) override;
   void list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) override;
 
   // The customer's side: pays an invoice of the sandbox that keeps its books in `folder`, from any process of the same

@@ -102,14 +102,13 @@ struct Record {
   std::string bolt11;
   Preimage preimage;
   DecodedInvoice invoice;
+  bool hold = false;
 };
 
 std::string write_record(const InvoiceOrder& order, const std::string& bolt11, const Preimage& preimage) {
-  return json{{"bolt11", bolt11},
-              {"preimage", preimage.hex()},
-              {"job", order.job.hex()},
-              {"purpose", ledger::name(order.purpose)},
-              {"attempt", order.attempt}}
+  return json{{"bolt11", bolt11},         {"preimage", preimage.hex()},
+              {"job", order.job.hex()},   {"purpose", ledger::name(order.purpose)},
+              {"attempt", order.attempt}, {"hold", order.hold}}
              .dump(2) +
          "\n";
 }
@@ -127,7 +126,7 @@ Result<std::optional<Record>> read_record(const path& folder, const Hash256& pay
     const auto invoice = decode_bolt11(bolt11);
     if (!preimage || ledger::sha256(preimage->view()) != payment_hash) return damaged(file);
     if (!invoice || invoice->payment_hash != payment_hash || !invoice->amount) return damaged(file);
-    return Record{bolt11, *preimage, *invoice};
+    return Record{bolt11, *preimage, *invoice, fields.value("hold", false)};
   } catch (const json::exception&) {
     return damaged(file);
   }
@@ -175,7 +174,12 @@ std::vector<path> payments(const path& folder) {
 
 // ---- what became of an invoice --------------------------------------------------------------------------------------
 
-// InvoiceSettled or Expired, which never change, or nothing yet.
+// What a file of this invoice says, if it is there.
+Result<std::optional<std::string>> read_word(const path& folder, const Record& record, const char* extension) {
+  return read_if_there(file_of(folder, record.invoice.payment_hash, extension));
+}
+
+// InvoiceSettled, GivenBack or Expired, which never change, Held, which will, or nothing yet.
 Result<std::optional<LookupAnswer>> read_outcome(const path& folder, const Record& record) {
   const path paid_file = file_of(folder, record.invoice.payment_hash, ".paid");
   const auto paid = read_if_there(paid_file);
@@ -188,10 +192,27 @@ Result<std::optional<LookupAnswer>> read_outcome(const path& folder, const Recor
     if (!ours) return damaged(paid_file);
     return *settled;
   }
-  const auto expired = read_if_there(file_of(folder, record.invoice.payment_hash, ".expired"));
+  const auto given_back = read_word(folder, record, ".given_back");
+  if (!given_back) return tl::unexpected(given_back.error());
+  if (*given_back) return GivenBack{**given_back};
+  const auto held = read_word(folder, record, ".held");
+  if (!held) return tl::unexpected(held.error());
+  if (*held) return Held{*record.invoice.amount, **held};
+  const auto expired = read_word(folder, record, ".expired");
   if (!expired) return tl::unexpected(expired.error());
   if (*expired) return Expired{**expired};
   return std::nullopt;
+}
+
+Result<void> write_word(const path& folder, const Record& record, const char* extension, const char* what, TimeMs now) {
+  return runtime::create_private_file(
+      file_of(folder, record.invoice.payment_hash, extension),
+      json{{"payment_hash", record.invoice.payment_hash.hex()}, {what, now.ms}}.dump(2) + "\n");
+}
+
+Result<void> write_paid(const path& folder, const Record& record, TimeMs now) {
+  return runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
+                                      write_payment(record, now, payments(folder).size() + 1));
 }
 
 // Once it is told that an invoice expired, it stays expired: the answer is written down before it is given.
@@ -216,12 +237,31 @@ Result<void> settle(const path& folder, const Record& record, TimeMs now) {
   if (!lock.held()) return no_lock(folder);
   const auto outcome = read_outcome(folder, record);
   if (!outcome) return tl::unexpected(outcome.error());
-  if (*outcome && std::holds_alternative<ledger::InvoiceSettled>(**outcome)) {
-    return refuse("sandbox.already_paid", "this invoice is paid already");
-  }
+  const bool paid = *outcome && (std::holds_alternative<ledger::InvoiceSettled>(**outcome) ||
+                                 std::holds_alternative<Held>(**outcome));
+  if (paid) return refuse("sandbox.already_paid", "this invoice is paid already");
   if (*outcome || now >= record.invoice.expires_at()) return refuse("sandbox.expired", "this invoice has expired");
-  return runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
-                                      write_payment(record, now, payments(folder).size() + 1));
+  return record.hold ? write_word(folder, record, ".held", "held_at_ms", now) : write_paid(folder, record, now);
+}
+
+// What becomes of a payment that waits. Done before: nothing to do.
+Result<void> resolve_hold(const path& folder, const Hash256& payment_hash, bool take, TimeMs now) {
+  const auto record = read_record(folder, payment_hash);
+  if (!record) return tl::unexpected(record.error());
+  const FolderLock lock(folder);
+  if (!lock.held()) return no_lock(folder);
+  if (!*record) return refuse("sandbox.not_held", "the sandbox never made this invoice");
+  const auto outcome = read_outcome(folder, **record);
+  if (!outcome) return tl::unexpected(outcome.error());
+  const bool held = *outcome && std::holds_alternative<Held>(**outcome);
+  const bool taken = *outcome && std::holds_alternative<ledger::InvoiceSettled>(**outcome);
+  if (take) {
+    if (taken) return {};
+    return held ? write_paid(folder, **record, now) : refuse("sandbox.not_held", "no payment waits in this invoice");
+  }
+  if (taken) return refuse("sandbox.not_held", "this payment was taken");
+  if (*outcome && !held) return {};  // it can be paid no more
+  return write_word(folder, **record, ".given_back", "given_back_at_ms", now);
 }
 
 // The invoice of this folder that the text stands for.
@@ -288,7 +328,17 @@ Result<LookupAnswer> SandboxBooks::look_up(const Hash256& payment_hash, TimeMs n
 Result<Preimage> SandboxBooks::pay(std::string_view bolt11, TimeMs now) const {
   const auto record = find(folder_, bolt11);
   if (!record) return tl::unexpected(record.error());
-  return settle(folder_, *record, now).map([&] { return record->preimage; });
+  return settle(folder_, *record, now).map([&] { return record->hold ? Preimage{} : record->preimage; });
+}
+
+Result<void> SandboxBooks::take(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+  const Preimage preimage = derive_preimage(secret.view(), kKind, order);
+  return resolve_hold(folder_, ledger::sha256(preimage.view()), true, now);
+}
+
+Result<void> SandboxBooks::give_back(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+  const Preimage preimage = derive_preimage(secret.view(), kKind, order);
+  return resolve_hold(folder_, ledger::sha256(preimage.view()), false, now);
 }
 
 Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) const {

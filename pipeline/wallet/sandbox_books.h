@@ -2,8 +2,9 @@
 //
 //   <payment hash>.json     the invoice: its BOLT11 text, its preimage, what it was ordered for
 //   <payment hash>.paid     it was paid: preimage, amount_msat, paid_at_ms, index (the n-th payment into this folder)
+//   <payment hash>.held     a payment waits in it, until we take it (.paid) or give it back (.given_back)
 //   <payment hash>.expired  somebody asked after its expiry and was told so; from then on it cannot be paid
-//   lock                    held (flock) while one of the last two is decided: an invoice gets one of them at most
+//   lock                    held (flock) while one of these is decided: an invoice gets one of them at most
 //
 // Any process of the same user may use the folder at any time, several at once.
 #pragma once
@@ -32,12 +33,16 @@ class SandboxBooks {
   // The evidence is the .paid or .expired file, verbatim. Fails with "sandbox.damaged" or "secret_file.…".
   Result<LookupAnswer> look_up(const Hash256& payment_hash, TimeMs now) const;
 
-  // Pays an invoice of this folder, once, and reveals its preimage. Fails with "sandbox.wrong_network",
-  // "sandbox.unknown_invoice", "sandbox.wrong_amount", "sandbox.another_invoice", "sandbox.already_paid",
-  // "sandbox.expired", "sandbox.damaged", "bolt11.…" or "secret_file.…".
+  // Pays an invoice of this folder, once, and reveals its preimage: zero while the payment waits. Fails with
+  // "sandbox.wrong_network", "sandbox.unknown_invoice", "sandbox.wrong_amount", "sandbox.another_invoice",
+  // "sandbox.already_paid", "sandbox.expired", "sandbox.damaged", "bolt11.…" or "secret_file.…".
   Result<Preimage> pay(std::string_view bolt11, TimeMs now) const;
 
-  // The same for an invoice that somebody else made in this folder, out of its balance.
+  // Takes the payment that waits, or gives it back; also when that was done before. Fails with "sandbox.not_held".
+  Result<void> take(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const;
+  Result<void> give_back(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const;
+
+  // The same as pay() for an invoice that somebody else made in this folder, out of its balance.
   Result<Preimage> pay_out(std::string_view bolt11, TimeMs now) const;
 
   // What was paid into this folder since then. Fails as look_up().

@@ -22,6 +22,7 @@ struct InvoiceOrder {
   ledger::Msat amount;
   std::string description;
   std::int64_t expiry_ms = 0;
+  bool hold = false;  // what is paid waits until take() or give_back()
 };
 
 // The order's name, for wallets that keep one with the invoice: job, purpose and attempt.
@@ -40,7 +41,14 @@ struct Expired {
   std::string evidence;
 };
 struct Unknown {};  // the wallet never heard of it
-using LookupAnswer = std::variant<Open, ledger::InvoiceSettled, Expired, Unknown>;
+struct Held {       // it was paid, and waits
+  ledger::Msat amount;
+  std::string evidence;
+};
+struct GivenBack {  // it waited, or could have, and never will again
+  std::string evidence;
+};
+using LookupAnswer = std::variant<Open, ledger::InvoiceSettled, Expired, Unknown, Held, GivenBack>;
 
 struct WalletStatus {
   std::string name;  // "sandbox", "Alby Hub"
@@ -72,6 +80,7 @@ struct Abilities {
   Repeats repeats = Repeats::never;
   bool pushes = false;  // says when something was paid
   bool lists = false;   // shows what was paid into it
+  bool holds = false;   // makes invoices whose payment waits
 };
 
 class Wallet {
@@ -94,10 +103,26 @@ class Wallet {
     done(ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 
+  // Takes what is held for the invoice of this order, or gives it back; also when that was done before. An error says
+  // nothing about the payment: only look_up() does.
+  virtual void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+    (void)order;
+    done(no_hold());
+  }
+  virtual void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+    (void)order;
+    done(no_hold());
+  }
+
   // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
   // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.
   using News = std::function<void(const std::optional<ledger::Hash256>& payment_hash)>;
   virtual void on_news(News news) { (void)news; }
+
+ private:
+  static tl::unexpected<ledger::Error> no_hold() {
+    return ledger::fail(ledger::ErrorKind::payment, "wallet.no_hold", "this wallet cannot hold payments");
+  }
 };
 
 }  // namespace wallet

@@ -100,6 +100,15 @@ const Scenario kScenarios[] = {
      State::settled},
     {"result first, encrypted", PaymentMode::result_first, WalletIdentity::label,
      [](World& w) { w.ask({.prompt = "one", .encryption = ledger::Encryption::nip44}); }, State::settled},
+    {"escrow", PaymentMode::escrow, WalletIdentity::label, [](World& w) { w.ask({.prompt = "one"}); }, State::settled},
+    {"escrow, cancelled while it runs", PaymentMode::escrow, WalletIdentity::label,
+     [](World& w) {
+       w.line_ms = 300;
+       w.ask({.prompt = "one", .cancel_after_ms = 3'000});
+     },
+     State::cancelled},
+    {"escrow, never paid", PaymentMode::escrow, WalletIdentity::label,
+     [](World& w) { w.ask({.prompt = "one", .payer = Payer::never}); }, State::expired},
 };
 
 constexpr std::int64_t kRefundInvoiceMs = 60'000;

@@ -73,7 +73,31 @@ void SimWallet::look_up(const ledger::InvoiceIssued& invoice,
 
 wallet::Abilities SimWallet::abilities() const {
   const bool none = world_.wallet.identity == WalletIdentity::none;
-  return {.repeats = none ? wallet::Repeats::never : wallet::Repeats::by_label, .pushes = world_.wallet_pushes};
+  return {.repeats = none ? wallet::Repeats::never : wallet::Repeats::by_label,
+          .pushes = world_.wallet_pushes,
+          .holds = true};
+}
+
+void SimWallet::take(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+  world_.on_port_call();
+  world_.referee->on_take(order);
+  resolve_hold([&world = world_, order] { world.wallet.take(order, world.time.now()); }, std::move(done));
+}
+
+void SimWallet::give_back(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+  world_.on_port_call();
+  world_.referee->on_give_back(order);
+  resolve_hold([&world = world_, order] { world.wallet.give_back(order); }, std::move(done));
+}
+
+// The order arrives whether or not the process lives to hear the answer.
+void SimWallet::resolve_hold(std::function<void()> resolve, std::function<void(ledger::Result<void>)> done) {
+  if (unreachable() || world_.faults.strikes(Mishap::wallet_fails_hold)) {
+    return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  }
+  world_.time.after(kNetworkMs, std::move(resolve));
+  time_.after(2 * kNetworkMs, [done] { done({}); });
+  world_.on_port_call();
 }
 
 void SimWallet::on_news(News news) {

@@ -20,9 +20,12 @@ class SimWallet final : public wallet::Wallet {
   void look_up(const ledger::InvoiceIssued& invoice,
                std::function<void(ledger::Result<wallet::LookupAnswer>)> done) override;
   void status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) override;
+  void take(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
+  void give_back(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
   void on_news(News news) override;
 
  private:
+  void resolve_hold(std::function<void()> resolve, std::function<void(ledger::Result<void>)> done);
   bool unreachable();
   World& world_;
   ProcessTime& time_;

@@ -177,6 +177,17 @@ void Referee::on_publication(const nostr::Event& event) {
   }
 }
 
+void Referee::on_take(const wallet::InvoiceOrder& order) {
+  const Job& job = durable(order.job, "a payment taken");
+  demand(core::find_notice(job, ledger::NoticePurpose::result),
+         "a payment was taken before the answer was durable" + about(job.id));
+}
+
+void Referee::on_give_back(const wallet::InvoiceOrder& order) {
+  const Job& job = durable(order.job, "a payment given back");
+  demand(core::ended_without_result(job), "a payment was given back although the job goes on" + about(job.id));
+}
+
 void Referee::on_payment(const wallet::PaymentOrder& order) {
   catch_up(nullptr);
   const auto meant = refund_invoices_.find(order.payment_hash);
@@ -238,7 +249,8 @@ void Referee::check_customers(bool clock_was_wrong) const {
     demand(!core::is_open(job), "a job never ended: " + std::string(core::name(core::state(job))) + about(id));
     demand(seen.results.size() <= 1, "two different results were published" + about(id));
     demand(seen.invoices.size() <= 1, "two invoices were revealed" + about(id));
-    demand(core::settled_amount(job) == seen.paid, "the customer paid another amount than was settled" + about(id));
+    demand(core::settled_amount(job) == world_.paid_by(seen),
+           "the customer paid another amount than was settled" + about(id));
     const core::Notice* result = core::find_notice(job, ledger::NoticePurpose::result);
     demand(!result || !result->delivered || seen.results.contains(result->notice.event),
            "a result that counts as delivered was never seen" + about(id));
@@ -246,7 +258,9 @@ void Referee::check_customers(bool clock_was_wrong) const {
     demand(!job.cancelled || seen.cancelled, "cancelled, although its customer did not" + about(id));
     demand(!job.cancelled || !served || core::cut_short(job), "cancelled, and served all the same" + about(id));
     demand(!core::cut_short(job) || seen.partials > 0, "billed for parts that nobody saw" + about(id));
-    demand(seen.paid == Msat{} || served || !job.refunds.empty(), "paid, not served, and nothing is owed" + about(id));
+    demand(core::settled_amount(job) == Msat{} || served || !job.refunds.empty(),
+           "paid, not served, and nothing is owed" + about(id));
+    demand(!core::held(job), "a payment is held for ever" + about(id));
     if (core::payment_first(job) && job.quote->price > Msat{}) {
       demand(!seen.result_before_payment, "a result before its payment" + about(id));
     }

@@ -29,6 +29,8 @@ class Referee {
   void on_order(const wallet::InvoiceOrder& order);
   void on_publication(const nostr::Event& event);
   void on_payment(const wallet::PaymentOrder& order);
+  void on_take(const wallet::InvoiceOrder& order);
+  void on_give_back(const wallet::InvoiceOrder& order);
 
   // A bit flips in a copy of the disk: that is noticed, or changes nothing.
   void check_bit_flip(Dice& dice) const;

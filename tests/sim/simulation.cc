@@ -15,8 +15,13 @@ constexpr std::size_t kMostFactsPerRequest = 200;
 constexpr std::uint64_t kOneOfWithSources = 8;  // requests, how many have inputs to gather
 constexpr std::int64_t kRecoveryMs = 200;       // of a life: where it may die in recovery
 
+ledger::PaymentMode draw_mode(Dice& dice) {
+  using Mode = ledger::PaymentMode;
+  constexpr Mode kModes[] = {Mode::result_first, Mode::result_first, Mode::payment_first, Mode::escrow};
+  return dice.pick(kModes);
+}
+
 core::Policy draw_policy(Dice& dice) {
-  const bool payment_first = dice.chance(0.4);
   return {.wallet = "simulated",
           .play_money = true,
           .wallet_unit = {1000},
@@ -27,7 +32,7 @@ core::Policy draw_policy(Dice& dice) {
                       .context_tokens = 4096,
                       .max_output_tokens = 200},
                      {.name = "free:latest", .context_tokens = 4096, .max_output_tokens = 50}},
-          .payment_mode = payment_first ? ledger::PaymentMode::payment_first : ledger::PaymentMode::result_first,
+          .payment_mode = draw_mode(dice),
           .slots = static_cast<std::uint32_t>(dice.between(1, 4)),
           .queue_limit = static_cast<std::uint32_t>(dice.between(2, 64)),
           .credit_percent = 50,
@@ -242,7 +247,7 @@ class Simulation {
   void change_prices() {
     policy_.models[0].base = {dice_.between(0, 5) * 1000};
     policy_.slots = static_cast<std::uint32_t>(dice_.between(1, 4));
-    policy_.payment_mode = dice_.chance(0.5) ? ledger::PaymentMode::payment_first : ledger::PaymentMode::result_first;
+    policy_.payment_mode = draw_mode(dice_);
   }
 
   Fault disk_fault() {

@@ -9,9 +9,19 @@ namespace sim {
 using ledger::Msat;
 using ledger::TimeMs;
 
+namespace {
+
+std::string label_of(const wallet::InvoiceOrder& order) {
+  return order.job.hex() + " " + std::to_string(order.attempt);
+}
+
+}  // namespace
+
 std::string WalletBooks::create(const wallet::InvoiceOrder& order, TimeMs now) {
-  const std::string label = order.job.hex() + " " + std::to_string(order.attempt);
-  if (identity == WalletIdentity::none) return make(label + " " + std::to_string(++created_), order, now);
+  const std::string label = label_of(order);
+  // What is held is named by our preimage, whatever else the wallet can.
+  if (identity == WalletIdentity::none && !order.hold)
+    return make(label + " " + std::to_string(++created_), order, now);
   const auto known = by_label_.find(label);
   if (known != by_label_.end()) return invoices_.at(known->second).bolt11;
   const std::string bolt11 = make(label, order, now);
@@ -39,8 +49,9 @@ std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOr
                                 .features = {8, 14}};
   auto text = wallet::encode_bolt11(invoice, kNodeKey);
   if (!text) throw std::logic_error(text.error().describe());
-  invoices_[hash] = {*text, hash, order.amount, invoice.expires_at(), std::nullopt};
+  invoices_[hash] = {*text, hash, order.amount, invoice.expires_at(), std::nullopt, order.hold};
   by_bolt11_[*text] = hash;
+  labels_[hash] = label_of(order);
   return *text;
 }
 
@@ -53,17 +64,43 @@ bool WalletBooks::pay(const std::string& bolt11, TimeMs now, TimeMs settles_at) 
   const auto known = by_bolt11_.find(bolt11);
   if (known == by_bolt11_.end()) return false;
   Invoice& invoice = invoices_.at(known->second);
-  if (invoice.settles_at || invoice.expires_at <= now) return false;
+  if (invoice.settles_at || invoice.given_back || invoice.expires_at <= now) return false;
   invoice.settles_at = settles_at;
   return true;
+}
+
+WalletBooks::Invoice* WalletBooks::find_held(const wallet::InvoiceOrder& order) {
+  // Whatever identity the wallet has: what is held is named by our preimage.
+  for (auto& [hash, invoice] : invoices_) {
+    if (invoice.hold && labels_.at(hash) == label_of(order)) return &invoice;
+  }
+  return nullptr;
+}
+
+void WalletBooks::take(const wallet::InvoiceOrder& order, TimeMs now) {
+  Invoice* invoice = find_held(order);
+  const bool waits = invoice && invoice->settles_at && *invoice->settles_at <= now && !invoice->given_back;
+  if (waits && !invoice->taken_at) invoice->taken_at = now;
+}
+
+void WalletBooks::give_back(const wallet::InvoiceOrder& order) {
+  Invoice* invoice = find_held(order);
+  if (invoice && !invoice->taken_at) invoice->given_back = true;
+}
+
+void WalletBooks::give_back(const std::string& bolt11) {
+  Invoice& invoice = invoices_.at(by_bolt11_.at(bolt11));
+  if (!invoice.taken_at) invoice.given_back = true;
 }
 
 wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, TimeMs now) const {
   const auto known = invoices_.find(payment_hash);
   if (known == invoices_.end()) return wallet::Unknown{};
   const Invoice& invoice = known->second;
+  if (invoice.given_back) return wallet::GivenBack{.evidence = "given back"};
   if (invoice.settles_at) {
     if (*invoice.settles_at > now) return wallet::Open{};
+    if (invoice.hold && !invoice.taken_at) return wallet::Held{.amount = invoice.amount, .evidence = "held"};
     return ledger::InvoiceSettled{.payment_hash = payment_hash,
                                   .received = invoice.amount,
                                   .settled_at = *invoice.settles_at,
@@ -76,7 +113,7 @@ wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, T
 Msat WalletBooks::received() const {
   Msat sum;
   for (const auto& [hash, invoice] : invoices_) {
-    if (invoice.settles_at) sum += invoice.amount;
+    if (invoice.hold ? invoice.taken_at : invoice.settles_at) sum += invoice.amount;
   }
   return sum;
 }

@@ -22,7 +22,10 @@ class WalletBooks {
     ledger::Hash256 payment_hash;
     ledger::Msat amount;
     ledger::TimeMs expires_at;
-    std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then
+    std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then, or held
+    bool hold = false;
+    std::optional<ledger::TimeMs> taken_at = {};
+    bool given_back = false;
   };
 
   WalletIdentity identity = WalletIdentity::label;
@@ -36,15 +39,23 @@ class WalletBooks {
   // Takes a payment that will settle at this time. False: unknown, expired, or paid already.
   bool pay(const std::string& bolt11, ledger::TimeMs now, ledger::TimeMs settles_at);
 
+  // What becomes of a payment that is held: nothing when it is not, or no more.
+  void take(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  void give_back(const wallet::InvoiceOrder& order);
+  // The network gives back what was held too long.
+  void give_back(const std::string& bolt11);
+
   wallet::LookupAnswer look_up(const ledger::Hash256& payment_hash, ledger::TimeMs now) const;
-  // All that was ever paid.
+  // All that was ever paid, and not given back.
   ledger::Msat received() const;
 
  private:
+  Invoice* find_held(const wallet::InvoiceOrder& order);
   std::string make(const std::string& secret, const wallet::InvoiceOrder& order, ledger::TimeMs now);
   std::map<ledger::Hash256, Invoice> invoices_;
   std::map<std::string, ledger::Hash256> by_label_;
   std::map<std::string, ledger::Hash256> by_bolt11_;
+  std::map<ledger::Hash256, std::string> labels_;
   std::uint64_t created_ = 0;
 };
 

@@ -147,7 +147,7 @@ void World::show(const nostr::Event& event) {
   if (answer->is_result) {
     job.results.insert(event.id);
     if (!sealed->encrypted) job.answers.insert(sealed->content);
-    job.result_before_payment = job.result_before_payment || job.paid == ledger::Msat{};
+    job.result_before_payment = job.result_before_payment || paid_by(job) == ledger::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
   const std::int64_t thinking_ms = job.payer == Payer::slowly ? faults.dice().between(1'000, 240'000) : kNetworkMs;
@@ -174,6 +174,15 @@ void World::check_form(const CustomerJob& job, const nostr::Answer& sealed) {
   if (nostr::detect_encryption(sealed.content) != job.encryption) throw Violation("an answer in another encryption");
 }
 
+ledger::Msat World::paid_by(const CustomerJob& job) const {
+  ledger::Msat sum;
+  for (const auto& bolt11 : job.paid) {
+    const WalletBooks::Invoice* invoice = wallet.find(bolt11);
+    if (!invoice->hold || invoice->taken_at) sum += invoice->amount;
+  }
+  return sum;
+}
+
 void World::pay(CustomerJob& job, const std::string& bolt11) {
   const WalletBooks::Invoice* invoice = wallet.find(bolt11);
   if (!invoice) throw Violation("a customer was shown an invoice that the wallet never made");
@@ -184,7 +193,10 @@ void World::pay(CustomerJob& job, const std::string& bolt11) {
     settles_at = std::max(settles_at, invoice->expires_at + faults.dice().between(1, kLongestSettlementMs));
   }
   if (!wallet.pay(bolt11, time.now(), settles_at)) return;
-  job.paid += invoice->amount;
+  job.paid.push_back(bolt11);
+  if (invoice->hold && faults.strikes(Mishap::wallet_loses_hold)) {
+    time.at(settles_at + faults.dice().between(1, kLongestSettlementMs), [this, bolt11] { wallet.give_back(bolt11); });
+  }
   if (!wallet_pushes || faults.strikes(Mishap::wallet_loses_push)) return;
   time.at(settles_at + kNetworkMs, [this, hash = invoice->payment_hash] { on_paid(hash); });
 }

@@ -55,7 +55,7 @@ struct CustomerJob {
   std::set<std::string> answers;   // what the results say, as it can be read by all
   std::set<std::string> invoices;  // every invoice that was ever shown to them
   std::vector<std::string> statuses;
-  ledger::Msat paid;
+  std::vector<std::string> paid;  // these invoices
   bool result_before_payment = false;
   bool cancelled = false;
   std::string shown;  // of the answer, while it grows
@@ -104,6 +104,8 @@ class World {
   static std::string page(const std::string& url) { return "The page at " + url; }
   // What the input may be gathered as: what is public by now.
   std::set<std::string> public_texts(const nostr::Tag& source) const;
+  // What their payments came to: what was given back was not paid.
+  ledger::Msat paid_by(const CustomerJob& job) const;
   // A relay has it: everybody can see it.
   void show(const nostr::Event& event);
 

@@ -84,7 +84,7 @@ std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const
 // Customers have credit for a share of what they settled lately; what it does not cover is taken from the strangers'
 // pool, as of one who never paid: having paid is no disadvantage. Beyond both, payment comes first.
 ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basis, Msat price) {
-  if (policy.payment_mode == ledger::PaymentMode::payment_first) return ledger::PaymentMode::payment_first;
+  if (policy.payment_mode >= ledger::PaymentMode::payment_first) return policy.payment_mode;
   const bool trusted = within_credit(basis, price) || price <= basis.stranger_pool_left;
   const bool within_limit = basis.total_exposure + price <= policy.exposure_limit;
   return trusted && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
@@ -119,7 +119,7 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
     return tl::unexpected(Refusal{DeclineReason::bid_too_low, message});
   }
   const ledger::PaymentMode mode = payment_mode(policy, basis, asked);
-  if (mode == ledger::PaymentMode::payment_first && asked > Msat{} && basis.open_offers >= policy.offers_limit) {
+  if (mode >= ledger::PaymentMode::payment_first && asked > Msat{} && basis.open_offers >= policy.offers_limit) {
     return tl::unexpected(Refusal{DeclineReason::busy, std::to_string(basis.open_offers) +
                                                            " jobs are waiting for their payment; try again later"});
   }

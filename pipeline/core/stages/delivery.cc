@@ -14,12 +14,17 @@ bool undelivered(const Notice& notice) {
   return !notice.delivered && !notice.closed;
 }
 
+// A result in escrow is published when its payment has been taken.
+bool waits_for_payment(const Job& job, const Notice& notice) {
+  return escrowed(job) && !job.invoices.empty() && !paid(job) && notice.notice.purpose == NoticePurpose::result;
+}
+
 Due due_delivery(const Job& job, TimeMs now) {
   Due out;
   if (result_owed(job, now)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
   bool overdue = false;
   for (const Notice& notice : job.notices) {
-    if (!undelivered(notice)) continue;
+    if (!undelivered(notice) || waits_for_payment(job, notice)) continue;
     if (notice.notice.deadline <= now) {
       overdue = true;
       continue;
@@ -35,7 +40,7 @@ Due due_delivery(const Job& job, TimeMs now) {
 std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
   std::vector<Event> events;
   for (const Notice& notice : job.notices) {
-    if (!undelivered(notice) || notice.notice.deadline > now) continue;
+    if (!undelivered(notice) || waits_for_payment(job, notice) || notice.notice.deadline > now) continue;
     events.push_back(ledger::NoticePublished{
         .purpose = notice.notice.purpose, .event = notice.notice.event, .answers = notice.answers, .final = true});
   }

@@ -4,8 +4,29 @@
 namespace core {
 namespace {
 
+constexpr std::int64_t kLongestHoldMs = 2LL * 60 * 60 * 1000;  // long before the network gives it back by itself
+
+// Why a job in escrow is over; null while its payment may go on waiting, or there is none yet.
+const char* held_too_long(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
+  if (job.expired || paid(job) || ended_without_result(job)) return nullptr;
+  const Invoice* waiting = held(job);
+  if (!waiting) {
+    const Invoice* last = current_invoice(job);
+    return last && last->held && last->expired ? "the payment that was held went back" : nullptr;
+  }
+  if (find_notice(job, NoticePurpose::result)) return nullptr;  // it is being taken
+  const TimeMs end = waiting->held_at + kLongestHoldMs;
+  if (end <= now) return "it could not be served in the time that a payment is held";
+  if (wake_at) *wake_at = end;
+  return nullptr;
+}
+
 // Why the job is over at `now`, or null; `wake_at` is set when time alone will end it.
 const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
+  if (escrowed(job)) {
+    if (const char* reason = held_too_long(job, now, wake_at)) return reason;
+    if (held(job)) return nullptr;
+  }
   if (!job.quote || job.expired || job.completion || paid(job) || ended_without_result(job)) return nullptr;
   const Invoice* invoice = current_invoice(job);
   if (invoice && invoice->revealed && invoice->expired) return "the invoice was not paid in time";

@@ -10,7 +10,7 @@ bool error_owed(const Job& job) {
 }
 
 bool payment_required_owed(const Job& job, TimeMs now) {
-  return payment_first(job) && usable_invoice(job, now) && !paid(job) && !ended_without_result(job);
+  return payment_first(job) && usable_invoice(job, now) && !paid(job) && !held(job) && !ended_without_result(job);
 }
 
 bool processing_owed(const Job& job) {

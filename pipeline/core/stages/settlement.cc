@@ -1,5 +1,6 @@
 // Settlement: every invoice is watched until the wallet itself says settled or, asked after expiry plus grace, expired.
-// Money for work that cannot be done is owed back; whether it was paid back, the wallet says.
+// A payment in escrow is taken when the signed result is durable, and given back when there will be none. Money for
+// work that cannot be done is owed back; whether it was paid back, the wallet says.
 #include <algorithm>
 #include <utility>
 
@@ -42,7 +43,14 @@ Due due_settlement(const Job& job, TimeMs) {
   Due out;
   for (std::uint32_t i = 0; i < job.invoices.size(); ++i) {
     const Invoice& invoice = job.invoices[i];
-    if (!invoice.settled && !invoice.expired) out.work.push_back({.action = Action::watch, .attempt = i});
+    if (invoice.settled || invoice.expired) continue;
+    out.work.push_back({.action = Action::watch, .attempt = i});
+    if (!invoice.issued.hold) continue;
+    if (ended_without_result(job)) {
+      out.work.push_back({.action = Action::give_back, .attempt = i});
+    } else if (invoice.held && find_notice(job, NoticePurpose::result)) {
+      out.work.push_back({.action = Action::take, .attempt = i});
+    }
   }
   for (std::uint32_t i = 0; i < job.refunds.size(); ++i) {
     if (under_way(job.refunds[i])) out.work.push_back({.action = Action::pay_back, .attempt = i});

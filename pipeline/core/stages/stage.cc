@@ -41,6 +41,10 @@ std::string_view name(Action action) {
       return "publish";
     case Action::watch:
       return "watch invoice";
+    case Action::take:
+      return "take payment";
+    case Action::give_back:
+      return "give payment back";
     case Action::pay_back:
       return "pay back";
   }

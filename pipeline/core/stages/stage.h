@@ -6,8 +6,8 @@
 //   invoicing  ask the wallet for an invoice  stages/invoicing.cc
 //   feedback   the 7000s to sign              stages/feedback.cc
 //   delivery   the 6050 to sign, and bringing every signed notice to the relays  stages/delivery.cc
-//   settlement watch invoices until the wallet says settled or expired; what we owe and pay back  stages/settlement.cc
-//   expiry     jobs that nobody waits for any more  stages/expiry.cc
+//   settlement watch invoices until the wallet says settled or expired; what is in escrow, owed and paid back
+//   stages/settlement.cc expiry     jobs that nobody waits for any more  stages/expiry.cc
 #pragma once
 
 #include <span>
@@ -19,14 +19,15 @@
 namespace core {
 
 // What an adapter is asked to do, or `decide`: then the stage's own decide() has the answer.
-enum class Action { decide, gather, infer, create_invoice, sign, publish, watch, pay_back };
+enum class Action { decide, gather, infer, create_invoice, sign, publish, watch, take, give_back, pay_back };
 std::string_view name(Action action);
 
 // One piece of work. With the job's id it is its own key: the same work is never started twice while it is in flight.
 struct Work {
   Action action = Action::decide;
   NoticePurpose purpose = NoticePurpose::unspecified;  // sign, publish
-  std::uint32_t attempt = 0;  // infer, create_invoice: from 1; watch, pay_back: the invoice's or refund's place, from 0
+  // infer, create_invoice: from 1; of the others the place of the invoice or the refund, from 0
+  std::uint32_t attempt = 0;
   auto operator<=>(const Work&) const = default;
 };
 

@@ -87,6 +87,11 @@ class EngineDriver {
     give(Settled{id(n), {.payment_hash = invoice.payment_hash, .received = invoice.amount, .settled_at = now}});
   }
 
+  void hold(std::uint8_t n) {
+    const auto& invoice = job(n).invoices.front().issued;
+    give(PaymentHeld{id(n), {.payment_hash = invoice.payment_hash, .amount = invoice.amount}});
+  }
+
   void invoice_never_paid(std::uint8_t n) {
     give(NeverPaid{id(n), {.payment_hash = job(n).invoices.front().issued.payment_hash, .evidence = "expired"}});
   }
@@ -144,6 +149,7 @@ class EngineDriver {
 
   const Engine& engine() const { return engine_; }
   std::vector<ledger::NewEntry> entries;
+  std::vector<Work> holds;     // what was to become of payments that are held
   std::vector<Work> payments;  // what was to be paid back
   std::optional<bool> purse;   // whether it pays; without it, nobody knows yet
 
@@ -177,6 +183,9 @@ class EngineDriver {
         return answer_publish(command);
       case Action::pay_back:
         return answer_pay_back(command);
+      case Action::take:
+      case Action::give_back:
+        return holds.push_back(command.work);
       case Action::watch:
       case Action::decide:
         return;
@@ -212,7 +221,8 @@ class EngineDriver {
                          .bolt11 = "lnbcrt",
                          .payment_hash = ledger::sha256(id.hex() + std::to_string(work.attempt)),
                          .amount = amount_due(*engine_.find(id)),
-                         .expires_at = now + 900'000}});
+                         .expires_at = now + 900'000,
+                         .hold = escrowed(*engine_.find(id))}});
   }
 
   void answer_sign(const Command& command) {

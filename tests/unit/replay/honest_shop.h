@@ -135,6 +135,8 @@ class HonestShop {
             id, work, {.texts = {ledger::ref(page)}, .prompt_bytes = 400, .input_tokens = 104}, {page}});
       }
       case core::Action::watch:
+      case core::Action::take:
+      case core::Action::give_back:
       case core::Action::pay_back:
       case core::Action::decide:
         return;

@@ -81,7 +81,8 @@ class NwcTest : public testing::Test {
  protected:
   NwcTest()
       : wallet(
-            relay, process, [] { return ledger::Salt{}; }, {.clock = [this] { return process.now(); }},
+            relay, process, [] { return ledger::Salt{}; },
+            {.clock = [this] { return process.now(); }, .preimage = [](const InvoiceOrder&) { return kNwcPreimage; }},
             *NwcUri::parse(kUri)) {
     relay.wallet = &wallet;
     relay.customer = NwcUri::parse(kUri)->secret.public_key();
@@ -190,6 +191,53 @@ TEST_F(NwcTest, APaymentIsToldAndSoIsALostConnection) {
             {{"notification_type", "payment_sent"}, {"notification", {{"payment_hash", kNwcHash.hex()}}}});
   wallet.on_connected();
   EXPECT_EQ(news, (std::vector<std::optional<ledger::Hash256>>{kNwcHash, std::nullopt}));
+}
+
+// ---- payments that are held -----------------------------------------------------------------------------------------
+
+class NwcHold : public NwcTest {
+ protected:
+  static InvoiceOrder order() { return {.amount = ledger::Msat{9'000}, .expiry_ms = 900'000, .hold = true}; }
+  ledger::InvoiceIssued invoice() const {
+    return {.payment_hash = kNwcHash, .amount = ledger::Msat{9'000}, .expires_at = process.now() + 1, .hold = true};
+  }
+};
+
+TEST_F(NwcHold, TheInvoiceIsLookedForByOurHashAndThenMade) {
+  relay.answers["lookup_invoice"] = {{"error", {{"code", "NOT_FOUND"}}}};
+  relay.answers["make_hold_invoice"] = {{"result", {{"invoice", "lnbcrt1"}}}};
+  std::string made;
+  wallet.create_invoice(order(), [&](const ledger::Result<MadeInvoice>& said) { made = said->bolt11; });
+  pass(1'000);
+  EXPECT_EQ(made, "lnbcrt1");
+  EXPECT_EQ(relay.requests.back()["params"]["payment_hash"], kNwcHash.hex());
+}
+
+TEST_F(NwcHold, IsTakenWithThePreimageAndGivenBackByTheHash) {
+  relay.answers["settle_hold_invoice"] = {{"result", json::object()}};
+  relay.answers["cancel_hold_invoice"] = {{"error", {{"code", "OTHER"}, {"message", "no"}}}};
+  std::vector<bool> done;
+  const auto told = [&](const ledger::Result<void>& said) { done.push_back(said.has_value()); };
+  wallet.take(order(), told);
+  wallet.give_back(order(), told);
+  pass(1'000);
+  EXPECT_EQ(done, (std::vector<bool>{true, false}));
+  EXPECT_EQ(relay.requests[0]["params"]["preimage"], kNwcPreimage.hex());
+  EXPECT_EQ(relay.requests[1]["params"]["payment_hash"], kNwcHash.hex());
+}
+
+TEST_F(NwcHold, AcceptedIsHeldAndFailedIsGivenBack) {
+  const auto say = [&](const char* state) {
+    relay.answers["lookup_invoice"] = {
+        {"result", {{"payment_hash", kNwcHash.hex()}, {"state", state}, {"amount", 9'000}}}};
+    std::optional<ledger::Result<LookupAnswer>> out;
+    wallet.look_up(invoice(), [&](ledger::Result<LookupAnswer> said) { out = std::move(said); });
+    pass(1'000);
+    return **out;
+  };
+  EXPECT_TRUE(std::holds_alternative<Held>(say("accepted")));
+  EXPECT_TRUE(std::holds_alternative<GivenBack>(say("failed")));
+  EXPECT_TRUE(std::holds_alternative<Open>(say("pending")));
 }
 
 }  // namespace

@@ -321,4 +321,55 @@ TEST_F(Sandbox, ItsBooksAreForItsOwnerAlone) {
   EXPECT_EQ(refused.error().code, "secret_file.permissions");
 }
 
+// ---- payments that are held -----------------------------------------------------------------------------------------
+
+class SandboxHold : public Sandbox {
+ protected:
+  static InvoiceOrder hold_order() {
+    auto out = order();
+    out.hold = true;
+    return out;
+  }
+  std::string resolve(void (SandboxWallet::*how)(const InvoiceOrder&, std::function<void(Result<void>)>)) {
+    const auto done = answer<void>([&](auto told) { ((*wallet).*how)(hold_order(), told); });
+    return done ? "done" : done.error().code;
+  }
+  std::string state() {
+    const auto invoice = decode_bolt11(text).value();
+    const auto said = look_up(invoice.payment_hash).value();
+    constexpr const char* kNames[] = {"open", "settled", "expired", "unknown", "held", "given back"};
+    return kNames[said.index()];
+  }
+  std::string text = create(hold_order()).value();
+};
+
+TEST_F(SandboxHold, APaymentWaitsAndItsPreimageIsNotRevealed) {
+  EXPECT_EQ(state(), "open");
+  EXPECT_TRUE(pay(text).value().is_zero());
+  EXPECT_EQ(state(), "held");
+  EXPECT_EQ(refusal(text), "sandbox.already_paid");
+  now = kExpiry + 1'000;
+  EXPECT_EQ(state(), "held") << "its expiry is over, the payment is not";
+  EXPECT_EQ(status().value().balance, Msat{});
+}
+
+TEST_F(SandboxHold, WhatIsTakenHasSettled) {
+  EXPECT_EQ(resolve(&SandboxWallet::take), "sandbox.not_held");
+  pay(text);
+  EXPECT_EQ(resolve(&SandboxWallet::take), "done");
+  EXPECT_EQ(resolve(&SandboxWallet::take), "done") << "twice is once";
+  EXPECT_EQ(state(), "settled");
+  EXPECT_EQ(resolve(&SandboxWallet::give_back), "sandbox.not_held");
+  EXPECT_EQ(status().value().balance, Msat{9'000});
+}
+
+TEST_F(SandboxHold, WhatIsGivenBackCanBePaidNoMore) {
+  pay(text);
+  EXPECT_EQ(resolve(&SandboxWallet::give_back), "done");
+  EXPECT_EQ(resolve(&SandboxWallet::give_back), "done");
+  EXPECT_EQ(state(), "given back");
+  EXPECT_EQ(resolve(&SandboxWallet::take), "sandbox.not_held");
+  EXPECT_EQ(refusal(text), "sandbox.expired");
+}
+
 }  // namespace

@@ -173,6 +173,36 @@ TEST_F(WalletTest, LndTellsWhatItStreams) {
   EXPECT_EQ(news, (std::vector<std::optional<Hash256>>{std::nullopt, kHash}));
 }
 
+TEST_F(WalletTest, LndHoldsTakesAndGivesBack) {
+  LndWallet lnd(http, ports());
+  auto held = order();
+  held.hold = true;
+  http.says({{"payment_request", "lnbcrt1"}});
+  std::optional<Result<MadeInvoice>> made;
+  lnd.create_invoice(held, [&](Result<MadeInvoice> said) { made = std::move(said); });
+  EXPECT_EQ((*made)->payment_hash, kHash);
+  EXPECT_EQ(http.asked[0].path, "/v2/invoices/hodl");
+  EXPECT_EQ(http.body(0)["hash"], ledger::to_base64(kHash.view()));
+  EXPECT_FALSE(http.body(0).contains("r_preimage")) << "or the node would take it at once";
+
+  auto asked = invoice();
+  asked.hold = true;
+  http.says(lnd_invoice("ACCEPTED"));
+  EXPECT_TRUE(is<Held>(look_up(lnd, asked)));
+  http.says(lnd_invoice("CANCELED"));
+  EXPECT_TRUE(is<GivenBack>(look_up(lnd, asked)));
+
+  std::vector<std::string> said;
+  const auto told = [&](const Result<void>& done) { said.push_back(done ? "done" : done.error().code); };
+  http.says(json::object());
+  lnd.take(held, told);
+  EXPECT_EQ(http.body(3), json({{"preimage", ledger::to_base64(kPreimage.view())}}));
+  http.says({{"message", "invoice already settled"}}, 500);
+  lnd.give_back(held, told);
+  EXPECT_EQ(http.body(4), json({{"payment_hash", ledger::to_base64(kHash.view())}}));
+  EXPECT_EQ(said, (std::vector<std::string>{"done", "wallet.refused"}));
+}
+
 // ---- Core Lightning -------------------------------------------------------------------------------------------------
 
 json cln_invoices(const std::string& status) {

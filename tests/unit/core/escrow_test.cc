@@ -1,0 +1,117 @@
+// Payment in escrow: held while the model works, taken when the signed result is durable, given back when there is
+// none.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/stages/stage.h"
+#include "tests/unit/core/engine_driver.h"
+
+namespace core {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+
+Policy escrow_policy() {
+  Policy policy = EngineDriver::policy();
+  policy.payment_mode = ledger::PaymentMode::escrow;
+  policy.inference_attempts = 1;
+  return policy;
+}
+
+Work about_invoice(Action action) {
+  return {.action = action};
+}
+
+TEST(Escrow, NothingRunsBeforeThePaymentIsHeld) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  EXPECT_EQ(state(shop.job(1)), State::awaiting_payment);
+  EXPECT_TRUE(shop.job(1).invoices[0].issued.hold);
+  EXPECT_THAT(shop.types(1), Not(Contains("InferenceStarted")));
+}
+
+TEST(Escrow, ThePaymentIsTakenWhenTheResultIsSignedAndThenItIsPublished) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  shop.hold(1);
+  const Job job = shop.job(1);
+  EXPECT_TRUE(find_notice(job, NoticePurpose::result));
+  EXPECT_FALSE(find_notice(job, NoticePurpose::result)->delivered) << "not before the money is ours";
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::take)));
+  shop.pay(1);
+  EXPECT_EQ(state(shop.job(1)), State::settled);
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+}
+
+TEST(Escrow, WhatCannotBeServedIsGivenBackAndNothingIsOwed) {
+  EngineDriver shop(escrow_policy());
+  shop.inference_fails = ledger::InferenceFailure::rejected;
+  shop.ask(1);
+  shop.hold(1);
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
+  shop.invoice_never_paid(1);
+  EXPECT_EQ(state(shop.job(1)), State::failed);
+  EXPECT_EQ(shop.job(1).refunds.size(), 0u);
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+}
+
+TEST(Escrow, ACustomerWhoCancelsGetsItBack) {
+  EngineDriver shop(escrow_policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.hold(1);
+  shop.give(Cancelled{.job = EngineDriver::id(1), .facts = {.by = ledger::CancelledBy::customer}});
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
+  EXPECT_EQ(state(shop.job(1)), State::cancelled);
+}
+
+TEST(Escrow, AnInvoiceOfAnEndedJobCanBePaidNoMore) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  shop.give(Cancelled{.job = EngineDriver::id(1), .facts = {.by = ledger::CancelledBy::customer}});
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
+}
+
+TEST(Escrow, WhatIsTakenAllTheSameIsOwedBack) {
+  EngineDriver shop(escrow_policy());
+  shop.inference_fails = ledger::InferenceFailure::rejected;
+  shop.ask(1);
+  shop.hold(1);
+  shop.pay(1);
+  EXPECT_EQ(state(shop.job(1)), State::refund_owed);
+}
+
+TEST(Escrow, APaymentThatWentBackEndsTheJobAndItsResultIsNotPublished) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  shop.hold(1);
+  shop.invoice_never_paid(1);
+  EXPECT_EQ(state(shop.job(1)), State::expired);
+  EXPECT_FALSE(find_notice(shop.job(1), NoticePurpose::result)->delivered);
+  EXPECT_THAT(shop.notices(1), Contains(NoticePurpose::error));
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+}
+
+TEST(Escrow, IsGivenBackLongBeforeTheNetworkWouldDoIt) {
+  EngineDriver shop(escrow_policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.hold(1);
+  shop.wait(2LL * 60 * 60 * 1000);
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
+  EXPECT_EQ(state(shop.job(1)), State::expired);
+}
+
+TEST(Escrow, AfterARestartItIsStillTaken) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  shop.hold(1);
+  shop.holds.clear();
+  shop.restart(escrow_policy(), shop.job(1));
+  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::take)));
+}
+
+}  // namespace
+}  // namespace core
