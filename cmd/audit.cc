@@ -134,9 +134,9 @@ Result<std::optional<replay::Reconciliation>> ask_wallet(const Arguments& argume
   if (!arguments.has("wallet")) return std::nullopt;
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
-  return reconcile_with_wallet(ledger->reader, context).map([](auto& books) {
-    return std::optional(std::move(books));
-  });
+  auto books = reconcile_with_wallet(ledger->reader, context);
+  if (!books) return tl::unexpected(books.error());
+  return std::optional(std::move(*books));
 }
 
 // The first thing that is wrong, the ledger's own before the wallet's.

@@ -345,6 +345,9 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
                                                },
                                            .never_paid =
                                                [this, id](ledger::InvoiceExpired expiry) {
+                                                 const Job* now = engine_.find(id);
+                                                 if (now && core::held(*now))
+                                                   stop_inference(id);  // nobody pays for the rest
                                                  post(core::NeverPaid{id, std::move(expiry)});
                                                }});
   if (watched) return;

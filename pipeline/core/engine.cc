@@ -30,6 +30,11 @@ bool may_take_long(const Work& work) {
   return work.action == Action::watch || work.action == Action::give_back || work.action == Action::pay_back;
 }
 
+// What a model made counts. Not when it is answered already, or when the payment that was held went back meanwhile.
+bool answerable(const Job& job) {
+  return !job.completion && !ended_without_result(job);
+}
+
 bool contains(const std::vector<Work>& works, const Work& work) {
   return std::ranges::find(works, work) != works.end();
 }
@@ -270,7 +275,7 @@ void Engine::on(Step& step, InvoiceNotCreated& input) {
 
 void Engine::on(Step& step, InferenceEnded& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); job && !job->completion) {
+  if (const Job* job = find(input.job); job && answerable(*job)) {
     std::vector<ledger::Text> texts;
     texts.push_back(std::move(input.result));
     append(step, input.job, std::move(input.completion), std::move(texts));
@@ -280,7 +285,7 @@ void Engine::on(Step& step, InferenceEnded& input) {
 
 void Engine::on(Step& step, InferenceBroke& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); !job || job->completion) return;
+  if (const Job* job = find(input.job); !job || !answerable(*job)) return advance(step, input.job);
   const std::uint32_t attempt = input.work.attempt;
   ledger::InferenceFailed failed{.attempt = attempt, .failure = input.failure, .message = std::move(input.message)};
   if (may_pass(input.failure) && attempt < policy_.inference_attempts) {
@@ -334,6 +339,13 @@ void Engine::on(Step& step, PublishEnded& input) {
   advance(step, input.job);
 }
 
+void Engine::stopped_inference(const JobId& id) {
+  const std::vector<Work> works = jobs_.at(id).in_flight;
+  for (const Work& work : works) {
+    if (work.action == Action::infer) finished(id, work);
+  }
+}
+
 // The invoice, which is watched no more; null when the job is closed or has no such invoice.
 const Invoice* Engine::end_watch(const JobId& id, const Hash256& payment_hash) {
   const Job* job = find(id);
@@ -366,6 +378,7 @@ void Engine::on(Step& step, Settled& input) {
 void Engine::on(Step& step, NeverPaid& input) {
   const Invoice* invoice = end_watch(input.job, input.expiry.payment_hash);
   if (!invoice) return;
+  if (held(*find(input.job)) == invoice) stopped_inference(input.job);
   if (!invoice->settled && !invoice->expired) append(step, input.job, std::move(input.expiry));
   advance(step, input.job);
 }
@@ -373,10 +386,7 @@ void Engine::on(Step& step, NeverPaid& input) {
 void Engine::on(Step& step, Cancelled& input) {
   const auto it = jobs_.find(input.job);
   if (it == jobs_.end() || !cancellable(it->second.job)) return;
-  const std::vector<Work> works = it->second.in_flight;
-  for (const Work& work : works) {
-    if (work.action == Action::infer) finished(input.job, work);
-  }
+  stopped_inference(input.job);
   append(step, input.job, std::move(input.facts));
   if (input.shown && !it->second.job.completion) {
     std::vector<ledger::Text> texts;

@@ -97,7 +97,8 @@ struct PaymentHeld {
   JobId job;
   ledger::InvoiceHeld facts;
 };
-// The wallet, asked after expiry plus grace, says that it was never paid; or what it held went back.
+// The wallet, asked after expiry plus grace, says that it was never paid; or what it held went back: then whoever tells
+// it has stopped the model.
 struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;
@@ -197,6 +198,7 @@ class Engine {
   void leave_queue(Live& live);
   void started(Step& step, const JobId& id, Live& live, const Work& work);
   void finished(const JobId& id, const Work& work);
+  void stopped_inference(const JobId& id);
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
 

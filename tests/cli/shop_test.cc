@@ -117,7 +117,7 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
   EXPECT_EQ(ledger::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
   EXPECT_EQ(sellcompute({"wallet", "status"}).out,
             "sandbox  balance 9 sat (play money)\namounts in steps of 1 sat; an invoice that was interrupted is found "
-            "again by preimage; payments are looked for\n");
+            "again by preimage; payments are looked for, and can be held (escrow)\n");
 
   const auto listed = rows_of(sellcompute({"wallet", "settlements", "--json"}).out);
   ASSERT_EQ(listed.size(), 1U);

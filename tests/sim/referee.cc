@@ -161,7 +161,9 @@ void Referee::on_publication(const nostr::Event& event) {
   if (answer->known == nostr::Status::pong) return demand(world_.pinged(answer->request), "a pong without a ping");
   const Job& job = durable(answer->request, "an answer");
   if (answer->known == nostr::Status::partial) {
-    return demand(core::may_run(job) && core::may_stream(job),
+    // One that waited for its relay may leave after the payment that was held went back.
+    const bool was_held = std::ranges::any_of(job.invoices, [](const auto& one) { return one.held.has_value(); });
+    return demand((core::may_run(job) || was_held) && core::may_stream(job),
                   "a part of the answer for who may not see it" + about(job.id));
   }
   const bool is_durable =

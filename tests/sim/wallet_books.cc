@@ -51,7 +51,6 @@ std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOr
   if (!text) throw std::logic_error(text.error().describe());
   invoices_[hash] = {*text, hash, order.amount, invoice.expires_at(), std::nullopt, order.hold};
   by_bolt11_[*text] = hash;
-  labels_[hash] = label_of(order);
   return *text;
 }
 
@@ -69,12 +68,10 @@ bool WalletBooks::pay(const std::string& bolt11, TimeMs now, TimeMs settles_at) 
   return true;
 }
 
+// Whatever identity the wallet has: what is held is named by our preimage.
 WalletBooks::Invoice* WalletBooks::find_held(const wallet::InvoiceOrder& order) {
-  // Whatever identity the wallet has: what is held is named by our preimage.
-  for (auto& [hash, invoice] : invoices_) {
-    if (invoice.hold && labels_.at(hash) == label_of(order)) return &invoice;
-  }
-  return nullptr;
+  const auto known = by_label_.find(label_of(order));
+  return known == by_label_.end() ? nullptr : &invoices_.at(known->second);
 }
 
 void WalletBooks::take(const wallet::InvoiceOrder& order, TimeMs now) {

@@ -55,7 +55,6 @@ class WalletBooks {
   std::map<ledger::Hash256, Invoice> invoices_;
   std::map<std::string, ledger::Hash256> by_label_;
   std::map<std::string, ledger::Hash256> by_bolt11_;
-  std::map<ledger::Hash256, std::string> labels_;
   std::uint64_t created_ = 0;
 };
 

@@ -141,11 +141,11 @@ TEST_F(Configuration, ModelsTakeWhatTheyDoNotSayFromTheDefaultOffer) {
 // ---- what is said ---------------------------------------------------------------------------------------------------
 
 TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
-  EXPECT_EQ(
-      complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
-      "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
-      "network, url, socket, address, credential_file, certificate_file, spark_options_file, secret_file, folder, "
-      "allow_public");
+  EXPECT_EQ(complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
+            "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
+            "network, url, socket, address, credential_file, refund_credential_file, certificate_file, former_file, "
+            "spark_options_file, secret_file, folder, "
+            "allow_public");
   EXPECT_THAT(complaint_about("[wallet]\nslots = 1\n"), HasSubstr("did you mean `selling.slots`?"))
       << "the right name in the wrong section";
   EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
@@ -168,8 +168,9 @@ TEST_F(Configuration, AWrongTypeOrRangeNamesKeyValueAndWhatIsAllowed) {
             "from \"1 min\" to \"30 d\"");
   EXPECT_EQ(complaint_about("[selling]\nserve_broadcast = \"yes\"\n"),
             "`selling.serve_broadcast` cannot be \"yes\" (config.toml:2): it is true or false");
-  EXPECT_EQ(complaint_about("[selling]\npayment_mode = \"later\"\n"),
-            "`selling.payment_mode` cannot be \"later\" (config.toml:2): it is one of result_first, payment_first");
+  EXPECT_EQ(
+      complaint_about("[selling]\npayment_mode = \"later\"\n"),
+      "`selling.payment_mode` cannot be \"later\" (config.toml:2): it is one of result_first, payment_first, escrow");
   EXPECT_EQ(
       complaint_about("[inference]\nurl = \"localhost:11434\"\n"),
       "`inference.url` cannot be \"localhost:11434\" (config.toml:2): it is an address that starts with http:// or "

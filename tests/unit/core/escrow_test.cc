@@ -94,6 +94,18 @@ TEST(Escrow, APaymentThatWentBackEndsTheJobAndItsResultIsNotPublished) {
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
 }
 
+TEST(Escrow, AnAnswerToAPaymentThatWentBackMeanwhileIsNotTaken) {
+  EngineDriver shop(escrow_policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.hold(1);
+  shop.invoice_never_paid(1);
+  shop.release_inference();
+  EXPECT_EQ(state(shop.job(1)), State::expired);
+  EXPECT_FALSE(shop.job(1).completion);
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+}
+
 TEST(Escrow, IsGivenBackLongBeforeTheNetworkWouldDoIt) {
   EngineDriver shop(escrow_policy());
   shop.hold_inference = true;
