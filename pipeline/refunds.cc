@@ -23,17 +23,25 @@ bool expired(const std::string& bolt11, ledger::TimeMs now) {
 
 }  // namespace
 
+bool Refunds::used(const ledger::Hash256& to) const {
+  return entries_.contains(to) || begun_.contains(to) || paid_.contains(to);
+}
+
+bool Refunds::begin(const ledger::Hash256& to) {
+  return !used(to) && begun_.insert(to).second;
+}
+
 void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done) {
-  const auto used = [] {
+  const auto refused = [] {
     return ledger::fail(ledger::ErrorKind::payment, "refund.invoice_used",
                         "this invoice was paid before, or is being paid", {}, "ask the customer for another one");
   };
-  if (entries_.contains(order.payment_hash) || begun_.contains(order.payment_hash)) return done(used());
-  payer_->look_up(order, [used, done = std::move(done)](const ledger::Result<wallet::PaymentAnswer>& answer) {
+  if (used(order.payment_hash)) return done(refused());
+  payer_->look_up(order, [refused, done = std::move(done)](const ledger::Result<wallet::PaymentAnswer>& answer) {
     if (!answer) return done(tl::unexpected(answer.error()));
     const bool unpaid =
         std::holds_alternative<wallet::Unknown>(*answer) || std::holds_alternative<wallet::PaymentFailed>(*answer);
-    done(unpaid ? ledger::Result<void>() : ledger::Result<void>(used()));
+    done(unpaid ? ledger::Result<void>() : ledger::Result<void>(refused()));
   });
 }
 
@@ -49,8 +57,10 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
               [this, weak = std::weak_ptr(alive_), to](const ledger::Result<wallet::PaymentAnswer>& answer) {
                 if (weak.expired() || !entries_.contains(to)) return;
                 if (answer && conclude(to, *answer)) return;
+                entries_.at(to).accepted = answer.has_value();
                 // A refusal is an answer: the wallet has dealt with it, and what it does not know now it will not pay.
-                if (!answer && answer.error().code == "wallet.refused")
+                const std::string code = answer ? "" : answer.error().code;
+                if (code == "wallet.refused" || code == "wallet.unauthorized")
                   entries_.at(to).refused = answer.error().message;
                 look(to);
               });
@@ -85,13 +95,15 @@ bool Refunds::conclude(const ledger::Hash256& to, const wallet::PaymentAnswer& a
       fail(to, entry.refused);
       return true;
     }
-    if (!expired(entry.attempt.bolt11, scheduler_.now())) return false;
+    // One that took the order and cannot find it again must know it: a person has to look.
+    if (entry.accepted || !expired(entry.attempt.bolt11, scheduler_.now())) return false;
     fail(to, "the wallet knows of no such payment, and the invoice has expired");
     return true;
   }
   const auto* made = std::get_if<wallet::PaymentMade>(&answer);
   if (!made) return false;
   const Entry done = std::move(entries_.extract(to).mapped());
+  paid_.insert(to);
   done.ended(ledger::RefundPaid{.payment_hash = done.attempt.payment_hash,
                                 .attempt = done.attempt.attempt,
                                 .amount = done.attempt.amount,

@@ -23,8 +23,8 @@ class Refunds {
   // wallet's error when it cannot say.
   void check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done);
 
-  // The next follow() of this invoice is ours to pay.
-  void begin(const ledger::Hash256& to) { begun_.insert(to); }
+  // The next follow() of this invoice is ours to pay. False when it is being paid, or was meanwhile.
+  bool begin(const ledger::Hash256& to);
 
   // Until it is known what became of the attempt; `ended` is called once. False when its wallet is not at hand.
   bool follow(const ledger::RefundStarted& attempt, Ended ended);
@@ -34,9 +34,11 @@ class Refunds {
     ledger::RefundStarted attempt;
     Ended ended;
     std::int64_t pause_ms = 0;
-    std::string refused;  // what the wallet answered when it was told to pay
+    std::string refused;    // what the wallet answered when it was told to pay
+    bool accepted = false;  // it took the order
   };
 
+  bool used(const ledger::Hash256& to) const;
   void look(const ledger::Hash256& to);
   void look_later(const ledger::Hash256& to);
   bool conclude(const ledger::Hash256& to, const wallet::PaymentAnswer& answer);
@@ -45,6 +47,7 @@ class Refunds {
   wallet::Payer* payer_;
   Scheduler& scheduler_;
   std::set<ledger::Hash256> begun_;
+  std::set<ledger::Hash256> paid_;            // in this life: a look-up that was asked before may not know it yet
   std::map<ledger::Hash256, Entry> entries_;  // by the payment hash of the customer's invoice
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -13,6 +13,7 @@ using core::Work;
 using ledger::ErrorKind;
 using ledger::Msat;
 using ledger::Result;
+using ledger::TimeMs;
 
 namespace {
 
@@ -62,10 +63,14 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
   const auto destination = destination_of(job, order);
   if (!destination) return tl::unexpected(destination.error());
   const Msat owed = unpaid->owed.amount;
-  const auto invoice = wallet::check_invoice(destination->bolt11, owed, options_.networks, ports_.scheduler.now());
+  // Many wallets know whole satoshis only: the next one is as good.
+  const Msat whole = core::in_whole_sats(owed);
+  const TimeMs now = ports_.scheduler.now();
+  auto invoice = wallet::check_invoice(destination->bolt11, owed, options_.networks, now);
+  if (!invoice && whole != owed) invoice = wallet::check_invoice(destination->bolt11, whole, options_.networks, now);
   if (!invoice) {
     auto error = invoice.error();
-    error.hint = "ask the customer for an invoice of exactly " + core::sats(owed);
+    error.hint = "ask the customer for an invoice of exactly " + core::sats(whole);
     return tl::unexpected(std::move(error));
   }
   if (core::find_invoice(job, invoice->payment_hash)) {
@@ -75,7 +80,7 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
                                .wallet = ports_.payer->kind(),
                                .bolt11 = destination->bolt11,
                                .to = invoice->payment_hash,
-                               .amount = owed,
+                               .amount = *invoice->amount,
                                .fee_limit = order.fee_limit.value_or(std::max(kLeastFeeLimit, Msat{owed.value / 100})),
                                .event = destination->event};
 }
@@ -107,7 +112,7 @@ void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
   const ledger::Hash256 to = facts.to;
-  refunds_.begin(to);
+  if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or is being paid"));
   refund_waiters_.emplace(to, std::move(done));
   ports_.scheduler.after(kPatienceMs, [this, facts] { tell_refund(facts.to, facts); });
   post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});

@@ -200,6 +200,7 @@ class Auditor {
     if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event)) return check_notice(job, *e, entry.seq);
     if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.event)) return check_result(job, *e, entry.seq);
     if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.event)) return check_texts(e->texts, entry.seq);
+    if (const auto* e = std::get_if<ledger::RefundPaid>(&entry.event)) check_refund(job, *e, entry.seq);
     const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event);
     if (!invoice) return {};
     ++out_.invoices;
@@ -209,6 +210,15 @@ class Auditor {
       wrong_[{Check::money, entry.seq}].push_back("the same payment hash was used for job " + (*owner)->hex());
     }
     return {};
+  }
+
+  // One payment pays back one thing.
+  void check_refund(const core::Job& job, const ledger::RefundPaid& paid, Seq seq) {
+    const core::Refund* refund = core::find_refund(job, paid.payment_hash);
+    if (!refund || !refund->started) return;  // said already
+    const auto [other, first] = refunded_to_.emplace(refund->started->to, paid.payment_hash);
+    if (first || other->second == paid.payment_hash) return;
+    wrong_[{Check::money, seq}].push_back("the same invoice paid back something else before");
   }
 
   Result<void> check_request(const ledger::JobRequested& request, const ledger::Entry& entry) {
@@ -282,6 +292,7 @@ class Auditor {
   Overlay overlay_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
   Providers providers_;
+  std::map<ledger::Hash256, ledger::Hash256> refunded_to_;  // what was paid back to a customer's invoice
   std::map<std::pair<Check, Seq>, std::vector<std::string>> wrong_;
   Audit out_;
 };

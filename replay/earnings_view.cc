@@ -50,10 +50,15 @@ struct SaleRefund {
   bool paid = false;
   TimeMs paid_at;
   Msat fee;
+  Msat amount_paid;
   static constexpr auto fields() {
     using T = SaleRefund;
-    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "amount_msat", &T::amount),
-                      field(3, "paid", &T::paid), field(4, "paid_at_ms", &T::paid_at), field(5, "fee_msat", &T::fee)};
+    return std::tuple{field(1, "payment_hash", &T::payment_hash),
+                      field(2, "amount_msat", &T::amount),
+                      field(3, "paid", &T::paid),
+                      field(4, "paid_at_ms", &T::paid_at),
+                      field(5, "fee_msat", &T::fee),
+                      field(6, "amount_paid_msat", &T::amount_paid)};
   }
 };
 
@@ -131,6 +136,7 @@ void on(Sale& sale, TimeMs time, const ledger::RefundPaid& e) {
   if (refund == sale.refunds.end() || refund->paid) return;
   refund->paid = true;
   refund->paid_at = time;
+  refund->amount_paid = e.amount;
   refund->fee = e.fee;
 }
 
@@ -187,7 +193,7 @@ Booking booking_of(const Sale& sale) {
   for (const auto& refund : sale.refunds) {
     if (!refund.paid) continue;
     Figures& payment = out[{money, bucket_of(refund.paid_at)}];
-    payment.refunded += refund.amount;
+    payment.refunded += refund.amount_paid;
     payment.fees += refund.fee;
   }
   return out;

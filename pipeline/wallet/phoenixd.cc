@@ -159,15 +159,18 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& 
 void PhoenixdPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   const Msat fee = kFixedFee + Msat{order.amount.value / 250};
   if (fee > order.fee_limit) return done(refused("its fee is 0.4 % and 4 sat, above the limit", "raise --max-fee"));
-  http_.call(
-      {.path = "/payinvoice",
-       .body = form_encoded({{"invoice", order.bolt11}}),
-       .content_type = "application/x-www-form-urlencoded"},
-      [done = std::move(done)](const Result<HttpReply>& reply) {
-        done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json&) -> PaymentAnswer {
-          return PaymentUnderWay{};
-        }));
-      });
+  http_.call({.path = "/payinvoice",
+              .body = form_encoded({{"invoice", order.bolt11}}),
+              .content_type = "application/x-www-form-urlencoded"},
+             [done = std::move(done)](const Result<HttpReply>& reply) {
+               // A payment that failed is an answer like any other, with a reason.
+               done(reply.and_then([](const HttpReply& said) { return parse(said); })
+                        .and_then([](const Json& said) -> Result<PaymentAnswer> {
+                          const std::string reason = text(said, "reason");
+                          if (!reason.empty()) return refused(reason);
+                          return PaymentUnderWay{};
+                        }));
+             });
 }
 
 void PhoenixdPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {

@@ -36,7 +36,8 @@ class PhoenixdWallet final : public Wallet {
   const WalletPorts ports_;
 };
 
-// With the full password. Its fee is fixed (0.4 % and 4 sat): what would cost more than the limit is not sent.
+// With the full password. From 0.5 on: before it could not be asked what became of a payment. Its fee is fixed (0.4 %
+// and 4 sat): what would cost more than the limit is not sent.
 class PhoenixdPayer final : public Payer {
  public:
   PhoenixdPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}

@@ -344,6 +344,9 @@ Result<void> SandboxBooks::give_back(const InvoiceOrder& order, const runtime::S
 Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) const {
   const auto record = find(folder_, bolt11);
   if (!record) return tl::unexpected(record.error());
+  const auto outcome = read_outcome(folder_, *record);
+  if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome) return refuse("sandbox.already_paid", "this invoice is paid already, or has expired");
   const path note = file_of(folder_, record->invoice.payment_hash, ".sent");
   const auto noted = runtime::create_private_file(note, json{{"sent_at_ms", now.ms}}.dump() + "\n");
   if (!noted && noted.error().code != "secret_file.exists") return tl::unexpected(noted.error());

@@ -1,5 +1,8 @@
 // A whole market on this machine: a relay, an Ollama, one provider online and one customer.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openCustomer, RESULT_KIND, tagsOf, wireOf } from './customer.mjs';
 import { startOllama } from './ollama.mjs';
 import { createProvider, eventually } from './provider.mjs';
@@ -25,6 +28,22 @@ export async function openMarket(t, { mode = 'result_first', settings = {}, tabl
   closers.push(customer.close);
   if (start) await provider.start(start);
   return { relay, ollama, provider, customer, mode };
+}
+
+// A market whose provider's wallet is a counterpart. files: what wallet.<name>_file is to hold, by that name; more as for
+// openMarket.
+export async function openWalletMarket(t, counterpart, { files = counterpart.files, settings = {}, ...more } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'sellcompute-wallet-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const keep = (name, text) => writeFile(join(folder, name), text, { mode: 0o600 });
+  const patient = { 'selling.invoice_grace': '1 s', 'selling.invoice_attempts': 20, 'selling.invoice_retry': '300 ms' };
+  const all = { ...counterpart.settings, 'wallet.network': 'regtest', ...patient, ...settings };
+  for (const [name, text] of Object.entries(files ?? {})) {
+    all[`wallet.${name}_file`] = join(folder, name);
+    await keep(name, text);
+  }
+  const market = await openMarket(t, { settings: all, ...more });
+  return { ...market, counterpart, keep };
 }
 
 // A request addressed to the provider.

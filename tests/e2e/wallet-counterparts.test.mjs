@@ -20,7 +20,7 @@ import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
 import { startLightningAddress } from './wallets/lightning-address.mjs';
 import { startLnbits } from './wallets/lnbits.mjs';
 import { startLnd } from './wallets/lnd.mjs';
-import { randomHex, sha256, sha256OfText } from './wallets/node.mjs';
+import { LightningNode, randomHex, sha256, sha256OfText } from './wallets/node.mjs';
 import { startNwc } from './wallets/nwc.mjs';
 import { startPhoenixd } from './wallets/phoenixd.mjs';
 
@@ -35,7 +35,8 @@ const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitne
 //
 // A client can: create({id}) → {bolt11, paymentHash}; look(created) → {settled, preimage, receivedMsat}, or nothing for an
 // invoice that is unknown there; ping(), any harmless call; listen() → a function that resolves with the payment hash that is
-// pushed next; leave().
+// pushed next; leave(). One that may spend: pay(bolt11), which fails where the payment did; sent(payment hash) → {status,
+// preimage, feeMsat}, or nothing for a payment that is unknown there.
 
 class Refused extends Error {
   constructor(status, body) {
@@ -117,6 +118,16 @@ function connectLnd({ settings, files }) {
         return result.state === 'SETTLED' ? hexOf(result.r_hash) : next();
       };
     },
+    async pay(payment_request, { feeLimitMsat = 10_000 } = {}) {
+      const order = { payment_request, timeout_seconds: 1, fee_limit_msat: String(feeLimitMsat), no_inflight_updates: true };
+      const { result } = await post('/v2/router/send', order);
+      if (result.status !== 'SUCCEEDED') throw new Refused(result.failure_reason);
+    },
+    async sent(paymentHash) {
+      const path = `/v2/router/track/${Buffer.from(paymentHash, 'hex').toString('base64url')}?no_inflight_updates=true`;
+      const found = await unlessUnknown(get(path), (error) => error.status === 404);
+      return found && { status: found.result.status, preimage: found.result.payment_preimage, feeMsat: Number(found.result.fee_msat) };
+    },
   };
 }
 
@@ -169,6 +180,11 @@ const coreLightning = (call) => ({
     const next = call('waitanyinvoice', { lastpay_index: 0, timeout: 5 }, PUSH_TIMEOUT_MS);
     return async () => (await within(next)).payment_hash;
   },
+  pay: (bolt11, { feeLimitMsat = 10_000 } = {}) => call('pay', { bolt11, maxfee: feeLimitMsat, retry_for: 1 }),
+  async sent(paymentHash) {
+    const found = (await call('listpays', { payment_hash: paymentHash })).pays.at(-1);
+    return found && { status: found.status, preimage: found.preimage, feeMsat: found.amount_sent_msat - found.amount_msat };
+  },
 });
 
 function connectCoreLightning({ settings }) {
@@ -216,6 +232,14 @@ function connectPhoenixd({ settings, files }) {
       return found && { settled: found.isPaid, preimage: found.preimage, receivedMsat: found.receivedSat * 1000 };
     },
     listen: () => socketReader(`${url}/websocket`, headers, (event) => event.type === 'payment_received' && event.paymentHash),
+    async pay(invoice) {
+      const { reason } = await post('/payinvoice', { invoice });
+      if (reason) throw new Refused(reason);
+    },
+    async sent(paymentHash) {
+      const found = await unlessUnknown(get(`/payments/outgoingbyhash/${paymentHash}`), (error) => error.status === 404);
+      return found && { status: found.isPaid ? 'paid' : found.completedAt ? 'failed' : 'pending', preimage: found.preimage, feeMsat: found.fees };
+    },
   };
 }
 
@@ -237,6 +261,11 @@ function connectLnbits({ settings, files }) {
       return found && { settled: found.paid, preimage: found.preimage, receivedMsat: found.details.amount };
     },
     listen: () => socketReader(`${url}/api/v1/ws/${files.credential}`, {}, (event) => event.payment.status === 'success' && event.payment.payment_hash),
+    pay: (text) => post('/api/v1/payments', { out: true, bolt11: text }),
+    async sent(paymentHash) {
+      const found = await unlessUnknown(get(`/api/v1/payments/${paymentHash}`), (error) => error.status === 404);
+      return found && { status: found.status, preimage: found.preimage, feeMsat: -found.details.fee };
+    },
   };
 }
 
@@ -314,6 +343,11 @@ function connectNwc({ files }) {
       const heard = [];
       relays.push(await listenTo([23197], (event) => heard.push(decrypt(event))));
       return async () => (await eventually(() => heard.shift(), 'a notification')).notification.payment_hash;
+    },
+    pay: (invoice) => call('pay_invoice', { invoice }),
+    async sent(paymentHash) {
+      const found = await unlessUnknown(call('lookup_invoice', { payment_hash: paymentHash }), (error) => error.status === 'NOT_FOUND');
+      return found && { status: found.state, preimage: found.preimage, feeMsat: found.fees_paid };
     },
     leave: () => relays.forEach((relay) => relay.close()),
   };
@@ -448,6 +482,78 @@ for (const [name, { cannot = [], skip = false }] of Object.entries(WALLETS)) {
     await wallet.pay(made.bolt11);
     await wallet.up();
     assert.equal((await client.look(made)).settled, true);
+  });
+}
+
+// ---- those that can pay -----------------------------------------------------------------------------------------------------
+
+// words: for what was paid, what is on its way and what failed. limits: whether they take a limit of the fee. keeps: what they
+// remember of what they did not try.
+const PAYERS = {
+  LND: { words: ['SUCCEEDED', undefined, 'FAILED'], limits: true, keeps: ['no-balance'] },
+  'Core Lightning': { words: ['complete', 'pending', 'failed'], limits: true },
+  phoenixd: { words: ['paid', 'pending', 'failed'], keeps: ['no-balance'] },
+  LNbits: { words: ['success', 'pending', 'failed'], keeps: ['unsupported'] },
+  NWC: { words: ['settled', 'pending', 'failed'] },
+};
+
+// Somebody else's node, whose invoices the wallet can pay.
+async function openPayer(t, name) {
+  const { wallet, client: receiver } = await open(t, name);
+  const theirs = new LightningNode();
+  wallet.node.reach(theirs);
+  const credential = wallet.refundCredential ?? wallet.files.credential;
+  const client = WALLETS[name].connect({ ...wallet, files: { ...wallet.files, credential } });
+  t.after(() => client.leave?.());
+  return { wallet, receiver, client, theirs, invoice: () => theirs.create({ amountMsat: AMOUNT_MSAT }) };
+}
+
+for (const [name, { words: [paid, pending, failed], limits = false, keeps = [] }] of Object.entries(PAYERS)) {
+  test(`${name}: it pays once, and knows what it paid`, async (t) => {
+    const { wallet, client, theirs, invoice } = await openPayer(t, name);
+    const { bolt11: text, paymentHash, preimage } = invoice();
+    assert.equal(await client.sent(paymentHash), undefined);
+    const before = wallet.node.balanceMsat();
+    await client.pay(text);
+    await client.pay(text).catch(() => {});
+    const known = await client.sent(paymentHash);
+    assert.deepEqual([known.status, known.preimage], [paid, preimage]);
+    assert.ok(known.feeMsat > 0);
+    assert.equal(theirs.invoices.get(paymentHash).receivedMsat, AMOUNT_MSAT);
+    assert.equal(wallet.node.payments.filter(({ status }) => status === 'complete').length, 1);
+    assert.equal(wallet.node.balanceMsat(), before - AMOUNT_MSAT - known.feeMsat);
+  });
+
+  test(`${name}: it says that it could not pay`, async (t) => {
+    const { wallet, client, invoice } = await openPayer(t, name);
+    for (const fault of ['no-route', 'no-balance', 'unsupported']) {
+      const { bolt11: text, paymentHash } = invoice();
+      wallet.fail(fault);
+      await assert.rejects(client.pay(text), Refused, fault);
+      assert.equal((await client.sent(paymentHash))?.status, ['no-route', ...keeps].includes(fault) ? failed : undefined, fault);
+    }
+    const { paymentHash } = wallet.node.create({ amountMsat: AMOUNT_MSAT });
+    assert.notEqual((await client.sent(paymentHash))?.status, paid, 'its own invoice is no payment');
+    if (limits) await assert.rejects(client.pay(invoice().bolt11, { feeLimitMsat: 0 }), Refused);
+  });
+
+  test(`${name}: a payment goes on when nobody waits for it any more`, async (t) => {
+    const { wallet, client, invoice } = await openPayer(t, name);
+    const { bolt11: text, paymentHash } = invoice();
+    wallet.fail('held');
+    const paying = client.pay(text).catch(() => {});
+    await eventually(() => wallet.node.payments.length === 1, 'the payment to begin');
+    if (pending) assert.equal((await client.sent(paymentHash)).status, pending);
+    else await assert.rejects(client.sent(paymentHash), 'it answers at the end alone');
+    wallet.land();
+    await paying;
+    assert.equal((await client.sent(paymentHash)).status, paid);
+  });
+
+  test(`${name}: what receives cannot spend`, { skip: name === 'Core Lightning' && 'who may open its socket may spend' }, async (t) => {
+    const { wallet, receiver, invoice } = await openPayer(t, name);
+    await assert.rejects(receiver.pay(invoice().bolt11), Refused);
+    assert.deepEqual(wallet.node.payments, []);
   });
 }
 

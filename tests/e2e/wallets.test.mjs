@@ -1,12 +1,9 @@
 // Every wallet under the same trials, in whole sales by the real program: paid and seen at once, ordered again after a lost
 // answer, paid while we were away, out for a while, telling lies, and never paid. What each of them can is in CAN.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from './market.mjs';
+import { addressed, assertClean, assertNothingTwice, openWalletMarket, untilState } from './market.mjs';
 import { eventually, skipWithoutProgram } from './provider.mjs';
 import { startCoreLightning } from './wallets/core-lightning.mjs';
 import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
@@ -48,18 +45,6 @@ for (const wallet of WALLETS) {
     await t.test('never paid', { skip: wallet.livesToday }, () => neverPay(market));
     await assertClean(market);
   });
-}
-
-async function openWalletMarket(t, counterpart) {
-  const folder = await mkdtemp(join(tmpdir(), 'sellcompute-wallet-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const settings = { ...counterpart.settings, 'wallet.network': 'regtest', 'selling.invoice_grace': '1 s', 'selling.invoice_attempts': 20, 'selling.invoice_retry': '300 ms' };
-  for (const [name, text] of Object.entries(counterpart.files ?? {})) {
-    settings[`wallet.${name}_file`] = join(folder, name);
-    await writeFile(join(folder, name), text, { mode: 0o600 });
-  }
-  const market = await openMarket(t, { settings });
-  return { ...market, counterpart };
 }
 
 async function tryByHand({ provider, counterpart }, wallet) {

@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endCall, LightningNode, openPort, randomHex, Reply, serveHttp, sha256, stateOf, walletOf } from './node.mjs';
 
+const REJECTED_BY_DESTINATION = 203;
+const ROUTE_NOT_FOUND = 205;
+const ROUTE_TOO_EXPENSIVE = 206;
 const DUPLICATE_LABEL = 900;
 const DUPLICATE_PREIMAGE = 901;
 const WAIT_TIMED_OUT = 904;
@@ -16,6 +19,14 @@ const INVALID_PARAMS = -32602;
 const MAX_DESCRIPTION_BYTES = 639;
 const DEFAULT_EXPIRY_SECONDS = 604_800;
 const STATUSES = { open: 'unpaid', expired: 'expired', settled: 'paid' };
+const PAY_PARAMETERS = ['bolt11', 'amount_msat', 'label', 'riskfactor', 'maxfeepercent', 'retry_for', 'maxdelay', 'exemptfee', 'exclude', 'maxfee', 'description'];
+const FAILURES = {
+  'no-route': [ROUTE_NOT_FOUND, 'Ran out of routes to try after 1 attempt: see `paystatus`'],
+  'no-balance': [ROUTE_NOT_FOUND, 'Insufficient funds to perform the payment'],
+  'too-expensive': [ROUTE_TOO_EXPENSIVE, 'Fee exceeds our fee budget'],
+  unsupported: [INVALID_PARAMS, 'Invalid bolt11: 9: unknown feature bit 98'],
+  rejected: [REJECTED_BY_DESTINATION, 'Destination said it doesn\'t know invoice: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS'],
+};
 
 class RpcError extends Error {
   constructor(code, message) {
@@ -42,6 +53,8 @@ function methodsOf(node) {
     invoice: (params) => createInvoice(node, params),
     listinvoices: (params) => listInvoices(node, params),
     waitanyinvoice: (params, connection) => waitAnyInvoice(node, params, connection),
+    pay: (params) => pay(node, params),
+    listpays: (params) => listPays(node, params),
     getinfo: () => ({ id: node.id, alias: 'cln', version: 'v24.11', network: node.network, blockheight: 800_000, num_active_channels: 1 }),
     listfunds: () => ({
       outputs: [],
@@ -105,6 +118,45 @@ function waitAnyInvoice(node, { lastpay_index = 0, timeout }, connection) {
     connection.on('close', giveUp);
     look();
   });
+}
+
+// What was paid before is said again, and not paid again. A payment goes on when who asked for it goes away.
+async function pay(node, params) {
+  const unknown = Object.keys(params).find((name) => !PAY_PARAMETERS.includes(name));
+  if (unknown) throw new RpcError(INVALID_PARAMS, `unknown parameter: ${unknown}`);
+  if (!params.bolt11) throw new RpcError(INVALID_PARAMS, 'missing required parameter: bolt11');
+  const before = node.told(params.bolt11).find(({ status }) => status !== 'failed');
+  const maxFeeMsat = params.maxfee === undefined ? Infinity : Number(String(params.maxfee).replace(/msat$/, ''));
+  const payment = await (before ?? node.send(params.bolt11, { maxFeeMsat })).ended;
+  if (payment.status === 'failed') throw new RpcError(...FAILURES[payment.failure]);
+  return {
+    payment_hash: payment.paymentHash,
+    created_at: payment.createdAt,
+    parts: 1,
+    amount_msat: payment.amountMsat,
+    amount_sent_msat: payment.amountMsat + payment.feeMsat,
+    payment_preimage: node.proof(payment),
+    status: 'complete',
+  };
+}
+
+// Those alone of which a part was sent.
+function listPays(node, { payment_hash, bolt11, status }) {
+  const rows = node.told(payment_hash ?? bolt11, ['no-balance', 'too-expensive', 'unsupported']).filter((payment) => !status || payment.status === status);
+  return { pays: rows.map((payment) => shownPay(node, payment)) };
+}
+
+function shownPay(node, payment) {
+  const complete = payment.status === 'complete' && { completed_at: payment.endedAt, preimage: node.proof(payment), amount_msat: payment.amountMsat };
+  return {
+    bolt11: payment.bolt11,
+    payment_hash: payment.paymentHash,
+    status: payment.status,
+    created_at: payment.createdAt,
+    ...complete,
+    amount_sent_msat: payment.amountMsat + payment.feeMsat,
+    created_index: payment.index,
+  };
 }
 
 function shown(node, invoice) {

@@ -2,11 +2,16 @@
 //
 // What a caller may not expect: `out` defaults to true, so that a request which forgets it is a payment; the preimage is
 // shown before anybody paid; a wrong key is a 404, but a look-up needs none; what is received is never told, only what was
-// asked for.
+// asked for; a payment that takes long is answered before its end; one that failed is never tried again.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LightningNode, Reply, satOf, serveHttp, stateOf, walletOf } from './node.mjs';
 
 const STATUSES = { open: 'pending', settled: 'success', expired: 'failed' };
+const SENT_STATUSES = { pending: 'pending', complete: 'success', failed: 'failed' };
+const NOT_KEPT = ['no-balance'];
+const PAY_WAIT_MS = 500; // theirs is 5 s
+const RESERVE_MSAT = 2_000;
 const MAX_MEMO_BYTES = 639;
 const DEFAULT_EXPIRY_SECONDS = 3600;
 const FILTERS = ['status', 'memo', 'payment_hash', 'checking_id'];
@@ -23,7 +28,7 @@ export async function startLnbits({ network, port } = {}) {
   const open = await serveHttp(node, {
     port,
     routes: {
-      'POST /api/v1/payments': (call) => (call.body.out === false ? create(node, wallet, call.body) : payOut(call.body, has(call, adminKey))),
+      'POST /api/v1/payments': (call) => (call.body.out === false ? create(node, wallet, call.body) : payOut(node, wallet, call.body, has(call, adminKey))),
       'GET /api/v1/payments': ({ query }) => list(node, wallet, query),
       'GET /api/v1/payments/:hash': (call) => lookUp(node, wallet, call.params.hash, has(call, invoiceKey, adminKey)),
       'GET /api/v1/wallet': () => ({ name: 'LNbits wallet', balance: node.balanceMsat() }),
@@ -42,14 +47,29 @@ export async function startLnbits({ network, port } = {}) {
       kind: 'lnbits',
       settings: { 'wallet.url': `http://127.0.0.1:${open.number}` },
       files: { credential: invoiceKey },
+      refundCredential: adminKey,
     }),
     adminKey,
   };
 }
 
-function payOut({ bolt11 }, isAdmin) {
+async function payOut(node, wallet, { bolt11 }, isAdmin) {
   if (!isAdmin) throw detail(403, 'Invoice (or Admin) key required.');
-  throw bolt11 ? detail(520, 'Insufficient balance.') : detail(400, 'Missing BOLT11 invoice');
+  if (!bolt11) throw detail(400, 'Missing BOLT11 invoice');
+  refuseAgain(node.told(bolt11, NOT_KEPT).at(-1));
+  const payment = node.send(bolt11);
+  await Promise.race([payment.ended, sleep(PAY_WAIT_MS, undefined, { ref: false })]);
+  if (payment.failure === 'no-balance') throw failed('Insufficient balance.', 'failed');
+  if (payment.status === 'failed') throw failed(`Payment failed: ${payment.failure}`, 'failed');
+  return new Reply(201, shownSent(node, wallet, payment));
+}
+
+const failed = (text, status) => new Reply(520, { detail: text, status });
+
+function refuseAgain(payment) {
+  if (payment?.status === 'pending') throw failed('Payment is still pending.', 'pending');
+  if (payment?.status === 'complete') throw failed('Payment already paid.', 'success');
+  if (payment) throw failed('Payment is failed node, retrying is not possible.', 'failed');
 }
 
 function create(node, wallet, { amount, unit = 'sat', memo, expiry, extra = {} }) {
@@ -68,17 +88,19 @@ function create(node, wallet, { amount, unit = 'sat', memo, expiry, extra = {} }
 // The newest first. A filter is written as name=value or name[eq]=value.
 function list(node, wallet, { limit, offset = 0, ...query }) {
   const filters = Object.entries(query).map(([name, value]) => [name.replace(/\[eq\]$/, ''), value]);
-  const rows = [...node.invoices.values()]
+  const received = [...node.invoices.values()].map((invoice) => shown(node, wallet, invoice));
+  const rows = [...received, ...node.told(undefined, NOT_KEPT).map((payment) => shownSent(node, wallet, payment))]
     .reverse()
-    .map((invoice) => shown(node, wallet, invoice))
+    .sort((a, b) => b.time.localeCompare(a.time))
     .filter((row) => filters.every(([name, value]) => !FILTERS.includes(name) || row[name] === value));
   return rows.slice(Number(offset), limit && Number(offset) + Number(limit));
 }
 
 function lookUp(node, wallet, hash, isOwner) {
   const invoice = node.invoices.get(hash);
-  if (!invoice) throw detail(404, 'Payment does not exist.');
-  const details = shown(node, wallet, invoice);
+  const payment = node.told(hash, NOT_KEPT).at(-1);
+  if (!invoice && !payment) throw detail(404, 'Payment does not exist.');
+  const details = invoice ? shown(node, wallet, invoice) : shownSent(node, wallet, payment);
   return { paid: details.status === 'success', status: details.status, preimage: details.preimage, ...(isOwner && { details }) };
 }
 
@@ -112,5 +134,27 @@ function shown(node, wallet, invoice) {
     time: iso(invoice.createdAt),
     created_at: iso(invoice.createdAt),
     updated_at: iso(invoice.settledAt ?? invoice.createdAt),
+  };
+}
+
+// Amount and fee are below zero; the fee is what is set aside until it is known.
+function shownSent(node, wallet, payment) {
+  const time = iso(payment.createdAt);
+  return {
+    checking_id: payment.paymentHash,
+    payment_hash: payment.paymentHash,
+    wallet_id: wallet.id,
+    amount: -payment.amountMsat,
+    fee: -(payment.status === 'complete' ? payment.feeMsat : RESERVE_MSAT),
+    bolt11: payment.bolt11,
+    payment_request: payment.bolt11,
+    status: SENT_STATUSES[payment.status],
+    memo: '',
+    expiry: null,
+    preimage: payment.status === 'complete' ? node.proof(payment) : null,
+    extra: {},
+    time,
+    created_at: time,
+    updated_at: iso(payment.endedAt ?? payment.createdAt),
   };
 }

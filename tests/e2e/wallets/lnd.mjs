@@ -1,7 +1,7 @@
 // A stand-in for LND's REST proxy (0.18): HTTPS with a certificate of its own, int64 as strings, bytes as base64.
 //
-// What a caller may not expect: a wrong macaroon is a 500, an open invoice shows its preimage, and the stream sends not even
-// headers before its first invoice.
+// What a caller may not expect: a wrong macaroon is a 500, an open invoice shows its preimage, a stream sends not even headers
+// before its first line, and what became of a payment is said when it has come to its end, however long that takes.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -13,20 +13,34 @@ const DEFAULT_EXPIRY_SECONDS = 86_400;
 const UNKNOWN = 2; // the gRPC codes that occur
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
+const ALREADY_EXISTS = 6;
+const NO_PREIMAGE = '0'.repeat(64);
+const PAYMENT_STATES = { pending: 'IN_FLIGHT', complete: 'SUCCEEDED', failed: 'FAILED' };
+const FAILURE_REASONS = {
+  'no-route': 'FAILURE_REASON_NO_ROUTE',
+  'no-balance': 'FAILURE_REASON_INSUFFICIENT_BALANCE',
+  'too-expensive': 'FAILURE_REASON_NO_ROUTE',
+  rejected: 'FAILURE_REASON_INCORRECT_PAYMENT_DETAILS',
+};
 
 const base64 = (hex) => Buffer.from(hex ?? '', 'hex').toString('base64');
 const hexOf = (text) => (text ? Buffer.from(text, 'base64').toString('hex') : undefined);
 const refusal = (status, code, message) => new Reply(status, { code, message, details: [] });
+// The answer of a call that streams: one object a line, also for an error.
+const lines = (status, ...values) => new Reply(status, values.map((value) => JSON.stringify(value) + '\n').join(''), 'application/json');
+const streamRefusal = (status, code, message) => lines(status, { error: { code, message, details: [] } });
 
 export async function startLnd({ network, port } = {}) {
   const node = new LightningNode({ network });
-  const macaroon = randomBytes(64).toString('hex');
+  const macaroon = randomBytes(64).toString('hex'); // invoices:read invoices:write info:read offchain:read
+  const spending = randomBytes(64).toString('hex'); // offchain:read offchain:write
+  const macaroonsFor = (path) => (path.startsWith('/v2/router/') ? [macaroon, spending] : [macaroon]);
   const tls = await selfSigned();
   const open = await serveHttp(node, {
     tls,
     port,
-    routes: { ...state(node), ...invoices(node), ...holdInvoices(node) },
-    allows: ({ path, headers }) => path === '/v1/state' || headers['grpc-metadata-macaroon'] === macaroon,
+    routes: { ...state(node), ...invoices(node), ...holdInvoices(node), ...payments(node, spending) },
+    allows: ({ path, headers }) => path === '/v1/state' || macaroonsFor(path).includes(headers['grpc-metadata-macaroon']),
     refusals: {
       unauthorized: refusal(500, UNKNOWN, 'verification failed: signature mismatch after caveat verification'),
       'error-500': refusal(500, UNKNOWN, 'the RPC server is in the process of starting up, but not yet ready to accept calls'),
@@ -38,6 +52,7 @@ export async function startLnd({ network, port } = {}) {
     kind: 'lnd',
     settings: { 'wallet.url': `https://127.0.0.1:${open.number}` },
     files: { credential: macaroon, certificate: tls.cert },
+    refundCredential: spending,
   });
 }
 
@@ -107,6 +122,37 @@ function holdInvoices(node) {
       return {};
     },
   };
+}
+
+function payments(node, spending) {
+  return {
+    'POST /v2/router/send': async ({ body, headers }) => {
+      if (headers['grpc-metadata-macaroon'] !== spending) throw streamRefusal(500, UNKNOWN, 'permission denied');
+      if (!Number(body.timeout_seconds)) throw streamRefusal(500, UNKNOWN, 'timeout_seconds must be specified');
+      return follow(node, startPayment(node, body), !body.no_inflight_updates);
+    },
+    'GET /v2/router/track/:hash': async ({ params, query }) => {
+      const payment = node.told(hexOfUrl(params.hash), ['unsupported']).at(-1);
+      if (!payment) throw streamRefusal(404, NOT_FOUND, "payment isn't initiated");
+      return follow(node, payment, query.no_inflight_updates !== 'true');
+    },
+  };
+}
+
+const hexOfUrl = (text) => Buffer.from(text, 'base64url').toString('hex');
+
+function startPayment(node, { payment_request, fee_limit_msat = 0 }) {
+  const before = node.told(payment_request).at(-1);
+  if (before?.status === 'complete') throw streamRefusal(409, ALREADY_EXISTS, 'invoice is already paid');
+  if (before?.status === 'pending') throw streamRefusal(409, ALREADY_EXISTS, 'payment is in transition');
+  return node.send(payment_request, { maxFeeMsat: Number(fee_limit_msat) });
+}
+
+async function follow(node, payment, inFlightUpdates) {
+  const begun = { result: shownPayment(node, payment) };
+  const ended = { result: shownPayment(node, await payment.ended) };
+  if (payment.failure === 'unsupported') throw streamRefusal(500, UNKNOWN, 'feature vector contains unknown required features: [98]');
+  return inFlightUpdates ? lines(200, begun, ended) : lines(200, ended);
 }
 
 function add(node, body, { preimage, paymentHash }) {
@@ -185,5 +231,26 @@ function shown(node, invoice) {
     payment_addr: base64(invoice.paymentSecret),
     is_keysend: false,
     is_amp: false,
+  };
+}
+
+function shownPayment(node, payment) {
+  const feeMsat = payment.status === 'complete' ? payment.feeMsat : 0;
+  return {
+    payment_hash: payment.paymentHash,
+    value: String(satOf(payment.amountMsat)),
+    creation_date: String(payment.createdAt),
+    fee: String(satOf(feeMsat)),
+    payment_preimage: payment.preimage ? node.proof(payment) : NO_PREIMAGE,
+    value_sat: String(satOf(payment.amountMsat)),
+    value_msat: String(payment.amountMsat),
+    payment_request: payment.bolt11,
+    status: PAYMENT_STATES[payment.status],
+    fee_sat: String(satOf(feeMsat)),
+    fee_msat: String(feeMsat),
+    creation_time_ns: `${payment.createdAt}000000000`,
+    htlcs: [],
+    payment_index: String(payment.index),
+    failure_reason: FAILURE_REASONS[payment.failure] ?? 'FAILURE_REASON_NONE',
   };
 }

@@ -9,29 +9,40 @@
 //     error-500          as the wallet says that it failed
 //     unauthorized       as the wallet says that it does not know the credential
 //     lost-answer        the work is done, then the connection is closed
+//     late-answer        the work is done, and told a second later
 // Faults of the next invoice that is made, in its text alone: the wallet's own fields say what was asked for.
 //     wrong-amount       detail: its msat, else one sat more
 //     wrong-hash, wrong-network, wrong-description, amountless
 //     expired-invoice    it was made too long ago to be paid
-// A fault of the next answer that shows the preimage of a settled invoice:
+// A fault of the next answer that shows the preimage of a settled invoice, or of a payment:
 //     wrong-preimage
-import { createECDH, createHash, randomBytes } from 'node:crypto';
+// Faults of the next payment that it is told to make:
+//     no-route           it is tried, and fails
+//     no-balance         there is too little to try
+//     unsupported        the invoice demands what the wallet cannot do
+//     held               it is on its way until land()
+import { createECDH, createHash, randomBytes, randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { createServer, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import bolt11 from 'bolt11';
 import { WebSocketServer } from 'ws';
 
-const CALL_FAULTS = ['outage', 'silent', 'garbage', 'error-500', 'unauthorized', 'lost-answer'];
+const CALL_FAULTS = ['outage', 'silent', 'garbage', 'error-500', 'unauthorized', 'lost-answer', 'late-answer'];
 const INVOICE_FAULTS = ['wrong-amount', 'wrong-hash', 'wrong-network', 'wrong-description', 'amountless', 'expired-invoice'];
+const PAYMENT_FAULTS = ['no-route', 'no-balance', 'unsupported', 'held'];
 const PREFIXES = { bitcoin: 'bc', testnet: 'tb', regtest: 'bcrt' };
+const LATE_MS = 1000;
 const START_MSAT = 1_000_000_000; // what the wallet holds before anybody pays
+const ROUTING_FEE_MSAT = 1_002;
 
 export const nowSeconds = () => Math.floor(Date.now() / 1000);
 export const randomHex = () => randomBytes(32).toString('hex');
 export const sha256 = (hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex');
 export const sha256OfText = (text) => createHash('sha256').update(text).digest('hex');
 export const satOf = (msat) => Math.floor(msat / 1000);
+const networkOf = (network) => ({ bech32: PREFIXES[network], pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] });
 
 // open, accepted (paid, but held), settled, canceled or expired.
 export function stateOf(invoice) {
@@ -44,7 +55,9 @@ export function stateOf(invoice) {
 // Says 'created' and 'settled', each with the invoice.
 export class LightningNode extends EventEmitter {
   invoices = new Map(); // payment hash → invoice
+  payments = []; // what it was told to pay, in that order
   asked = []; // every call, as {method, path, query, body, at}
+  #payees = [];
   #faults = [];
   #secretKey = randomHex();
   #made = 0;
@@ -60,7 +73,8 @@ export class LightningNode extends EventEmitter {
   }
 
   fail(fault, detail) {
-    if (![...CALL_FAULTS, ...INVOICE_FAULTS, 'wrong-preimage'].includes(fault)) throw new Error(`no such fault: ${fault}`);
+    const known = [...CALL_FAULTS, ...INVOICE_FAULTS, ...PAYMENT_FAULTS, 'wrong-preimage'];
+    if (!known.includes(fault)) throw new Error(`no such fault: ${fault}`);
     this.#faults.push({ fault, detail });
   }
 
@@ -120,7 +134,7 @@ export class LightningNode extends EventEmitter {
 
   #write({ network = this.network, amountMsat, paymentHash, paymentSecret, description, descriptionHash, createdAt, expirySeconds }) {
     const unsigned = bolt11.encode({
-      network: { bech32: PREFIXES[network], pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
+      network: networkOf(network),
       millisatoshis: amountMsat && String(amountMsat),
       timestamp: createdAt,
       tags: [
@@ -166,7 +180,64 @@ export class LightningNode extends EventEmitter {
     this.invoices.delete(paymentHash);
   }
 
-  // What an answer shows as the preimage of a settled invoice.
+  // From now on it can pay the invoices of this node.
+  reach(node) {
+    this.#payees.push(node);
+  }
+
+  // Pays as it is told to. The payment is pending until its `ended` resolves, with itself: then it is complete, with the
+  // preimage, or failed, with why.
+  send(text, { maxFeeMsat = Infinity, feeOf = () => ROUTING_FEE_MSAT } = {}) {
+    const { millisatoshis, tagsObject } = bolt11.decode(text, networkOf(this.network));
+    const { fault } = this.#take((queued) => PAYMENT_FAULTS.includes(queued.fault));
+    const payment = {
+      index: this.payments.length + 1,
+      id: randomUUID(),
+      paymentHash: tagsObject.payment_hash,
+      bolt11: text,
+      amountMsat: Number(millisatoshis),
+      feeMsat: feeOf(Number(millisatoshis)),
+      status: 'pending',
+      createdAt: nowSeconds(),
+    };
+    const landed = new Promise((land) => (payment.land = land));
+    payment.ended = landed.then(() => this.#end(payment, this.#obstacle(payment, fault, maxFeeMsat)));
+    this.payments.push(payment);
+    if (fault !== 'held') payment.land();
+    return payment;
+  }
+
+  #obstacle({ bolt11: text, feeMsat }, fault, maxFeeMsat) {
+    if (fault && fault !== 'held') return fault;
+    if (feeMsat > maxFeeMsat) return 'too-expensive';
+    const payee = this.#payeeOf(text);
+    if (!payee) return 'no-route';
+    return stateOf(payee.find(text)) === 'open' ? undefined : 'rejected';
+  }
+
+  #end(payment, failure) {
+    payment.endedAt = nowSeconds();
+    if (failure) return Object.assign(payment, { status: 'failed', failure });
+    const { preimage } = this.#payeeOf(payment.bolt11).pay(payment.bolt11);
+    return Object.assign(payment, { status: 'complete', preimage });
+  }
+
+  #payeeOf(text) {
+    return this.#payees.find((node) => node.find(text));
+  }
+
+  // What it was told to pay, to one invoice if its hash or text is given; without what failed for one of these reasons.
+  told(to, without = []) {
+    const kept = this.payments.filter(({ failure }) => !without.includes(failure));
+    return to === undefined ? kept : kept.filter(({ paymentHash, bolt11: text }) => paymentHash === to || text === to);
+  }
+
+  // Those that were held come to their end.
+  land() {
+    this.payments.forEach((payment) => payment.land());
+  }
+
+  // What an answer shows as the preimage of what was paid.
   proof({ preimage }) {
     return this.#take(({ fault }) => fault === 'wrong-preimage').fault ? randomHex() : preimage;
   }
@@ -178,16 +249,20 @@ export class LightningNode extends EventEmitter {
   }
 
   balanceMsat() {
-    return this.settledAfter(0).reduce((sum, invoice) => sum + invoice.receivedMsat - invoice.feeMsat, START_MSAT);
+    const received = this.settledAfter(0).reduce((sum, invoice) => sum + invoice.receivedMsat - invoice.feeMsat, 0);
+    const paid = this.payments.filter(({ status }) => status === 'complete').reduce((sum, payment) => sum + payment.amountMsat + payment.feeMsat, 0);
+    return START_MSAT + received - paid;
   }
 }
 
-// What every wallet's start function returns. port: openPort's.
-export function walletOf(node, port, { kind, settings = {}, files }) {
+// What every wallet's start function returns. port: openPort's. files: what receiving needs. refundCredential: with what it
+// pays, where that is another.
+export function walletOf(node, port, { kind, settings = {}, files, refundCredential }) {
   return {
     kind,
     settings: { 'wallet.kind': kind, ...settings },
     files,
+    refundCredential,
     node,
     asked: node.asked,
     pay: async (text, options) => node.pay(text, options),
@@ -197,6 +272,7 @@ export function walletOf(node, port, { kind, settings = {}, files }) {
     lastInvoice: () => [...node.invoices.values()].at(-1)?.bolt11,
     fail: (fault, detail) => node.fail(fault, detail),
     faultsLeft: () => node.faultsLeft(),
+    land: () => node.land(),
     down: port.down,
     up: port.up,
     close: port.down,
@@ -210,6 +286,7 @@ export async function endCall(fault, line) {
   if (fault === 'garbage') return line.garble();
   if (fault === 'error-500' || fault === 'unauthorized') return line.refuse(fault);
   const answer = await line.work();
+  if (fault === 'late-answer') await sleep(LATE_MS);
   return fault === 'lost-answer' ? line.drop() : line.answer(answer);
 }
 
@@ -238,9 +315,8 @@ export async function openPort(server, where) {
 
 // An answer, also to be thrown. value: a text as it is, anything else as JSON.
 export class Reply {
-  constructor(status, value) {
-    this.status = status;
-    this.value = value;
+  constructor(status, value, type = typeof value === 'string' ? 'text/plain' : 'application/json') {
+    Object.assign(this, { status, value, type });
   }
 }
 
@@ -287,14 +363,14 @@ export async function serveHttp(node, { routes, allows = () => true, refusals, t
     if (!route) return refusals['not-found'];
     if (!allows(call)) return refusals.unauthorized;
     if (call.body === undefined) return refusals['bad-request'];
-    const answer = await route.handle({ ...call, params: route.match.groups });
+    const params = Object.entries(route.match.groups ?? {}).map(([name, step]) => [name, decodeURIComponent(step)]);
+    const answer = await route.handle({ ...call, params: Object.fromEntries(params) });
     return answer === undefined || answer instanceof Reply ? answer : new Reply(200, answer);
   }
 
-  function write(response, { status, value }) {
-    const isText = typeof value === 'string';
-    response.writeHead(status, { 'Content-Type': isText ? 'text/plain' : 'application/json' });
-    response.end(isText ? value : JSON.stringify(value, undefined, spaces));
+  function write(response, { status, value, type }) {
+    response.writeHead(status, { 'Content-Type': type });
+    response.end(typeof value === 'string' ? value : JSON.stringify(value, undefined, spaces));
   }
 
   return openPort(server, { port, host: '127.0.0.1' });

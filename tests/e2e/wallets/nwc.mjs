@@ -1,5 +1,5 @@
 // A wallet behind Nostr Wallet Connect (NIP-47): the NWCWalletService of @getalby/sdk over a relay of its own, with our book
-// of invoices behind it.
+// of invoices behind it. It has two connections, each with its own keys: one that receives, and one that may spend.
 //
 // What a caller may not expect: its answers have an `e` tag but no `p` tag, who says no encryption gets NIP-04, every
 // notification comes in both encryptions, and after a lost connection it is deaf for a second.
@@ -17,7 +17,9 @@ const { NWCWalletService, NWCWalletServiceKeyPair } = await import('@getalby/sdk
 
 const REQUEST_KIND = 23194;
 const NOTIFICATION_KINDS = { nip44_v2: 23197, nip04: 23196 };
-const METHODS = ['get_info', 'get_balance', 'make_invoice', 'lookup_invoice', 'list_transactions'];
+const RECEIVING = ['get_info', 'get_balance', 'make_invoice', 'lookup_invoice', 'list_transactions'];
+const SPENDING = ['get_info', 'pay_invoice', 'lookup_invoice'];
+const SENT_STATES = { pending: 'pending', complete: 'settled', failed: 'failed' };
 const STATES = { open: 'pending', settled: 'settled', expired: 'expired' };
 const NO_JSON = 'this is no JSON';
 
@@ -28,24 +30,52 @@ class Service extends NWCWalletService {
   }
 }
 
-// state: false for a wallet that tells settlement by settled_at alone. notifications: false for one that pushes nothing.
-export async function startNwc({ network, port, state = true, notifications = true } = {}) {
-  const node = new LightningNode({ network });
+// One connection of an app's to the wallet.
+async function openConnection(url, methods, notifications, handler) {
   const walletSecret = randomHex();
   const clientSecret = randomHex();
   const keys = new NWCWalletServiceKeyPair(walletSecret, getPublicKey(Buffer.from(clientSecret, 'hex')));
+  const service = new Service({ relayUrl: url });
+  const unsubscribe = await service.subscribe(keys, handler);
+  return {
+    uri: `nostr+walletconnect://${keys.walletPubkey}?relay=${encodeURIComponent(url)}&secret=${clientSecret}`,
+    connected: () => service.connected,
+    announce: () => service.publishWalletServiceInfoEvent(walletSecret, methods, notifications),
+
+    // Nobody hears it while the relay is away, as in the wild.
+    async notify(invoice) {
+      if (!service.connected) return;
+      const content = JSON.stringify({ notification_type: 'payment_received', notification: invoice });
+      for (const [encryption, kind] of Object.entries(NOTIFICATION_KINDS)) {
+        const event = { kind, created_at: invoice.settled_at, tags: [['p', keys.clientPubkey]], content: await service.encrypt(keys, content, encryption) };
+        await service.relay.publish(await service.signEvent(event, walletSecret));
+      }
+    },
+    close() {
+      unsubscribe();
+      service.close();
+    },
+  };
+}
+
+// state: false for a wallet that tells settlement by settled_at alone. notifications: false for one that pushes nothing.
+export async function startNwc({ network, port, state = true, notifications = true } = {}) {
+  const node = new LightningNode({ network });
   let relay = await startRelay({ port });
   const { url } = relay;
-  const service = new Service({ relayUrl: url });
+  const handle = handlerOf(node, () => relay.dropConnections());
+  const receiving = await openConnection(url, RECEIVING, notifications ? ['payment_received'] : [], whatReceives(node, state, handle));
+  const spending = await openConnection(url, SPENDING, [], whatSpends(node, state, handle));
+  const connections = [receiving, spending];
 
   async function announce() {
-    await eventually(() => relay.subscribed(REQUEST_KIND) > 0, 'the wallet to listen');
-    await service.publishWalletServiceInfoEvent(walletSecret, METHODS, notifications ? ['payment_received'] : []);
+    await eventually(() => relay.subscribed(REQUEST_KIND) === connections.length, 'the wallet to listen');
+    await Promise.all(connections.map((connection) => connection.announce()));
   }
 
   async function down() {
     await relay.close();
-    await eventually(() => !service.connected, 'the wallet to notice');
+    await eventually(() => !connections.some((connection) => connection.connected()), 'the wallet to notice');
   }
 
   async function up() {
@@ -53,39 +83,24 @@ export async function startNwc({ network, port, state = true, notifications = tr
     await announce();
   }
 
-  // Nobody hears it while the relay is away, as in the wild.
-  async function notify(invoice) {
-    if (!service.connected) return;
-    const content = JSON.stringify({ notification_type: 'payment_received', notification: shown(node, invoice, state) });
-    for (const [encryption, kind] of Object.entries(NOTIFICATION_KINDS)) {
-      const event = { kind, created_at: invoice.settledAt, tags: [['p', keys.clientPubkey]], content: await service.encrypt(keys, content, encryption) };
-      await service.relay.publish(await service.signEvent(event, walletSecret));
-    }
-  }
-
-  if (notifications) node.on('settled', notify);
-  const unsubscribe = await service.subscribe(keys, handlerOf(node, state, () => relay.dropConnections()));
+  if (notifications) node.on('settled', (invoice) => receiving.notify(shown(node, invoice, state)));
   await announce();
   return {
-    ...walletOf(node, { up, down }, {
-      kind: 'nwc',
-      files: { credential: `nostr+walletconnect://${keys.walletPubkey}?relay=${encodeURIComponent(url)}&secret=${clientSecret}` },
-    }),
+    ...walletOf(node, { up, down }, { kind: 'nwc', files: { credential: receiving.uri }, refundCredential: spending.uri }),
     async close() {
-      unsubscribe();
-      service.close();
+      connections.forEach((connection) => connection.close());
       await relay.close();
     },
   };
 }
 
 // What the SDK calls for each method. A promise that never ends is an answer that never comes.
-function handlerOf(node, state, drop) {
+function handlerOf(node, drop) {
   const refusals = {
     'error-500': { error: { code: 'INTERNAL', message: 'something went wrong' } },
     unauthorized: { error: { code: 'UNAUTHORIZED', message: 'this connection is not known' } },
   };
-  const handle = (method, work) => (params) =>
+  return (method, work) => (params) =>
     new Promise((answer) => {
       endCall(node.receive({ method, body: params }), {
         work: () => work(params),
@@ -95,12 +110,26 @@ function handlerOf(node, state, drop) {
         drop,
       });
     });
+}
+
+const infoOf = (node, methods) => ({ result: { alias: 'nwc', pubkey: node.id, network: networkOf(node), block_height: 800_000, methods } });
+
+function whatReceives(node, state, handle) {
   return {
-    getInfo: handle('get_info', () => ({ result: { alias: 'nwc', pubkey: node.id, network: networkOf(node), block_height: 800_000, methods: METHODS } })),
+    getInfo: handle('get_info', () => infoOf(node, RECEIVING)),
     getBalance: handle('get_balance', () => ({ result: { balance: node.balanceMsat() } })),
     makeInvoice: handle('make_invoice', (params) => make(node, params, state)),
     lookupInvoice: handle('lookup_invoice', (params) => lookUp(node, params, state)),
     listTransactions: handle('list_transactions', (params) => list(node, params, state)),
+  };
+}
+
+// It sees its own payments alone.
+function whatSpends(node, state, handle) {
+  return {
+    getInfo: handle('get_info', () => infoOf(node, SPENDING)),
+    payInvoice: handle('pay_invoice', (params) => pay(node, params)),
+    lookupInvoice: handle('lookup_invoice', (params) => lookUpSent(node, params, state)),
   };
 }
 
@@ -115,6 +144,36 @@ function lookUp(node, { payment_hash, invoice: text }, state) {
   const invoice = payment_hash ? node.invoices.get(payment_hash) : node.find(text);
   if (!invoice) return { error: { code: 'NOT_FOUND', message: 'this invoice was not found' } };
   return { result: shown(node, invoice, state) };
+}
+
+async function pay(node, { invoice }) {
+  const before = node.told(invoice).find(({ status }) => status !== 'failed');
+  if (before) return { error: { code: 'OTHER', message: 'this invoice has already been paid' } };
+  const payment = await node.send(invoice).ended;
+  if (payment.failure === 'no-balance') return { error: { code: 'INSUFFICIENT_BALANCE', message: 'not enough funds' } };
+  if (payment.status === 'failed') return { error: { code: 'PAYMENT_FAILED', message: payment.failure } };
+  return { result: { preimage: node.proof(payment), fees_paid: payment.feeMsat } };
+}
+
+function lookUpSent(node, { payment_hash, invoice: text }, state) {
+  const payment = node.told(payment_hash ?? text, ['no-balance', 'unsupported']).at(-1);
+  if (!payment) return { error: { code: 'NOT_FOUND', message: 'this payment was not found' } };
+  return { result: shownSent(node, payment, state) };
+}
+
+function shownSent(node, payment, state) {
+  const settled = payment.status === 'complete';
+  return {
+    type: 'outgoing',
+    state: state ? SENT_STATES[payment.status] : undefined,
+    invoice: payment.bolt11,
+    preimage: settled ? node.proof(payment) : undefined,
+    payment_hash: payment.paymentHash,
+    amount: payment.amountMsat,
+    fees_paid: settled ? payment.feeMsat : 0,
+    created_at: payment.createdAt,
+    settled_at: settled ? payment.endedAt : undefined,
+  };
 }
 
 // The newest first; only what was paid, unless unpaid is asked for.

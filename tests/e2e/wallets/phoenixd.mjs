@@ -1,20 +1,30 @@
 // A stand-in for phoenixd (0.6): Basic authentication by password alone, forms in, JSON out, whole sats.
 //
 // What a caller may not expect: the preimage is shown before anybody paid, an external id may occur twice, fees are kept
-// back from what is received, absent fields are left out, and refusals are plain text.
+// back from what is received, absent fields are left out, refusals are plain text, and a payment that failed is a 200.
+//
+// It has two passwords; with the limited one it cannot be made to pay.
 import { LightningNode, randomHex, Reply, satOf, serveHttp, stateOf, walletOf } from './node.mjs';
 
 const MAX_DESCRIPTION_CHARACTERS = 128;
 const DEFAULT_LIST_LIMIT = 20;
+const REASONS = {
+  'no-route': 'the recipient was offline or did not have enough liquidity to receive the payment',
+  'no-balance': 'not enough funds in wallet to afford payment',
+  unsupported: 'the invoice requires features that this wallet does not support',
+  rejected: 'the recipient rejected the payment: the invoice may already be paid or expired',
+};
+const feeOf = (amountMsat) => 4_000 + Math.floor(amountMsat / 250);
 
 export async function startPhoenixd({ network, port } = {}) {
   const node = new LightningNode({ network });
   const password = randomHex();
+  const fullPassword = randomHex();
   const open = await serveHttp(node, {
     port,
     spaces: 4,
-    routes: { ...state(node), ...invoices(node), 'WS /websocket': ({ accept }) => push(node, accept) },
-    allows: ({ headers }) => passwordOf(headers) === password,
+    routes: { ...state(node), ...invoices(node), ...payments(node), 'WS /websocket': ({ accept }) => push(node, accept) },
+    allows: ({ path, headers }) => (path === '/payinvoice' ? [fullPassword] : [password, fullPassword]).includes(passwordOf(headers)),
     refusals: {
       unauthorized: new Reply(401, 'Invalid authentication (use basic auth with the http password set in phoenix.conf)'),
       'error-500': new Reply(500, 'database is locked'),
@@ -26,6 +36,7 @@ export async function startPhoenixd({ network, port } = {}) {
     kind: 'phoenixd',
     settings: { 'wallet.url': `http://127.0.0.1:${open.number}` },
     files: { credential: password },
+    refundCredential: fullPassword,
   });
 }
 
@@ -56,6 +67,35 @@ function invoices(node) {
       if (!invoice) throw new Reply(404, 'Unknown endpoint (check api doc)'); // that is what it says
       return shown(node, invoice);
     },
+  };
+}
+
+function payments(node) {
+  return {
+    'POST /payinvoice': ({ body }) => payInvoice(node, body),
+    'GET /payments/outgoingbyhash/:hash': ({ params }) => {
+      const payment = best(node.told(params.hash, ['unsupported']));
+      if (!payment) throw new Reply(404, 'Not found');
+      return shownSent(node, payment);
+    },
+  };
+}
+
+// Of several payments to a hash the one that counts.
+const best = (payments) => ['complete', 'pending', 'failed'].map((status) => payments.find((payment) => payment.status === status)).find(Boolean);
+
+async function payInvoice(node, { invoice }) {
+  if (!/^ln/i.test(invoice ?? '')) throw new Reply(400, 'Parameter invoice is invalid (expected bolt11invoice)');
+  const before = node.told(invoice).find(({ status }) => status === 'complete');
+  if (before) return { paymentHash: before.paymentHash, reason: 'this invoice has already been paid' };
+  const payment = await node.send(invoice, { feeOf }).ended;
+  if (payment.status === 'failed') return { paymentHash: payment.paymentHash, reason: REASONS[payment.failure] };
+  return {
+    recipientAmountSat: satOf(payment.amountMsat),
+    routingFeeSat: satOf(payment.feeMsat),
+    paymentId: payment.id,
+    paymentHash: payment.paymentHash,
+    paymentPreimage: node.proof(payment),
   };
 }
 
@@ -121,5 +161,22 @@ function shown(node, invoice) {
     expiresAt: invoice.expiresAt * 1000,
     completedAt: isPaid ? invoice.settledAt * 1000 : undefined,
     createdAt: invoice.createdAt * 1000,
+  };
+}
+
+function shownSent(node, payment) {
+  const isPaid = payment.status === 'complete';
+  return {
+    type: 'outgoing_payment',
+    subType: 'lightning',
+    paymentId: payment.id,
+    paymentHash: payment.paymentHash,
+    preimage: isPaid ? node.proof(payment) : undefined,
+    isPaid,
+    sent: satOf(payment.amountMsat + (isPaid ? payment.feeMsat : 0)),
+    fees: isPaid ? payment.feeMsat : 0, // msat
+    invoice: payment.bolt11,
+    completedAt: payment.endedAt && payment.endedAt * 1000,
+    createdAt: payment.createdAt * 1000,
   };
 }

@@ -21,7 +21,8 @@ TEST(EventJson, HasEveryFieldUnderItsNameAndInItsOrder) {
   event.expires_at = TimeMs{1'795'000'000'000};
   EXPECT_EQ(to_json(Event(event)).dump(),
             R"({"purpose":"job","attempt":1,"wallet":"sandbox","bolt11":"lnbc1","payment_hash":")" +
-                event.payment_hash.hex() + R"(","amount_msat":9000,"expires_at_ms":1795000000000,"reference":""})");
+                event.payment_hash.hex() +
+                R"(","amount_msat":9000,"expires_at_ms":1795000000000,"reference":"","hold":false})");
 }
 
 TEST(EventJson, WritesListsAndPartsAsTheyAre) {

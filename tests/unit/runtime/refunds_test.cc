@@ -66,7 +66,7 @@ class RefundsTest : public testing::Test {
     });
   }
   void begin() {
-    refunds.begin(attempt().to);
+    ASSERT_TRUE(refunds.begin(attempt().to));
     ASSERT_TRUE(follow());
   }
   void run(std::int64_t ms) {
@@ -167,6 +167,7 @@ TEST_F(RefundsTest, OneInvoicePaysForOneThing) {
   begin();
   check();
   EXPECT_EQ(said, "refund.invoice_used");
+  EXPECT_FALSE(refunds.begin(order.payment_hash)) << "a look-up that was on its way does not know it yet";
 }
 
 }  // namespace

@@ -137,12 +137,14 @@ TEST_F(PayerTest, PhoenixdIsNotAskedToPayAboveTheLimit) {
   http.says({{"paymentHash", kTheirHash}});
   EXPECT_EQ(pay(phoenixd), "under way");
   EXPECT_EQ(http.asked[0].body, "invoice=lnbc90n1");
+  http.says({{"paymentHash", kTheirHash}, {"reason", "no route"}});
+  EXPECT_EQ(pay(phoenixd), "wallet.refused");
   PaymentOrder dear = payment();
   dear.fee_limit = Msat{4'000};
   std::string said;
   phoenixd.pay(dear, [&](const Result<PaymentAnswer>& answer) { said = words(answer); });
   EXPECT_EQ(said, "wallet.refused");
-  EXPECT_EQ(http.asked.size(), 1u);
+  EXPECT_EQ(http.asked.size(), 2u);
 }
 
 TEST_F(PayerTest, PhoenixdsPaymentFailedWhenItIsCompletedAndNotPaid) {
