@@ -278,10 +278,13 @@ test('one invoice for two jobs is refused, however late the wallet says that it 
   assert.equal(job.amountMsat(), other.amountMsat());
   const invoice = await invoiceOf(market, job);
   market.counterpart.fail('late-answer', 'GET /v2/router/track');
-  const late = assertRefused(market, other, /paid before|being paid/, '--invoice', invoice);
+  const late = refund(market, other, '--invoice', invoice);
   await eventually(() => market.counterpart.faultsLeft() === 0, 'the first order to be looked up');
   await payBack(market, job, invoice);
-  await late;
+  const told = await late;
+  assert.equal(told.code, FAILED, told.stdout + told.stderr);
+  assert.match(told.stderr, /paid before|being paid/);
+  assert.deepEqual(await attemptsOf(market, other, 'RefundStarted'), []);
   assert.equal((await market.provider.job(other.id)).state, 'refund_owed');
   await assertClean(market);
 });
