@@ -2,8 +2,10 @@
 // when there is none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, assertNothingTwice, earnings, openMarket, pay, untilState } from './market.mjs';
+import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openWalletMarket, pay, untilState } from './market.mjs';
 import { eventually, skipWithoutProgram } from './provider.mjs';
+import { startLnd } from './wallets/lnd.mjs';
+import { stateOf } from './wallets/node.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const SLOW = { wordDelayMs: 250 };
@@ -89,4 +91,87 @@ test('a wallet that cannot hold payments does not sell in escrow', options, asyn
   const { code, stderr } = await market.provider.cli(['serve']);
   assert.equal(code, 2);
   assert.match(stderr, /cannot hold payments/);
+});
+
+// ---- with LND ---------------------------------------------------------------------------------------------------------
+
+async function openLnd(t, more = {}) {
+  const counterpart = await startLnd();
+  t.after(counterpart.close);
+  return openWalletMarket(t, counterpart, { mode: 'escrow', settings, ...more });
+}
+
+// The customer's payment, as the node has it.
+async function payAtNode({ counterpart }, job) {
+  const invoice = await job.invoice();
+  await counterpart.pay(invoice);
+  return counterpart.node.find(invoice);
+}
+
+test('LND: held, taken with the preimage, and published', options, async (t) => {
+  const market = await openLnd(t);
+  const { customer, provider, ollama, counterpart } = market;
+  const job = await customer.ask(addressed(provider));
+  await job.invoice();
+  assert.equal(ollama.chats.length, 0);
+  const held = await payAtNode(market, job);
+  assert.equal(stateOf(held), 'accepted');
+  await job.result();
+  assert.equal(stateOf(held), 'settled', 'before the result is published');
+  await untilState(market, job, 'settled');
+  assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
+  assert.equal(counterpart.made(), 1);
+  await assertClean(market);
+});
+
+test('LND: an answer to the taking that is lost changes nothing', options, async (t) => {
+  const market = await openLnd(t);
+  const { customer, provider, counterpart } = market;
+  counterpart.fail('lost-answer', '/v2/invoices/settle');
+  const job = await customer.ask(addressed(provider));
+  await payAtNode(market, job);
+  await job.result();
+  await untilState(market, job, 'settled');
+  await assertClean(market);
+});
+
+test('LND: away when the answer is there: taken when it is back', options, async (t) => {
+  const market = await openLnd(t, { ollamaOptions: SLOW });
+  const { customer, provider, ollama, counterpart } = market;
+  const job = await customer.ask(addressed(provider));
+  const held = await payAtNode(market, job);
+  await eventually(() => ollama.running() === 1, 'the model to run');
+  await counterpart.down();
+  await eventually(() => ollama.running() === 0, 'the answer', 30_000);
+  assert.equal(job.results().length, 0);
+  await counterpart.up();
+  await job.result(30_000);
+  assert.equal(stateOf(held), 'settled');
+  await assertClean(market);
+});
+
+test('LND: what cannot be served is given back', options, async (t) => {
+  const market = await openLnd(t);
+  const { customer, provider, ollama } = market;
+  ollama.fail('error-500');
+  const job = await customer.ask(addressed(provider));
+  const held = await payAtNode(market, job);
+  assert.ok(await job.refusal());
+  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
+  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+  await assertClean(market);
+});
+
+test('LND: a payment that went back by itself ends the job, and the model stops', options, async (t) => {
+  const market = await openLnd(t, { ollamaOptions: SLOW });
+  const { customer, provider, ollama } = market;
+  const job = await customer.ask(addressed(provider));
+  const held = await payAtNode(market, job);
+  await eventually(() => ollama.running() === 1, 'the model to run');
+  held.canceled = true;
+  assert.ok(await job.refusal());
+  await eventually(() => ollama.chats[0].outcome === 'closed', 'the model to be stopped');
+  await untilState(market, job, 'expired');
+  assert.equal(job.results().length, 0);
+  await assertClean(market);
 });
