@@ -27,7 +27,7 @@ json told(const ledger::RefundPaid& paid) {
 json told(const ledger::RefundFailed& failed) {
   return {{"ok", false},
           {"error", "it was not paid: " + failed.message},
-          {"hint", "it is owed as before; try again, or ask the customer for another invoice"}};
+          {"hint", "it is owed as before: ask the customer for another invoice"}};
 }
 
 json told(const ledger::RefundStarted&) {

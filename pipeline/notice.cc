@@ -40,7 +40,7 @@ std::string cancelled_text(const Job& job) {
 
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
-  if (job.expired) return job.expired->reason;
+  if (job.expired) return job.expired->reason + (core::held(job) ? who_owes(job) : "");
   if (job.cancelled) return cancelled_text(job);
   if (core::paid(job)) return "the job could not be served" + who_owes(job);
   if (job.inference_failed && !job.completion) return "the model server failed" + who_owes(job);

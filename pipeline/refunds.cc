@@ -34,13 +34,13 @@ bool Refunds::begin(const ledger::Hash256& to) {
 void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done) {
   const auto refused = [] {
     return ledger::fail(ledger::ErrorKind::payment, "refund.invoice_used",
-                        "this invoice was paid before, or is being paid", {}, "ask the customer for another one");
+                        "this invoice was paid before, or it was tried", {}, "ask the customer for another one");
   };
   if (used(order.payment_hash)) return done(refused());
   payer_->look_up(order, [refused, done = std::move(done)](const ledger::Result<wallet::PaymentAnswer>& answer) {
     if (!answer) return done(tl::unexpected(answer.error()));
-    const bool unpaid =
-        std::holds_alternative<wallet::Unknown>(*answer) || std::holds_alternative<wallet::PaymentFailed>(*answer);
+    // Of one that failed before, an old failure could be taken for that of the new attempt.
+    const bool unpaid = std::holds_alternative<wallet::Unknown>(*answer);
     done(unpaid ? ledger::Result<void>() : ledger::Result<void>(refused()));
   });
 }
@@ -57,7 +57,7 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
               [this, weak = std::weak_ptr(alive_), to](const ledger::Result<wallet::PaymentAnswer>& answer) {
                 if (weak.expired() || !entries_.contains(to)) return;
                 if (answer && conclude(to, *answer)) return;
-                entries_.at(to).accepted = answer.has_value();
+                entries_.at(to).accepted = answer && std::holds_alternative<wallet::PaymentUnderWay>(*answer);
                 // A refusal is an answer: the wallet has dealt with it, and what it does not know now it will not pay.
                 const std::string code = answer ? "" : answer.error().code;
                 if (code == "wallet.refused" || code == "wallet.unauthorized")

@@ -19,8 +19,8 @@ class Refunds {
   // Both outlive it. Null: nothing can be paid, and what was begun before waits.
   Refunds(wallet::Payer* payer, Scheduler& scheduler) : payer_(payer), scheduler_(scheduler) {}
 
-  // An invoice that was paid, or is being paid, pays for nothing else: fails with "refund.invoice_used", or with the
-  // wallet's error when it cannot say.
+  // An invoice that the wallet was ever told to pay pays for nothing else: fails with "refund.invoice_used", or with
+  // the wallet's error when it cannot say.
   void check_unpaid(const wallet::PaymentOrder& order, std::function<void(ledger::Result<void>)> done);
 
   // The next follow() of this invoice is ours to pay. False when it is being paid, or was meanwhile.

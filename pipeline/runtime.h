@@ -131,7 +131,7 @@ class Runtime {
   void sign(const core::Job& job, const core::Work& work);
   void publish(const core::Job& job, const core::Work& work);
   void watch_invoice(const core::Job& job, const core::Work& work);
-  void resolve_hold(const core::JobId& id, const core::Work& work, std::int64_t pause_ms);
+  void resolve_hold(const core::JobId& id, const core::Work& work, std::uint32_t turn);
   void pay_back(const core::Job& job, const core::Work& work);
 
   ledger::Result<core::Job> job_of(const core::JobId& id);

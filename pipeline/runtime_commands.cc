@@ -253,6 +253,9 @@ void Runtime::create_invoice(const Job& job, const Work& work) {
                                    .description = std::string(wallet::kJobDescription) + job.id.hex().substr(0, 8),
                                    .expiry_ms = engine_.policy().invoice_expiry_ms,
                                    .hold = core::escrowed(job)};
+  if (order.hold && !ports_.wallet.abilities().holds) {
+    return post(core::InvoiceNotCreated{job.id, work, "the wallet cannot hold payments", false});
+  }
   ports_.wallet.create_invoice(order, [this, order, work](const Result<wallet::MadeInvoice>& made) {
     // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
     const TimeMs now = std::max(engine_.now(), ports_.scheduler.now());
@@ -318,7 +321,7 @@ void Runtime::publish(const Job& job, const Work& work) {
           {.event_json = std::move(*json),
            .event = notice->notice.event,
            .targets = notice->notice.targets,
-           .deadline = notice->notice.deadline,
+           .deadline = core::deadline_of(job, *notice),
            .answered =
                [this, id, work](ledger::RelayAnswer answer) {
                  post(core::RelayAnswered{id, work, std::move(answer)});
@@ -346,7 +349,8 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
                                            .never_paid =
                                                [this, id](ledger::InvoiceExpired expiry) {
                                                  const Job* now = engine_.find(id);
-                                                 if (now && core::held(*now))
+                                                 const core::Invoice* held = now ? core::held(*now) : nullptr;
+                                                 if (held && held->issued.payment_hash == expiry.payment_hash)
                                                    stop_inference(id);  // nobody pays for the rest
                                                  post(core::NeverPaid{id, std::move(expiry)});
                                                }});
@@ -356,22 +360,25 @@ void Runtime::watch_invoice(const Job& job, const Work& work) {
              "\", which is not configured: name it in wallet.former_file");
 }
 
-// Until the wallet's own word about the payment ends it: nothing that it answers here does.
-void Runtime::resolve_hold(const core::JobId& id, const Work& work, std::int64_t pause_ms) {
+// Until the wallet's own word about the payment ends it: nothing that it answers here does. Of several accounts of its
+// kind each is told in turn.
+void Runtime::resolve_hold(const core::JobId& id, const Work& work, std::uint32_t turn) {
   const Job* job = engine_.find(id);
   if (!job || failed_ || !engine_.in_flight(id, work)) return;
   const ledger::InvoiceIssued& invoice = job->invoices[work.attempt].issued;
+  std::vector<wallet::Wallet*> accounts;
+  std::ranges::copy_if(wallets_, std::back_inserter(accounts),
+                       [&](auto* one) { return one->kind() == invoice.wallet; });
+  if (accounts.empty()) return;  // said when it was to be watched
   const wallet::InvoiceOrder order{
       .job = id, .purpose = invoice.purpose, .attempt = invoice.attempt, .amount = invoice.amount, .hold = true};
-  const auto next_pause_ms = std::clamp(2 * pause_ms, kFirstHoldPauseMs, kLongestHoldPauseMs);
-  const auto done = [this, id, work, next_pause_ms, hash = invoice.payment_hash](const Result<void>&) {
+  const auto done = [this, id, work, turn, hash = invoice.payment_hash](const Result<void>&) {
     settlements_.look(hash);
-    ports_.scheduler.after(next_pause_ms, [this, id, work, next_pause_ms] { resolve_hold(id, work, next_pause_ms); });
+    const std::int64_t pause_ms = std::min(kLongestHoldPauseMs, kFirstHoldPauseMs << std::min(turn, 10u));
+    ports_.scheduler.after(pause_ms, [this, id, work, turn] { resolve_hold(id, work, turn + 1); });
   };
-  for (wallet::Wallet* one : wallets_) {
-    if (one->kind() != invoice.wallet) continue;
-    return work.action == core::Action::take ? one->take(order, done) : one->give_back(order, done);
-  }
+  wallet::Wallet& account = *accounts[turn % accounts.size()];
+  work.action == core::Action::take ? account.take(order, done) : account.give_back(order, done);
 }
 
 }  // namespace runtime

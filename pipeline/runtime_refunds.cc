@@ -112,7 +112,7 @@ void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
   const ledger::Hash256 to = facts.to;
-  if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or is being paid"));
+  if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
   refund_waiters_.emplace(to, std::move(done));
   ports_.scheduler.after(kPatienceMs, [this, facts] { tell_refund(facts.to, facts); });
   post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});

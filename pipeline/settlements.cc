@@ -62,7 +62,7 @@ void Settlements::answered(const ledger::Hash256& id, bool over, const ledger::R
   if (held && !std::exchange(entry.held, true)) {
     entry.watched.held({.payment_hash = id, .amount = held->amount, .evidence = held->evidence});
   }
-  if (answer && std::holds_alternative<wallet::Unknown>(*answer)) {
+  if (!answer || std::holds_alternative<wallet::Unknown>(*answer)) {
     entry.wallet = next_wallet(entry.watched.invoice.wallet, entry.wallet);
   }
   if (core::canary(core::Canary::expired_unwatched) && scheduler_.now() >= entry.watched.give_up_at) return;

@@ -26,7 +26,8 @@ Result<void> CustomersView::apply(const ledger::Entry& entry, ledger::Rows& rows
   const auto* requested = std::get_if<ledger::JobRequested>(&entry.event);
   const auto* declined = std::get_if<ledger::JobDeclined>(&entry.event);
   const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event);
-  if (!requested && !declined && !settled) return {};
+  const auto* owed = std::get_if<ledger::RefundOwed>(&entry.event);
+  if (!requested && !declined && !settled && !owed) return {};
 
   std::string customer;
   if (requested) {
@@ -50,6 +51,7 @@ Result<void> CustomersView::apply(const ledger::Entry& entry, ledger::Rows& rows
   if (requested) ++row.jobs;
   if (declined) ++row.declined;
   if (settled) settle(row, entry.header.time, settled->received);
+  if (owed) settle(row, entry.header.time, ledger::Msat{} - owed->amount);
   rows.put(row_key(customer), ledger::encode(row));
   return {};
 }

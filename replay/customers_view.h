@@ -27,7 +27,7 @@ class CustomersView final : public ledger::Projection {
  public:
   static constexpr std::string_view kName = "customers";
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 1; }
+  std::uint32_t version() const override { return 2; }
   ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 

@@ -79,7 +79,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                  },
                  [&](const ledger::InvoiceSettled& e) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
-                   if (invoice && !invoice->settled) invoice->settled = e;
+                   if (!invoice || invoice->settled) return;
+                   invoice->settled = e;
+                   invoice->settled_at = time;
                  },
                  [&](const ledger::InvoiceHeld& e) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
@@ -210,6 +212,12 @@ Msat still_owed(const Job& job) {
   return sum;
 }
 
+Msat earned(const Job& job) {
+  Msat sum = settled_amount(job);
+  for (const Refund& refund : job.refunds) sum -= refund.owed.amount;
+  return sum;
+}
+
 bool payment_first(const Job& job) {
   return job.quote && job.quote->payment_mode >= ledger::PaymentMode::payment_first;
 }
@@ -239,6 +247,17 @@ bool cancellable(const Job& job) {
 bool cut_short(const Job& job) {
   return job.cancelled && job.cancelled->by == ledger::CancelledBy::customer && job.completion &&
          job.completion->partials > 0;
+}
+
+TimeMs deadline_of(const Job& job, const Notice& notice) {
+  const TimeMs signed_until = notice.notice.deadline;
+  if (!escrowed(job) || notice.notice.purpose != NoticePurpose::result) return signed_until;
+  const std::int64_t window_ms = signed_until - TimeMs{notice.notice.created_at_s * 1000};
+  TimeMs out = signed_until;
+  for (const Invoice& invoice : job.invoices) {
+    if (invoice.settled) out = std::max(out, invoice.settled_at + window_ms);
+  }
+  return out;
 }
 
 bool undeliverable(const Job& job) {

@@ -22,11 +22,16 @@ struct Invoice {
   std::optional<ledger::InvoiceExpired> expired;
   std::optional<ledger::InvoiceHeld> held;
   TimeMs held_at;
+  TimeMs settled_at;  // by our ledger
   static constexpr auto fields() {
     using T = Invoice;
-    return std::tuple{field(1, "issued", &T::issued),   field(2, "revealed", &T::revealed),
-                      field(3, "settled", &T::settled), field(4, "expired", &T::expired),
-                      field(5, "held", &T::held),       field(6, "held_at_ms", &T::held_at)};
+    return std::tuple{field(1, "issued", &T::issued),
+                      field(2, "revealed", &T::revealed),
+                      field(3, "settled", &T::settled),
+                      field(4, "expired", &T::expired),
+                      field(5, "held", &T::held),
+                      field(6, "held_at_ms", &T::held_at),
+                      field(7, "settled_at_ms", &T::settled_at)};
   }
 };
 
@@ -151,6 +156,7 @@ const Refund* find_refund(const Job& job, const Hash256& payment_hash);
 // The wallet was told to pay it back, and it is not known what became of that.
 bool under_way(const Refund& refund);
 Msat still_owed(const Job& job);     // what is to be paid back, and is not yet
+Msat earned(const Job& job);         // what of it is ours to keep
 bool payment_first(const Job& job);  // held in escrow too
 bool escrowed(const Job& job);
 // The payment that the wallet holds for this job, while it holds it; null: none.
@@ -161,6 +167,8 @@ bool ended_without_result(const Job& job);
 bool cancellable(const Job& job);
 // A customer who was shown a part of the answer cancelled: it ends there, is delivered and costs what was made of it.
 bool cut_short(const Job& job);
+// Until when a notice is tried. That of a result in escrow waits for its payment, and so is counted from there.
+TimeMs deadline_of(const Job& job, const Notice& notice);
 // The result was signed, and no relay took it before the deadline.
 bool undeliverable(const Job& job);
 // Quoted, and where payment comes first, paid or held.

@@ -14,7 +14,7 @@ bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now) {
 Accounts accounts_of(const Job& job) {
   const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
   return {.exposure = exposure(job),
-          .settled = settled_amount(job),
+          .settled = earned(job),
           .stranger_quote = from_pool ? job.quote->price : Msat{},
           .told = job.declined && job.declined->told,
           .open_offer = state(job) == State::awaiting_payment};

@@ -491,9 +491,11 @@ void RelaySession::receive(const RelayEose& message, TimeMs now) {
   }
   std::string id;
   auto* subscription = find(message.subscription, id);
-  if (!subscription || subscription->caught_up || message.subscription != subscription->page_id) return;
+  if (!subscription) return;
   const bool older_page = id != message.subscription;
+  const bool current = !subscription->caught_up && message.subscription == subscription->page_id;
   if (older_page) out_.push_back(SendFrame{close_message(message.subscription)});
+  if (!current) return;
   const bool moved = std::any_of(subscription->asked.begin(), subscription->asked.end(), [&](const Filter& f) {
     return subscription->oldest_s < f.until_s.value_or(kMaxCreatedAtS);
   });

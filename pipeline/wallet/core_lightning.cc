@@ -116,15 +116,15 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
 // All invoices in one answer, as every version gives it.
 void CoreLightningWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   rpc_.call({.method = "listinvoices", .params = "{}"}, [since, done = std::move(done)](const Result<RpcReply>& reply) {
-    done(reply.and_then(result_of).map([&](const Json& said) {
+    done(reply.and_then(result_of).and_then([&](const Json& said) {
       std::vector<PaidInvoice> out;
       for (const Json& one : member(said, "invoices")) {
         const ledger::TimeMs settled_at{integer(one, "paid_at").value_or(0) * 1000};
         const auto id = hash(one, "payment_hash");
-        if (text(one, "status") != "paid" || settled_at < since || !id || out.size() >= kMaxListed) continue;
+        if (text(one, "status") != "paid" || settled_at < since || !id) continue;
         out.push_back({*id, {msat(one, "amount_received_msat").value_or(0)}, settled_at, text(one, "description")});
       }
-      return out;
+      return listed(std::move(out));
     }));
   });
 }
@@ -174,14 +174,18 @@ Result<PaymentAnswer> read_pay(const PaymentOrder& order, const Json& pay, ledge
                .evidence = evidence(pay.dump(-1, ' ', false, Json::error_handler_t::replace))});
 }
 
-Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, ledger::TimeMs now) {
+// Between two of its tries all that `pay` has sent have failed: that it has ended is seen by its answer, or by the
+// time.
+Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, ledger::TimeMs now, bool ended) {
   const Json& pays = member(result, "pays");
   if (!pays.is_array()) return malformed("no list of payments");
   if (pays.empty()) return Unknown{};
   bool all_failed = true;
   for (const Json& pay : pays) {
     if (text(pay, "status") == "complete") return read_pay(order, pay, now);
-    all_failed = all_failed && text(pay, "status") == "failed";
+    const ledger::TimeMs begun{integer(pay, "created_at").value_or(0) * 1000};
+    const bool over = ended || now - begun > kPayPatienceS * 1000;
+    all_failed = all_failed && text(pay, "status") == "failed" && over;
   }
   if (all_failed) return PaymentFailed{"Core Lightning says that it failed"};
   return PaymentUnderWay{};
@@ -194,6 +198,7 @@ void CoreLightningPayer::pay(const PaymentOrder& order, std::function<void(Resul
   rpc_.call(
       {.method = "pay", .params = params.dump(), .timeout_ms = kPayPatienceS * 1000},
       [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
+        if (reply) answered_.insert(order.payment_hash);
         done(reply.and_then(result_of).and_then([&](const Json& pay) { return read_pay(order, pay, ports_.clock()); }));
       });
 }
@@ -201,8 +206,9 @@ void CoreLightningPayer::pay(const PaymentOrder& order, std::function<void(Resul
 void CoreLightningPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   rpc_.call({.method = "listpays", .params = Json{{"payment_hash", order.payment_hash.hex()}}.dump()},
             [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
-              done(reply.and_then(result_of).and_then(
-                  [&](const Json& result) { return read_pays(order, result, ports_.clock()); }));
+              done(reply.and_then(result_of).and_then([&](const Json& result) {
+                return read_pays(order, result, ports_.clock(), answered_.contains(order.payment_hash));
+              }));
             });
 }
 

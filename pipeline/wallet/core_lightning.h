@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "pipeline/ports.h"
 #include "pipeline/wallet/payer.h"
@@ -49,6 +50,7 @@ class CoreLightningPayer final : public Payer {
  private:
   Rpc& rpc_;
   const WalletPorts ports_;
+  std::set<ledger::Hash256> answered_;  // `pay` has ended: it tries no more
 };
 
 }  // namespace wallet

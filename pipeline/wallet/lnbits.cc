@@ -150,7 +150,7 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                listing->seen += list.size();
                const bool last =
                    list.size() < static_cast<std::size_t>(kLookedThrough) || older || listing->paid.size() > kMaxListed;
-               last ? listing->done(std::move(listing->paid)) : list_page(listing);
+               last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
              });
 }
 

@@ -26,6 +26,7 @@ namespace {
 
 constexpr char kScheme[] = "nostr+walletconnect://";
 constexpr char kOrder[] = "sellcompute_order";  // in an invoice's metadata
+constexpr int kHoldBlocks = 144;                // about a day: then the network gives back what is held
 constexpr int kLookedThrough = 50;              // of the newest transactions
 constexpr std::int64_t kReplyTimeoutMs = 10'000;
 constexpr std::size_t kMaxWaiting = 1'000;
@@ -185,6 +186,9 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
 
 // Its hash is ours, so it is looked for by that.
 void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  if (!can("make_hold_invoice")) {
+    return done(refused("it has no hold invoices", "sell with payment_first or result_first"));
+  }
   const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
   const auto made = [payment_hash](const Result<Reply>& reply) {
     return reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
@@ -199,7 +203,8 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
         const Json params = {{"amount", order.amount.value},
                              {"description", order.description},
                              {"expiry", order.expiry_ms / 1000},
-                             {"payment_hash", payment_hash.hex()}};
+                             {"payment_hash", payment_hash.hex()},
+                             {"min_cltv_expiry_delta", kHoldBlocks}};
         ask("make_hold_invoice", params.dump(), [made, done](const Result<Reply>& reply) { done(made(reply)); });
       });
 }
@@ -277,7 +282,7 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
     }
     listing->seen += list.size();
     const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || listing->paid.size() > kMaxListed;
-    last ? listing->done(std::move(listing->paid)) : list_page(listing);
+    last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
   });
 }
 
@@ -287,8 +292,10 @@ namespace {
 
 Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payment, const std::string& said,
                                     ledger::TimeMs now) {
-  // Its own invoice, if the customer has theirs there too: that says nothing of what we paid.
-  if (text(payment, "type") == "incoming") return Unknown{};
+  // Its own invoice, if the customer has theirs there too: that it is paid does not say by whom.
+  const bool theirs = text(payment, "type") == "incoming";
+  if (theirs && is_settled(payment)) return PaymentUnderWay{};
+  if (theirs) return Unknown{};
   if (hash(payment, "payment_hash") != order.payment_hash) return malformed("another payment than was asked for");
   if (text(payment, "state") == "failed") return PaymentFailed{"the wallet says that it failed"};
   if (!is_settled(payment)) return PaymentUnderWay{};

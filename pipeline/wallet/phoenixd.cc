@@ -117,7 +117,7 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                }
                listing->seen += page->size();
                const bool last = page->size() < kPage || listing->paid.size() > kMaxListed;
-               last ? listing->done(std::move(listing->paid)) : list_page(listing);
+               last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
              });
 }
 
@@ -137,6 +137,16 @@ void PhoenixdWallet::on_news(News news) {
 namespace {
 
 constexpr Msat kFixedFee{4'000};  // and 0.4 %
+
+// A payment that failed is an answer like any other, with a reason. Of one that was made, the look-up tells the exact
+// fee.
+Result<PaymentAnswer> read_answer(const HttpReply& reply) {
+  const auto said = parse(reply);
+  if (!said) return tl::unexpected(said.error());
+  const std::string reason = text(*said, "reason");
+  if (!reason.empty()) return refused(reason);
+  return PaymentUnderWay{};
+}
 
 Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
   if (reply.status == 404) return Unknown{};
@@ -162,15 +172,7 @@ void PhoenixdPayer::pay(const PaymentOrder& order, std::function<void(Result<Pay
   http_.call({.path = "/payinvoice",
               .body = form_encoded({{"invoice", order.bolt11}}),
               .content_type = "application/x-www-form-urlencoded"},
-             [done = std::move(done)](const Result<HttpReply>& reply) {
-               // A payment that failed is an answer like any other, with a reason.
-               done(reply.and_then([](const HttpReply& said) { return parse(said); })
-                        .and_then([](const Json& said) -> Result<PaymentAnswer> {
-                          const std::string reason = text(said, "reason");
-                          if (!reason.empty()) return refused(reason);
-                          return PaymentUnderWay{};
-                        }));
-             });
+             [done = std::move(done)](const Result<HttpReply>& reply) { done(reply.and_then(read_answer)); });
 }
 
 void PhoenixdPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {

@@ -135,6 +135,11 @@ Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
               "the wallet says that it paid, with a preimage that is not the invoice's; it is asked again");
 }
 
+Result<std::vector<PaidInvoice>> listed(std::vector<PaidInvoice> paid) {
+  if (paid.size() <= kMaxListed) return paid;
+  return refused("it lists more than " + std::to_string(kMaxListed) + " payments", "give a later --since");
+}
+
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {
   if (now < invoice.expires_at) return Open{};
   return Expired{evidence(said)};

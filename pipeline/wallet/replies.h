@@ -43,6 +43,8 @@ std::string evidence(std::string_view said);
 ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
 // Paid as the wallet says, under the same condition.
 ledger::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
+// What was listed; fails with "wallet.refused" when it is more than can be compared.
+ledger::Result<std::vector<PaidInvoice>> listed(std::vector<PaidInvoice> paid);
 // For wallets that do not tell an open invoice from one whose time is over.
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said);
 

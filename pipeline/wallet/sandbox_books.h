@@ -3,6 +3,7 @@
 //   <payment hash>.json     the invoice: its BOLT11 text, its preimage, what it was ordered for
 //   <payment hash>.paid     it was paid: preimage, amount_msat, paid_at_ms, index (the n-th payment into this folder)
 //   <payment hash>.held     a payment waits in it, until we take it (.paid) or give it back (.given_back)
+//   <payment hash>.sent     it was paid out of this folder's balance
 //   <payment hash>.expired  somebody asked after its expiry and was told so; from then on it cannot be paid
 //   lock                    held (flock) while one of these is decided: an invoice gets one of them at most
 //

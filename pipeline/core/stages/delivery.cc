@@ -25,12 +25,13 @@ Due due_delivery(const Job& job, TimeMs now) {
   bool overdue = false;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice) || waits_for_payment(job, notice)) continue;
-    if (notice.notice.deadline <= now) {
+    const TimeMs deadline = deadline_of(job, notice);
+    if (deadline <= now) {
       overdue = true;
       continue;
     }
     out.work.push_back({.action = Action::publish, .purpose = notice.notice.purpose});
-    if (!out.wake_at || notice.notice.deadline < *out.wake_at) out.wake_at = notice.notice.deadline;
+    if (!out.wake_at || deadline < *out.wake_at) out.wake_at = deadline;
   }
   if (overdue) out.work.push_back({.action = Action::decide});
   return out;
@@ -40,7 +41,7 @@ Due due_delivery(const Job& job, TimeMs now) {
 std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
   std::vector<Event> events;
   for (const Notice& notice : job.notices) {
-    if (!undelivered(notice) || waits_for_payment(job, notice) || notice.notice.deadline > now) continue;
+    if (!undelivered(notice) || waits_for_payment(job, notice) || deadline_of(job, notice) > now) continue;
     events.push_back(ledger::NoticePublished{
         .purpose = notice.notice.purpose, .event = notice.notice.event, .answers = notice.answers, .final = true});
   }

@@ -14,7 +14,8 @@ const char* held_too_long(const Job& job, TimeMs now, std::optional<TimeMs>* wak
     const Invoice* last = current_invoice(job);
     return last && last->held && last->expired ? "the payment that was held went back" : nullptr;
   }
-  if (find_notice(job, NoticePurpose::result)) return nullptr;  // it is being taken
+  const bool running = job.inference_started > job.inference_failures && !job.completion;
+  if (running || find_notice(job, NoticePurpose::result)) return nullptr;  // it ends soon, or is being taken
   const TimeMs end = waiting->held_at + kLongestHoldMs;
   if (end <= now) return "it could not be served in the time that a payment is held";
   if (wake_at) *wake_at = end;

@@ -6,8 +6,8 @@
 //   invoicing  ask the wallet for an invoice  stages/invoicing.cc
 //   feedback   the 7000s to sign              stages/feedback.cc
 //   delivery   the 6050 to sign, and bringing every signed notice to the relays  stages/delivery.cc
-//   settlement watch invoices until the wallet says settled or expired; what is in escrow, owed and paid back
-//   stages/settlement.cc expiry     jobs that nobody waits for any more  stages/expiry.cc
+//   settlement watch invoices; what is in escrow, owed and paid back  stages/settlement.cc
+//   expiry     jobs that nobody waits for any more  stages/expiry.cc
 #pragma once
 
 #include <span>

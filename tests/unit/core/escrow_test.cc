@@ -106,14 +106,42 @@ TEST(Escrow, AnAnswerToAPaymentThatWentBackMeanwhileIsNotTaken) {
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
 }
 
-TEST(Escrow, IsGivenBackLongBeforeTheNetworkWouldDoIt) {
+TEST(Escrow, WhatWaitsTooLongIsGivenBackLongBeforeTheNetworkWouldDoIt) {
   EngineDriver shop(escrow_policy());
   shop.hold_inference = true;
   shop.ask(1);
   shop.hold(1);
+  shop.ask(2);
+  shop.hold(2);
   shop.wait(2LL * 60 * 60 * 1000);
+  EXPECT_EQ(state(shop.job(2)), State::expired) << "no slot in all that time";
+  EXPECT_EQ(state(shop.job(1)), State::working) << "what runs is not cut off";
   EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
-  EXPECT_EQ(state(shop.job(1)), State::expired);
+}
+
+TEST(Escrow, AResultWhosePaymentWasTakenLateIsStillPublished) {
+  EngineDriver shop(escrow_policy());
+  shop.ask(1);
+  shop.hold(1);
+  shop.wait(20LL * 60 * 60 * 1000);  // the wallet was away: longer than a notice is tried
+  shop.pay(1);
+  EXPECT_EQ(state(shop.job(1)), State::settled);
+}
+
+TEST(Escrow, TheEndOfAnotherInvoiceStopsNothing) {
+  EngineDriver shop(escrow_policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.hold(1);
+  ledger::InvoiceIssued orphan = shop.job(1).invoices[0].issued;
+  orphan.payment_hash = ledger::sha256("orphan");
+  Job job = shop.job(1);
+  job.invoices.insert(job.invoices.begin(), Invoice{.issued = orphan});
+  shop.restart(escrow_policy(), job);
+  shop.give(NeverPaid{EngineDriver::id(1), {.payment_hash = orphan.payment_hash}});
+  EXPECT_EQ(shop.engine().shop().slots_busy, 1u);
+  shop.release_inference();
+  EXPECT_TRUE(shop.engine().find(EngineDriver::id(1))->completion);
 }
 
 TEST(Escrow, AfterARestartItIsStillTaken) {

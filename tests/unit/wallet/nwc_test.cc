@@ -197,6 +197,7 @@ TEST_F(NwcTest, APaymentIsToldAndSoIsALostConnection) {
 
 class NwcHold : public NwcTest {
  protected:
+  NwcHold() { relay.info->content += " make_hold_invoice settle_hold_invoice cancel_hold_invoice"; }
   static InvoiceOrder order() { return {.amount = ledger::Msat{9'000}, .expiry_ms = 900'000, .hold = true}; }
   ledger::InvoiceIssued invoice() const {
     return {.payment_hash = kNwcHash, .amount = ledger::Msat{9'000}, .expires_at = process.now() + 1, .hold = true};
@@ -211,6 +212,15 @@ TEST_F(NwcHold, TheInvoiceIsLookedForByOurHashAndThenMade) {
   pass(1'000);
   EXPECT_EQ(made, "lnbcrt1");
   EXPECT_EQ(relay.requests.back()["params"]["payment_hash"], kNwcHash.hex());
+}
+
+TEST_F(NwcHold, AWalletWithoutHoldInvoicesIsNotAskedForOne) {
+  relay.info->content = "make_invoice lookup_invoice";
+  std::string code;
+  wallet.create_invoice(order(), [&](const ledger::Result<MadeInvoice>& said) { code = said.error().code; });
+  pass(1'000);
+  EXPECT_EQ(code, "wallet.refused");
+  EXPECT_TRUE(relay.requests.empty());
 }
 
 TEST_F(NwcHold, IsTakenWithThePreimageAndGivenBackByTheHash) {
