@@ -418,7 +418,7 @@ TEST_F(Pages, APageOfAnEarlierReadingSaysNothingAboutALaterOne) {
   s.on_frame(R"(["EOSE","in"])", now);
   s.on_frame(R"(["CLOSED","in","error: too many subscriptions"])", now);
   now = now + 5'000;
-  EXPECT_THAT(words(s.on_tick(now)), Contains(R"(send ["REQ","in",{"kinds":[5050],"since":1000}])"));
+  EXPECT_THAT(words(s.on_tick(now)), testing::Contains(R"(send ["REQ","in",{"kinds":[5050],"since":1000}])"));
   deliver(s, "in", kFullPage, 5'000);
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
               ElementsAre(R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4981}])"));
@@ -429,7 +429,7 @@ TEST_F(Pages, APageOfAnEarlierReadingSaysNothingAboutALaterOne) {
   EXPECT_EQ(s.state(), RelayState::catching_up);
   deliver(s, "in~2", kFullPage, 4'981);
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
-              Contains(R"(send ["REQ","in~3",{"kinds":[5050],"since":1000,"until":4962}])"));
+              testing::Contains(R"(send ["REQ","in~3",{"kinds":[5050],"since":1000,"until":4962}])"));
 }
 
 TEST_F(Pages, ASubscriptionWithALimitGetsWhatItAskedFor) {
