@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <ostream>
 
+#include "cmd/about_job.h"
 #include "cmd/clock.h"
 #include "cmd/commands.h"
-#include "cmd/control_socket.h"
 #include "cmd/humanize.h"
 #include "cmd/job_text.h"
 #include "cmd/open_ledger.h"
@@ -112,14 +112,7 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
 }
 
 Result<ExitCode> run_cancel(const Arguments& arguments, Context& context) {
-  const auto paths = find_paths(context.sources);
-  if (!paths) return tl::unexpected(paths.error());
-  const auto ledger = open_ledger(context);
-  if (!ledger) return tl::unexpected(ledger.error());
-  const auto id = find_job_id(ledger->reader, arguments.words[0]);
-  if (!id) return tl::unexpected(id.error());
-  const auto reply =
-      ask_running_serve(control_socket_path(paths->data_dir), {{"method", "cancel"}, {"job", id->hex()}});
+  const auto reply = ask_about_job(arguments.words[0], {{"method", "cancel"}}, context);
   if (!reply) return tl::unexpected(reply.error());
   if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
   return ExitCode::done;

@@ -30,6 +30,7 @@ using ledger::Result;
 namespace {
 
 constexpr std::size_t kMaxFormerWallets = 8;
+constexpr std::size_t kAccountDigits = 8;
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -124,7 +125,7 @@ Result<OpenedWallet> open_lnbits(const Site& site) {
   });
 }
 
-Result<OpenedPayer> open_lnbits_payer(const Site& site) {
+Result<Opened<wallet::Payer>> open_lnbits_payer(const Site& site) {
   return read_credential(site).and_then([&](const std::string& key) {
     return open_http<wallet::Payer, wallet::LnbitsPayer>(site, kLnbits, {{"X-Api-Key", key}});
   });
@@ -142,13 +143,14 @@ Result<OpenedWallet> open_core_lightning(const Site& site) {
   return OpenedWallet{link, std::make_unique<wallet::CoreLightningWallet>(*link, site.scheduler, site.ports)};
 }
 
-Result<OpenedPayer> open_sandbox_payer(const Site& site) {
-  return OpenedPayer{nullptr, std::make_unique<wallet::SandboxPayer>(site.io, site.settings().folder, site.clock)};
+Result<Opened<wallet::Payer>> open_sandbox_payer(const Site& site) {
+  return Opened<wallet::Payer>{nullptr,
+                               std::make_unique<wallet::SandboxPayer>(site.io, site.settings().folder, site.clock)};
 }
 
-Result<OpenedPayer> open_core_lightning_payer(const Site& site) {
+Result<Opened<wallet::Payer>> open_core_lightning_payer(const Site& site) {
   const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
-  return OpenedPayer{link, std::make_unique<wallet::CoreLightningPayer>(*link, site.ports)};
+  return Opened<wallet::Payer>{link, std::make_unique<wallet::CoreLightningPayer>(*link, site.ports)};
 }
 
 // The operator names the server, and the server names the rest.
@@ -265,18 +267,32 @@ constexpr std::pair<std::string_view, Result<OpenedWallet> (*)(const Site&)> kOp
 
 struct PayerOpener {
   std::string_view kind;
-  Result<OpenedPayer> (*open)(const Site&);
-  bool needs_credential = true;  // else the wallet's own access may spend
+  Result<Opened<wallet::Payer>> (*open)(const Site&);
+  bool needs_credential = true;        // else the wallet's own access may spend
+  bool credential_is_account = false;  // else the account is the place, and credentials may change
 };
 
 constexpr PayerOpener kPayerOpeners[] = {
     {.kind = "sandbox", .open = open_sandbox_payer, .needs_credential = false},
-    {.kind = "nwc", .open = open_nwc<wallet::Payer>},
+    {.kind = "nwc", .open = open_nwc<wallet::Payer>, .credential_is_account = true},
     {.kind = "lnd", .open = open_lnd<wallet::Payer, wallet::LndPayer>},
     {.kind = "core_lightning", .open = open_core_lightning_payer, .needs_credential = false},
     {.kind = "phoenixd", .open = open_phoenixd<wallet::Payer, wallet::PhoenixdPayer>},
-    {.kind = "lnbits", .open = open_lnbits_payer},
+    {.kind = "lnbits", .open = open_lnbits_payer, .credential_is_account = true},
 };
+
+// Where the account is and whose it is, under our secret: nothing of the credential can be told from it.
+Result<std::string> payer_account(const Site& site, bool credential_is_account) {
+  const auto& settings = site.settings();
+  const auto secret = runtime::read_or_create_secret(settings.secret_file);
+  if (!secret) return tl::unexpected(secret.error());
+  const auto credential = credential_is_account ? read_credential(site) : Result<std::string>(std::string());
+  if (!credential) return tl::unexpected(credential.error());
+  const std::string place = settings.kind + "\n" + settings.url + "\n" + settings.socket.string() + "\n" +
+                            settings.folder.string() + "\n" + *credential;
+  const auto digest = ledger::hmac_sha256(secret->view(), "sellcompute payer account 1\n" + place);
+  return settings.kind + " " + digest.hex().substr(0, kAccountDigits);
+}
 
 }  // namespace
 
@@ -342,7 +358,11 @@ Result<OpenedPayer> open_payer(boost::asio::io_context& io, runtime::Scheduler& 
   for (const auto& opener : kPayerOpeners) {
     if (opener.kind != config.wallet.kind) continue;
     if (opener.needs_credential && !std::filesystem::exists(site.credential_file)) break;
-    return opener.open(site);
+    auto opened = opener.open(site);
+    if (!opened) return tl::unexpected(opened.error());
+    auto account = payer_account(site, opener.credential_is_account);
+    if (!account) return tl::unexpected(account.error());
+    return OpenedPayer{std::move(*opened), std::move(*account)};
   }
   return OpenedPayer{};
 }

@@ -17,7 +17,9 @@ struct Opened {
   std::unique_ptr<Port> wallet;
 };
 using OpenedWallet = Opened<wallet::Wallet>;
-using OpenedPayer = Opened<wallet::Payer>;
+struct OpenedPayer : Opened<wallet::Payer> {
+  std::string account;  // its kind, and what tells it from other accounts of this kind; no secret
+};
 
 // Lives no longer than `io` and `scheduler`. Nothing is asked of the wallet yet, so nothing is known of its health.
 // Fails with "config.wallet…", "secret_file.…", "http.bad_url", "wallet.address" or "wallet.nwc_uri".

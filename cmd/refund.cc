@@ -2,8 +2,8 @@
 
 #include <ostream>
 
+#include "cmd/about_job.h"
 #include "cmd/humanize.h"
-#include "cmd/open_ledger.h"
 #include "pipeline/secret_file.h"
 
 namespace cmd {
@@ -68,14 +68,7 @@ Result<json> read_order(const Arguments& arguments) {
 Result<ExitCode> run(const Arguments& arguments, Context& context) {
   auto order = read_order(arguments);
   if (!order) return tl::unexpected(order.error());
-  const auto paths = find_paths(context.sources);
-  if (!paths) return tl::unexpected(paths.error());
-  const auto ledger = open_ledger(context);
-  if (!ledger) return tl::unexpected(ledger.error());
-  const auto id = find_job_id(ledger->reader, arguments.words[0]);
-  if (!id) return tl::unexpected(id.error());
-  (*order)["job"] = id->hex();
-  const auto reply = ask_running_serve(control_socket_path(paths->data_dir), *order);
+  const auto reply = ask_about_job(arguments.words[0], std::move(*order), context);
   if (!reply) return tl::unexpected(reply.error());
   context.out << reply->value("text", "done") << '\n';
   return ExitCode::done;

@@ -177,6 +177,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
                      .wallet = *wallet_.wallet,
                      .former_wallets = std::move(former),
                      .payer = payer_.wallet.get(),
+                     .payer_account = payer_.account,
                      .backend = *backend_,
                      .relays = *relays_,
                      .web = *web_,

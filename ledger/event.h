@@ -651,9 +651,9 @@ struct RefundStarted {
   static constexpr std::uint32_t kType = 31;
   Hash256 payment_hash;       // of the payment that is owed back
   std::uint32_t attempt = 0;  // from 1
-  std::string wallet;
-  std::string bolt11;  // the customer's invoice
-  Hash256 to;          // its payment hash
+  std::string wallet;         // the account that pays: "lnd 3fa9c1d2"
+  std::string bolt11;         // the customer's invoice
+  Hash256 to;                 // its payment hash
   Msat amount;
   Msat fee_limit;
   EventId event;  // of the customer's, in which the invoice came; zero: the operator was given it otherwise

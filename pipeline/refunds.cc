@@ -46,7 +46,7 @@ void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void
 }
 
 bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
-  if (!payer_ || payer_->kind() != attempt.wallet) return false;
+  if (!payer_ || account_ != attempt.wallet) return false;
   const ledger::Hash256 to = attempt.to;
   if (!entries_.try_emplace(to, Entry{attempt, std::move(ended)}).second) return true;
   if (begun_.erase(to) == 0) {

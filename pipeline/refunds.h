@@ -16,8 +16,10 @@ class Refunds {
  public:
   using Ended = std::function<void(std::variant<ledger::RefundPaid, ledger::RefundFailed>)>;
 
-  // Both outlive it. Null: nothing can be paid, and what was begun before waits.
-  Refunds(wallet::Payer* payer, Scheduler& scheduler) : payer_(payer), scheduler_(scheduler) {}
+  // Both outlive it. Null: nothing can be paid, and what was begun before waits. `account` names the account that pays,
+  // for only that one knows what became of its payments.
+  Refunds(wallet::Payer* payer, std::string account, Scheduler& scheduler)
+      : payer_(payer), account_(std::move(account)), scheduler_(scheduler) {}
 
   // An invoice that the wallet was ever told to pay pays for nothing else: fails with "refund.invoice_used", or with
   // the wallet's error when it cannot say.
@@ -45,6 +47,7 @@ class Refunds {
   void fail(const ledger::Hash256& to, std::string message);
 
   wallet::Payer* payer_;
+  const std::string account_;
   Scheduler& scheduler_;
   std::set<ledger::Hash256> begun_;
   std::set<ledger::Hash256> paid_;            // in this life: a look-up that was asked before may not know it yet

@@ -47,7 +47,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
       wallets_(all_wallets(ports_)),
       settlements_(wallets_, ports_.scheduler),
-      refunds_(ports_.payer, ports_.scheduler),
+      refunds_(ports_.payer, ports_.payer_account, ports_.scheduler),
       fatal_(std::move(fatal)),
       refused_since_(ports_.scheduler.now()) {}
 

@@ -24,6 +24,7 @@ struct Ports {
   wallet::Wallet& wallet;
   std::vector<wallet::Wallet*> former_wallets = {};  // used before: their open invoices are still watched
   wallet::Payer* payer = nullptr;                    // null: nothing can be paid back
+  std::string payer_account = {};                    // which account that is: "lnd 3fa9c1d2"
   inference::Backend& backend;
   Relays& relays;
   Web& web;

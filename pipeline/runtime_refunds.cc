@@ -18,6 +18,7 @@ using ledger::TimeMs;
 namespace {
 
 constexpr std::int64_t kPatienceMs = 10'000;
+constexpr Msat kSat{1'000};
 constexpr Msat kLeastFeeLimit{10'000};
 
 auto refuse(const char* code, std::string message, std::string hint = {}) {
@@ -64,7 +65,7 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
   if (!destination) return tl::unexpected(destination.error());
   const Msat owed = unpaid->owed.amount;
   // Many wallets know whole satoshis only: the next one is as good.
-  const Msat whole = core::in_whole_sats(owed);
+  const Msat whole = owed.rounded_up_to(kSat);
   const TimeMs now = ports_.scheduler.now();
   auto invoice = wallet::check_invoice(destination->bolt11, owed, options_.networks, now);
   if (!invoice && whole != owed) invoice = wallet::check_invoice(destination->bolt11, whole, options_.networks, now);
@@ -77,7 +78,7 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
     return refuse("refund.own_invoice", "this is our own invoice", "it must be one that the customer made");
   }
   return ledger::RefundStarted{.payment_hash = unpaid->owed.payment_hash,
-                               .wallet = ports_.payer->kind(),
+                               .wallet = ports_.payer_account,
                                .bolt11 = destination->bolt11,
                                .to = invoice->payment_hash,
                                .amount = *invoice->amount,

@@ -138,7 +138,7 @@ class JobAudit {
     if (!refund) return wrong_if(true, "paid back, but never owed: payment hash " + e.payment_hash.hex());
     wrong_if(refund->paid.has_value(), "paid back a second time");
     wrong_if(core::under_way(*refund), "paid back again before it was known what became of the attempt before");
-    wrong_if(e.amount != refund->owed.amount && e.amount != core::in_whole_sats(refund->owed.amount),
+    wrong_if(e.amount != refund->owed.amount && e.amount != refund->owed.amount.rounded_up_to({1000}),
              "another amount is paid back than is owed");
     const auto invoice = wallet::decode_bolt11(e.bolt11);
     if (!invoice) return wrong_if(true, "the customer's invoice cannot be read: " + invoice.error().message);

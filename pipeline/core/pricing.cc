@@ -36,10 +36,6 @@ std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& 
   return affordable;
 }
 
-Msat in_whole_sats(Msat amount) {
-  return {(amount.value + 999) / 1000 * 1000};
-}
-
 std::string sats(Msat amount) {
   const std::int64_t rest = amount.value % 1000;
   std::string out = std::to_string(amount.value / 1000);

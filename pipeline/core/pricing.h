@@ -13,9 +13,6 @@ ledger::Msat price(const ledger::ModelOffer& terms, std::uint64_t input_tokens, 
 std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& terms, std::uint64_t input_tokens,
                                                       ledger::Msat budget, ledger::Msat unit, ledger::Msat minimum);
 
-// Rounded up.
-ledger::Msat in_whole_sats(ledger::Msat amount);
-
 // "9 sat", "9.5 sat": exact, for sentences.
 std::string sats(ledger::Msat amount);
 

@@ -116,16 +116,15 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
 // All invoices in one answer, as every version gives it.
 void CoreLightningWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   rpc_.call({.method = "listinvoices", .params = "{}"}, [since, done = std::move(done)](const Result<RpcReply>& reply) {
-    done(reply.and_then(result_of).and_then([&](const Json& said) {
-      std::vector<PaidInvoice> out;
-      for (const Json& one : member(said, "invoices")) {
-        const ledger::TimeMs settled_at{integer(one, "paid_at").value_or(0) * 1000};
-        const auto id = hash(one, "payment_hash");
-        if (text(one, "status") != "paid" || settled_at < since || !id) continue;
-        out.push_back({*id, {msat(one, "amount_received_msat").value_or(0)}, settled_at, text(one, "description")});
-      }
-      return listed(std::move(out));
-    }));
+    const auto all = reply.and_then(result_of);
+    if (!all) return done(tl::unexpected(all.error()));
+    Listing listing{since, done};
+    for (const Json& one : member(*all, "invoices")) {
+      if (text(one, "status") != "paid") continue;
+      listing.keep(hash(one, "payment_hash"), {msat(one, "amount_received_msat").value_or(0)},
+                   {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
+    }
+    listing.end();
   });
 }
 

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "pipeline/ports.h"
-#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 #include "pipeline/wallet/rpc.h"
 
@@ -43,7 +42,6 @@ class CoreLightningPayer final : public Payer {
  public:
   CoreLightningPayer(Rpc& rpc, WalletPorts ports) : rpc_(rpc), ports_(std::move(ports)) {}
 
-  std::string kind() const override { return "core_lightning"; }
   void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
 

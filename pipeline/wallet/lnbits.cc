@@ -100,13 +100,6 @@ void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-struct LnbitsWallet::Listing {
-  ledger::TimeMs since;
-  std::function<void(Result<std::vector<PaidInvoice>>)> done;
-  std::size_t seen = 0;
-  std::vector<PaidInvoice> paid = {};
-};
-
 namespace {
 
 // Seconds since 1970, or as newer versions write it "2026-11-27T10:00:00…", UTC.
@@ -143,14 +136,12 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                  const ledger::TimeMs time = time_of(one);  // when it was made: it is paid soon after
                  older = older || time < listing->since;
                  const std::int64_t received = integer(one, "amount").value_or(0);  // negative: paid out
-                 const auto id = hash(one, "payment_hash");
-                 if (received > 0 && is_paid(one) && time >= listing->since && id)
-                   listing->paid.push_back({*id, {received}, time, text(one, "memo")});
+                 if (received > 0 && is_paid(one))
+                   listing->keep(hash(one, "payment_hash"), {received}, time, text(one, "memo"));
                }
                listing->seen += list.size();
-               const bool last =
-                   list.size() < static_cast<std::size_t>(kLookedThrough) || older || listing->paid.size() > kMaxListed;
-               last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
+               const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || older || listing->full();
+               last ? listing->end() : list_page(listing);
              });
 }
 

@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -28,7 +27,6 @@ class LnbitsWallet final : public Wallet {
   void on_news(News news) override;
 
  private:
-  struct Listing;
   void list_page(const std::shared_ptr<Listing>& listing);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
 
@@ -38,17 +36,11 @@ class LnbitsWallet final : public Wallet {
 };
 
 // With the admin key. LNbits takes no fee limit: it keeps its own reserve (1 % and at least 2 sat, as it comes).
-class LnbitsPayer final : public Payer {
+class LnbitsPayer final : public HttpPayer {
  public:
-  LnbitsPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
-
-  std::string kind() const override { return "lnbits"; }
+  using HttpPayer::HttpPayer;
   void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-
- private:
-  Http& http_;
-  const WalletPorts ports_;
 };
 
 }  // namespace wallet

@@ -173,12 +173,6 @@ void LndWallet::give_back(const InvoiceOrder& order, std::function<void(Result<v
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-struct LndWallet::Listing {
-  ledger::TimeMs since;
-  std::function<void(Result<std::vector<PaidInvoice>>)> done;
-  std::vector<PaidInvoice> paid = {};
-};
-
 void LndWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), "0");
 }
@@ -196,12 +190,12 @@ void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::st
           const ledger::TimeMs made{integer(one, "creation_date").value_or(0) * 1000};
           older = older || made < listing->since - kOldestOpenMs;
           const ledger::TimeMs settled_at{integer(one, "settle_date").value_or(0) * 1000};
-          const auto id = base64_hash(one, "r_hash");
-          if (text(one, "state") != "SETTLED" || settled_at < listing->since || !id) continue;
-          listing->paid.push_back({*id, {integer(one, "amt_paid_msat").value_or(0)}, settled_at, text(one, "memo")});
+          if (text(one, "state") != "SETTLED") continue;
+          listing->keep(base64_hash(one, "r_hash"), {integer(one, "amt_paid_msat").value_or(0)}, settled_at,
+                        text(one, "memo"));
         }
         const bool last = !invoices.is_array() || invoices.size() < kPage || older;
-        if (last || listing->paid.size() > kMaxListed) return listing->done(listed(std::move(listing->paid)));
+        if (last || listing->full()) return listing->end();
         list_page(listing, text(*page, "first_index_offset"));
       });
 }

@@ -6,7 +6,6 @@
 
 #include <memory>
 
-#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -31,7 +30,6 @@ class LndWallet final : public Wallet {
   void on_news(News news) override;
 
  private:
-  struct Listing;
   void list_page(const std::shared_ptr<Listing>& listing, const std::string& before);
   void find_made(const Preimage& preimage, std::function<void(ledger::Result<MadeInvoice>)> done);
 
@@ -39,17 +37,11 @@ class LndWallet final : public Wallet {
   const WalletPorts ports_;
 };
 
-class LndPayer final : public Payer {
+class LndPayer final : public HttpPayer {
  public:
-  LndPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
-
-  std::string kind() const override { return "lnd"; }
+  using HttpPayer::HttpPayer;
   void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-
- private:
-  Http& http_;
-  const WalletPorts ports_;
 };
 
 }  // namespace wallet

@@ -15,7 +15,7 @@ using ledger::fail;
 using ledger::Msat;
 using ledger::Result;
 
-struct NwcWallet::Reply {
+struct NwcReply {
   Json result;             // null: it failed
   std::string error_code;  // of NIP-47: NOT_FOUND …
   std::string error;
@@ -63,11 +63,13 @@ std::vector<std::pair<std::string, std::string>> query_of(std::string_view text)
   return out;
 }
 
-Result<Json> result_of(const Json& result, const std::string& error_code, const std::string& error) {
+Result<Json> result_of(const NwcReply& reply) {
+  const auto& [result, error_code, error, said] = reply;
   if (!result.is_null()) return result;
   if (error_code == "UNAUTHORIZED" || error_code == "RESTRICTED") {
-    return fail(ErrorKind::payment, "wallet.unauthorized", "the wallet says: " + nostr::clean_relay_text(error), {},
-                "give the connection the right to make and look up invoices");
+    return fail(
+        ErrorKind::payment, "wallet.unauthorized", "the wallet says: " + nostr::clean_relay_text(error), {},
+        "give the connection the rights that it lacks: to make and look up invoices, or to pay what is owed back");
   }
   return refused(error.empty() ? error_code : error);
 }
@@ -165,7 +167,7 @@ void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
     if (order.hold) return make_hold(order, done);
     if (!can("list_transactions")) return make(order, done);
     const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kLookedThrough}};
-    ask("list_transactions", params.dump(), [this, order, done](const Result<Reply>& reply) {
+    ask("list_transactions", params.dump(), [this, order, done](const Result<NwcReply>& reply) {
       if (!reply) return done(tl::unexpected(reply.error()));
       if (auto made = find_made(reply->result, order)) return done(std::move(*made));
       make(order, done);
@@ -178,9 +180,8 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
                        {"description", order.description},
                        {"expiry", order.expiry_ms / 1000},
                        {"metadata", {{kOrder, label(order)}}}};
-  ask("make_invoice", params.dump(), [done = std::move(done)](const Result<Reply>& reply) {
-    done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
-             .map([](const Json& made) { return made_of(made); }));
+  ask("make_invoice", params.dump(), [done = std::move(done)](const Result<NwcReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json& made) { return made_of(made); }));
   });
 }
 
@@ -190,14 +191,12 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
     return done(refused("it has no hold invoices", "sell with payment_first or result_first"));
   }
   const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
-  const auto made = [payment_hash](const Result<Reply>& reply) {
-    return reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
-        .map([&](const Json& said) {
-          return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash};
-        });
+  const auto made = [payment_hash](const Result<NwcReply>& reply) {
+    return reply.and_then(result_of).map(
+        [&](const Json& said) { return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash}; });
   };
   ask("lookup_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
-      [this, order, payment_hash, made, done = std::move(done)](const Result<Reply>& known) {
+      [this, order, payment_hash, made, done = std::move(done)](const Result<NwcReply>& known) {
         if (!known) return done(tl::unexpected(known.error()));
         if (known->error_code != "NOT_FOUND") return done(made(known));
         const Json params = {{"amount", order.amount.value},
@@ -205,7 +204,7 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
                              {"expiry", order.expiry_ms / 1000},
                              {"payment_hash", payment_hash.hex()},
                              {"min_cltv_expiry_delta", kHoldBlocks}};
-        ask("make_hold_invoice", params.dump(), [made, done](const Result<Reply>& reply) { done(made(reply)); });
+        ask("make_hold_invoice", params.dump(), [made, done](const Result<NwcReply>& reply) { done(made(reply)); });
       });
 }
 
@@ -219,31 +218,29 @@ void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<v
 }
 
 void NwcWallet::tell(const std::string& method, const std::string& params, std::function<void(Result<void>)> done) {
-  ask(method, params, [done = std::move(done)](const Result<Reply>& reply) {
-    done(reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); })
-             .map([](const Json&) {}));
+  ask(method, params, [done = std::move(done)](const Result<NwcReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json&) {}));
   });
 }
 
 void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
   ask("lookup_invoice", Json{{"payment_hash", invoice.payment_hash.hex()}}.dump(),
-      [this, invoice, done = std::move(done)](const Result<Reply>& reply) {
+      [this, invoice, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
         if (reply->error_code == "NOT_FOUND") return done(Unknown{});
-        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        const auto result = result_of(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         done(read_invoice(invoice, *result, reply->said, ports_.clock()));
       });
 }
 
 void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
-  ask("get_info", "{}", [this, done = std::move(done)](const Result<Reply>& reply) {
-    const auto info =
-        reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); });
+  ask("get_info", "{}", [this, done = std::move(done)](const Result<NwcReply>& reply) {
+    const auto info = reply.and_then(result_of);
     if (!info) return done(tl::unexpected(info.error()));
     const std::string alias = text(*info, "alias");
     // A connection that may only receive is often not told the balance: that is no fault.
-    ask("get_balance", "{}", [alias, done](const Result<Reply>& balance) {
+    ask("get_balance", "{}", [alias, done](const Result<NwcReply>& balance) {
       WalletStatus out{.name = alias.empty() ? "NWC" : alias};
       const auto msat = balance ? integer(balance->result, "balance") : std::nullopt;
       if (msat) out.balance = Msat{*msat};
@@ -254,13 +251,6 @@ void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-struct NwcWallet::Listing {
-  ledger::TimeMs since;
-  std::function<void(Result<std::vector<PaidInvoice>>)> done;
-  std::size_t seen = 0;
-  std::vector<PaidInvoice> paid = {};
-};
-
 void NwcWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
 }
@@ -268,21 +258,20 @@ void NwcWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::v
 void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
   const Json params = {
       {"type", "incoming"}, {"from", listing->since.ms / 1000}, {"limit", kLookedThrough}, {"offset", listing->seen}};
-  ask("list_transactions", params.dump(), [this, listing](const Result<Reply>& reply) {
-    const auto page =
-        reply.and_then([](const Reply& said) { return result_of(said.result, said.error_code, said.error); });
+  ask("list_transactions", params.dump(), [this, listing](const Result<NwcReply>& reply) {
+    const auto page = reply.and_then(result_of);
     if (!page) return listing->done(tl::unexpected(page.error()));
     const Json& list = member(*page, "transactions");
     if (!list.is_array()) return listing->done(malformed("no list of transactions"));
     for (const Json& one : list) {
       const ledger::TimeMs settled_at{integer(one, "settled_at").value_or(0) * 1000};
-      const auto id = hash(one, "payment_hash");
-      if (text(one, "type") == "outgoing" || !is_settled(one) || settled_at < listing->since || !id) continue;
-      listing->paid.push_back({*id, {integer(one, "amount").value_or(0)}, settled_at, text(one, "description")});
+      if (text(one, "type") == "outgoing" || !is_settled(one)) continue;
+      listing->keep(hash(one, "payment_hash"), {integer(one, "amount").value_or(0)}, settled_at,
+                    text(one, "description"));
     }
     listing->seen += list.size();
-    const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || listing->paid.size() > kMaxListed;
-    last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
+    const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || listing->full();
+    last ? listing->end() : list_page(listing);
   });
 }
 
@@ -309,9 +298,9 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payme
 
 void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   ask("pay_invoice", Json{{"invoice", order.bolt11}}.dump(),
-      [this, order, done = std::move(done)](const Result<Reply>& reply) {
+      [this, order, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
-        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        const auto result = result_of(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         done(made(order, {.fee = {std::max<std::int64_t>(0, integer(*result, "fees_paid").value_or(0))},
                           .paid_at = ports_.clock(),
@@ -322,10 +311,10 @@ void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<Payment
 
 void NwcWallet::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   ask("lookup_invoice", Json{{"payment_hash", order.payment_hash.hex()}}.dump(),
-      [this, order, done = std::move(done)](const Result<Reply>& reply) {
+      [this, order, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
         if (reply->error_code == "NOT_FOUND") return done(Unknown{});
-        const auto result = result_of(reply->result, reply->error_code, reply->error);
+        const auto result = result_of(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         done(read_outgoing(order, *result, reply->said, ports_.clock()));
       });
@@ -410,10 +399,10 @@ void NwcWallet::on_response(const nostr::Event& event) {
   const auto said = parse(std::string_view(opened->plaintext));
   if (!said) return answer(*request, tl::unexpected(said.error()));
   const Json& error = member(*said, "error");
-  answer(*request, Reply{.result = error.is_null() ? member(*said, "result") : Json(),
-                         .error_code = text(error, "code"),
-                         .error = text(error, "message"),
-                         .said = opened->plaintext});
+  answer(*request, NwcReply{.result = error.is_null() ? member(*said, "result") : Json(),
+                            .error_code = text(error, "code"),
+                            .error = text(error, "message"),
+                            .said = opened->plaintext});
 }
 
 void NwcWallet::on_notification(const nostr::Event& event) {
@@ -423,7 +412,7 @@ void NwcWallet::on_notification(const nostr::Event& event) {
   if (const auto paid = hash(member(*said, "notification"), "payment_hash")) news_(*paid);
 }
 
-void NwcWallet::answer(const nostr::EventId& request, const Result<Reply>& reply) {
+void NwcWallet::answer(const nostr::EventId& request, const Result<NwcReply>& reply) {
   const auto found = waiting_.extract(request);
   if (found) found.mapped()(reply);
 }

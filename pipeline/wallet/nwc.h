@@ -9,7 +9,6 @@
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/ports.h"
-#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -32,6 +31,8 @@ struct NwcUri {
 
 // What is listened for on its relays.
 std::vector<nostr::Filter> nwc_filters(const NwcUri& uri);
+
+struct NwcReply;  // JSON, in nwc.cc
 
 // A wallet that receives, and, with a connection that may, one that pays back: its budget is its fee limit.
 class NwcWallet final : public Wallet, public Payer {
@@ -68,10 +69,8 @@ class NwcWallet final : public Wallet, public Payer {
   void on_news(News news) override { news_ = std::move(news); }
 
  private:
-  struct Listing;
   void list_page(const std::shared_ptr<Listing>& listing);
-  struct Reply;  // JSON, in nwc.cc
-  using OnReply = std::function<void(const ledger::Result<Reply>&)>;
+  using OnReply = std::function<void(const ledger::Result<NwcReply>&)>;
 
   void ask(const std::string& method, const std::string& params, OnReply done);
   void send(const std::string& method, const std::string& params, OnReply done);
@@ -82,7 +81,7 @@ class NwcWallet final : public Wallet, public Payer {
   void tell(const std::string& method, const std::string& params, std::function<void(ledger::Result<void>)> done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
-  void answer(const nostr::EventId& request, const ledger::Result<Reply>& reply);
+  void answer(const nostr::EventId& request, const ledger::Result<NwcReply>& reply);
   bool can(std::string_view method) const;
 
   runtime::Relays& relays_;

@@ -29,8 +29,6 @@ using PaymentAnswer = std::variant<PaymentMade, PaymentUnderWay, PaymentFailed, 
 class Payer {
  public:
   virtual ~Payer() = default;
-  virtual std::string kind() const = 0;  // "lnd"
-
   // Pays once. An error says nothing about the payment: only look_up() does. Wallets that take no fee limit hold to
   // their own; the head comment of each says which.
   virtual void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) = 0;

@@ -90,13 +90,6 @@ void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-struct PhoenixdWallet::Listing {
-  ledger::TimeMs since;
-  std::function<void(Result<std::vector<PaidInvoice>>)> done;
-  std::size_t seen = 0;
-  std::vector<PaidInvoice> paid = {};
-};
-
 void PhoenixdWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
 }
@@ -110,14 +103,13 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (!page->is_array()) return listing->done(malformed("no list of payments"));
                for (const Json& one : *page) {
                  const ledger::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
-                 const auto id = hash(one, "paymentHash");
-                 if (!flag(one, "isPaid") || settled_at < listing->since || !id) continue;
+                 if (!flag(one, "isPaid")) continue;
                  const Msat received{integer(one, "receivedSat").value_or(0) * 1000 + integer(one, "fees").value_or(0)};
-                 listing->paid.push_back({*id, received, settled_at, text(one, "description")});
+                 listing->keep(hash(one, "paymentHash"), received, settled_at, text(one, "description"));
                }
                listing->seen += page->size();
-               const bool last = page->size() < kPage || listing->paid.size() > kMaxListed;
-               last ? listing->done(listed(std::move(listing->paid))) : list_page(listing);
+               const bool last = page->size() < kPage || listing->full();
+               last ? listing->end() : list_page(listing);
              });
 }
 

@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -28,7 +27,6 @@ class PhoenixdWallet final : public Wallet {
   void on_news(News news) override;
 
  private:
-  struct Listing;
   void list_page(const std::shared_ptr<Listing>& listing);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
 
@@ -38,17 +36,11 @@ class PhoenixdWallet final : public Wallet {
 
 // With the full password. From 0.5 on: before it could not be asked what became of a payment. Its fee is fixed (0.4 %
 // and 4 sat): what would cost more than the limit is not sent.
-class PhoenixdPayer final : public Payer {
+class PhoenixdPayer final : public HttpPayer {
  public:
-  PhoenixdPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
-
-  std::string kind() const override { return "phoenixd"; }
+  using HttpPayer::HttpPayer;
   void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-
- private:
-  Http& http_;
-  const WalletPorts ports_;
 };
 
 }  // namespace wallet

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "pipeline/wallet/http.h"
+#include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/preimage.h"
 
 namespace wallet {
@@ -12,6 +13,18 @@ struct WalletPorts {
   std::function<ledger::TimeMs()> clock;
   std::function<Preimage(const InvoiceOrder&)> preimage;  // derive_preimage(), under the secret
   bool play_money = false;                                // not on the main network
+};
+
+struct Listing;  // in replies.h
+
+// What the payers behind HTTP stand on.
+class HttpPayer : public Payer {
+ public:
+  HttpPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
+
+ protected:
+  Http& http_;
+  const WalletPorts ports_;
 };
 
 }  // namespace wallet

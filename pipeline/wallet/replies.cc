@@ -65,8 +65,8 @@ Result<Json> parse(const HttpReply& reply) {
   if (reply.status >= 200 && reply.status < 300) return parse(std::string_view(reply.body));
   if (reply.status == 401 || reply.status == 403) {
     return fail(ErrorKind::payment, "wallet.unauthorized", "the wallet refuses our credential", {},
-                "look at wallet.credential_file: it may be of another wallet, expired, or without the right to make "
-                "invoices");
+                "look at wallet.credential_file (for paying back, wallet.refund_credential_file): it may be of another "
+                "wallet, expired, or without the right to do this");
   }
   const std::string said = said_in(reply.body);
   return refused(said.empty() ? "status " + std::to_string(reply.status) : said);
@@ -135,9 +135,16 @@ Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
               "the wallet says that it paid, with a preimage that is not the invoice's; it is asked again");
 }
 
-Result<std::vector<PaidInvoice>> listed(std::vector<PaidInvoice> paid) {
-  if (paid.size() <= kMaxListed) return paid;
-  return refused("it lists more than " + std::to_string(kMaxListed) + " payments", "give a later --since");
+void Listing::keep(const std::optional<ledger::Hash256>& payment_hash, ledger::Msat received, ledger::TimeMs settled_at,
+                   std::string description) {
+  if (payment_hash && settled_at >= since) {
+    paid.push_back({*payment_hash, received, settled_at, std::move(description)});
+  }
+}
+
+void Listing::end() {
+  if (!full()) return done(std::move(paid));
+  done(refused("it lists more than " + std::to_string(kMaxListed) + " payments", "give a later --since"));
 }
 
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {

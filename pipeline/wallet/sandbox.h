@@ -62,7 +62,6 @@ class SandboxPayer final : public Payer {
   SandboxPayer(boost::asio::io_context& io, std::filesystem::path folder, SandboxWallet::Clock clock);
   ~SandboxPayer() override;
 
-  std::string kind() const override { return std::string(SandboxBooks::kKind); }
   void pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) override;
 

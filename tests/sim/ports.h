@@ -35,7 +35,6 @@ class SimWallet final : public wallet::Wallet {
 class SimPayer final : public wallet::Payer {
  public:
   SimPayer(World& world, ProcessTime& time) : world_(world), time_(time) {}
-  std::string kind() const override { return "simulated"; }
   void pay(const wallet::PaymentOrder& order, std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;
   void look_up(const wallet::PaymentOrder& order,
                std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;

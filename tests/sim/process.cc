@@ -130,6 +130,7 @@ Process::Process(World& world, const core::Policy& policy)
       runtime::Ports{.journal = *journal_,
                      .wallet = wallet_,
                      .payer = &payer_,
+                     .payer_account = "simulated 01",
                      .backend = backend_,
                      .relays = *relays_,
                      .web = web_,

@@ -88,7 +88,7 @@ class EngineDriver {
   }
 
   void hold(std::uint8_t n) {
-    const auto& invoice = job(n).invoices.front().issued;
+    const auto invoice = job(n).invoices.front().issued;
     give(PaymentHeld{id(n), {.payment_hash = invoice.payment_hash, .amount = invoice.amount}});
   }
 

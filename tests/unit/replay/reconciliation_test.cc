@@ -23,7 +23,7 @@ class ReconciliationTest : public testing::Test {
     listed = {paid(1)};
   }
   wallet::PaidInvoice paid(std::uint8_t job) const {
-    const auto& invoice = driver.job(job).invoices.at(0).issued;
+    const auto invoice = driver.job(job).invoices.at(0).issued;
     return {invoice.payment_hash, invoice.amount, driver.now, std::string(wallet::kJobDescription) + "01020304"};
   }
   Reconciliation books(ledger::TimeMs since = {}) const {

@@ -18,7 +18,6 @@ constexpr std::int64_t kInvoiceLifeMs = 600'000;
 class ScriptedPayer final : public wallet::Payer {
  public:
   explicit ScriptedPayer(sim::ProcessTime& time) : time_(time) {}
-  std::string kind() const override { return "scripted"; }
   void pay(const wallet::PaymentOrder&, std::function<void(PayAnswer)> done) override {
     ++paid;
     time_.after(10, [this, done] { done(pays); });
@@ -54,7 +53,7 @@ class RefundsTest : public testing::Test {
                                   .expiry_s = kInvoiceLifeMs / 1000,
                                   .features = {8, 14}};
     return {.attempt = 1,
-            .wallet = "scripted",
+            .wallet = "scripted 01",
             .bolt11 = wallet::encode_bolt11(invoice, wallet::NodeKey{ledger::sha256("node").bytes}).value(),
             .to = hash,
             .amount = ledger::Msat{9'000}};
@@ -80,7 +79,7 @@ class RefundsTest : public testing::Test {
   sim::VirtualTime world{kStart};
   sim::ProcessTime process{world};
   ScriptedPayer payer{process};
-  Refunds refunds{&payer, process};
+  Refunds refunds{&payer, "scripted 01", process};
   std::optional<std::variant<ledger::RefundPaid, ledger::RefundFailed>> end;
 };
 
@@ -140,11 +139,11 @@ TEST_F(RefundsTest, ARefusalThatTheWalletThenKnowsNothingOfIsAFailure) {
   EXPECT_EQ(std::get<ledger::RefundFailed>(*end).message, "not enough money");
 }
 
-TEST_F(RefundsTest, AnotherWalletSaysNothing) {
+TEST_F(RefundsTest, AnotherAccountSaysNothing) {
   auto another = attempt();
-  another.wallet = "lnd";
+  another.wallet = "scripted 02";
   EXPECT_FALSE(refunds.follow(another, [](const auto&) { FAIL(); }));
-  Refunds without(nullptr, process);
+  Refunds without(nullptr, "", process);
   EXPECT_FALSE(without.follow(attempt(), [](const auto&) { FAIL(); }));
 }
 

@@ -1,0 +1,19 @@
+#include "cmd/about_job.h"
+
+#include "cmd/control_socket.h"
+#include "cmd/open_ledger.h"
+
+namespace cmd {
+
+ledger::Result<nlohmann::json> ask_about_job(const std::string& typed, nlohmann::json request, Context& context) {
+  const auto paths = find_paths(context.sources);
+  if (!paths) return tl::unexpected(paths.error());
+  const auto ledger = open_ledger(context);
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto id = find_job_id(ledger->reader, typed);
+  if (!id) return tl::unexpected(id.error());
+  request["job"] = id->hex();
+  return ask_running_serve(control_socket_path(paths->data_dir), request);
+}
+
+}  // namespace cmd
