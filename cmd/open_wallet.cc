@@ -2,8 +2,8 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <random>
 
+#include "cmd/random.h"
 #include "ledger/base64.h"
 #include "pipeline/nostr/relay_pool.h"
 #include "pipeline/secret_file.h"
@@ -170,11 +170,6 @@ Result<OpenedWallet> open_lightning_address(const Site& site) {
   if (!address) return tl::unexpected(address.error());
   const auto link = std::make_shared<OwnWeb>(site.io);
   return OpenedWallet{link, std::make_unique<wallet::LightningAddressWallet>(*link, site.ports, std::move(*address))};
-}
-
-double random_fraction() {
-  static std::mt19937_64 generator{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
 // Its relays, and the wallet that hears what they bring.

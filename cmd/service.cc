@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <random>
 
 #include "cmd/announcement.h"
 #include "cmd/kill_points.h"
 #include "cmd/open_wallet.h"
 #include "cmd/passphrase.h"
 #include "cmd/policy.h"
+#include "cmd/random.h"
 #include "cmd/refund.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/nostr/key_file.h"
@@ -32,17 +32,6 @@ namespace {
 constexpr std::int64_t kRelayInfoIntervalMs = 60LL * 60 * 1000;
 constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
 constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
-
-ledger::Salt random_bytes() {
-  const auto bytes = nostr::generate_aux();
-  if (!bytes) throw std::runtime_error(bytes.error().describe());  // no randomness, no safe way on
-  return {bytes->bytes};
-}
-
-double random_fraction() {
-  static std::mt19937_64 generator{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0, 1)(generator);
-}
 
 runtime::Options::Stream stream_of(const std::string& partials) {
   using Stream = runtime::Options::Stream;

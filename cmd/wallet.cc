@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "cmd/humanize.h"
 #include "cmd/qr.h"
+#include "cmd/random.h"
 #include "cmd/reconcile.h"
 #include "cmd/wallet_counter.h"
 #include "pipeline/wallet/bolt11.h"
@@ -101,7 +102,7 @@ Result<ledger::Msat> parse_sats(const std::string& typed) {
 Result<ledger::InvoiceIssued> make(WalletCounter& counter, const Config& config, ledger::Msat amount,
                                    const std::string& memo) {
   wallet::InvoiceOrder order{.amount = amount, .description = memo, .expiry_ms = kInvoiceExpiryMs};
-  order.job.bytes = WalletCounter::random_bytes().bytes;  // an order of its own, of no job
+  order.job.bytes = random_bytes().bytes;  // an order of its own, of no job
   const auto made = counter.ask<wallet::MadeInvoice>([&](auto done) { counter.wallet().create_invoice(order, done); });
   if (!made) return tl::unexpected(made.error());
   const auto invoice =

@@ -1,7 +1,5 @@
 #include "cmd/wallet_counter.h"
 
-#include "pipeline/nostr/key_file.h"
-
 namespace cmd {
 namespace {
 
@@ -15,12 +13,6 @@ ledger::Result<std::unique_ptr<WalletCounter>> WalletCounter::open(const Config&
   if (!wallet) return tl::unexpected(wallet.error());
   out->wallet_ = std::move(*wallet);
   return out;
-}
-
-ledger::Salt WalletCounter::random_bytes() {
-  const auto bytes = nostr::generate_aux();
-  if (!bytes) throw std::runtime_error(bytes.error().describe());
-  return {bytes->bytes};
 }
 
 void WalletCounter::run_until(const std::function<bool()>& done, std::int64_t patience_ms) {

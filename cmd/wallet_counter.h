@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "cmd/open_wallet.h"
+#include "cmd/random.h"
 
 namespace cmd {
 
@@ -13,7 +14,6 @@ class WalletCounter {
  public:
   // Fails as open_wallet().
   static ledger::Result<std::unique_ptr<WalletCounter>> open(const Config& config, runtime::Clock clock);
-  static ledger::Salt random_bytes();
 
   wallet::Wallet& wallet() { return *wallet_.wallet; }
   ledger::TimeMs now() const { return clock_(); }

@@ -5,9 +5,6 @@
 namespace ledger {
 namespace {
 
-const unsigned char* unsigned_data(std::string_view data) {
-  return reinterpret_cast<const unsigned char*>(data.data());
-}
 unsigned char* unsigned_data(std::string& data) {
   return reinterpret_cast<unsigned char*>(data.data());
 }

@@ -23,10 +23,6 @@ int digit_value(char c) {
   return -1;
 }
 
-const unsigned char* unsigned_data(std::string_view data) {
-  return reinterpret_cast<const unsigned char*>(data.data());
-}
-
 }  // namespace
 
 std::string to_hex(std::string_view raw) {

@@ -92,6 +92,11 @@ struct FixedBytesHash {
   }
 };
 
+// Bytes as C libraries take them.
+inline const unsigned char* unsigned_data(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+
 // ---- details --------------------------------------------------------------------------------------------------------
 
 template <std::size_t N, class Tag>

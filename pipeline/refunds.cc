@@ -7,8 +7,8 @@
 namespace runtime {
 namespace {
 
-constexpr std::int64_t kFirstPauseMs = 1'000;
-constexpr std::int64_t kLongestPauseMs = 60'000;
+constexpr std::int64_t kFirstCheckPauseMs = 1'000;
+constexpr std::int64_t kLongestCheckPauseMs = 60'000;
 constexpr std::int64_t kExpiryGraceMs = 10LL * 60 * 1000;  // clocks differ
 
 wallet::PaymentOrder order_of(const ledger::RefundStarted& attempt) {
@@ -77,7 +77,7 @@ void Refunds::look(const ledger::Hash256& to) {
 
 void Refunds::look_later(const ledger::Hash256& to) {
   Entry& entry = entries_.at(to);
-  entry.pause_ms = std::clamp(entry.pause_ms * 2, kFirstPauseMs, kLongestPauseMs);
+  entry.pause_ms = std::clamp(entry.pause_ms * 2, kFirstCheckPauseMs, kLongestCheckPauseMs);
   scheduler_.after(entry.pause_ms, [this, weak = std::weak_ptr(alive_), to] {
     if (!weak.expired() && entries_.contains(to)) look(to);
   });

@@ -4,9 +4,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -15,6 +13,7 @@
 #include <set>
 
 #include "ledger/types.h"
+#include "pipeline/web/awaitable.h"
 
 namespace inference {
 namespace {
@@ -25,16 +24,13 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using beast::error_code;
 using nlohmann::json;
+using web::into;
 
 constexpr std::uint64_t kMaxRequestBytes = 16 * 1024 * 1024;
 constexpr std::size_t kTokensBeforeFault = 3;
 constexpr char kVersion[] = "0.24.0-stand-in";
 constexpr char kCreatedAt[] = "2026-01-01T00:00:00Z";
 constexpr auto kForEver = asio::steady_timer::time_point::max();
-
-auto into(error_code& error) {
-  return asio::redirect_error(asio::use_awaitable, error);
-}
 
 StandInAnswer refusal_of(LoopbackFault fault) {
   switch (fault) {

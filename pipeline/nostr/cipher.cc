@@ -6,14 +6,14 @@
 #include <cstdlib>
 #include <memory>
 
+#include "ledger/types.h"
+
 namespace nostr {
 namespace {
 
-enum Direction : int { kDecrypt = 0, kEncrypt = 1 };
+using ledger::unsigned_data;
 
-const unsigned char* unsigned_data(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
+enum Direction : int { kDecrypt = 0, kEncrypt = 1 };
 
 // These calls fail only when memory runs out or an argument has the wrong size.
 void must(bool done) {

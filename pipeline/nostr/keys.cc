@@ -13,14 +13,12 @@
 namespace nostr {
 namespace {
 
+using ledger::unsigned_data;
+
 // One context for all threads, for as long as the process lives: libsecp256k1 only reads it after it was made.
 const secp256k1_context* context() {
   static const secp256k1_context* const kContext = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
   return kContext;
-}
-
-const unsigned char* unsigned_data(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
 // These calls cannot fail with a valid key; if one does, nothing that it wrote may be used.

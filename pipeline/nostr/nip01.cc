@@ -40,21 +40,21 @@ bool has_disputed_controls(const Event& event) {
 constexpr std::array<std::string_view, 7> kFields = {"id", "pubkey", "created_at", "kind", "tags", "content", "sig"};
 constexpr unsigned kAllFields = (1U << kFields.size()) - 1;
 
-auto refuse(std::string code, std::string message) {
+auto refuse_event(std::string code, std::string message) {
   return fail(ErrorKind::job_request, std::move(code), std::move(message));
 }
 
-auto refuse(Fault fault, std::string_view where) {
+auto refuse_event(Fault fault, std::string_view where) {
   const std::string place(where);
   switch (fault) {
     case Fault::utf8:
-      return refuse("event.utf8", place + " is not valid UTF-8");
+      return refuse_event("event.utf8", place + " is not valid UTF-8");
     case Fault::depth:
-      return refuse("event.depth", place + " is nested too deep");
+      return refuse_event("event.depth", place + " is nested too deep");
     case Fault::type:
-      return refuse("event.type", place + " has the wrong JSON type");
+      return refuse_event("event.type", place + " has the wrong JSON type");
     default:
-      return refuse("event.syntax", place + " is not valid JSON");
+      return refuse_event("event.syntax", place + " is not valid JSON");
   }
 }
 
@@ -73,18 +73,18 @@ class EventParser {
   Result<Event> parse() {
     unsigned seen = 0;
     for (bool more = reader_.begin('{'); more; more = reader_.next('}')) {
-      if (!reader_.name(text_)) return refuse(reader_.fault(), "the event");
+      if (!reader_.name(text_)) return refuse_event(reader_.fault(), "the event");
       const auto field = static_cast<std::size_t>(std::find(kFields.begin(), kFields.end(), text_) - kFields.begin());
       if (field == kFields.size()) {
-        if (!reader_.skip()) return refuse(reader_.fault(), "an unknown field of the event");
+        if (!reader_.skip()) return refuse_event(reader_.fault(), "an unknown field of the event");
         continue;
       }
-      if ((seen >> field & 1) != 0) return refuse("event.repeated_field", quoted(field) + " stands there twice");
+      if ((seen >> field & 1) != 0) return refuse_event("event.repeated_field", quoted(field) + " stands there twice");
       seen |= 1U << field;
       if (auto good = read(field); !good) return tl::unexpected(good.error());
     }
-    if (!reader_.end()) return refuse(reader_.fault(), "the event");
-    if (seen != kAllFields) return refuse("event.missing_field", missing(seen) + " is missing");
+    if (!reader_.end()) return refuse_event(reader_.fault(), "the event");
+    if (seen != kAllFields) return refuse_event("event.missing_field", missing(seen) + " is missing");
     return std::move(event_);
   }
 
@@ -110,7 +110,7 @@ class EventParser {
       case 4:
         return read_tags();
       case 5:
-        return reader_.string(event_.content) ? Result<void>{} : refuse(reader_.fault(), quoted(field));
+        return reader_.string(event_.content) ? Result<void>{} : refuse_event(reader_.fault(), quoted(field));
       default:
         return read_hex(field, event_.sig);
     }
@@ -118,22 +118,22 @@ class EventParser {
 
   template <class Bytes>
   Result<void> read_hex(std::size_t field, Bytes& out) {
-    if (!reader_.string(text_)) return refuse(reader_.fault(), quoted(field));
+    if (!reader_.string(text_)) return refuse_event(reader_.fault(), quoted(field));
     if (lower_hex(text_, out)) return {};
-    return refuse("event.hex",
-                  quoted(field) + " is not " + std::to_string(2 * Bytes::kSize) + " lower-case hex digits");
+    return refuse_event("event.hex",
+                        quoted(field) + " is not " + std::to_string(2 * Bytes::kSize) + " lower-case hex digits");
   }
 
   Result<void> read_created_at() {
-    if (!reader_.integer(event_.created_at)) return refuse(reader_.fault(), "the event's created_at");
+    if (!reader_.integer(event_.created_at)) return refuse_event(reader_.fault(), "the event's created_at");
     if (event_.created_at >= 0 && event_.created_at <= kMaxCreatedAtS) return {};
-    return refuse("event.created_at", "the event's created_at is no time in seconds between 1970 and 9999");
+    return refuse_event("event.created_at", "the event's created_at is no time in seconds between 1970 and 9999");
   }
 
   Result<void> read_kind() {
     std::int64_t kind = 0;
-    if (!reader_.integer(kind)) return refuse(reader_.fault(), "the event's kind");
-    if (kind < 0 || kind > kMaxKind) return refuse("event.kind", "the event's kind is not between 0 and 65535");
+    if (!reader_.integer(kind)) return refuse_event(reader_.fault(), "the event's kind");
+    if (kind < 0 || kind > kMaxKind) return refuse_event("event.kind", "the event's kind is not between 0 and 65535");
     event_.kind = static_cast<std::uint32_t>(kind);
     return {};
   }
@@ -141,8 +141,8 @@ class EventParser {
   Result<void> read_tags() {
     if (reader_.tags(event_.tags, kMaxTags)) return {};
     if (reader_.fault() == Fault::utf8 || reader_.fault() == Fault::syntax)
-      return refuse(reader_.fault(), "the event's tags");
-    return refuse("event.tags", "the event's tags are not at most 2000 lists of strings");
+      return refuse_event(reader_.fault(), "the event's tags");
+    return refuse_event("event.tags", "the event's tags are not at most 2000 lists of strings");
   }
 
   JsonReader reader_;
@@ -195,13 +195,14 @@ std::string tags_to_json(const std::vector<Tag>& tags) {
 Result<std::vector<Tag>> tags_from_json(std::string_view text) {
   JsonReader reader(text);
   std::vector<Tag> tags;
-  if (!reader.tags(tags, kMaxTags) || !reader.end()) return refuse("event.tags", "these are not the tags of an event");
+  if (!reader.tags(tags, kMaxTags) || !reader.end())
+    return refuse_event("event.tags", "these are not the tags of an event");
   return tags;
 }
 
 Result<Event> parse_event(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) {
-    return refuse("event.too_large", "the event is larger than " + std::to_string(max_bytes) + " bytes");
+    return refuse_event("event.too_large", "the event is larger than " + std::to_string(max_bytes) + " bytes");
   }
   return EventParser(text).parse();
 }
@@ -217,8 +218,8 @@ bool signature_matches(const Event& event) {
 }
 
 Result<void> verify(const Event& event) {
-  if (!id_matches(event)) return refuse("event.id_mismatch", "the event's id is not the hash of what it says");
-  if (!signature_matches(event)) return refuse("event.signature", "the event's signature is not by its pubkey");
+  if (!id_matches(event)) return refuse_event("event.id_mismatch", "the event's id is not the hash of what it says");
+  if (!signature_matches(event)) return refuse_event("event.signature", "the event's signature is not by its pubkey");
   return {};
 }
 

@@ -9,7 +9,7 @@ constexpr std::size_t kMaxCiphertextBytes = kMaxNip04PlaintextBytes + kAesBlockB
 constexpr std::size_t kIvChars = 24;
 constexpr std::size_t kMaxPayloadChars = ledger::base64_size(kMaxCiphertextBytes) + kNip04Separator.size() + kIvChars;
 
-auto refuse(std::string code, std::string message, std::string hint = {}) {
+auto nip04_error(std::string code, std::string message, std::string hint = {}) {
   return ledger::fail(ledger::ErrorKind::job_request, "nip04." + std::move(code), std::move(message), {},
                       std::move(hint));
 }
@@ -31,23 +31,24 @@ Result<std::string> encrypt_nip04(std::string_view plaintext, const SharedSecret
 }
 
 Result<std::string> decrypt_nip04(std::string_view payload, const SharedSecret& key) {
-  if (payload.size() > kMaxPayloadChars) return refuse("length", "the encrypted text is too long");
+  if (payload.size() > kMaxPayloadChars) return nip04_error("length", "the encrypted text is too long");
   const std::size_t separator = payload.find(kNip04Separator);
-  if (separator == std::string_view::npos) return refuse("form", "this is not encrypted as NIP-04: it has no ?iv=");
+  if (separator == std::string_view::npos)
+    return nip04_error("form", "this is not encrypted as NIP-04: it has no ?iv=");
   const auto ciphertext = ledger::from_base64(payload.substr(0, separator));
-  if (!ciphertext) return refuse("base64", "the encrypted text is no base64");
+  if (!ciphertext) return nip04_error("base64", "the encrypted text is no base64");
   if (ciphertext->empty() || ciphertext->size() % kAesBlockBytes != 0) {
-    return refuse("length", "the encrypted text is cut off: it is no whole number of blocks");
+    return nip04_error("length", "the encrypted text is cut off: it is no whole number of blocks");
   }
   const auto iv_bytes = ledger::from_base64(payload.substr(separator + kNip04Separator.size()));
   const auto iv = iv_bytes ? Nip04Iv::from_bytes(*iv_bytes) : std::nullopt;
-  if (!iv) return refuse("iv", "what follows ?iv= is not the base64 of 16 bytes");
+  if (!iv) return nip04_error("iv", "what follows ?iv= is not the base64 of 16 bytes");
   auto plaintext = decrypt_aes_cbc(key.view(), iv->view(), *ciphertext);
   if (!plaintext) {
-    return refuse("key", "this was encrypted for another key, or altered on its way",
-                  "encrypt it for the key that it is addressed to");
+    return nip04_error("key", "this was encrypted for another key, or altered on its way",
+                       "encrypt it for the key that it is addressed to");
   }
-  if (plaintext->size() > kMaxNip04PlaintextBytes) return refuse("length", "the encrypted text is too long");
+  if (plaintext->size() > kMaxNip04PlaintextBytes) return nip04_error("length", "the encrypted text is too long");
   return std::move(*plaintext);
 }
 

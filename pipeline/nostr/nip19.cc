@@ -9,7 +9,7 @@ namespace {
 
 enum TlvType : std::uint8_t { kSpecial = 0, kRelay = 1, kAuthor = 2, kKind = 3 };
 
-auto refuse(std::string code, std::string message, std::string hint = {}) {
+auto nip19_error(std::string code, std::string message, std::string hint = {}) {
   return ledger::fail(ledger::ErrorKind::invocation, std::move(code), std::move(message), {}, std::move(hint));
 }
 
@@ -28,11 +28,11 @@ Result<std::string> decode(std::string_view prefix, std::string_view text) {
   auto decoded = decode_bech32(text, kMaxNip19Chars);
   if (!decoded) return tl::unexpected(decoded.error());
   if (decoded->prefix != prefix) {
-    return refuse("nip19.prefix", "expected " + std::string(prefix) + "1…, got another kind of text");
+    return nip19_error("nip19.prefix", "expected " + std::string(prefix) + "1…, got another kind of text");
   }
   auto raw = convert_bits(decoded->groups, 5, 8, false);
   wipe(decoded->groups.data(), decoded->groups.size());
-  if (!raw) return refuse("nip19.data", "this " + std::string(prefix) + " is damaged");
+  if (!raw) return nip19_error("nip19.data", "this " + std::string(prefix) + " is damaged");
   std::string payload(raw->begin(), raw->end());
   wipe(raw->data(), raw->size());
   return payload;
@@ -44,7 +44,7 @@ Result<Bytes> decode_fixed(std::string_view prefix, std::string_view text) {
   if (!payload) return tl::unexpected(payload.error());
   const auto value = Bytes::from_bytes(*payload);
   wipe(payload->data(), payload->size());
-  if (!value) return refuse("nip19.data", "this " + std::string(prefix) + " does not hold 32 bytes");
+  if (!value) return nip19_error("nip19.data", "this " + std::string(prefix) + " does not hold 32 bytes");
   return *value;
 }
 
@@ -158,7 +158,7 @@ Result<Nevent> decode_nevent(std::string_view text) {
         return true;
     }
   });
-  if (!good || !has_id) return refuse("nip19.data", "this nevent is damaged");
+  if (!good || !has_id) return nip19_error("nip19.data", "this nevent is damaged");
   return out;
 }
 
@@ -177,7 +177,7 @@ Result<Nprofile> decode_nprofile(std::string_view text) {
         return true;
     }
   });
-  if (!good || !has_key) return refuse("nip19.data", "this nprofile is damaged");
+  if (!good || !has_key) return nip19_error("nip19.data", "this nprofile is damaged");
   return out;
 }
 
@@ -185,11 +185,12 @@ Result<PublicKey> parse_public_key(std::string_view text) {
   if (const auto key = PublicKey::from_hex(text)) return *key;
   const std::string_view bech32 = without_uri_scheme(text);
   if (bech32.starts_with("nsec1")) {
-    return refuse("nip19.not_a_key", "this is a secret key, not a public one", "keep it secret; give the npub instead");
+    return nip19_error("nip19.not_a_key", "this is a secret key, not a public one",
+                       "keep it secret; give the npub instead");
   }
   if (auto key = decode_npub(bech32)) return *key;
   if (auto profile = decode_nprofile(bech32)) return profile->key;
-  return refuse("nip19.not_a_key", "this is no public key", "give an npub, an nprofile or 64 digits of hex");
+  return nip19_error("nip19.not_a_key", "this is no public key", "give an npub, an nprofile or 64 digits of hex");
 }
 
 Result<EventId> parse_event_id(std::string_view text) {
@@ -197,7 +198,7 @@ Result<EventId> parse_event_id(std::string_view text) {
   const std::string_view bech32 = without_uri_scheme(text);
   if (auto id = decode_note(bech32)) return *id;
   if (auto nevent = decode_nevent(bech32)) return nevent->id;
-  return refuse("nip19.not_an_id", "this is no event id", "give a note, an nevent or 64 digits of hex");
+  return nip19_error("nip19.not_an_id", "this is no event id", "give a note, an nevent or 64 digits of hex");
 }
 
 }  // namespace nostr

@@ -18,7 +18,7 @@ constexpr std::size_t kOverheadBytes = 1 + Nip44Nonce::kSize + kSizeBytes + kMac
 constexpr std::size_t kMinRawBytes = kOverheadBytes + kMinChunkBytes;
 constexpr std::size_t kMaxRawBytes = kOverheadBytes + kMaxNip44PlaintextBytes + 1;
 
-auto refuse(std::string code, std::string message, std::string hint = {}) {
+auto nip44_error(std::string code, std::string message, std::string hint = {}) {
   return ledger::fail(ledger::ErrorKind::job_request, "nip44." + std::move(code), std::move(message), {},
                       std::move(hint));
 }
@@ -35,7 +35,7 @@ Result<std::string> unpad(const std::string& padded) {
   const std::size_t size = byte(0) * 256U + byte(1);
   const bool fits = size > 0 && padded.size() == kSizeBytes + padded_size(size);
   if (!fits || padded.find_first_not_of('\0', kSizeBytes + size) != std::string::npos) {
-    return refuse("padding", "what was encrypted is not padded as NIP-44 says");
+    return nip44_error("padding", "what was encrypted is not padded as NIP-44 says");
   }
   return padded.substr(kSizeBytes, size);
 }
@@ -49,16 +49,16 @@ ledger::Hash256 mac(const MessageKeys& keys, std::string_view message) {
 Result<std::string> read_payload(std::string_view payload) {
   static constexpr std::string_view kHint = "encrypt it with NIP-44 version 2";
   if (payload.starts_with('#')) {
-    return refuse("version", "this is encrypted in a version of NIP-44 to come", std::string(kHint));
+    return nip44_error("version", "this is encrypted in a version of NIP-44 to come", std::string(kHint));
   }
-  if (payload.size() > kMaxNip44PayloadChars) return refuse("length", "the encrypted text is too long for NIP-44");
+  if (payload.size() > kMaxNip44PayloadChars) return nip44_error("length", "the encrypted text is too long for NIP-44");
   auto raw = ledger::from_base64(payload);
-  if (!raw) return refuse("base64", "the encrypted text is no base64");
-  if (raw->size() < kMinRawBytes) return refuse("length", "the encrypted text is too short for NIP-44");
-  if (raw->size() > kMaxRawBytes) return refuse("length", "the encrypted text is too long for NIP-44");
+  if (!raw) return nip44_error("base64", "the encrypted text is no base64");
+  if (raw->size() < kMinRawBytes) return nip44_error("length", "the encrypted text is too short for NIP-44");
+  if (raw->size() > kMaxRawBytes) return nip44_error("length", "the encrypted text is too long for NIP-44");
   if (raw->front() != kVersion) {
     const auto version = std::to_string(static_cast<std::uint8_t>(raw->front()));
-    return refuse("version", "this is encrypted in version " + version + " of NIP-44", std::string(kHint));
+    return nip44_error("version", "this is encrypted in version " + version + " of NIP-44", std::string(kHint));
   }
   return std::move(*raw);
 }
@@ -104,8 +104,8 @@ Result<std::string> decrypt_nip44(std::string_view payload, const ConversationKe
   const std::string_view message = std::string_view(*raw).substr(1, raw->size() - 1 - kMacBytes);
   const MessageKeys keys = message_keys(key, *Nip44Nonce::from_bytes(message.substr(0, Nip44Nonce::kSize)));
   if (CRYPTO_memcmp(mac(keys, message).bytes.data(), raw->data() + raw->size() - kMacBytes, kMacBytes) != 0) {
-    return refuse("mac", "this was encrypted for another key, or altered on its way",
-                  "encrypt it for the key that it is addressed to");
+    return nip44_error("mac", "this was encrypted for another key, or altered on its way",
+                       "encrypt it for the key that it is addressed to");
   }
   return unpad(chacha20(keys.chacha_key(), keys.chacha_nonce(), message.substr(Nip44Nonce::kSize)));
 }

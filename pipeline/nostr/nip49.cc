@@ -13,6 +13,8 @@
 namespace nostr {
 namespace {
 
+using ledger::unsigned_data;
+
 constexpr char kVersion = 2;
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
@@ -34,10 +36,6 @@ struct Payload {
 
 auto refuse(std::string code, std::string message, std::string hint = {}) {
   return ledger::fail(ledger::ErrorKind::config, "nip49." + std::move(code), std::move(message), {}, std::move(hint));
-}
-
-const unsigned char* unsigned_data(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
 Result<Payload> read_payload(std::string_view bytes) {

@@ -57,7 +57,7 @@ void add_inputs(std::vector<Tag>& tags, const Event& request, std::size_t taken)
   }
 }
 
-auto refuse(std::string code, std::string message) {
+auto answer_error(std::string code, std::string message) {
   return ledger::fail(ledger::ErrorKind::invocation, std::move(code), std::move(message));
 }
 
@@ -153,7 +153,7 @@ std::string stored_tags(std::vector<Tag> tags) {
 Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey& provider, std::string content,
                              std::string_view tags_json, std::string_view request_json) {
   auto tags = tags_from_json(tags_json);
-  if (!tags) return refuse("notice.tags", "the tags that the ledger kept of an answer cannot be read");
+  if (!tags) return answer_error("notice.tags", "the tags that the ledger kept of an answer cannot be read");
   for (Tag& tag : *tags) {
     if (tag.size() == 1 && tag[0] == "request") tag.emplace_back(request_json);
   }
@@ -165,7 +165,7 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
               .content = std::move(content),
               .sig = notice.signature};
   if (compute_id(event) == event.id) return event;
-  return refuse("notice.id_mismatch", "the texts that the ledger kept do not give the answer that was signed");
+  return answer_error("notice.id_mismatch", "the texts that the ledger kept do not give the answer that was signed");
 }
 
 std::optional<Answer> read_answer(const Event& event) {

@@ -46,7 +46,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const std::string_view start = utf8_prefix(text, kMaxQuotedBytes);
   return "\"" + without_disputed_controls(std::string(start)) + (start.size() < text.size() ? "…\"" : "\"");
 }
@@ -158,10 +158,10 @@ Fault read_url(std::string_view url, ledger::InputSource& out) {
       std::none_of(url.begin(), url.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
   if (!is_web || !is_printable) {
     return fault(DeclineReason::malformed,
-                 "the input " + quoted(url) + " is no web address; write it like https://example.com/page");
+                 "the input " + in_quotes(url) + " is no web address; write it like https://example.com/page");
   }
   if (url.size() > kMaxSourceBytes) {
-    return fault(DeclineReason::malformed, "the web address " + quoted(url) + " has more than " +
+    return fault(DeclineReason::malformed, "the web address " + in_quotes(url) + " has more than " +
                                                std::to_string(kMaxSourceBytes) + " bytes; send its text itself");
   }
   out.data = url;
@@ -172,7 +172,7 @@ Fault read_url(std::string_view url, ledger::InputSource& out) {
 Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource& out) {
   const auto id = parse_event_id(text);
   if (!id) {
-    return fault(DeclineReason::malformed, "the input " + quoted(text) + " is not the id of " +
+    return fault(DeclineReason::malformed, "the input " + in_quotes(text) + " is not the id of " +
                                                (out.type == InputType::job ? "a job" : "an event") +
                                                "; write its 64 digits of hex");
   }
@@ -200,7 +200,7 @@ Fault read_inputs(const Event& event, JobRequested& out) {
     if (input.type.empty() || is_text_type(input.type)) continue;
     if (!input.is_source()) {
       return fault(DeclineReason::unsupported_input,
-                   "inputs of type " + quoted(input.type) +
+                   "inputs of type " + in_quotes(input.type) +
                        " are not served here; send the prompt itself: [\"i\",\"…\",\"text\"]");
     }
     if (auto bad = read_source(input, out)) return bad;
@@ -216,8 +216,9 @@ Fault read_output(const Event& event, JobRequested& out) {
     if (out.output == known) return {};
   }
   out.output.clear();
-  return fault(DeclineReason::unsupported_output,
-               "output " + quoted(asked) + " is not made here; ask for text/plain, text/markdown or application/json");
+  return fault(
+      DeclineReason::unsupported_output,
+      "output " + in_quotes(asked) + " is not made here; ask for text/plain, text/markdown or application/json");
 }
 
 Fault read_bid(const Event& event, JobRequested& out) {
@@ -226,7 +227,7 @@ Fault read_bid(const Event& event, JobRequested& out) {
   out.bid = ledger::Msat::from_digits(bid);
   if (out.bid) return {};
   return fault(DeclineReason::malformed,
-               "the bid " + quoted(bid) + " is not an amount in millisatoshi, in plain digits");
+               "the bid " + in_quotes(bid) + " is not an amount in millisatoshi, in plain digits");
 }
 
 template <class Number>
@@ -242,7 +243,8 @@ Fault read_expiration(const Event& event, JobRequested& out) {
   if (text.empty()) return {};
   const auto seconds = parse_number<std::int64_t>(text);
   if (!seconds || *seconds < 0 || *seconds > kMaxCreatedAtS) {
-    return fault(DeclineReason::malformed, "the expiration " + quoted(text) + " is not a time in seconds since 1970");
+    return fault(DeclineReason::malformed,
+                 "the expiration " + in_quotes(text) + " is not a time in seconds since 1970");
   }
   out.expires_at = ledger::TimeMs{*seconds * 1000};
   return {};
@@ -276,7 +278,7 @@ constexpr ParamRange<double> kNumbers[] = {
 
 Fault bad_param(std::string_view name, std::string_view value, std::string_view allowed) {
   return fault(DeclineReason::parameter,
-               std::string(name) + " is " + quoted(value) + "; it must be " + std::string(allowed));
+               std::string(name) + " is " + in_quotes(value) + "; it must be " + std::string(allowed));
 }
 
 // Sets the parameter if it is one of the table. Not-a-number fails both comparisons, and so the range.

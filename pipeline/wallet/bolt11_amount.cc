@@ -15,7 +15,7 @@ struct Multiplier {
 constexpr std::array<Multiplier, 4> kMultipliers = {
     {{"", 100'000'000'000}, {"m", 100'000'000}, {"u", 100'000}, {"n", 100}}};
 
-auto refuse(const char* code, std::string message) {
+auto amount_error(const char* code, std::string message) {
   return ledger::fail(ledger::ErrorKind::payment, code, std::move(message));
 }
 
@@ -27,7 +27,7 @@ std::size_t count_digits(std::string_view text) {
 Result<Msat> scale(std::string_view digits, std::int64_t unit_msat) {
   const auto count = Msat::from_digits(digits);
   if (!count || count->value > Msat::kMax / unit_msat) {
-    return refuse("bolt11.amount", "the amount is more than all bitcoin there will ever be");
+    return amount_error("bolt11.amount", "the amount is more than all bitcoin there will ever be");
   }
   return Msat{count->value * unit_msat};
 }
@@ -36,16 +36,16 @@ Result<Msat> read_amount(std::string_view text) {
   const std::string_view digits = text.substr(0, count_digits(text));
   const std::string_view letter = text.substr(digits.size());
   if (digits.empty() || digits.front() == '0') {
-    return refuse("bolt11.amount", "the amount must be a positive number without leading zeros");
+    return amount_error("bolt11.amount", "the amount must be a positive number without leading zeros");
   }
   if (letter == "p") {
-    if (digits.back() != '0') return refuse("bolt11.amount", "the amount is finer than a millisatoshi");
+    if (digits.back() != '0') return amount_error("bolt11.amount", "the amount is finer than a millisatoshi");
     return scale(digits.substr(0, digits.size() - 1), 1);
   }
   for (const Multiplier& multiplier : kMultipliers) {
     if (letter == multiplier.letter) return scale(digits, multiplier.msat);
   }
-  return refuse("bolt11.amount", "the amount's multiplier must be m, u, n or p");
+  return amount_error("bolt11.amount", "the amount's multiplier must be m, u, n or p");
 }
 
 std::string write_amount(Msat amount) {
@@ -88,7 +88,7 @@ std::string_view prefix(Network network) {
 }
 
 Result<Bolt11Prefix> read_bolt11_prefix(std::string_view text) {
-  if (!text.starts_with("ln")) return refuse("bolt11.prefix", "a Lightning invoice starts with \"ln\"");
+  if (!text.starts_with("ln")) return amount_error("bolt11.prefix", "a Lightning invoice starts with \"ln\"");
   text.remove_prefix(2);
   const std::string_view currency = text.substr(0, text.find_first_of("0123456789"));
   const std::string_view amount = text.substr(currency.size());
@@ -97,7 +97,7 @@ Result<Bolt11Prefix> read_bolt11_prefix(std::string_view text) {
     if (amount.empty()) return Bolt11Prefix{network, std::nullopt};
     return read_amount(amount).map([&](Msat value) { return Bolt11Prefix{network, value}; });
   }
-  return refuse("bolt11.network", "the invoice is for a network that is none of Bitcoin's (bc, tb, tbs, bcrt)");
+  return amount_error("bolt11.network", "the invoice is for a network that is none of Bitcoin's (bc, tb, tbs, bcrt)");
 }
 
 std::string write_bolt11_prefix(const Bolt11Prefix& value) {

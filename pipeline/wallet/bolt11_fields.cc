@@ -39,7 +39,7 @@ constexpr std::array<std::uint32_t, 7> kKnownEvenFeatures = {
     56,  // trampoline_routing
 };
 
-auto refuse(const char* code, std::string message) {
+auto field_error(const char* code, std::string message) {
   return ledger::fail(ledger::ErrorKind::payment, code, std::move(message));
 }
 
@@ -75,7 +75,7 @@ Groups to_groups(std::string_view bytes) {
 }
 
 auto bad_padding(std::uint8_t type) {
-  return refuse("bolt11.padding", letter(type) + " does not hold whole bytes, followed by zero bits only");
+  return field_error("bolt11.padding", letter(type) + " does not hold whole bytes, followed by zero bits only");
 }
 
 // ---- big-endian bytes of route hops ---------------------------------------------------------------------------------
@@ -144,11 +144,11 @@ std::optional<std::uint64_t> read_bolt11_number(GroupView groups) {
 
 Result<void> Bolt11FieldReader::read_all(GroupView groups) {
   while (!groups.empty()) {
-    if (groups.size() < 3) return refuse("bolt11.cut_off", "the invoice ends within a field");
+    if (groups.size() < 3) return field_error("bolt11.cut_off", "the invoice ends within a field");
     const std::uint8_t type = groups[0];
     const std::size_t size = groups[1] * 32U + groups[2];
     groups = groups.subspan(3);
-    if (size > groups.size()) return refuse("bolt11.cut_off", "the invoice ends within " + letter(type));
+    if (size > groups.size()) return field_error("bolt11.cut_off", "the invoice ends within " + letter(type));
     const GroupView data = groups.first(size);
     const bool repeated = seen_[type] && type != kFallback && type != kRoute;
     const auto understood = repeated ? false : read(type, data);
@@ -161,11 +161,11 @@ Result<void> Bolt11FieldReader::read_all(GroupView groups) {
 }
 
 Result<void> Bolt11FieldReader::check_complete() const {
-  if (!seen_[kPaymentHash]) return refuse("bolt11.no_payment_hash", "the invoice has no payment hash (field `p`)");
-  if (!seen_[kPaymentSecret]) return refuse("bolt11.no_payment_secret", "the invoice has no secret (field `s`)");
+  if (!seen_[kPaymentHash]) return field_error("bolt11.no_payment_hash", "the invoice has no payment hash (field `p`)");
+  if (!seen_[kPaymentSecret]) return field_error("bolt11.no_payment_secret", "the invoice has no secret (field `s`)");
   if (seen_[kDescription] == seen_[kDescriptionHash]) {
-    return refuse("bolt11.description",
-                  "the invoice must have either a description (field `d`) or its hash (field `h`)");
+    return field_error("bolt11.description",
+                       "the invoice must have either a description (field `d`) or its hash (field `h`)");
   }
   return {};
 }
@@ -218,7 +218,8 @@ Result<bool> Bolt11FieldReader::read_bytes(std::uint8_t type, GroupView data, st
 template <class Number>
 Result<bool> Bolt11FieldReader::read_number(std::uint8_t type, GroupView data, std::optional<Number>& out) {
   const auto value = read_bolt11_number(data);
-  if (!value || *value > kMaxFieldNumber) return refuse("bolt11.number", letter(type) + " holds too large a number");
+  if (!value || *value > kMaxFieldNumber)
+    return field_error("bolt11.number", letter(type) + " holds too large a number");
   out = static_cast<Number>(*value);
   return true;
 }
@@ -226,7 +227,7 @@ Result<bool> Bolt11FieldReader::read_number(std::uint8_t type, GroupView data, s
 Result<bool> Bolt11FieldReader::read_payee(GroupView data) {
   const auto understood = read_fixed(kPayee, data, payee);
   if (!understood || !*understood) return understood;
-  if (!is_node_id(*payee)) return refuse("bolt11.payee", "the payee (field `n`) is no public key");
+  if (!is_node_id(*payee)) return field_error("bolt11.payee", "the payee (field `n`) is no public key");
   invoice.names_payee = true;
   return true;
 }
@@ -234,7 +235,7 @@ Result<bool> Bolt11FieldReader::read_payee(GroupView data) {
 Result<bool> Bolt11FieldReader::read_description(GroupView data) {
   const auto understood = read_bytes(kDescription, data, invoice.description);
   if (understood && !nostr::is_utf8(*invoice.description)) {
-    return refuse("bolt11.description", "the description (field `d`) is not UTF-8");
+    return field_error("bolt11.description", "the description (field `d`) is not UTF-8");
   }
   return understood;
 }
@@ -251,7 +252,7 @@ Result<bool> Bolt11FieldReader::read_route(GroupView data) {
   const auto bytes = to_bytes(data);
   if (!bytes) return bad_padding(kRoute);
   if (bytes->empty() || bytes->size() % kRouteHopBytes != 0) {
-    return refuse("bolt11.route", "the route (field `r`) does not hold whole hops");
+    return field_error("bolt11.route", "the route (field `r`) does not hold whole hops");
   }
   auto& route = invoice.routes.emplace_back();
   for (std::string_view rest = *bytes; !rest.empty();) route.push_back(take_hop(rest));
@@ -266,7 +267,8 @@ Result<bool> Bolt11FieldReader::read_features(GroupView data) {
   }
   if (const auto unknown = std::find_if(invoice.features.begin(), invoice.features.end(), is_unknown_and_required);
       unknown != invoice.features.end()) {
-    return refuse("bolt11.feature", "the invoice requires feature " + std::to_string(*unknown) + ", which is unknown");
+    return field_error("bolt11.feature",
+                       "the invoice requires feature " + std::to_string(*unknown) + ", which is unknown");
   }
   return true;
 }
@@ -313,12 +315,12 @@ std::vector<UnknownField> all_fields(const Invoice& invoice, const NodeId& payee
 
 Result<Groups> write_bolt11_fields(const Invoice& invoice, const NodeId& payee) {
   if (!std::all_of(invoice.features.begin(), invoice.features.end(), fits_a_field)) {
-    return refuse("bolt11.feature", "a feature's number is beyond what a field can hold");
+    return field_error("bolt11.feature", "a feature's number is beyond what a field can hold");
   }
   Groups out;
   for (const UnknownField& field : all_fields(invoice, payee)) {
     if (field.type >= 32 || field.groups.size() > kMaxFieldGroups) {
-      return refuse("bolt11.field", "a field is longer than 1023 groups, or of a type that does not exist");
+      return field_error("bolt11.field", "a field is longer than 1023 groups, or of a type that does not exist");
     }
     put_field(out, field.type, field.groups);
   }

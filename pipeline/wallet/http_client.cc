@@ -12,8 +12,8 @@ using ledger::Result;
 namespace {
 
 constexpr std::size_t kMaxMessageBytes = 256 * 1024;  // that is pushed
-constexpr std::int64_t kFirstPauseMs = 1'000;
-constexpr std::int64_t kLongestPauseMs = 60'000;
+constexpr std::int64_t kFirstReconnectMs = 1'000;
+constexpr std::int64_t kLongestReconnectMs = 60'000;
 
 std::string why(const web::HttpFailure& failure, const std::string& where) {
   return failure.message + " (" + where + ")";
@@ -99,7 +99,7 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
   }
 
   void opened() {
-    pause_ms_ = kFirstPauseMs;
+    pause_ms_ = kFirstReconnectMs;
     feed_.opened();
   }
 
@@ -119,13 +119,13 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
     client_.scheduler_.after(pause_ms_, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->connect();
     });
-    pause_ms_ = std::min(2 * pause_ms_, kLongestPauseMs);
+    pause_ms_ = std::min(2 * pause_ms_, kLongestReconnectMs);
   }
 
   HttpClient& client_;
   const HttpFeed feed_;
   std::string line_;
-  std::int64_t pause_ms_ = kFirstPauseMs;
+  std::int64_t pause_ms_ = kFirstReconnectMs;
   std::unique_ptr<web::HttpCall> call_;
   std::unique_ptr<web::Websocket> socket_;
 };

@@ -29,8 +29,8 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::int64_t kFirstPauseMs = 1'000;
-constexpr std::int64_t kLongestPauseMs = 60'000;
+constexpr std::int64_t kFirstRestartMs = 1'000;
+constexpr std::int64_t kLongestRestartMs = 60'000;
 constexpr std::size_t kMaxWaiting = 1'000;
 
 }  // namespace
@@ -138,7 +138,7 @@ void RpcChild::on_end(const std::string& why) {
   child_.reset();
   auto waiting = std::exchange(waiting_, {});
   auto held = std::exchange(held_, {});
-  pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
+  pause_ms_ = std::clamp(2 * pause_ms_, kFirstRestartMs, kLongestRestartMs);
   scheduler_.after(pause_ms_, [this, weak = std::weak_ptr(alive_)] {
     if (!weak.expired()) start();
   });

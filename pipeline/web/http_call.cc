@@ -4,9 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
@@ -14,6 +12,7 @@
 #include <chrono>
 #include <exception>
 
+#include "pipeline/web/awaitable.h"
 #include "pipeline/web/tls_trust.h"
 
 namespace web {
@@ -26,10 +25,6 @@ using beast::error_code;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
-
-auto into(error_code& error) {
-  return asio::redirect_error(asio::use_awaitable, error);
-}
 
 tl::unexpected<ledger::Error> bad_url(std::string message) {
   return ledger::fail(ledger::ErrorKind::config, "http.bad_url", std::move(message), {},

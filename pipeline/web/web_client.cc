@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -17,6 +16,8 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+
+#include "pipeline/web/awaitable.h"
 
 namespace web {
 namespace {
@@ -28,10 +29,6 @@ using asio::ip::tcp;
 using beast::error_code;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
-
-auto into(error_code& error) {
-  return asio::redirect_error(asio::use_awaitable, error);
-}
 
 Address bytes_of(const asio::ip::address& address) {
   if (address.is_v4()) {

@@ -3,9 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
@@ -13,6 +11,7 @@
 #include <chrono>
 #include <exception>
 
+#include "pipeline/web/awaitable.h"
 #include "pipeline/web/tls_trust.h"
 
 namespace web {
@@ -24,10 +23,6 @@ namespace websocket = beast::websocket;
 using beast::error_code;
 
 constexpr std::int64_t kIdleMs = 60'000;  // half of it: then a ping
-
-auto into(error_code& error) {
-  return asio::redirect_error(asio::use_awaitable, error);
-}
 
 }  // namespace
 

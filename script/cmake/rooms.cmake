@@ -11,12 +11,22 @@ if(SELLCOMPUTE_SANITIZE)
   add_link_options(-fsanitize=${SELLCOMPUTE_SANITIZE})
 endif()
 
+# Most compiling is what the files of a room include alike, so the presets compile a room as few pieces, and a name in
+# an anonymous namespace is used once a room (as in its tests). The preset `debug` compiles each file by itself.
+function(compile_alone target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+endfunction()
+
 find_program(CCACHE ccache)
 
 # A room that meets the outside world (sockets, disks, clocks, threads).
 function(adapter_library name)
   add_library(${name} STATIC ${ARGN})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  list(LENGTH ARGN files)
+  if(files EQUAL 1)
+    compile_alone(${name})
+  endif()
   if(CCACHE)
     set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER ${CCACHE})
   endif()
@@ -27,6 +37,10 @@ endfunction()
 function(pure_library name)
   add_library(${name} STATIC ${ARGN})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  list(LENGTH ARGN files)
+  if(files EQUAL 1)
+    compile_alone(${name})
+  endif()
   set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/script/compile-pure;${CCACHE}")
 endfunction()
 

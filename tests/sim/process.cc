@@ -13,7 +13,7 @@ constexpr std::int64_t kDiskMs = 1;
 
 // What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
 template <class T>
-T must(ledger::Result<T> result) {
+T or_crash(ledger::Result<T> result) {
   if (!result && result.error().code.starts_with("sim.")) throw Crashed{};
   if (!result) throw Violation("the process does not start: " + result.error().describe());
   return std::move(*result);
@@ -123,7 +123,7 @@ Process::Process(World& world, const core::Policy& policy)
   world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
-  ledger_ = must(ledger::Ledger::open(*disk_, views));
+  ledger_ = or_crash(ledger::Ledger::open(*disk_, views));
   journal_ = std::make_unique<SimJournal>(*this);
   relays_ = std::make_unique<HubRelays>(*this);
   runtime_ = std::make_unique<runtime::Runtime>(
@@ -138,7 +138,7 @@ Process::Process(World& world, const core::Policy& policy)
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
       world.provider_key, runtime::Options{.own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}},
-      must(replay::recover(ledger::Reader(*disk_), time_.now())),
+      or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       [this](ledger::Error error) { failure_ = std::move(error); });
   runtime_->cursors = [this] {
     std::vector<std::pair<std::string, TimeMs>> out;
@@ -196,7 +196,7 @@ void Process::start_relays() {
   std::map<std::string, TimeMs> cursors;
   for (const auto& url : world_.relay_urls()) {
     hub_->add_own(*nostr::parse_relay_url(url));
-    if (const auto cursor = must(ledger::Reader(*disk_).cursor(url))) cursors[url] = *cursor;
+    if (const auto cursor = or_crash(ledger::Reader(*disk_).cursor(url))) cursors[url] = *cursor;
   }
   hub_->start(cursors);
 }

@@ -44,7 +44,7 @@ Due due_expiry(const Job& job, TimeMs now) {
   return out;
 }
 
-std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
+std::vector<Event> decide_expiry(const Job& job, const Shop&, const Policy&, TimeMs now) {
   const char* reason = over(job, now, nullptr);
   if (!reason) return {};
   return {ledger::JobExpired{.reason = reason}};
@@ -53,7 +53,7 @@ std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now
 }  // namespace
 
 Stage stage::expiry() {
-  return {"expiry", due_expiry, decide};
+  return {"expiry", due_expiry, decide_expiry};
 }
 
 }  // namespace core

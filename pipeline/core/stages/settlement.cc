@@ -59,7 +59,7 @@ Due due_settlement(const Job& job, TimeMs) {
   return out;
 }
 
-std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs) {
+std::vector<Event> decide_settlement(const Job& job, const Shop&, const Policy&, TimeMs) {
   std::vector<Event> events;
   for (auto& refund : refunds_owed(job)) events.emplace_back(std::move(refund));
   return events;
@@ -68,7 +68,7 @@ std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs) {
 }  // namespace
 
 Stage stage::settlement() {
-  return {"settlement", due_settlement, decide};
+  return {"settlement", due_settlement, decide_settlement};
 }
 
 }  // namespace core

@@ -1,0 +1,14 @@
+// The system's randomness.
+#pragma once
+
+#include "ledger/types.h"
+
+namespace cmd {
+
+// For secrets. Throws when the system gives none: then there is no safe way on.
+ledger::Salt random_bytes();
+
+// In [0, 1), for spreading things in time. No secret.
+double random_fraction();
+
+}  // namespace cmd
