@@ -100,6 +100,23 @@ void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::funct
              });
 }
 
+// What was sent has amounts below zero, and what opens a channel no payment hash.
+void ElectrumWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  http_.call(rpc("lightning_history", Json::object()), [since, done = std::move(done)](const Result<HttpReply>& reply) {
+    const auto history = reply.and_then(result_of);
+    if (!history) return done(tl::unexpected(history.error()));
+    if (!history->is_array()) return done(malformed("no history"));
+    Listing listing{.since = since, .done = done};
+    for (const Json& one : *history) {
+      const auto msat = integer(one, "amount_msat");
+      if (!msat || *msat <= 0) continue;
+      listing.keep(hash(one, "payment_hash"), {*msat}, {integer(one, "timestamp").value_or(0) * 1000},
+                   text(one, "label"));
+    }
+    listing.end();
+  });
+}
+
 void ElectrumWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call(rpc("getbalance", Json::object()), [done = std::move(done)](const Result<HttpReply>& reply) {
     done(reply.and_then(result_of).map([](const Json& balance) {

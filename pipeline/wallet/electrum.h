@@ -11,12 +11,13 @@ class ElectrumWallet final : public Wallet {
   ElectrumWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "electrum"; }
-  Abilities abilities() const override { return {}; }
+  Abilities abilities() const override { return {.lists = true}; }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
 
  private:

@@ -11,10 +11,9 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::size_t kPage = 200;                                 // invoices
-constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;  // longer no invoice of ours waits to be paid
-constexpr int kHoldBlocks = 144;   // about a day: then the network gives back what is held
-constexpr int kPayPatienceS = 15;  // less than a call may take
+constexpr std::size_t kPage = 200;  // invoices
+constexpr int kHoldBlocks = 144;    // about a day: then the network gives back what is held
+constexpr int kPayPatienceS = 15;   // less than a call may take
 
 std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   const auto bytes = ledger::from_base64(text(from, name));

@@ -144,7 +144,7 @@ void Listing::keep(const std::optional<ledger::Hash256>& payment_hash, ledger::M
 
 void Listing::end() {
   if (!full()) return done(std::move(paid));
-  done(refused("it lists more than " + std::to_string(kMaxListed) + " payments", "give a later --since"));
+  done(refused("it has more payments than can be compared at once", "give a later --since"));
 }
 
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {

@@ -43,21 +43,27 @@ std::string evidence(std::string_view said);
 ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
 // Paid as the wallet says, under the same condition.
 ledger::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
+
+// No invoice of ours waits longer to be paid.
+inline constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;
+
 // What list_paid() gathers, page by page.
 struct Listing {
   ledger::TimeMs since;
   std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done;
   std::size_t seen = 0;  // entries of all pages
+  bool cut = false;      // the wallet itself shows no more
   std::vector<PaidInvoice> paid = {};
 
   // Keeps what was paid since then; without a hash it is nothing that we can compare.
   void keep(const std::optional<ledger::Hash256>& payment_hash, ledger::Msat received, ledger::TimeMs settled_at,
             std::string description);
   // More than can be compared: no need to ask on.
-  bool full() const { return paid.size() > kMaxListed; }
+  bool full() const { return cut || paid.size() > kMaxListed; }
   // Fails with "wallet.refused" when it is full.
   void end();
 };
+
 // For wallets that do not tell an open invoice from one whose time is over.
 LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said);
 

@@ -65,6 +65,24 @@ void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
+void SparkWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  rpc_.call(
+      {.method = "list", .params = Json{{"since_ms", std::max<std::int64_t>(0, since.ms - kOldestOpenMs)}}.dump()},
+      [since, done = std::move(done)](const Result<RpcReply>& reply) {
+        const auto said = reply.and_then(result_of);
+        if (!said) return done(tl::unexpected(said.error()));
+        const Json& invoices = member(*said, "invoices");
+        if (!invoices.is_array()) return done(malformed("no list of invoices"));
+        Listing listing{.since = since, .done = done, .cut = flag(*said, "more")};
+        for (const Json& one : invoices) {
+          if (text(one, "state") != "settled") continue;
+          listing.keep(hash(one, "payment_hash"), {integer(one, "received_msat").value_or(0)},
+                       {integer(one, "settled_at_ms").value_or(0)}, text(one, "memo"));
+        }
+        listing.end();
+      });
+}
+
 void SparkWallet::on_news(News news) {
   rpc_.on_notification([news](const std::string& method, const std::string& params) {
     if (method != "news" && method != "connection") return;

@@ -244,16 +244,20 @@ test('a refusal says why', options, async (t) => {
 test('the list has all pages, newest first, since a time', options, async (t) => {
   const world = await openWorld(t);
   const sidecar = await openSidecar(t, world);
-  assert.deepEqual(await sidecar.call('list', { since_ms: 0 }), { invoices: [] });
+  assert.deepEqual(await sidecar.call('list', { since_ms: 0 }), { invoices: [], more: false });
   const made = [];
   for (let count = 0; count < 7; count += 1) made.unshift(await sidecar.call('create_invoice', order({ amount_sat: 100 + count })));
   await world.pay(made[2].bolt11);
   await settled(sidecar, made[2].payment_hash);
-  const { invoices } = await sidecar.call('list', { since_ms: 0 });
+  const { invoices, more } = await sidecar.call('list', { since_ms: 0 });
+  assert.equal(more, false);
   const states = made.map((_, index) => (index === 2 ? 'settled' : 'open'));
   assert.deepEqual(invoices.map(({ bolt11 }) => bolt11), made.map(({ bolt11 }) => bolt11));
   assert.deepEqual(invoices.map(({ state }) => state), states);
   assert.deepEqual(invoices.map(({ amount_msat }) => amount_msat), [106, 105, 104, 103, 102, 101, 100].map((sat) => sat * 1000));
+  assert.equal(invoices[2].received_msat, invoices[2].amount_msat);
+  assert.ok(invoices[2].settled_at_ms >= invoices[2].created_at_ms);
+  assert.equal(invoices[0].received_msat, undefined);
   const recent = await sidecar.call('list', { since_ms: invoices[3].created_at_ms });
   assert.deepEqual(recent.invoices, invoices.slice(0, 4));
 });

@@ -25,7 +25,7 @@ const WALLETS = [
   { name: 'phoenixd', start: startPhoenixd, create: 'POST /createinvoice', repeats: true, pushes: true },
   { name: 'LNbits', start: startLnbits, create: 'POST /api/v1/payments', repeats: true, pushes: true },
   { name: 'NWC', start: startNwc, create: 'make_invoice', repeats: true, pushes: true, livesToday: 'its relay takes no events from another day' },
-  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', repeats: false, pushes: false, lies: LIES.filter((lie) => lie !== 'wrong-hash') },
+  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', repeats: false, pushes: false, listsNot: true, lies: LIES.filter((lie) => lie !== 'wrong-hash') },
   { name: 'Electrum', start: startElectrum, create: 'add_request', repeats: false, pushes: false, skip: skipWithoutElectrum, lies: ['garbage'], cannotForgePreimages: true },
   { name: 'Spark', start: startSpark, repeats: true, pushes: true, skip: skipWithoutSpark, lies: [], noFaultsOfCalls: true },
 ];
@@ -37,6 +37,7 @@ for (const wallet of WALLETS) {
     const market = await openWalletMarket(t, counterpart);
     await t.test('status and an invoice by hand', () => tryByHand(market, wallet));
     await t.test('paid, and seen at once', (t) => sell(t, market, wallet));
+    await t.test('its own list beside the ledger', () => audit(market, wallet));
     await t.test('an answer that is lost', { skip: wallet.noFaultsOfCalls }, () => loseAnswer(market, wallet));
     for (const lie of wallet.lies ?? LIES) await t.test(`a lie: ${lie}`, () => lieOnce(market, wallet, lie));
     await t.test('a preimage that is not the one', { skip: wallet.noFaultsOfCalls || wallet.cannotForgePreimages }, () => forgePreimage(market));
@@ -91,6 +92,18 @@ async function sell(t, market, wallet) {
     assertNothingTwice(market, job);
   }
   t.diagnostic(`${wallet.name}: from payment to InvoiceSettled ${delays.sort((a, b) => a - b).join(', ')} ms`);
+}
+
+async function audit({ provider }, wallet) {
+  const { code, stdout, stderr } = await provider.cli(['audit', '--wallet', '--json']);
+  if (wallet.listsNot) return assert.match(stderr, /does not list/);
+  assert.equal(code, 0, stdout + stderr);
+  const { wallet: books } = JSON.parse(stdout);
+  assert.equal(books.matched, 3);
+  assert.deepEqual(books.differences, []);
+  const listed = await provider.json(['wallet', 'settlements', '--json']);
+  assert.deepEqual(listed.map(({ job, received_msat }) => job ?? received_msat).filter((one) => one === 21_000), [21_000]);
+  assert.equal(listed.filter(({ job }) => job).length, 3);
 }
 
 async function loseAnswer(market, wallet) {

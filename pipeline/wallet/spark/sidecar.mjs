@@ -17,8 +17,9 @@
 //         state: open, settled (the money is in the wallet), expired, failed, unknown. evidence: Spark's own statement, as
 //         JSON text of at most 4 KiB, without memo and preimage; "null" where there is none.
 //     status {} → {name, balance_msat}
-//     list {since_ms} → {invoices: [{payment_hash, bolt11, amount_msat, state, created_at_ms}]}
-//         Newest first, at most 1000.
+//     list {since_ms} → {invoices: [{payment_hash, bolt11, memo, amount_msat, state, created_at_ms, received_msat?,
+//         settled_at_ms?}], more}
+//         Those that were made since then, newest first, at most 1000. more: there are others that are not shown.
 //
 // Notifications from here: `news {}`, when money moved and look-ups may have new answers; `connection {state}`, connected or
 // lost, whenever that changes (it concerns the stream of news only).

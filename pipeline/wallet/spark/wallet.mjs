@@ -167,7 +167,8 @@ class Wallet {
 
   async #list(sinceMs) {
     const invoices = (await this.#readAll()).map(entry).filter(({ created_at_ms }) => created_at_ms >= sinceMs);
-    return { invoices: invoices.sort((one, other) => other.created_at_ms - one.created_at_ms).slice(0, MAX_LISTED) };
+    invoices.sort((one, other) => other.created_at_ms - one.created_at_ms);
+    return { invoices: invoices.slice(0, MAX_LISTED), more: !this.#toTheEnd || invoices.length > MAX_LISTED };
   }
 
   // The receive requests that the service provider has. How it sorts them is not documented.
@@ -200,26 +201,30 @@ function invoice({ id, invoice: { encodedInvoice, paymentHash, expiresAt } }) {
 }
 
 function entry(request) {
-  const { encodedInvoice, paymentHash, amount } = request.invoice;
+  const { encodedInvoice, paymentHash, memo, amount } = request.invoice;
   return {
     payment_hash: paymentHash,
     bolt11: encodedInvoice,
+    memo: memo ?? '',
     amount_msat: msat(amount),
     state: state(request),
     created_at_ms: Date.parse(request.createdAt),
+    ...(state(request) === 'settled' && receipt(request)),
   };
+}
+
+function receipt({ invoice: { amount }, transfer, updatedAt }) {
+  return { received_msat: msat(transfer?.totalAmount) ?? msat(amount), settled_at_ms: Date.parse(updatedAt) };
 }
 
 function report(request) {
   const found = { state: state(request), evidence: evidence(request) };
   if (found.state !== 'settled') return found;
-  const asked = msat(request.invoice.amount);
-  const received = msat(request.transfer?.totalAmount) ?? asked;
+  const received = receipt(request);
   return {
     ...found,
-    received_msat: received,
-    fee_msat: Math.max(0, asked - received),
-    settled_at_ms: Date.parse(request.updatedAt),
+    ...received,
+    fee_msat: Math.max(0, msat(request.invoice.amount) - received.received_msat),
     preimage: request.paymentPreimage,
   };
 }

@@ -6,10 +6,12 @@
 
 #include "ledger/base64.h"
 #include "pipeline/wallet/core_lightning.h"
+#include "pipeline/wallet/electrum.h"
 #include "pipeline/wallet/lightning_address.h"
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
 #include "pipeline/wallet/phoenixd.h"
+#include "pipeline/wallet/spark.h"
 #include "tests/sim/virtual_time.h"
 #include "tests/unit/wallet/scripted_links.h"
 
@@ -109,6 +111,32 @@ TEST_F(ListingTest, LnbitsTellsTheTimeInEitherForm) {
   out["amount"] = -9'000;
   http.says(json::array({entry, newer, out}));
   EXPECT_THAT(list(lnbits), ElementsAre("9000 coffee", "9000 coffee"));
+}
+
+TEST_F(ListingTest, ElectrumsHistoryHasWhatWasSentAndItsChannelsToo) {
+  ElectrumWallet electrum(http, ports());
+  const auto entry = [](int n, std::int64_t msat, std::int64_t at_s) {
+    return json{{"payment_hash", id(n).hex()}, {"amount_msat", msat}, {"timestamp", at_s}, {"label", "coffee"}};
+  };
+  const json channel = {{"type", "channel_opening"}, {"amount_msat", 9'000}, {"timestamp", kPaidS}};
+  http.says({{"result", {entry(1, 9'000, kPaidS), entry(2, -9'000, kPaidS), entry(3, 9'000, 5), channel}}});
+  EXPECT_THAT(list(electrum), ElementsAre("9000 coffee"));
+}
+
+TEST_F(ListingTest, SparkListsWhatWasMadeLongEnoughBefore) {
+  SparkWallet spark(rpc, ports());
+  const json paid = {{"payment_hash", id(1).hex()},    {"state", "settled"}, {"received_msat", 9'000},
+                     {"settled_at_ms", kPaidS * 1000}, {"memo", "coffee"},   {"created_at_ms", kSince.ms - 1}};
+  const json open = {{"payment_hash", id(2).hex()}, {"state", "open"}, {"memo", "tea"}};
+  rpc.says({{"invoices", {paid, open}}, {"more", false}});
+  EXPECT_THAT(list(spark), ElementsAre("9000 coffee"));
+  EXPECT_LT(json::parse(rpc.asked[0].params)["since_ms"].get<std::int64_t>(), kSince.ms - 1);
+}
+
+TEST_F(ListingTest, AListThatIsCutOffIsNoList) {
+  SparkWallet spark(rpc, ports());
+  rpc.says({{"invoices", json::array()}, {"more", true}});
+  EXPECT_THAT(list(spark), ElementsAre("wallet.refused"));
 }
 
 TEST_F(ListingTest, WhoCannotListSaysSo) {
