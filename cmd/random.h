@@ -1,7 +1,7 @@
 // The system's randomness.
 #pragma once
 
-#include "ledger/types.h"
+#include "ledger/text.h"
 
 namespace cmd {
 
