@@ -22,7 +22,9 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
   if (state == "unknown") return Unknown{};
   if (state == "open") return unpaid(asked, now, words);
   if (state == "expired" || state == "failed") return Expired{evidence(words)};
+  if (state == "returned") return GivenBack{evidence(words)};
   const auto received = integer(said, "received_msat");
+  if (state == "held" && received) return Held{{*received}, evidence(words)};
   if (state != "settled" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
   return settled({.payment_hash = asked.payment_hash,
                   .received = {*received},
@@ -35,10 +37,11 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
 }  // namespace
 
 void SparkWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
-  const Json params = {{"amount_sat", order.amount.value / 1000},
-                       {"memo", order.description},
-                       {"expiry_s", order.expiry_ms / 1000},
-                       {"preimage", ports_.preimage(order).hex()}};
+  Json params = {{"amount_sat", order.amount.value / 1000},
+                 {"memo", order.description},
+                 {"expiry_s", order.expiry_ms / 1000},
+                 {"preimage", ports_.preimage(order).hex()}};
+  if (order.hold) params["hold"] = true;
   rpc_.call({.method = "create_invoice", .params = params.dump()},
             [done = std::move(done)](const Result<RpcReply>& reply) {
               done(reply.and_then(result_of).map([](const Json& made) {
@@ -48,11 +51,26 @@ void SparkWallet::create_invoice(const InvoiceOrder& order, std::function<void(R
 }
 
 void SparkWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
-  rpc_.call({.method = "look_up", .params = Json{{"payment_hash", invoice.payment_hash.hex()}}.dump()},
+  Json params = {{"payment_hash", invoice.payment_hash.hex()}};
+  if (invoice.hold) params["hold"] = true;
+  rpc_.call({.method = "look_up", .params = params.dump()},
             [this, invoice, done = std::move(done)](const Result<RpcReply>& reply) {
               done(reply.and_then(result_of).and_then(
                   [&](const Json& said) { return read_invoice(invoice, said, ports_.clock()); }));
             });
+}
+
+void SparkWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  const Preimage preimage = ports_.preimage(order);
+  const Json params = {{"payment_hash", ledger::sha256(preimage.view()).hex()}, {"preimage", preimage.hex()}};
+  rpc_.call({.method = "take", .params = params.dump()}, [done = std::move(done)](const Result<RpcReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json&) {}));
+  });
+}
+
+// Spark cannot refuse a payment: what is not taken goes back by itself when its transfer expires.
+void SparkWallet::give_back(const InvoiceOrder&, std::function<void(Result<void>)> done) {
+  done({});
 }
 
 void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {

@@ -13,12 +13,16 @@ class SparkWallet final : public Wallet {
   SparkWallet(Rpc& rpc, WalletPorts ports) : rpc_(rpc), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "spark"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
+  Abilities abilities() const override {
+    return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true};
+  }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }
   void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
   void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
   void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;

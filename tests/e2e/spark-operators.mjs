@@ -1,5 +1,6 @@
 // Spark's signing operators, as far as a receiving wallet needs them: they sign it in, keep shares of preimages, hand over a
-// transfer, tell what happens. gRPC over HTTP/2 with TLS on loopback, with a certificate made at each start.
+// transfer, or keep it until they get its preimage, tell what happens. gRPC over HTTP/2 with TLS on loopback, with a certificate
+// made at each start.
 //
 // The wallet's side is real, FROST included: it decrypts the secret of a leaf, splits its key tweak for the operators, signs
 // the refunds. The operators believe it and add no signatures of their own, so a leaf cannot be spent.
@@ -16,13 +17,16 @@ export const load = createRequire(new URL('package.json', sparkFolder)); // pack
 
 const TOKEN_LIFE_S = 3600;
 const LEAF_SEQUENCE = 0; // a leaf that is its tree's root: it has no direct transactions
-const [UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED] = [12, 13, 14, 16]; // gRPC status codes
+const HOLD_MS = 3_600_000;
+// gRPC status codes
+const [NOT_FOUND, ALREADY_EXISTS, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED] = [5, 6, 12, 13, 14, 16];
 
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
 
-// onClaim(transferId) is called when a wallet claimed a transfer.
-export async function startOperators({ count, threshold, onClaim }) {
+// onPreimage(transferId, preimage) is called when a wallet gave the preimage of a transfer that waited, onClaim(transferId)
+// when it claimed a transfer.
+export async function startOperators({ count, threshold, onPreimage, onClaim }) {
   const sdk = load('@buildonspark/spark-sdk');
   const proto = load('@buildonspark/spark-sdk/proto/spark');
   const { SparkTokenServiceDefinition } = load('@buildonspark/spark-sdk/proto/spark_token');
@@ -30,10 +34,22 @@ export async function startOperators({ count, threshold, onClaim }) {
   const { ServerCredentials } = load('@grpc/grpc-js');
   const { createServer, ServerError } = load('nice-grpc');
   const { Transaction } = load('@scure/btc-signer');
+  const {
+    TRANSFER_STATUS_SENDER_KEY_TWEAK_PENDING: PENDING,
+    TRANSFER_STATUS_SENDER_KEY_TWEAKED: CLAIMABLE,
+    TRANSFER_STATUS_COMPLETED: CLAIMED,
+    TRANSFER_STATUS_RETURNED: RETURNED,
+  } = proto.TransferStatus;
+  const {
+    PREIMAGE_REQUEST_STATUS_WAITING_FOR_PREIMAGE: WAITING,
+    PREIMAGE_REQUEST_STATUS_PREIMAGE_SHARED: SHARED,
+    PREIMAGE_REQUEST_STATUS_RETURNED: GIVEN_BACK,
+  } = proto.PreimageRequestStatus;
   const credentials = ServerCredentials.createSsl(null, [await certificate()]);
   const authn = authentication();
   const operators = [];
-  const wallets = new Map(); // identity key → {leaves, pending, streams}
+  const wallets = new Map(); // identity key → {leaves, transfers, streams}
+  const held = []; // what waits, or waited, for a preimage: PreimageRequestWithTransfer
   const providerKey = secp256k1.utils.randomPrivateKey();
 
   const self = {
@@ -41,6 +57,7 @@ export async function startOperators({ count, threshold, onClaim }) {
     preimages: new Map(), // payment hash → what the shares of it make
     providerIdentity: hex(secp256k1.getPublicKey(providerKey)),
     send,
+    giveBack,
     dropStreams() {
       const error = new ServerError(UNAVAILABLE, 'the stream is cut');
       wallets.forEach(({ streams }) => streams.forEach((stream) => stream.end(error)));
@@ -51,7 +68,7 @@ export async function startOperators({ count, threshold, onClaim }) {
 
   const walletOf = (identity) => {
     const key = hex(identity);
-    if (!wallets.has(key)) wallets.set(key, { leaves: new Map(), pending: new Map(), streams: new Set() });
+    if (!wallets.has(key)) wallets.set(key, { leaves: new Map(), transfers: new Map(), streams: new Set() });
     return wallets.get(key);
   };
 
@@ -59,10 +76,14 @@ export async function startOperators({ count, threshold, onClaim }) {
     query_nodes({ source }) {
       return { nodes: Object.fromEntries(walletOf(source.ownerIdentityPubkey).leaves), offset: -1 };
     },
-    query_all_transfers: () => ({ transfers: [], offset: -1 }),
+    query_all_transfers({ participant, transferIds }) {
+      const { transfers } = walletOf(participant.senderOrReceiverIdentityPublicKey ?? participant.senderIdentityPublicKey);
+      return { transfers: transferIds.flatMap((id) => transfers.get(id) ?? []), offset: -1 };
+    },
     query_pending_transfers({ participant, transferIds }) {
-      const pending = [...walletOf(participant.receiverIdentityPublicKey).pending.values()];
-      return { transfers: pending.filter(({ id }) => transferIds.length === 0 || transferIds.includes(id)), offset: -1 };
+      const all = [...walletOf(participant.receiverIdentityPublicKey).transfers.values()];
+      const asked = ({ id, status }) => status === CLAIMABLE && (transferIds.length === 0 || transferIds.includes(id));
+      return { transfers: all.filter(asked), offset: -1 };
     },
     async *subscribe_to_events({ identityPublicKey }, { signal }) {
       const { streams } = walletOf(identityPublicKey);
@@ -87,12 +108,30 @@ export async function startOperators({ count, threshold, onClaim }) {
       self.preimages.set(hex(paymentHash), hex(preimage));
       return {};
     },
+    query_htlc({ identityPublicKey, paymentHashes }) {
+      const asked = (request) => paymentHashes.some((hash) => isFor(request, identityPublicKey, hash));
+      return { preimageRequests: held.filter(asked), offset: -1 };
+    },
+    provide_preimage({ identityPublicKey, paymentHash, preimage }) {
+      if (!sha256(preimage).equals(paymentHash)) throw new ServerError(INTERNAL, 'invalid preimage');
+      const request = liveRequest(identityPublicKey, paymentHash);
+      if (!request) throw new ServerError(NOT_FOUND, 'unable to get preimage request');
+      const { status, transfer } = request;
+      Object.assign(request, { status: SHARED, preimage });
+      if (status === WAITING) {
+        onPreimage(transfer.id, hex(preimage));
+        deliver(transfer);
+      }
+      return { transfer };
+    },
     get_signing_commitments({ nodeIdCount, count }) {
       return { signingCommitments: Array.from({ length: nodeIdCount * count }, commitments) };
     },
     claim_transfer({ transferId, ownerIdentityPublicKey, claimPackage }) {
-      const { leaves, pending } = walletOf(ownerIdentityPublicKey);
-      const transfer = pending.get(transferId);
+      const { leaves, transfers } = walletOf(ownerIdentityPublicKey);
+      const transfer = transfers.get(transferId);
+      // Another process with the same seed was faster. The wallet knows this code, and repeats a claim that fails otherwise.
+      if (transfer.status === CLAIMED) throw new ServerError(ALREADY_EXISTS, 'it was claimed before');
       for (const [index, { leafId, signingPublicKey, rawTx }] of claimPackage.leavesToClaim.entries()) {
         const { leaf } = transfer.leaves[index];
         if (leaf.id !== leafId) throw new ServerError(INTERNAL, 'another leaf');
@@ -103,9 +142,9 @@ export async function startOperators({ count, threshold, onClaim }) {
         leaf.signingKeyshare.publicKey = sdk.subtractPublicKeys(leaf.verifyingPublicKey, signingPublicKey);
         leaves.set(leafId, leaf);
       }
-      pending.delete(transferId);
+      transfer.status = CLAIMED;
       onClaim(transferId);
-      return { transfer: { ...transfer, status: proto.TransferStatus.TRANSFER_STATUS_COMPLETED } };
+      return { transfer };
     },
   };
 
@@ -124,27 +163,61 @@ export async function startOperators({ count, threshold, onClaim }) {
     return { signingNonceCommitments: Object.fromEntries(operators.map(commitment)) };
   }
 
-  // The service provider's transfer to a wallet, of one leaf, and news of it. Returns its id.
-  async function send(receiver, sats) {
+  const isFor = ({ receiverIdentityPubkey, paymentHash }, receiver, hash) =>
+    hex(receiverIdentityPubkey) === hex(receiver) && hex(paymentHash) === hex(hash);
+  const liveRequest = (receiver, hash) => held.find((one) => one.status !== GIVEN_BACK && isFor(one, receiver, hash));
+
+  // The service provider's transfer to a wallet, of one leaf. With a hash, it waits for the preimage. Returns its id.
+  // stranger: somebody else sends it.
+  async function send(receiver, sats, { hash, stranger = false } = {}) {
+    const senderKey = stranger ? secp256k1.utils.randomPrivateKey() : providerKey;
     const receiverKey = Buffer.from(receiver, 'hex');
     const id = randomUUID();
     const secret = secp256k1.utils.randomPrivateKey();
     const leaf = await leafOf(sats, secret, receiverKey);
     const secretCipher = Uint8Array.from(await sdk.getSparkFrost().encryptEcies(secret, receiverKey));
-    const signature = secp256k1.sign(sha256(leaf.id, id, secretCipher), providerKey).toCompactRawBytes();
+    const signature = secp256k1.sign(sha256(leaf.id, id, secretCipher), senderKey).toCompactRawBytes();
     const transfer = {
       id,
       type: proto.TransferType.PREIMAGE_SWAP,
-      status: proto.TransferStatus.TRANSFER_STATUS_SENDER_KEY_TWEAKED,
+      status: PENDING,
       totalValue: sats,
-      senderIdentityPublicKey: secp256k1.getPublicKey(providerKey),
+      senderIdentityPublicKey: secp256k1.getPublicKey(senderKey),
       receiverIdentityPublicKey: receiverKey,
+      expiryTime: hash && new Date(Date.now() + HOLD_MS),
       leaves: [{ leaf, secretCipher, signature, intermediateRefundTx: leaf.refundTx }],
     };
-    const { pending, streams } = walletOf(receiverKey);
-    pending.set(id, transfer);
-    streams.forEach((stream) => stream.push({ event: { $case: 'receiverTransfer', receiverTransfer: { transfer } } }));
+    walletOf(receiverKey).transfers.set(id, transfer);
+    if (hash) hold(transfer, Buffer.from(hash, 'hex'));
+    else deliver(transfer);
     return id;
+  }
+
+  function hold(transfer, paymentHash) {
+    if (liveRequest(transfer.receiverIdentityPublicKey, paymentHash)) throw new Error('a preimage request exists already');
+    held.push({
+      paymentHash,
+      receiverIdentityPubkey: transfer.receiverIdentityPublicKey,
+      senderIdentityPubkey: transfer.senderIdentityPublicKey,
+      status: WAITING,
+      createdTime: new Date(),
+      transfer,
+    });
+  }
+
+  // From here on the wallet can claim it, and is told so.
+  function deliver(transfer) {
+    transfer.status = CLAIMABLE;
+    const { streams } = walletOf(transfer.receiverIdentityPublicKey);
+    streams.forEach((stream) => stream.push({ event: { $case: 'receiverTransfer', receiverTransfer: { transfer } } }));
+  }
+
+  // A transfer that waits goes back to its sender: at its expiry, or because the sender's attempt failed.
+  function giveBack(transferId, { expired = true } = {}) {
+    const request = held.find(({ transfer }) => transfer.id === transferId);
+    request.status = GIVEN_BACK;
+    request.transfer.status = RETURNED;
+    if (expired) request.transfer.expiryTime = new Date();
   }
 
   async function leafOf(sats, secret, owner) {

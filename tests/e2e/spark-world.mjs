@@ -1,6 +1,7 @@
 // A world on loopback for the real Spark SDK: signing operators (spark-operators.mjs) and the service provider, which speaks
 // GraphQL over plain HTTP and makes genuine invoices. A payment goes the real way: the operators recover the preimage from the
-// shares that the wallet gave them, the provider sends the wallet a transfer, the wallet claims it.
+// shares that the wallet gave them, the provider sends the wallet a transfer, the wallet claims it. Where the wallet gave no
+// shares, the transfer waits at the operators for the preimage.
 //
 // What this world does differently from the real one: it believes what a wallet claims, and what it sends cannot be spent.
 // It lists at most three requests a page, newest first; nothing is known of how the real one sorts.
@@ -14,6 +15,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import bolt11 from 'bolt11';
 import { isSigned, sparkFolder, startOperators } from './spark-operators.mjs';
@@ -38,6 +40,8 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     options: undefined,
     // The receive requests, oldest first: {id, owner, hash, sats, memo, bolt11, status, preimage, transfer, …}.
     requests: [],
+    // So long after a claim the provider learns of it.
+    providerLagMs: 0,
     // How often each operation of GraphQL was asked for.
     asked: {},
     fail(kind) {
@@ -45,6 +49,10 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
       faults.push(kind);
     },
     pay,
+    // What was paid to an invoice, and waits, goes back. expired: false when the provider gave up this attempt.
+    giveBack: (text, how) => operators.giveBack(self.find(text).transfer.id, how),
+    // Somebody who is not the provider sends something under an invoice's hash.
+    slip: (text, sats) => operators.send(self.find(text).owner, sats, { hash: self.find(text).hash, stranger: true }),
     find: (text) => self.requests.find((request) => request.bolt11 === text),
     dropStreams: () => operators.dropStreams(),
     close,
@@ -53,8 +61,14 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
   const operators = await startOperators({
     count: operatorCount,
     threshold,
-    onClaim: (id) => move(self.requests.find(({ transfer }) => transfer?.id === id), 'TRANSFER_COMPLETED'),
+    onPreimage: (id, preimage) => move(Object.assign(requestOf(id), { preimage }), 'TRANSFER_CREATED'),
+    async onClaim(id) {
+      if (self.providerLagMs > 0) await sleep(self.providerLagMs);
+      move(requestOf(id), 'TRANSFER_COMPLETED');
+    },
   });
+
+  const requestOf = (transferId) => self.requests.find(({ transfer }) => transfer?.id === transferId);
 
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => sendJson(response, refusal(error.message)));
@@ -150,19 +164,21 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
   async function pay(text, { until = 'TRANSFER_CREATED', feeSat = 0 } = {}) {
     const request = self.find(text);
     if (request.status === 'INVOICE_CREATED' && request.expiresAt < Date.now()) throw new Error('this invoice has expired');
+    const sats = request.sats - feeSat;
     const steps = {
       INVOICE_CREATED: () => 'LIGHTNING_PAYMENT_RECEIVED',
-      LIGHTNING_PAYMENT_RECEIVED() {
+      async LIGHTNING_PAYMENT_RECEIVED() {
         request.preimage = operators.preimages.get(request.hash);
-        return request.preimage ? 'PAYMENT_PREIMAGE_RECOVERED' : 'PAYMENT_PREIMAGE_RECOVERING_FAILED';
+        if (request.preimage) return 'PAYMENT_PREIMAGE_RECOVERED';
+        request.transfer = { sats, id: await operators.send(request.owner, sats, { hash: request.hash }) };
+        return undefined; // it waits
       },
       async PAYMENT_PREIMAGE_RECOVERED() {
-        const sats = request.sats - feeSat;
         request.transfer = { sats, id: await operators.send(request.owner, sats) };
         return 'TRANSFER_CREATED'; // a wallet that is there claims it and completes it
       },
     };
-    while (request.status !== until && steps[request.status]) move(request, await steps[request.status]());
+    for (let next; request.status !== until && (next = await steps[request.status]?.()); ) move(request, next);
   }
 
   function move(request, status) {

@@ -17,7 +17,6 @@ const options = { skip: skipWithoutSpark, timeout: 120_000 };
 
 const hashOf = (preimage) => createHash('sha256').update(preimage, 'hex').digest('hex');
 
-
 const order = (fields = {}) => ({
   amount_sat: 2100,
   memo: 'an answer',
@@ -41,6 +40,8 @@ function startSidecar(t) {
     call,
     refusal,
     end,
+    pause: () => child.kill('SIGSTOP'),
+    resume: () => child.kill('SIGCONT'),
     kill: () => child.kill('SIGKILL') && ended,
     exit: async () => (await ended)[0],
   };
@@ -117,11 +118,13 @@ after(async () => {
   for (const end of ends) await end();
 });
 
-const settled = (sidecar, payment_hash) =>
+const settled = (sidecar, payment_hash, hold) =>
   eventually(async () => {
-    const found = await sidecar.call('look_up', { payment_hash });
+    const found = await sidecar.call('look_up', { payment_hash, hold });
     return found.state === 'settled' && found;
   }, 'the settlement');
+
+const held = (sidecar, payment_hash) => sidecar.call('look_up', { payment_hash, hold: true });
 
 test('an invoice is genuine, and settled only when the money is there', options, async (t) => {
   const world = await openWorld(t);
@@ -226,12 +229,121 @@ test('an outage, a lost answer, lost shares: the repeated order makes one invoic
   }
 });
 
-test('an invoice whose shares were never stored fails when it is paid', options, async (t) => {
+test('an invoice whose shares were never stored is not settled by a payment', options, async (t) => {
   const made = order();
   world.fail('lost-shares');
   await sidecar.refusal('create_invoice', made);
   await world.pay(world.requests.at(-1).bolt11);
-  assert.equal((await sidecar.call('look_up', { payment_hash: hashOf(made.preimage) })).state, 'failed');
+  assert.equal((await sidecar.call('look_up', { payment_hash: hashOf(made.preimage) })).state, 'open');
+});
+
+test('an invoice fails when the provider says so', options, async (t) => {
+  const invoice = await sidecar.call('create_invoice', order());
+  world.find(invoice.bolt11).status = 'TRANSFER_CREATION_FAILED';
+  assert.equal((await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state, 'failed');
+});
+
+test('news come at once, also while another process with the same seed takes the money first', options, async (t) => {
+  const [daemon, command] = [sidecar, await openSidecar(t, world)];
+  const byHand = await command.call('create_invoice', order());
+  daemon.pause();
+  await world.pay(byHand.bolt11);
+  await settled(command, byHand.payment_hash);
+  await command.end();
+  daemon.resume();
+  const invoice = await daemon.call('create_invoice', order());
+  const [newsBefore, paidAt] = [daemon.news(), Date.now()];
+  await world.pay(invoice.bolt11);
+  await eventually(() => daemon.news() > newsBefore, 'news');
+  await settled(daemon, invoice.payment_hash);
+  assert.ok(Date.now() - paidAt < 5000, 'it took its time');
+});
+
+test('news come again, for a provider who learns of a claim late', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = await openSidecar(t, world);
+  world.providerLagMs = 500;
+  const invoice = await sidecar.call('create_invoice', order());
+  await world.pay(invoice.bolt11);
+  await eventually(() => world.find(invoice.bolt11).status === 'TRANSFER_COMPLETED', 'the provider');
+  const newsBefore = sidecar.news();
+  await eventually(() => sidecar.news() > newsBefore, 'news again');
+  assert.equal((await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state, 'settled');
+});
+
+test('an invoice that holds: its payment waits, is taken, and then it is settled', options, async (t) => {
+  const world = await openWorld(t);
+  const before = await openSidecar(t, world);
+  const made = order({ hold: true });
+  const invoice = await before.call('create_invoice', made);
+  assert.deepEqual(await before.call('create_invoice', made), invoice);
+  const payment_hash = invoice.payment_hash;
+  const taking = { payment_hash, preimage: made.preimage };
+  assert.equal((await held(before, payment_hash)).state, 'open');
+  assert.equal(await before.refusal('take', taking), 'refused');
+
+  await world.pay(invoice.bolt11, { feeSat: 3 });
+  const { evidence, until_ms, ...rest } = await held(before, payment_hash);
+  assert.deepEqual(rest, { state: 'held', received_msat: 2_097_000 });
+  assert.ok(until_ms > Date.now());
+  assert.equal(JSON.parse(evidence).payment.sats, 2097);
+  assert.equal((await before.call('status')).balance_msat, 0);
+  await before.kill();
+
+  const after = await openSidecar(t, world);
+  assert.deepEqual(await after.call('create_invoice', made), invoice);
+  assert.equal((await held(after, payment_hash)).state, 'held');
+  assert.equal(await after.refusal('take', { ...taking, preimage: order().preimage }), 'bad_params');
+  assert.ok(!after.output.includes(made.preimage), 'the preimage was told before it was taken');
+  const newsBefore = after.news();
+  assert.deepEqual(await after.call('take', taking), {});
+  assert.deepEqual(await after.call('take', taking), {});
+  await eventually(() => after.news() > newsBefore, 'news');
+  const { received_msat, fee_msat, preimage } = await settled(after, payment_hash, true);
+  assert.deepEqual([received_msat, fee_msat, preimage], [2_097_000, 3000, made.preimage]);
+  assert.equal((await after.call('status')).balance_msat, 2_097_000);
+  assert.deepEqual(await after.call('take', taking), {});
+  assert.equal((await after.call('status')).balance_msat, 2_097_000);
+});
+
+test('a payment is held until the provider knows that it was taken', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = await openSidecar(t, world);
+  world.providerLagMs = 500;
+  const made = order({ hold: true });
+  const { bolt11, payment_hash } = await sidecar.call('create_invoice', made);
+  await world.pay(bolt11);
+  const [one, other] = await Promise.all([1, 2].map(() => sidecar.call('take', { payment_hash, preimage: made.preimage })));
+  assert.deepEqual([one, other], [{}, {}]);
+  assert.equal((await held(sidecar, payment_hash)).state, 'held');
+  await settled(sidecar, payment_hash, true);
+});
+
+test('a payment that is never taken goes back', options, async (t) => {
+  const made = order({ hold: true });
+  const { bolt11, payment_hash } = await sidecar.call('create_invoice', made);
+  await world.pay(bolt11);
+  assert.equal((await held(sidecar, payment_hash)).state, 'held');
+  world.giveBack(bolt11);
+  assert.equal((await held(sidecar, payment_hash)).state, 'returned');
+  assert.equal(await sidecar.refusal('take', { payment_hash, preimage: made.preimage }), 'refused');
+});
+
+test('what somebody else sends under the hash of an invoice is no payment, and gets no preimage', options, async (t) => {
+  const made = order({ hold: true });
+  const { bolt11, payment_hash } = await sidecar.call('create_invoice', made);
+  await world.slip(bolt11, 1);
+  assert.equal((await held(sidecar, payment_hash)).state, 'open');
+  assert.equal(await sidecar.refusal('take', { payment_hash, preimage: made.preimage }), 'refused');
+});
+
+test('an attempt that the provider gave up is no payment, and another one may follow', options, async (t) => {
+  const { bolt11, payment_hash } = await sidecar.call('create_invoice', order({ hold: true }));
+  await world.pay(bolt11);
+  world.giveBack(bolt11, { expired: false });
+  assert.equal((await held(sidecar, payment_hash)).state, 'open');
+  await world.pay(bolt11);
+  assert.equal((await held(sidecar, payment_hash)).received_msat, 2_100_000);
 });
 
 test('a refusal says why', options, async (t) => {
@@ -312,7 +424,7 @@ test('lines that are no requests get errors, and do no harm', options, async (t)
   assert.equal(await sidecar.refusal('open', opening(world, { network: 'MOON' })), 'bad_params');
   await sidecar.call('open', opening(world));
   assert.equal(await sidecar.refusal('open', opening(world)), 'failed');
-  for (const fields of [{ amount_sat: 0 }, { amount_sat: 1.5 }, { amount_sat: '1' }, { memo: undefined }, { memo: 'x'.repeat(640) },
+  for (const fields of [{ hold: 1 }, { hold: true, preimage: undefined }, { amount_sat: 0 }, { amount_sat: 1.5 }, { amount_sat: '1' }, { memo: undefined }, { memo: 'x'.repeat(640) },
     { expiry_s: 0 }, { preimage: 'f'.repeat(64) }, { preimage: '0'.repeat(64) }, { preimage: 'ab' }]) {
     assert.equal(await sidecar.refusal('create_invoice', order(fields)), 'bad_params', JSON.stringify(fields).slice(0, 40));
   }

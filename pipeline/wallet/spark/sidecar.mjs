@@ -10,19 +10,26 @@
 //         Comes first. network: MAINNET, REGTEST or LOCAL. mnemonic_or_seed: English BIP-39 words, or a seed in hex.
 //         options: the SDK's ConfigOptions, for a test world. When the wallet cannot be opened, the process answers and ends
 //         (exit code 1): the SDK leaves a half-open wallet behind that would try forever.
-//     create_invoice {amount_sat, memo, expiry_s, preimage?} → {id, bolt11, payment_hash, expires_at_ms}
+//     create_invoice {amount_sat, memo, expiry_s, preimage?, hold?} → {id, bolt11, payment_hash, expires_at_ms}
 //         With a preimage (below the order of secp256k1) it can be repeated, also after a crash or a lost answer: the same
-//         preimage means the same invoice. The caller decodes the invoice and checks it.
-//     look_up {payment_hash} → {state, received_msat?, fee_msat?, settled_at_ms?, preimage?, evidence}
-//         state: open, settled (the money is in the wallet), expired, failed, unknown. evidence: Spark's own statement, as
-//         JSON text of at most 4 KiB, without memo and preimage; "null" where there is none.
+//         preimage means the same invoice. The caller decodes the invoice and checks it. hold: true, with a preimage: the
+//         preimage stays here, and a payment waits until it is taken. Whether it holds is said again in each look_up.
+//     look_up {payment_hash, hold?} → {state, received_msat?, fee_msat?, settled_at_ms?, until_ms?, preimage?, evidence}
+//         state: open, settled (the money is in the wallet), expired, failed, unknown. With hold: true also held (a payment of
+//         received_msat waits, or was taken a moment ago; if never taken, Spark sends it back after until_ms) and returned
+//         (it was sent back). evidence: Spark's own statement, as JSON text of at most 4 KiB, without memo and preimage;
+//         "null" where there is none.
+//     take {payment_hash, preimage} → {}
+//         Takes a payment that waits; the payer gets the preimage. Can be repeated, also when it was done before. refused:
+//         there is no payment, or it went back. There is no way to send a payment back before its time.
 //     status {} → {name, balance_msat}
 //     list {since_ms} → {invoices: [{payment_hash, bolt11, memo, amount_msat, state, created_at_ms, received_msat?,
 //         settled_at_ms?}], more}
 //         Those that were made since then, newest first, at most 1000. more: there are others that are not shown.
 //
-// Notifications from here: `news {}`, when money moved and look-ups may have new answers; `connection {state}`, connected or
-// lost, whenever that changes (it concerns the stream of news only).
+// Notifications from here: `news {}`, when money came or went and look-ups may have new answers (that a payment waits is no
+// news: Spark does not tell); `connection {state}`, connected or lost, whenever that changes (it concerns the stream of news
+// only).
 //
 // Errors: code -32000 and data.code, else the codes of JSON-RPC 2.0.
 //     unreachable   Spark does not answer (each call: within 30 s), or is overloaded: try again
@@ -46,6 +53,7 @@ const integer = (least, most) => (value) => Number.isSafeInteger(value) && value
 const text = (most) => (value) => typeof value === 'string' && value.length <= most;
 const hash = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 const scalar = (value) => hash(value) && value < CURVE_ORDER && /[^0]/.test(value);
+const flag = (value) => typeof value === 'boolean';
 const object = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const oneOf = (...names) => (value) => names.includes(value);
 const optional = (check) => (value) => value === undefined || check(value);
@@ -61,10 +69,23 @@ const METHODS = {
     run: open,
   },
   create_invoice: {
-    params: { amount_sat: integer(1, MAX_SAT), memo: text(639), expiry_s: integer(1, MAX_EXPIRY_S), preimage: optional(scalar) },
+    params: {
+      amount_sat: integer(1, MAX_SAT),
+      memo: text(639),
+      expiry_s: integer(1, MAX_EXPIRY_S),
+      preimage: optional(scalar),
+      hold: optional(flag),
+    },
     run: (params) => opened().createInvoice(params),
   },
-  look_up: { params: { payment_hash: hash }, run: ({ payment_hash }) => opened().lookUp(payment_hash) },
+  look_up: {
+    params: { payment_hash: hash, hold: optional(flag) },
+    run: ({ payment_hash, hold }) => opened().lookUp(payment_hash, hold),
+  },
+  take: {
+    params: { payment_hash: hash, preimage: scalar },
+    run: ({ payment_hash, preimage }) => opened().take(payment_hash, preimage),
+  },
   status: { params: {}, run: () => opened().status() },
   list: { params: { since_ms: integer(0, Number.MAX_SAFE_INTEGER) }, run: ({ since_ms }) => opened().list(since_ms) },
 };

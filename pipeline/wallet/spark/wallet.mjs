@@ -5,11 +5,15 @@
 // preimage, so that they can settle it without us. Either answer may be lost. When it is repeated, the first step must not
 // make a second invoice for the same hash, so the first one is looked for; the second step may be repeated, operators keep
 // what they have.
+//
+// An invoice that holds leaves out the second step. Its payment waits at the operators, under its hash, until they get the
+// preimage; at its expiry, which the service provider sets, they send it back. Nobody tells us that it has come.
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 
 const CALL_LIMIT_MS = 30_000;
 const HTTP_LIMIT_MS = 10_000;
+const NEWS_AGAIN_MS = 2000;
 const PAGE = 100;
 const MAX_READ = 5000;
 const MAX_LISTED = 1000;
@@ -18,6 +22,8 @@ const MAX_EVIDENCE_BYTES = 4096;
 const MAX_MESSAGE_CHARACTERS = 300;
 const GRPC_UNREACHABLE = [1, 4, 10, 14]; // CANCELLED, DEADLINE_EXCEEDED, ABORTED, UNAVAILABLE
 const GRPC_REFUSED = [3, 5, 6, 7, 9, 11, 12, 16]; // what is wrong with the request or with us; not INTERNAL and the like
+const RETURNED = 2; // PreimageRequestStatus
+const COMPLETED = 5; // TransferStatus
 const MSAT = { MILLISATOSHI: 1, NANOBITCOIN: 100, SATOSHI: 1000, MICROBITCOIN: 1e5, MILLIBITCOIN: 1e8, BITCOIN: 1e11 };
 
 export class WalletError extends Error {
@@ -76,13 +82,22 @@ function promptly(fetch) {
 
 function listeners(tell) {
   const news = () => tell('news', {});
+  let owned;
+  let again;
+  const balance = (now) => {
+    if (now.owned === owned) return; // something is on its way, and not here yet
+    owned = now.owned;
+    news();
+    // The service provider may learn of a claim after us, and nothing would tell.
+    clearTimeout(again);
+    again = setTimeout(news, NEWS_AGAIN_MS);
+  };
   let state;
   const connection = (now) => () => {
     if (state !== now) tell('connection', { state: (state = now) });
   };
   return {
-    'transfer:claimed': news,
-    'balance:update': news,
+    'balance:update': balance, // each claim has one
     'stream:connected': connection('connected'),
     'stream:reconnecting': connection('lost'),
     'stream:disconnected': connection('lost'),
@@ -104,16 +119,18 @@ class Wallet {
 
   createInvoice(order) {
     if (order.preimage === undefined) return within(this.#createAnyInvoice(order));
-    const hash = createHash('sha256').update(order.preimage, 'hex').digest('hex');
+    const hash = hashOf(order.preimage);
     if (!this.#making.has(hash)) this.#making.set(hash, this.#make(hash, order));
     return this.#making.get(hash);
   }
 
-  lookUp = (hash) => within(this.#lookUp(hash));
+  lookUp = (hash, hold) => within(this.#lookUp(hash, hold));
+  take = (hash, preimage) => within(this.#take(hash, preimage));
   status = () => within(this.#status());
   list = (sinceMs) => within(this.#list(sinceMs));
 
-  async #createAnyInvoice({ amount_sat, memo, expiry_s }) {
+  async #createAnyInvoice({ amount_sat, memo, expiry_s, hold }) {
+    if (hold) throw new WalletError('bad_params', 'an invoice that holds needs a preimage of ours');
     const request = await this.#spark.createLightningInvoice({ amountSats: amount_sat, memo, expirySeconds: expiry_s });
     return invoice(this.#remember(request, true));
   }
@@ -130,34 +147,49 @@ class Wallet {
     }
   }
 
-  async #createInvoice(hash, { amount_sat, memo, expiry_s, preimage }) {
+  async #createInvoice(hash, { amount_sat, memo, expiry_s, preimage, hold }) {
     if (!this.#requests.has(hash) && !this.#allRead) await this.#readAll();
     const known = this.#requests.get(hash);
     if (known?.complete) return invoice(known.request);
-    const order = {
-      amountSats: amount_sat,
-      memo,
-      expirySeconds: expiry_s,
-      paymentHashHex: hash,
-      includeSparkAddress: false,
-      includeSparkInvoice: false,
-    };
+    const order = { amountSats: amount_sat, memo, expirySeconds: expiry_s, paymentHash: hash };
+    const make = async () => known?.request ?? this.#spark.createLightningHodlInvoice(order);
+    if (hold) return invoice(this.#remember(await make(), false));
     const request = await this.#spark.lightningService.createLightningInvoiceWithPreImage({
       amountSats: amount_sat,
       memo,
       preimage: Uint8Array.from(Buffer.from(preimage, 'hex')),
-      invoiceCreator: async () => known?.request ?? this.#spark.validateAndCreateLightningInvoice(order),
+      invoiceCreator: make,
     });
     return invoice(this.#remember(request, true));
   }
 
-  async #lookUp(hash) {
+  async #lookUp(hash, hold) {
     if (!this.#requests.has(hash)) await this.#readAll();
     const known = this.#requests.get(hash);
     const request = known && (await this.#spark.getLightningReceiveRequest(known.request.id));
-    if (request) return report(request);
+    if (request) return report(request, hold && (await this.#payment(hash)));
     if (known || this.#toTheEnd) return { state: 'unknown', evidence: 'null' };
     throw new WalletError('failed', `this invoice is not among ${MAX_READ} that Spark listed, and there are more`);
+  }
+
+  async #take(hash, preimage) {
+    if (hashOf(preimage) !== hash) throw new WalletError('bad_params', 'preimage is not that of payment_hash');
+    const payment = await this.#payment(hash);
+    if (!payment) throw new WalletError('refused', 'no payment waits for this preimage');
+    if (payment.status === RETURNED) throw new WalletError('refused', 'the payment went back');
+    // Once is enough: the SDK would take what it claimed for unspent, even if it was spent since.
+    if (payment.transfer.status !== COMPLETED) await this.#spark.claimHTLC(preimage);
+    return {};
+  }
+
+  // What was paid to an invoice that holds. Anybody can send us something under its hash; only the provider sends what the
+  // payer paid. An attempt of the provider that was given up counts for nothing: another one may follow.
+  async #payment(hash) {
+    const { preimageRequests } = await this.#spark.queryHTLC({ paymentHashes: [hash] });
+    const provider = this.#spark.config.getSspIdentityPublicKey();
+    const sent = preimageRequests.filter(({ transfer }) => transfer && hex(transfer.senderIdentityPublicKey) === provider);
+    const expired = ({ transfer: { expiryTime } }) => expiryTime?.getTime() > 0 && expiryTime.getTime() <= Date.now();
+    return sent.find(({ status }) => status !== RETURNED) ?? sent.find(expired);
   }
 
   async #status() {
@@ -217,9 +249,9 @@ function receipt({ invoice: { amount }, transfer, updatedAt }) {
   return { received_msat: msat(transfer?.totalAmount) ?? msat(amount), settled_at_ms: Date.parse(updatedAt) };
 }
 
-function report(request) {
+function report(request, payment) {
   const found = { state: state(request), evidence: evidence(request) };
-  if (found.state !== 'settled') return found;
+  if (found.state !== 'settled') return payment ? reportHeld(request, payment) : found;
   const received = receipt(request);
   return {
     ...found,
@@ -229,12 +261,22 @@ function report(request) {
   };
 }
 
+// From the payment's coming until the provider, too, says that it was taken.
+function reportHeld(request, { status, createdTime, transfer: { id, totalValue, expiryTime } }) {
+  const payment = { id, sats: totalValue, createdTime, expiryTime, returned: status === RETURNED };
+  const words = evidence({ ...request, payment });
+  if (payment.returned) return { state: 'returned', evidence: words };
+  return { state: 'held', received_msat: totalValue * 1000, until_ms: expiryTime?.getTime(), evidence: words };
+}
+
 function state({ status, invoice: { expiresAt } }) {
   if (status === 'TRANSFER_COMPLETED') return 'settled';
   if (status.endsWith('_FAILED')) return 'failed';
   return status === 'INVOICE_CREATED' && Date.parse(expiresAt) < Date.now() ? 'expired' : 'open';
 }
 
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+const hashOf = (preimage) => createHash('sha256').update(preimage, 'hex').digest('hex');
 const msat = (amount) => amount && amount.originalValue * MSAT[amount.originalUnit];
 
 // The preimage has a place of its own, once it proves a payment; the memo is in the invoice.
