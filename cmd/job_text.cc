@@ -82,6 +82,37 @@ std::string money_text(const Job& job) {
   return out;
 }
 
+// An invoice, and what became of it where that is not plain.
+std::string invoice_text(const Job& job, const core::Invoice& invoice) {
+  std::string out = invoice.issued.bolt11;
+  const auto add = [&](const std::string& what) { out += "; " + what; };
+  if (!invoice.settled) return out + (invoice.expired ? "; never paid" : "");
+  const core::PaymentRemarks remarks = core::remarks(job, invoice);
+  if (remarks.missing > ledger::Msat{}) add(sats(remarks.missing) + " less than asked");
+  if (remarks.beyond > ledger::Msat{}) add(sats(remarks.beyond) + " more than asked");
+  if (remarks.late) add("paid, or seen, after it had expired");
+  if (remarks.again) add("the job was paid before");
+  return out;
+}
+
+ordered_json payments_json(const Job& job) {
+  ordered_json out = ordered_json::array();
+  for (const auto& invoice : job.invoices) {
+    if (!invoice.settled) continue;
+    const core::PaymentRemarks remarks = core::remarks(job, invoice);
+    out.push_back({{"payment_hash", invoice.issued.payment_hash.hex()},
+                   {"asked_msat", invoice.issued.amount.value},
+                   {"received_msat", invoice.settled->received.value},
+                   {"fee_msat", invoice.settled->fee.value},
+                   {"settled_at_ms", invoice.settled->settled_at.ms},
+                   {"missing_msat", remarks.missing.value},
+                   {"beyond_msat", remarks.beyond.value},
+                   {"late", remarks.late},
+                   {"again", remarks.again}});
+  }
+  return out;
+}
+
 std::string asked_text(const Job& job) {
   const ledger::JobRequested& request = *job.request;
   return "about " + grouped(static_cast<std::int64_t>(core::input_tokens(job))) + " tokens" +
@@ -103,7 +134,7 @@ Lines lines_of(const Job& job) {
   out.emplace_back("why", remark(job));
   out.emplace_back("model", summary.model);
   out.emplace_back("money", money_text(job));
-  for (const auto& invoice : job.invoices) out.emplace_back("invoice", invoice.issued.bolt11);
+  for (const auto& invoice : job.invoices) out.emplace_back("invoice", invoice_text(job, invoice));
   if (job.completion) {
     out.emplace_back("answer", tokens_text(summary) + " tokens, " +
                                    grouped(static_cast<std::int64_t>(job.completion->result_bytes)) + " bytes in " +
@@ -213,6 +244,7 @@ ordered_json job_json(const Job& job) {
   out["updated_at_ms"] = job.updated_at.ms;
   const auto* invoice = core::current_invoice(job);
   out["bolt11"] = invoice ? ordered_json(invoice->issued.bolt11) : ordered_json(nullptr);
+  out["payments"] = payments_json(job);
   out["inputs"] = inputs_json(job);
   out["notices"] = notices_json(job);
   return out;

@@ -22,7 +22,7 @@ constexpr auto kDeclineReasons =
 constexpr auto kEncryptions = numbered({"none", "nip04", "nip44"});
 constexpr auto kInputTypes = numbered({"unspecified", "url", "event", "job"});
 constexpr auto kNoticePurposes =
-    numbered({"unspecified", "payment_required", "processing", "result", "success", "error"});
+    numbered({"unspecified", "payment_required", "processing", "result", "success", "error", "invoice_renewed"});
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
 constexpr auto kInferenceFailures =
     numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",

@@ -55,7 +55,15 @@ enum class Encryption : std::uint32_t { none, nip04, nip44 };
 // Where an input is that is not in the request itself (NIP-90).
 enum class InputType : std::uint32_t { unspecified, url, event, job };
 
-enum class NoticePurpose : std::uint32_t { unspecified, payment_required, processing, result, success, error };
+enum class NoticePurpose : std::uint32_t {
+  unspecified,
+  payment_required,
+  processing,
+  result,
+  success,
+  error,
+  invoice_renewed,  // in place of the result's invoice, which nobody paid in time
+};
 
 enum class InvoicePurpose : std::uint32_t { unspecified, job };
 
@@ -273,6 +281,7 @@ struct ProviderConfigured {
   std::uint32_t error_notices = 0;               // an hour
   std::uint32_t stranger_pow_bits = 0;           // asked of strangers' requests (NIP-13)
   std::vector<PromptTemplate> templates;         // kinds that are served beside text generation
+  bool renew_invoices = false;                   // once, where the result was delivered and its invoice expired unpaid
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = ProviderConfigured;
@@ -304,7 +313,8 @@ struct ProviderConfigured {
                       field(26, "error_notices", &T::error_notices),
                       field(27, "offers_limit", &T::offers_limit),
                       field(28, "stranger_pow_bits", &T::stranger_pow_bits),
-                      field(29, "templates", &T::templates)};
+                      field(29, "templates", &T::templates),
+                      field(30, "renew_invoices", &T::renew_invoices)};
   }
 };
 
@@ -413,6 +423,7 @@ struct JobQuoted {
   std::uint64_t max_output_tokens = 0;  // and the cap sent to the backend
   PaymentMode payment_mode = PaymentMode::unspecified;
   Basis basis;
+  bool renew_invoice = false;  // as ProviderConfigured had it
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobQuoted;
@@ -423,7 +434,8 @@ struct JobQuoted {
                       field(5, "input_tokens", &T::input_tokens),
                       field(6, "max_output_tokens", &T::max_output_tokens),
                       field(7, "payment_mode", &T::payment_mode),
-                      field(8, "basis", &T::basis)};
+                      field(8, "basis", &T::basis),
+                      field(9, "renew_invoice", &T::renew_invoice)};
   }
 };
 

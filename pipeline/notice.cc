@@ -41,6 +41,7 @@ std::string cancelled_text(const Job& job) {
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
   if (job.expired) return job.expired->reason + (core::held(job) ? who_owes(job) : "");
+  if (core::underpaid(job)) return "the payment was less than the invoice asked for" + who_owes(job);
   if (job.cancelled) return cancelled_text(job);
   if (core::paid(job)) return "the job could not be served" + who_owes(job);
   if (job.inference_failed && !job.completion) return "the model server failed" + who_owes(job);
@@ -57,6 +58,8 @@ std::string status_text(const Job& job, NoticePurpose purpose) {
       return job.quote->terms.name + " is working on it";
     case NoticePurpose::success:
       return "the result has been published";
+    case NoticePurpose::invoice_renewed:
+      return "the invoice of your result has expired unpaid; this one takes its place";
     default:
       return error_text(job);
   }
@@ -65,6 +68,7 @@ std::string status_text(const Job& job, NoticePurpose purpose) {
 nostr::Status status_of(NoticePurpose purpose) {
   switch (purpose) {
     case NoticePurpose::payment_required:
+    case NoticePurpose::invoice_renewed:
       return nostr::Status::payment_required;
     case NoticePurpose::processing:
       return nostr::Status::processing;
@@ -79,7 +83,8 @@ nostr::Status status_of(NoticePurpose purpose) {
 Result<nostr::Unsigned> compose_status(const Job& job, NoticePurpose purpose, const nostr::SecretKey& key,
                                        const Random& random, TimeMs now) {
   const ledger::JobRequested& request = *job.request;
-  const auto bill = purpose == NoticePurpose::payment_required ? bill_of(job) : std::nullopt;
+  const bool bills = status_of(purpose) == nostr::Status::payment_required;
+  const auto bill = bills ? bill_of(job) : std::nullopt;
   const bool hidden = request.encryption != ledger::Encryption::none;
   std::string text = status_text(job, purpose);
   std::string content;

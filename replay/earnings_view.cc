@@ -183,7 +183,8 @@ Booking booking_of(const Sale& sale) {
   const Money money = sale.shop.play_money ? Money::play : Money::real;
   out[{money, bucket_of(sale.requested_at)}] += standing(sale);
   for (const auto& invoice : sale.invoices) {
-    out[{money, bucket_of(invoice.issued_at)}].invoiced += invoice.amount;
+    // Those that take the place of another ask for the same money.
+    if (&invoice == &sale.invoices.front()) out[{money, bucket_of(invoice.issued_at)}].invoiced += invoice.amount;
     if (!invoice.settled) continue;
     Figures& settlement = out[{money, bucket_of(invoice.settled_at)}];
     ++settlement.sales;

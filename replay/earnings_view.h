@@ -7,9 +7,9 @@
 //   P                              -> Shop       the wallet in force
 //
 // How amounts are booked. What happened once and stays is booked when our ledger learned of it: `invoiced` in the
-// bucket of the invoice, `settled`, `fees` and `sales` in the bucket of the settlement, `refunded` and its fees in that
-// of the refund; so a past bucket's settled sum changes never. What is asked of a job as a whole (`jobs`, `declined`,
-// `quoted`) and what is open and may still move
+// bucket of the job's first invoice, `settled`, `fees` and `sales` in the bucket of the settlement, `refunded` and its
+// fees in that of the refund; so a past bucket's settled sum changes never. What is asked of a job as a whole (`jobs`,
+// `declined`, `quoted`) and what is open and may still move
 // (`delivered_unpaid`, `paid_undelivered`, `unpaid`, `owed_back`) is booked in the bucket of the job's request: when it
 // moves, it leaves the bucket that it was in. A job's model is known when it is quoted; until then, and when it is
 // declined, its model is the empty one.
@@ -67,7 +67,7 @@ class EarningsView final : public ledger::Projection {
  public:
   static constexpr std::string_view kName = "earnings";
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 2; }
+  std::uint32_t version() const override { return 3; }
   ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 

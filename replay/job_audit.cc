@@ -108,6 +108,8 @@ class JobAudit {
     check_begun();
     const std::string purpose(ledger::name(e.purpose));
     wrong_if(core::find_notice(job_, e.purpose) != nullptr, "a second " + purpose + " notice was signed");
+    wrong_if(e.purpose == ledger::NoticePurpose::invoice_renewed && !core::renewal_due(job_),
+             "an invoice was renewed that could still be paid, or that nobody owed");
     if (e.purpose != ledger::NoticePurpose::result) return;
     wrong_if(!job_.completion, "a result was signed, but the job was never answered");
     wrong_if(job_.completion && job_.completion->result != e.content, "the signed result is not the answer");

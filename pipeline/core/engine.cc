@@ -254,7 +254,7 @@ void Engine::on(Step& step, InputsMissing& input) {
 
 void Engine::on(Step& step, InvoiceCreated& input) {
   finished(input.job, input.work);
-  if (const Job* job = find(input.job); job && !usable_invoice(*job, now_))
+  if (const Job* job = find(input.job); job && needs_invoice(*job, now_))
     append(step, input.job, std::move(input.invoice));
   advance(step, input.job);
 }

@@ -33,13 +33,16 @@ bool is_attempt(const Refund& refund, std::uint32_t attempt) {
   return under_way(refund) && refund.started->attempt == attempt;
 }
 
+bool carries_invoice(NoticePurpose purpose) {
+  return purpose == NoticePurpose::payment_required || purpose == NoticePurpose::result ||
+         purpose == NoticePurpose::invoice_renewed;
+}
+
 void on_notice_signed(Job& job, const ledger::NoticeSigned& signed_notice) {
   if (find_notice(job, signed_notice.purpose)) return;
   job.notices.reserve(kUsualNotices);
   job.notices.push_back({.notice = signed_notice});
-  const bool carries_invoice =
-      signed_notice.purpose == NoticePurpose::payment_required || signed_notice.purpose == NoticePurpose::result;
-  if (carries_invoice && !job.invoices.empty()) job.invoices.back().revealed = true;
+  if (carries_invoice(signed_notice.purpose) && !job.invoices.empty()) job.invoices.back().revealed = true;
 }
 
 void on_notice_published(Job& job, TimeMs time, const ledger::NoticePublished& published) {
@@ -163,6 +166,19 @@ const Invoice* usable_invoice(const Job& job, TimeMs now) {
   return invoice && (invoice->revealed || invoice->issued.expires_at > now) ? invoice : nullptr;
 }
 
+bool renewal_due(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  if (!job.quote || !job.quote->renew_invoice || !result || !result->delivered || paid(job)) return false;
+  const Invoice* last = current_invoice(job);
+  const bool given_up = job.invoice_failed && !job.invoice_failed->retry_at;
+  return last && (last->expired || !last->revealed) && !given_up && !find_notice(job, NoticePurpose::invoice_renewed);
+}
+
+bool needs_invoice(const Job& job, TimeMs now) {
+  const Invoice* invoice = usable_invoice(job, now);
+  return !paid(job) && (!invoice || (invoice->expired && renewal_due(job)));
+}
+
 std::uint32_t next_invoice_attempt(const Job& job) {
   std::uint32_t spent = job.invoices.empty() ? 0 : job.invoices.back().issued.attempt;
   if (job.invoice_failed && job.invoice_failed->stale) spent = std::max(spent, job.invoice_failed->attempt);
@@ -183,6 +199,31 @@ std::uint64_t input_tokens(const Job& job) {
 
 bool paid(const Job& job) {
   return std::ranges::any_of(job.invoices, [](const Invoice& invoice) { return invoice.settled.has_value(); });
+}
+
+PaymentRemarks remarks(const Job& job, const Invoice& invoice) {
+  const ledger::InvoiceSettled& payment = *invoice.settled;
+  const Msat given = payment.received + payment.fee;
+  const Msat asked = invoice.issued.amount;
+  PaymentRemarks out{.late = payment.settled_at > invoice.issued.expires_at};
+  if (given < asked) out.missing = asked - given;
+  if (given > asked) out.beyond = given - asked;
+  for (const Invoice& other : job.invoices) {
+    if (&other == &invoice || !other.settled) continue;
+    out.again = out.again || std::pair(other.settled_at, &other) < std::pair(invoice.settled_at, &invoice);
+  }
+  return out;
+}
+
+bool underpaid(const Job& job) {
+  if (!payment_first(job)) return false;
+  bool too_little = false;
+  for (const Invoice& invoice : job.invoices) {
+    if (invoice.expired) continue;
+    if (invoice.settled && remarks(job, invoice).missing == Msat{}) return false;
+    too_little = too_little || invoice.settled || (invoice.held && invoice.held->amount < invoice.issued.amount);
+  }
+  return too_little;
 }
 
 Msat settled_amount(const Job& job) {
@@ -235,7 +276,7 @@ const Invoice* held(const Job& job) {
 bool ended_without_result(const Job& job) {
   if (job.declined) return true;
   if (job.cancelled && !cut_short(job)) return true;
-  if (job.expired && !paid(job)) return true;
+  if ((job.expired && !paid(job)) || underpaid(job)) return true;
   if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;
   return job.invoice_failed && !job.invoice_failed->retry_at && std::ranges::none_of(job.invoices, &Invoice::revealed);
 }
@@ -292,7 +333,7 @@ bool may_stream(const Job& job) {
 Msat exposure(const Job& job) {
   if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
   const Invoice* invoice = current_invoice(job);
-  if (invoice && invoice->revealed) return invoice->expired ? Msat{} : invoice->issued.amount;
+  if (invoice && invoice->revealed) return invoice->expired && !renewal_due(job) ? Msat{} : invoice->issued.amount;
   return job.completion ? amount_due(job) : job.quote->price;
 }
 
@@ -306,7 +347,7 @@ State state(const Job& job) {
     if (paid(job)) return State::settled;
     const Invoice* invoice = current_invoice(job);
     if (!invoice) return State::delivered_free;
-    return invoice->expired ? State::unpaid : State::delivered_unpaid;
+    return invoice->expired && !renewal_due(job) ? State::unpaid : State::delivered_unpaid;
   }
   if (result) return result->closed ? State::undelivered : State::delivering;
   if (job.cancelled && ended_without_result(job)) return State::cancelled;

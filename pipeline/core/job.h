@@ -142,7 +142,11 @@ const Invoice* current_invoice(const Job& job);
 // The same, if it was shown to the customer or can still be: one that expired unseen is an orphan, and another takes
 // its place.
 const Invoice* usable_invoice(const Job& job, TimeMs now);
-// Which invoice to order next. The same order is the same invoice, until it is known to have expired unseen.
+// The result was delivered, nobody paid its invoice in time, and the quote promised another one that was not shown yet.
+bool renewal_due(const Job& job);
+// Nothing asks for this job's money, or not any more.
+bool needs_invoice(const Job& job, TimeMs now);
+// Which invoice to order next. The same order is the same invoice, until it is known to have expired.
 std::uint32_t next_invoice_attempt(const Job& job);
 
 // Some of its inputs must be gathered before it can be decided.
@@ -150,7 +154,19 @@ bool awaits_inputs(const Job& job, TimeMs now);
 // What we estimate for the whole prompt: with what was gathered, once it was.
 std::uint64_t input_tokens(const Job& job);
 
+// How a payment differs from what its invoice asked for.
+struct PaymentRemarks {
+  Msat missing;        // what the wallet received, and its fee, are less than was asked
+  Msat beyond;         // or more: the customer's gift
+  bool late = false;   // after the invoice had expired
+  bool again = false;  // the job was paid for before
+};
+// Of an invoice of this job that settled.
+PaymentRemarks remarks(const Job& job, const Invoice& invoice);
+
 bool paid(const Job& job);
+// What came, or is held, is less than was asked before anything is done: nothing is, and it goes back.
+bool underpaid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received
 const Refund* find_refund(const Job& job, const Hash256& payment_hash);
 // The wallet was told to pay it back, and it is not known what became of that.

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import bolt11 from 'bolt11';
 import { nowSeconds, readInvoice } from './customer.mjs';
-import { addressed, assertClean, MODES, openMarket } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { addressed, assertClean, MODES, openMarket, untilState } from './market.mjs';
+import { eventually, skipWithoutProgram } from './provider.mjs';
 
 const PREFIXES = { bitcoin: 'bc', testnet: 'tb', signet: 'tbs', regtest: 'bcrt' };
 const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
@@ -44,6 +44,24 @@ for (const mode of MODES) {
     await assertClean(market);
   });
 }
+
+test('an invoice that nobody paid in time is renewed, if the seller wishes', { skip: skipWithoutProgram, timeout: 60_000 }, async (t) => {
+  const settings = { 'selling.renew_invoices': true, 'selling.invoice_expiry': '1 min', 'selling.invoice_grace': '0 s' };
+  const market = await openMarket(t, { settings });
+  const { customer, provider } = market;
+  const job = await customer.ask(addressed(provider));
+  const first = await job.invoice();
+  await job.status('success');
+  await provider.kill();
+  await provider.start({ clockMs: Date.now() + 90_000 });
+  const [, second] = await eventually(() => job.invoices().length === 2 && job.invoices(), 'another invoice', 20_000);
+  assert.equal(readInvoice(second).amountMsat, readInvoice(first).amountMsat);
+  assert.notEqual(readInvoice(second).paymentHash, readInvoice(first).paymentHash);
+  assert.notEqual((await provider.pay(first)).code, 0, 'the first is over');
+  assert.equal((await provider.pay(second)).code, 0);
+  await untilState(market, job, 'settled');
+  await assertClean(market);
+});
 
 test("somebody else's invoice is none of the sandbox's", { skip: skipWithoutProgram, timeout: 60_000 }, async (t) => {
   const { provider } = await openMarket(t, { start: false });

@@ -23,6 +23,7 @@ struct Scenario {
   void (*prepare)(World& world);
   State end;  // of every job
   bool pays_back = false;
+  bool renews = false;
 };
 
 const Scenario kScenarios[] = {
@@ -109,6 +110,12 @@ const Scenario kScenarios[] = {
      State::cancelled},
     {"escrow, never paid", PaymentMode::escrow, WalletIdentity::label,
      [](World& w) { w.ask({.prompt = "one", .payer = Payer::never}); }, State::expired},
+    {.name = "result first, its invoice expired and renewed",
+     .mode = PaymentMode::result_first,
+     .identity = WalletIdentity::label,
+     .prepare = [](World& w) { w.ask({.prompt = "one", .payer = Payer::second}); },
+     .end = State::settled,
+     .renews = true},
 };
 
 constexpr std::int64_t kRefundInvoiceMs = 60'000;
@@ -163,7 +170,9 @@ void check(const World& world, const Scenario& scenario) {
 // As run(), with what the referee says as a test's failure.
 int run_and_check(World& world, const Scenario& scenario) {
   try {
-    const int deaths = run(world, policy_of(scenario.mode), scenario.pays_back);
+    core::Policy policy = policy_of(scenario.mode);
+    policy.renew_invoices = scenario.renews;
+    const int deaths = run(world, policy, scenario.pays_back);
     check(world, scenario);
     return deaths;
   } catch (const Violation& violation) {

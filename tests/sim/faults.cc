@@ -62,6 +62,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"clock jumps ahead", 0.0002},
     {"clock jumps back", 0.0002},
     {"customer cancels", 0.4},
+    {"customer pays less than asked", 0.2},
+    {"customer pays more than asked", 0.2},
     {"customer pings", 0.2},
     {"operator goes offline", 0.0005},
     {"operator pays back", 0.02},

@@ -62,7 +62,9 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
-  customer_cancels,          // takes the request back, at any time
+  customer_cancels,    // takes the request back, at any time
+  customer_pays_less,  // than the invoice asks for, and the wallet takes it
+  customer_pays_more,
   customer_pings,            // asks whether we are there, once or without end
   operator_goes_offline,     // drains, and comes back online later, within one life
   operator_pays_back,        // what is owed, to an invoice of the customer's

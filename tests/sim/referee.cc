@@ -69,9 +69,21 @@ void Referee::see(const ledger::Entry& entry) {
   Job& job = jobs_[entry.header.job];
   const Job before = job;
   core::evolve(job, entry.header.job, entry.header.time, entry.event);
-  const auto revealed = std::ranges::count_if(job.invoices, &core::Invoice::revealed);
-  demand(revealed <= 1, "a second invoice was revealed" + about(job.id));
+  check_revealed(job);
   check_money(before, job, entry);
+}
+
+// One invoice at a time can be paid: a second is shown when the wallet says that the first never was, if the quote says
+// so.
+void Referee::check_revealed(const Job& job) {
+  const core::Invoice* shown = nullptr;
+  for (const auto& invoice : job.invoices) {
+    if (!invoice.revealed) continue;
+    demand(!shown || (shown->expired && job.quote->renew_invoice), "a second invoice was revealed" + about(job.id));
+    shown = &invoice;
+  }
+  const auto revealed = std::ranges::count_if(job.invoices, &core::Invoice::revealed);
+  demand(revealed <= 2, "a third invoice was revealed" + about(job.id));
 }
 
 void Referee::check_money(const Job& before, const Job& after, const ledger::Entry& entry) {
@@ -250,7 +262,8 @@ void Referee::check_customers(bool clock_was_wrong) const {
     const Job& job = found->second;
     demand(!core::is_open(job), "a job never ended: " + std::string(core::name(core::state(job))) + about(id));
     demand(seen.results.size() <= 1, "two different results were published" + about(id));
-    demand(seen.invoices.size() <= 1, "two invoices were revealed" + about(id));
+    const bool renewed = core::find_notice(job, ledger::NoticePurpose::invoice_renewed);
+    demand(seen.invoices.size() <= (renewed ? 2 : 1), "more invoices were revealed than the ledger knows" + about(id));
     demand(core::settled_amount(job) == world_.paid_by(seen),
            "the customer paid another amount than was settled" + about(id));
     const core::Notice* result = core::find_notice(job, ledger::NoticePurpose::result);
@@ -263,6 +276,7 @@ void Referee::check_customers(bool clock_was_wrong) const {
     demand(core::settled_amount(job) == Msat{} || served || !job.refunds.empty(),
            "paid, not served, and nothing is owed" + about(id));
     demand(!core::held(job), "a payment is held for ever" + about(id));
+    demand(!core::underpaid(job) || !result, "a result for less than was asked before it" + about(id));
     if (core::payment_first(job) && job.quote->price > Msat{}) {
       demand(!seen.result_before_payment, "a result before its payment" + about(id));
     }

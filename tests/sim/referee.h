@@ -45,6 +45,7 @@ class Referee {
  private:
   bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
+  static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
   void check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const;
   const core::Job& durable(const ledger::JobId& id, const char* effect);

@@ -57,7 +57,7 @@ core::Policy draw_policy(Dice& dice) {
 
 Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
   constexpr Payer kPayers[] = {Payer::at_once, Payer::at_once, Payer::at_once, Payer::at_once, Payer::at_once,
-                               Payer::slowly,  Payer::slowly,  Payer::twice,   Payer::never};
+                               Payer::slowly,  Payer::slowly,  Payer::twice,   Payer::never,   Payer::second};
   Ask ask{.prompt = "Question " + std::to_string(number) + ": why" + std::string(dice.below(200), '?'),
           .payer = dice.pick(kPayers),
           .customer = dice.below(customers),
@@ -90,6 +90,7 @@ class Simulation {
     world_.line_ms = dice_.pick(kLineMs);
     world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });
     plan_requests();
+    policy_.renew_invoices = dice_.chance(0.5);
   }
 
   Outcome run(SimDisk* disk) {

@@ -49,7 +49,11 @@ std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOr
                                 .features = {8, 14}};
   auto text = wallet::encode_bolt11(invoice, kNodeKey);
   if (!text) throw std::logic_error(text.error().describe());
-  invoices_[hash] = {*text, hash, order.amount, invoice.expires_at(), std::nullopt, order.hold};
+  invoices_[hash] = {.bolt11 = *text,
+                     .payment_hash = hash,
+                     .amount = order.amount,
+                     .expires_at = invoice.expires_at(),
+                     .hold = order.hold};
   by_bolt11_[*text] = hash;
   return *text;
 }
@@ -59,12 +63,13 @@ const WalletBooks::Invoice* WalletBooks::find(const std::string& bolt11) const {
   return known == by_bolt11_.end() ? nullptr : &invoices_.at(known->second);
 }
 
-bool WalletBooks::pay(const std::string& bolt11, TimeMs now, TimeMs settles_at) {
+bool WalletBooks::pay(const std::string& bolt11, Msat amount, TimeMs now, TimeMs settles_at) {
   const auto known = by_bolt11_.find(bolt11);
   if (known == by_bolt11_.end()) return false;
   Invoice& invoice = invoices_.at(known->second);
   if (invoice.settles_at || invoice.given_back || invoice.expires_at <= now) return false;
   invoice.settles_at = settles_at;
+  invoice.paid = amount;
   return true;
 }
 
@@ -97,11 +102,9 @@ wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, T
   if (invoice.given_back) return wallet::GivenBack{.evidence = "given back"};
   if (invoice.settles_at) {
     if (*invoice.settles_at > now) return wallet::Open{};
-    if (invoice.hold && !invoice.taken_at) return wallet::Held{.amount = invoice.amount, .evidence = "held"};
-    return ledger::InvoiceSettled{.payment_hash = payment_hash,
-                                  .received = invoice.amount,
-                                  .settled_at = *invoice.settles_at,
-                                  .evidence = "paid"};
+    if (invoice.hold && !invoice.taken_at) return wallet::Held{.amount = invoice.paid, .evidence = "held"};
+    return ledger::InvoiceSettled{
+        .payment_hash = payment_hash, .received = invoice.paid, .settled_at = *invoice.settles_at, .evidence = "paid"};
   }
   if (invoice.expires_at <= now) return wallet::Expired{.evidence = "expired"};
   return wallet::Open{};
@@ -110,7 +113,7 @@ wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, T
 Msat WalletBooks::received() const {
   Msat sum;
   for (const auto& [hash, invoice] : invoices_) {
-    if (invoice.hold ? invoice.taken_at : invoice.settles_at) sum += invoice.amount;
+    if (invoice.hold ? invoice.taken_at : invoice.settles_at) sum += invoice.paid;
   }
   return sum;
 }

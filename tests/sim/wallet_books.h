@@ -23,6 +23,7 @@ class WalletBooks {
     ledger::Msat amount;
     ledger::TimeMs expires_at;
     std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then, or held
+    ledger::Msat paid;                         // with it, whatever was asked
     bool hold = false;
     std::optional<ledger::TimeMs> taken_at = {};
     bool given_back = false;
@@ -36,8 +37,8 @@ class WalletBooks {
 
   // Null if the wallet has no such invoice.
   const Invoice* find(const std::string& bolt11) const;
-  // Takes a payment that will settle at this time. False: unknown, expired, or paid already.
-  bool pay(const std::string& bolt11, ledger::TimeMs now, ledger::TimeMs settles_at);
+  // Takes a payment of this amount that will settle at this time. False: unknown, expired, or paid already.
+  bool pay(const std::string& bolt11, ledger::Msat amount, ledger::TimeMs now, ledger::TimeMs settles_at);
 
   // What becomes of a payment that is held: nothing when it is not, or no more.
   void take(const wallet::InvoiceOrder& order, ledger::TimeMs now);

@@ -150,6 +150,7 @@ void World::show(const nostr::Event& event) {
     job.result_before_payment = job.result_before_payment || paid_by(job) == ledger::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
+  if (job.payer == Payer::second && job.invoices.size() < 2) return;
   const std::int64_t thinking_ms = job.payer == Payer::slowly ? faults.dice().between(1'000, 240'000) : kNetworkMs;
   time.after(thinking_ms, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   if (job.payer == Payer::twice) {
@@ -178,7 +179,7 @@ ledger::Msat World::paid_by(const CustomerJob& job) const {
   ledger::Msat sum;
   for (const auto& bolt11 : job.paid) {
     const WalletBooks::Invoice* invoice = wallet.find(bolt11);
-    if (!invoice->hold || invoice->taken_at) sum += invoice->amount;
+    if (!invoice->hold || invoice->taken_at) sum += invoice->paid;
   }
   return sum;
 }
@@ -192,7 +193,10 @@ void World::pay(CustomerJob& job, const std::string& bolt11) {
   if (faults.strikes(Mishap::wallet_after_expiry)) {
     settles_at = std::max(settles_at, invoice->expires_at + faults.dice().between(1, kLongestSettlementMs));
   }
-  if (!wallet.pay(bolt11, time.now(), settles_at)) return;
+  ledger::Msat amount = invoice->amount;
+  if (faults.strikes(Mishap::customer_pays_less)) amount = {amount.value / 2};
+  if (faults.strikes(Mishap::customer_pays_more)) amount += ledger::Msat{faults.dice().between(1, amount.value)};
+  if (!wallet.pay(bolt11, amount, time.now(), settles_at)) return;
   job.paid.push_back(bolt11);
   if (invoice->hold && faults.strikes(Mishap::wallet_loses_hold)) {
     time.at(settles_at + faults.dice().between(1, kLongestSettlementMs), [this, bolt11] { wallet.give_back(bolt11); });

@@ -26,7 +26,7 @@ struct Violation : std::runtime_error {
 ledger::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number);
 nostr::SecretKey seeded_key(std::uint64_t seed);
 
-enum class Payer { at_once, slowly, never, twice };
+enum class Payer { at_once, slowly, never, twice, second };  // second: an invoice that takes another's place
 
 struct Ask {
   std::string prompt;

@@ -130,7 +130,8 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
                    .input_tokens = input,
                    .max_output_tokens = cap,
                    .payment_mode = mode,
-                   .basis = basis};
+                   .basis = basis,
+                   .renew_invoice = policy.renew_invoices};
 }
 
 JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, const ledger::Basis& basis,

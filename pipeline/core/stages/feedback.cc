@@ -17,6 +17,11 @@ bool processing_owed(const Job& job) {
   return may_run(job) && !job.completion && !ended_without_result(job);
 }
 
+bool renewal_owed(const Job& job, TimeMs now) {
+  const Invoice* invoice = usable_invoice(job, now);
+  return renewal_due(job) && invoice && !invoice->revealed;
+}
+
 bool success_owed(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
   return result && result->delivered;
@@ -31,6 +36,7 @@ Due due_feedback(const Job& job, TimeMs now) {
   sign(payment_required_owed(job, now), NoticePurpose::payment_required);
   sign(processing_owed(job), NoticePurpose::processing);
   sign(success_owed(job), NoticePurpose::success);
+  sign(renewal_owed(job, now), NoticePurpose::invoice_renewed);
   return out;
 }
 

@@ -18,6 +18,7 @@ Msat beyond_use(const Job& job) {
 }
 
 std::string why_owed(const Job& job) {
+  if (underpaid(job)) return "paid less than was asked";
   if (undeliverable(job)) return "paid, but no relay took the result";
   if (job.cancelled) return "paid, but the job was cancelled";
   if (ended_without_result(job)) return "paid, but the job could not be served";
