@@ -130,7 +130,7 @@ Result<void> Service::open_adapters() {
   const bool escrow = config_.selling.payment_mode == ledger::PaymentMode::escrow;
   if (escrow && !wallet_.wallet->abilities().holds) {
     return fail(ErrorKind::config, "config.escrow", "the wallet " + wallet_.wallet->kind() + " cannot hold payments",
-                "selling.payment_mode", "sell with payment_first or result_first, or with lnd or nwc");
+                "selling.payment_mode", "sell with payment_first or result_first, or with lnd, nwc or spark");
   }
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
@@ -180,6 +180,9 @@ Result<void> Service::open_runtime(std::string kill_at) {
   runtime_->on_entry = hooks_.entry;
   runtime_->on_problem = hooks_.problem;
   runtime_->cursors = [this] { return cursors(); };
+  std::vector<wallet::Wallet*> wallets{wallet_.wallet.get()};
+  for (const auto& one : former_wallets_) wallets.push_back(one.wallet.get());
+  bookkeeper_ = std::make_unique<Bookkeeper>(io_, *scheduler_, *store_, std::move(wallets), hooks_.problem);
   return {};
 }
 
@@ -210,6 +213,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   read_relay_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
   checkpoint_regularly();
+  bookkeeper_->start();
   hooks_.online();
 }
 
@@ -416,6 +420,7 @@ nlohmann::json Service::summary() const {
           {"healthy", runtime_->healthy()},
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", std::move(relays)},
+          {"books", bookkeeper_->summary()},
           {"announcing", announcer_ ? describe_announcing(*announcer_, config_.announce) : nlohmann::json()}};
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "cmd/bookkeeper.h"
 #include "cmd/config.h"
 #include "cmd/control_socket.h"
 #include "cmd/open_wallet.h"
@@ -87,6 +88,7 @@ class Service {
   std::unique_ptr<PoolRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
+  std::unique_ptr<Bookkeeper> bookkeeper_;
   std::unique_ptr<nostr::RelayPool> pool_;
   std::unique_ptr<ControlSocket> control_;
   bool online_ = false;

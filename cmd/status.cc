@@ -105,6 +105,27 @@ Check check_selling(const std::optional<nlohmann::json>& serve) {
       std::to_string(status.value("open_jobs", 0)) + " open jobs" + (online ? "" : "; `sellcompute online` goes on"));
 }
 
+// The wallet's own list beside the ledger.
+std::vector<Check> check_books(const nlohmann::json& serve) {
+  const auto& books = serve.contains("books") ? serve["books"] : nlohmann::json();
+  if (!books.is_object()) return {};
+  const std::string when = "compared " + age(wall_clock() - ledger::TimeMs{books.value("looked_at_ms", 0LL)}) + " ago";
+  const std::string trouble = books.value("trouble", "");
+  if (!trouble.empty()) return {passed("books", "", "not compared with the wallet: " + trouble)};
+  const auto differences = books.value("differences", 0LL);
+  if (differences == 0) {
+    return {passed("books", "",
+                   "the wallet lists the same " + grouped(books.value("matched", 0LL)) + " payments, " + when)};
+  }
+  return {failed("books", "",
+                 {ErrorKind::payment,
+                  "status.books",
+                  "the wallet and the ledger differ in " + grouped(differences) +
+                      (differences == 1 ? " payment, " : " payments, ") + when,
+                  {},
+                  "`sellcompute audit --wallet` names them"})};
+}
+
 // One relay that should show our announcement.
 Check check_visibility(const nlohmann::json& site) {
   const std::string relay = site.value("relay", "");
@@ -290,6 +311,7 @@ std::vector<Check> check_all(const Config& config) {
   checks.push_back(check_ledger(config));
   const auto serve = ask_serve(config);
   checks.push_back(check_selling(serve));
+  if (serve) std::ranges::move(check_books(*serve), std::back_inserter(checks));
   if (serve) std::ranges::move(check_announcing(*serve), std::back_inserter(checks));
   return checks;
 }

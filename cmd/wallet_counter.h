@@ -1,4 +1,5 @@
-// The configured wallet on an io_context of its own, for commands that ask it one thing after the other.
+// The configured wallet, and if wished those used before, on an io_context of its own, for commands that ask them one
+// thing after the other.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -14,8 +15,11 @@ class WalletCounter {
  public:
   // Fails as open_wallet().
   static ledger::Result<std::unique_ptr<WalletCounter>> open(const Config& config, runtime::Clock clock);
+  // Fails as open_former_wallets().
+  ledger::Result<void> open_former(const Config& config);
 
   wallet::Wallet& wallet() { return *wallet_.wallet; }
+  std::vector<wallet::Wallet*> wallets() const;  // today's, then those that were opened besides
   ledger::TimeMs now() const { return clock_(); }
 
   // Runs until `done` holds or nobody has patience any more.
@@ -23,10 +27,10 @@ class WalletCounter {
 
   // `how` asks and hands on where the answer goes. Fails with "wallet.unreachable" when there is none.
   template <class Answer, class Ask>
-  ledger::Result<Answer> ask(const Ask& how) {
+  ledger::Result<Answer> ask(const Ask& how, std::int64_t patience_ms = kPatienceMs) {
     const auto answer = std::make_shared<std::optional<ledger::Result<Answer>>>();  // it may come after we have gone
     how([answer](ledger::Result<Answer> said) { *answer = std::move(said); });
-    run_until([&] { return answer->has_value(); }, kPatienceMs);
+    run_until([&] { return answer->has_value(); }, patience_ms);
     if (*answer) return **answer;
     return ledger::fail(ledger::ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
   }
@@ -42,6 +46,7 @@ class WalletCounter {
   const runtime::Random random_ = random_bytes;
   runtime::IoScheduler scheduler_;
   OpenedWallet wallet_;
+  std::vector<OpenedWallet> former_;
 };
 
 }  // namespace cmd

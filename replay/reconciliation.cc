@@ -12,6 +12,7 @@ using core::sats;
 using ledger::Hash256;
 using ledger::Msat;
 using ledger::Result;
+using ledger::TimeMs;
 
 struct Known {
   ledger::JobId job;
@@ -19,12 +20,30 @@ struct Known {
   std::optional<ledger::InvoiceSettled> settled;
 };
 
-// The invoices of one wallet.
-Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind) {
+// The first entry that is not older: times never go back.
+Result<ledger::Seq> position_of(const ledger::Reader& reader, TimeMs time, ledger::Seq size) {
+  ledger::Seq first = 0;
+  while (first < size) {
+    const ledger::Seq middle = first + (size - first) / 2;
+    const auto entry = reader.entry(middle);
+    if (!entry) return tl::unexpected(entry.error());
+    if (entry->header.time < time) {
+      first = middle + 1;
+    } else {
+      size = middle;
+    }
+  }
+  return first;
+}
+
+// The invoices of one kind of wallet that can have been paid since then.
+Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind, TimeMs since) {
   std::map<Hash256, Known> out;
   const auto size = reader.size();
   if (!size) return tl::unexpected(size.error());
-  const auto read = reader.for_each(0, *size, [&](const ledger::Entry& entry) {
+  const auto first = position_of(reader, since - wallet::kOldestOpenMs, *size);
+  if (!first) return tl::unexpected(first.error());
+  const auto read = reader.for_each(*first, *size, [&](const ledger::Entry& entry) {
     if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && issued->wallet == wallet_kind)
       out.try_emplace(issued->payment_hash, Known{.job = entry.header.job, .seq = entry.seq});
     if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
@@ -49,6 +68,10 @@ void compare(Reconciliation& out, const Known& known, const wallet::PaidInvoice&
                              .job = known.job,
                              .in_ledger = recorded,
                              .in_wallet = paid.received});
+}
+
+bool settled_in(Period period, const Known& known) {
+  return known.settled && known.settled->settled_at >= period.since && known.settled->settled_at <= period.until;
 }
 
 }  // namespace
@@ -81,12 +104,22 @@ std::string phrase(const Difference& difference) {
   return {};
 }
 
-Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, ledger::TimeMs since,
+void operator+=(Reconciliation& sum, Reconciliation one) {
+  sum.matched += one.matched;
+  sum.matched_amount += one.matched_amount;
+  sum.others += one.others;
+  sum.others_amount += one.others_amount;
+  std::ranges::move(one.differences, std::back_inserter(sum.differences));
+}
+
+Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
                                  std::span<const wallet::PaidInvoice> listed) {
-  const auto known = invoices_of(reader, wallet_kind);
+  const auto known = invoices_of(reader, wallet_kind, period.since);
   if (!known) return tl::unexpected(known.error());
   std::map<Hash256, const wallet::PaidInvoice*> paid;
-  for (const auto& one : listed) paid.emplace(one.payment_hash, &one);
+  for (const auto& one : listed) {
+    if (one.settled_at <= period.until) paid.emplace(one.payment_hash, &one);
+  }
 
   std::vector<std::pair<Hash256, const Known*>> in_order;
   for (const auto& [hash, invoice] : *known) in_order.emplace_back(hash, &invoice);
@@ -97,7 +130,7 @@ Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view 
     const auto found = paid.extract(hash);
     if (found) {
       compare(out, *invoice, *found.mapped());
-    } else if (invoice->settled && invoice->settled->settled_at >= since) {
+    } else if (settled_in(period, *invoice)) {
       out.differences.push_back({.kind = Difference::Kind::not_in_wallet,
                                  .payment_hash = hash,
                                  .job = invoice->job,

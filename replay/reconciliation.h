@@ -31,11 +31,20 @@ struct Reconciliation {
   ledger::Msat matched_amount;
   std::uint64_t others = 0;  // what was paid into the wallet for something else
   ledger::Msat others_amount;
-  std::vector<Difference> differences;  // in the order of the ledger, then orphans
+  std::vector<Difference> differences;  // of each kind in the order of the ledger, then orphans
 };
 
-// Compares what settled since then, by the wallet's clock, in the wallet of this kind. Errors: what the store says.
-ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind,
-                                         ledger::TimeMs since, std::span<const wallet::PaidInvoice> listed);
+// By the wallet's clock.
+struct Period {
+  ledger::TimeMs since;  // what is listed begins there
+  ledger::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
+};
+
+// Compares what settled in that period in wallets of this kind. Reads no more of the ledger than that needs. Errors:
+// what the store says.
+ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
+                                         std::span<const wallet::PaidInvoice> listed);
+// Of several kinds together.
+void operator+=(Reconciliation& sum, Reconciliation one);
 
 }  // namespace replay

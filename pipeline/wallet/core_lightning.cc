@@ -14,6 +14,7 @@ constexpr std::int64_t kDuplicatePreimage = 901;  // said first when both repeat
 constexpr std::int64_t kWaitSeconds = 60;         // of one wait for a payment
 constexpr std::int64_t kWaitAgainMs = 5'000;      // after the node was away
 constexpr std::int64_t kPayPatienceS = 60;
+constexpr std::size_t kPage = 500;  // invoices
 
 Result<Json> result_of(const RpcReply& reply) {
   if (reply.result.empty()) return refused(reply.error);
@@ -113,18 +114,27 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
   });
 }
 
-// All invoices in one answer, as every version gives it.
 void CoreLightningWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  rpc_.call({.method = "listinvoices", .params = "{}"}, [since, done = std::move(done)](const Result<RpcReply>& reply) {
-    const auto all = reply.and_then(result_of);
-    if (!all) return done(tl::unexpected(all.error()));
-    Listing listing{since, done};
-    for (const Json& one : member(*all, "invoices")) {
+  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), 1);
+}
+
+// From the oldest on: what was made long ago may have been paid lately.
+void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std::int64_t start) {
+  const Json params = {{"index", "created"}, {"start", start}, {"limit", kPage}};
+  rpc_.call({.method = "listinvoices", .params = params.dump()}, [this, listing](const Result<RpcReply>& reply) {
+    const auto page = reply.and_then(result_of);
+    if (!page) return listing->done(tl::unexpected(page.error()));
+    const Json& invoices = member(*page, "invoices");
+    std::int64_t last = 0;
+    for (const Json& one : invoices) {
+      last = integer(one, "created_index").value_or(0);
       if (text(one, "status") != "paid") continue;
-      listing.keep(hash(one, "payment_hash"), {msat(one, "amount_received_msat").value_or(0)},
-                   {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
+      listing->keep(hash(one, "payment_hash"), {msat(one, "amount_received_msat").value_or(0)},
+                    {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
     }
-    listing.end();
+    // Without indexes it is a version that knows no pages, and this was everything.
+    if (invoices.size() < kPage || last == 0 || listing->full()) return listing->end();
+    list_page(listing, last + 1);
   });
 }
 

@@ -1,5 +1,6 @@
-// Core Lightning over its JSON-RPC socket (https://docs.corelightning.org/reference, 23.02 to 25.x). It takes our label
-// and our preimage, so an order can be repeated. Who may open the socket may spend: it is the operator's own. Pure.
+// Core Lightning over its JSON-RPC socket (https://docs.corelightning.org/reference, 23.02 to 25.x; it lists what was
+// paid from 23.08 on). It takes our label and our preimage, so an order can be repeated. Who may open the socket may
+// spend: it is the operator's own. Pure.
 #pragma once
 
 #include <memory>
@@ -29,6 +30,7 @@ class CoreLightningWallet final : public Wallet {
 
  private:
   void find_made(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void list_page(const std::shared_ptr<Listing>& listing, std::int64_t start);
   void wait_for_payment(std::int64_t after_index);
 
   Rpc& rpc_;

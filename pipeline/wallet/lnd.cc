@@ -11,7 +11,7 @@ using ledger::Result;
 
 namespace {
 
-constexpr std::size_t kPage = 200;  // invoices
+constexpr std::size_t kPage = 100;  // invoices: with what each was paid by, they may have some KiB
 constexpr int kHoldBlocks = 144;    // about a day: then the network gives back what is held
 constexpr int kPayPatienceS = 15;   // less than a call may take
 

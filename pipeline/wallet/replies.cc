@@ -69,7 +69,9 @@ Result<Json> parse(const HttpReply& reply) {
                 "wallet, expired, or without the right to do this");
   }
   const std::string said = said_in(reply.body);
-  return refused(said.empty() ? "status " + std::to_string(reply.status) : said);
+  const std::string status = "status " + std::to_string(reply.status);
+  if (reply.status >= 502 && reply.status <= 504) return unreachable(status + (said.empty() ? "" : ", " + said));
+  return refused(said.empty() ? status : said);
 }
 
 std::string said_in(std::string_view body) {

@@ -23,8 +23,9 @@ tl::unexpected<ledger::Error> malformed(const std::string& what);
 
 // A JSON value; fails with "wallet.malformed".
 ledger::Result<Json> parse(std::string_view text);
-// The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.refused" in the
-// words of the reply for the others.
+// The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.unreachable" for
+// 502 to 504 (whoever says that does not know what became of the call), "wallet.refused" for the others, in the words
+// of the reply.
 ledger::Result<Json> parse(const HttpReply& reply);
 // The words of an error in whatever form wallets give them.
 std::string said_in(std::string_view body);
@@ -43,9 +44,6 @@ std::string evidence(std::string_view said);
 ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
 // Paid as the wallet says, under the same condition.
 ledger::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
-
-// No invoice of ours waits longer to be paid.
-inline constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;
 
 // What list_paid() gathers, page by page.
 struct Listing {

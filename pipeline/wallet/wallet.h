@@ -64,6 +64,8 @@ struct PaidInvoice {
 };
 // More than this is not listed.
 inline constexpr std::size_t kMaxListed = 20'000;
+// No invoice of ours waits longer to be paid.
+inline constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;
 
 // How the descriptions of our jobs' invoices begin.
 inline constexpr std::string_view kJobDescription = "sellcompute job ";
@@ -98,26 +100,24 @@ class Wallet {
                        std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(ledger::Result<WalletStatus>)> done) = 0;
   // What was paid since then, in any order. Wallets that do not list fail with "wallet.no_list".
-  virtual void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) {
-    (void)since;
-    done(ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
+  virtual void list_paid(ledger::TimeMs /*since*/, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) {
+    std::move(done)(
+        ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 
   // Takes what is held for the invoice of this order, or gives it back; also when that was done before. An error says
   // nothing about the payment: only look_up() does.
-  virtual void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
-    (void)order;
-    done(no_hold());
+  virtual void take(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) {
+    std::move(done)(no_hold());
   }
-  virtual void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
-    (void)order;
-    done(no_hold());
+  virtual void give_back(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) {
+    std::move(done)(no_hold());
   }
 
   // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
   // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.
   using News = std::function<void(const std::optional<ledger::Hash256>& payment_hash)>;
-  virtual void on_news(News news) { (void)news; }
+  virtual void on_news(News /*news*/) {}
 
  private:
   static tl::unexpected<ledger::Error> no_hold() {

@@ -60,6 +60,35 @@ test('a payment that the wallet has lost is a difference', options, async (t) =>
   assert.deepEqual(wallet.differences.map((one) => one.kind), ['not_in_wallet']);
 });
 
+test('serve finds by itself what was paid and nobody watches', options, async (t) => {
+  const market = await openMarket(t, { start: false });
+  const { provider } = market;
+  const [orphan] = await provider.json(['wallet', 'invoice', '21', '--memo', 'sellcompute job 0123456789abcdef', '--json']);
+  assert.equal((await provider.pay(orphan.bolt11)).code, 0);
+  await provider.start();
+  await eventually(() => provider.log.some((line) => line.includes('an invoice that the ledger never had')), 'serve to say so', 30_000);
+  const books = (await provider.cli(['status', '--json'])).stdout.split('\n').filter(Boolean).map(JSON.parse).find(({ what }) => what === 'books');
+  assert.equal(books.ok, false);
+  assert.match(books.note, /differ in 1 payment/);
+});
+
+test('the wallet used before is compared too', options, async (t) => {
+  const market = await openMarket(t, { mode: 'payment_first' });
+  const { customer, provider } = market;
+  const job = await customer.ask(addressed(provider));
+  await buy(market, job);
+  await untilState(market, job, 'settled');
+  await provider.stop();
+  const config = join(provider.folder, 'config.toml');
+  const before = await readFile(config, 'utf8');
+  await writeFile(config, before.replace('[wallet]', '[wallet]\nfolder = "another"'));
+  assert.equal((await auditOf(provider)).code, 4, 'the new one knows nothing of it');
+  await writeFile(join(provider.folder, 'former.toml'), before);
+  const { code, wallet } = await auditOf(provider);
+  assert.equal(code, 0);
+  assert.equal(wallet.matched, 1);
+});
+
 test('an open invoice of the wallet used before is still watched', options, async (t) => {
   const market = await openMarket(t, { mode: 'payment_first' });
   const { customer, provider } = market;

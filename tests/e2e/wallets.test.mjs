@@ -69,7 +69,7 @@ const ask = ({ customer, provider }) => customer.ask(addressed(provider, [['para
 
 // The moment at which a job's payment is in the ledger, as its own journal has it.
 const settledAt = async ({ provider }, job) => {
-  const events = await provider.json(['replay', job.id, '--json']).catch(() => []);
+  const events = await provider.json(['replay', '--job', job.id, '--json']).catch(() => []);
   return events.find(({ type }) => type === 'InvoiceSettled')?.time_ms;
 };
 

@@ -89,14 +89,15 @@ function createInvoice(node, { amount_msat, label, description, expiry = DEFAULT
   };
 }
 
-function listInvoices(node, { label, payment_hash, invstring }) {
+function listInvoices(node, { label, payment_hash, invstring, index, start = 0, limit = Infinity }) {
   const rows = [...node.invoices.values()].filter(
     (invoice) =>
       (label === undefined || invoice.label === String(label)) &&
       (payment_hash === undefined || invoice.paymentHash === payment_hash) &&
-      (invstring === undefined || invoice.bolt11 === invstring),
+      (invstring === undefined || invoice.bolt11 === invstring) &&
+      (index === undefined || invoice.index >= start),
   );
-  return { invoices: rows.map((invoice) => shown(node, invoice)) };
+  return { invoices: rows.slice(0, limit).map((invoice) => shown(node, invoice)) };
 }
 
 // The first that was paid behind lastpay_index, as soon as there is one. Nobody waits on for a caller that went away.

@@ -66,8 +66,8 @@ json lnd_entry(int n, const std::string& state, std::int64_t at_s = kPaidS) {
 TEST_F(ListingTest, LndIsReadBackwardsUntilItGetsTooOld) {
   LndWallet lnd(http, ports());
   json page = {{"invoices", json::array()}, {"first_index_offset", "301"}};
-  for (int n = 0; n < 199; ++n) page["invoices"].push_back(lnd_entry(n, "OPEN"));
-  page["invoices"].push_back(lnd_entry(199, "SETTLED"));
+  for (int n = 0; n < 99; ++n) page["invoices"].push_back(lnd_entry(n, "OPEN"));
+  page["invoices"].push_back(lnd_entry(99, "SETTLED"));
   http.says(page);
   http.says({{"invoices", {lnd_entry(200, "SETTLED"), lnd_entry(201, "SETTLED", 1'700'000'000)}},
              {"first_index_offset", "1"}});
@@ -75,7 +75,22 @@ TEST_F(ListingTest, LndIsReadBackwardsUntilItGetsTooOld) {
   EXPECT_THAT(http.asked[1].path, HasSubstr("index_offset=301"));
 }
 
-TEST_F(ListingTest, CoreLightningListsAllAtOnce) {
+TEST_F(ListingTest, CoreLightningIsReadForwardsPageByPage) {
+  CoreLightningWallet lightning(rpc, process, ports());
+  const auto entry = [](int n) {
+    return json{{"status", "paid"},       {"payment_hash", id(n).hex()},   {"paid_at", kPaidS},
+                {"created_index", 7 * n}, {"amount_received_msat", 9'000}, {"description", "coffee"}};
+  };
+  json page = {{"invoices", json::array()}};
+  for (int n = 1; n <= 500; ++n) page["invoices"].push_back(entry(n));
+  rpc.says(page);
+  rpc.says({{"invoices", {entry(501)}}});
+  EXPECT_EQ(list(lightning).size(), 501u);
+  EXPECT_EQ(rpc.params(0), json({{"index", "created"}, {"start", 1}, {"limit", 500}}));
+  EXPECT_EQ(rpc.params(1)["start"], 3'501);
+}
+
+TEST_F(ListingTest, CoreLightningsOtherInvoicesAreLeftOut) {
   CoreLightningWallet lightning(rpc, process, ports());
   rpc.says({{"invoices",
              {{{"status", "paid"},

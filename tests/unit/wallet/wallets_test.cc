@@ -94,6 +94,16 @@ json lnd_invoice(const std::string& state) {
           {"settle_index", "7"}};
 }
 
+TEST_F(WalletTest, AProxysWordIsNotTheWallets) {
+  LndWallet lnd(http, ports());
+  for (const unsigned status : {502u, 503u, 504u}) {
+    http.says({{"message", "upstream"}}, status);
+    EXPECT_EQ(create(lnd).error().code, "wallet.unreachable") << status;
+  }
+  http.says({{"message", "no"}}, 500);
+  EXPECT_EQ(create(lnd).error().code, "wallet.refused");
+}
+
 TEST_F(WalletTest, LndMakesAnInvoiceOfOurPreimage) {
   LndWallet lnd(http, ports());
   http.says({{"payment_request", "lnbcrt1"}});
@@ -393,6 +403,27 @@ TEST_F(WalletTest, SparkIsReadInEachState) {
   EXPECT_THAT(look_up(spark).error().message, HasSubstr("operators"));
   const auto news = heard(spark, [&] { rpc.said("news", "{}"); });
   EXPECT_EQ(news, std::vector<std::optional<Hash256>>{std::nullopt});
+}
+
+TEST_F(WalletTest, SparkHoldsAPaymentUntilItIsTaken) {
+  SparkWallet spark(rpc, ports());
+  InvoiceOrder held_order = order();
+  held_order.hold = true;
+  InvoiceIssued held_invoice = invoice();
+  held_invoice.hold = true;
+  rpc.says({{"bolt11", "lnbcrt1"}});
+  spark.create_invoice(held_order, [](const Result<MadeInvoice>&) {});
+  EXPECT_EQ(rpc.params(0)["hold"], true);
+  rpc.says({{"state", "held"}, {"received_msat", 9'000}, {"evidence", "{}"}});
+  EXPECT_TRUE(is<Held>(look_up(spark, held_invoice)));
+  EXPECT_EQ(rpc.params(1)["hold"], true);
+  rpc.says({{"state", "returned"}, {"evidence", "{}"}});
+  EXPECT_TRUE(is<GivenBack>(look_up(spark, held_invoice)));
+  rpc.says(json::object());
+  bool taken = false;
+  spark.take(held_order, [&](const Result<void>& done) { taken = done.has_value(); });
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(rpc.params(3), json({{"payment_hash", kHash.hex()}, {"preimage", kPreimage.hex()}}));
 }
 
 // ---- what all share -------------------------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+// Compares the wallets' own lists with the ledger while we sell: soon after the start, then daily. Every open invoice
+// is looked up anyway; this finds what nobody watches: orphans that were paid, and money that one side does not know.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "pipeline/io_adapters.h"
+#include "replay/reconciliation.h"
+
+namespace cmd {
+
+class Bookkeeper {
+ public:
+  // All outlive it. `problem` is called with each difference, and must not destroy it.
+  Bookkeeper(boost::asio::io_context& io, runtime::Scheduler& scheduler, const ledger::KeyValue& store,
+             std::vector<wallet::Wallet*> wallets, std::function<void(const std::string&)> problem);
+  ~Bookkeeper();
+
+  void start();
+
+  // For `status`; null before the first comparison.
+  nlohmann::json summary() const { return summary_; }
+
+ private:
+  using Lists = std::map<std::string, std::vector<wallet::PaidInvoice>>;  // by kind of wallet
+  struct Round {
+    replay::Period period;
+    std::size_t asked = 0;  // wallets
+    Lists lists = {};
+  };
+
+  void look_later(std::int64_t delay_ms);
+  void ask_next(const std::shared_ptr<Round>& round);
+  void compare(const std::shared_ptr<Round>& round);
+  void tell(const ledger::Result<replay::Reconciliation>& books);
+
+  boost::asio::io_context& io_;
+  runtime::Scheduler& scheduler_;
+  const ledger::KeyValue& store_;
+  std::vector<wallet::Wallet*> wallets_;
+  const std::function<void(const std::string&)> problem_;
+  nlohmann::json summary_;
+  std::thread reading_;  // the ledger, which may be long
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace cmd
