@@ -98,6 +98,11 @@ Result<Opened<Port>> open_http(const Site& site, const char* default_url, Header
 Result<OpenedWallet> open_sandbox(const Site& site) {
   const auto secret = runtime::read_or_create_secret(site.settings().secret_file);
   if (!secret) return tl::unexpected(secret.error());
+  // Its own folder is usually in there, and would be made with one that others may enter.
+  if (!std::filesystem::exists(site.config.paths.data_dir)) {
+    const auto folder = runtime::create_private_folder(site.config.paths.data_dir);
+    if (!folder) return tl::unexpected(folder.error());
+  }
   auto sandbox = wallet::SandboxWallet::open(site.io, site.settings().folder, *secret, site.clock);
   if (!sandbox) return tl::unexpected(sandbox.error());
   return OpenedWallet{nullptr, std::move(*sandbox)};
@@ -131,10 +136,10 @@ Result<Opened<wallet::Payer>> open_lnbits_payer(const Site& site) {
   });
 }
 
-Result<OpenedWallet> open_electrum(const Site& site) {
+template <class Port, class Kind>
+Result<Opened<Port>> open_electrum(const Site& site) {
   return read_credential(site).and_then([&](const std::string& user_and_password) {
-    return open_http<wallet::Wallet, wallet::ElectrumWallet>(site, "http://127.0.0.1:7777",
-                                                             {{"Authorization", basic(user_and_password)}});
+    return open_http<Port, Kind>(site, "http://127.0.0.1:7777", {{"Authorization", basic(user_and_password)}});
   });
 }
 
@@ -256,7 +261,7 @@ constexpr std::pair<std::string_view, Result<OpenedWallet> (*)(const Site&)> kOp
     {"phoenixd", open_phoenixd<wallet::Wallet, wallet::PhoenixdWallet>},
     {"lnbits", open_lnbits},
     {"lightning_address", open_lightning_address},
-    {"electrum", open_electrum},
+    {"electrum", open_electrum<wallet::Wallet, wallet::ElectrumWallet>},
     {"spark", open_spark},
 };
 
@@ -274,6 +279,7 @@ constexpr PayerOpener kPayerOpeners[] = {
     {.kind = "core_lightning", .open = open_core_lightning_payer, .needs_credential = false},
     {.kind = "phoenixd", .open = open_phoenixd<wallet::Payer, wallet::PhoenixdPayer>},
     {.kind = "lnbits", .open = open_lnbits_payer, .credential_is_account = true},
+    {.kind = "electrum", .open = open_electrum<wallet::Payer, wallet::ElectrumPayer>},
 };
 
 // Where the account is and whose it is, under our secret: nothing of the credential can be told from it.

@@ -9,7 +9,7 @@ namespace cmd {
 
 Command refund_command();
 
-// The serving side: {"job":…, "bolt11":… or "event":…, "fee_limit_msat":…}.
+// The serving side: {"job":…, "bolt11":… or "event":…, "fee_limit_msat":…} or {"job":…, "not_paid":…}.
 void answer_refund(runtime::Runtime& runtime, const nlohmann::json& request, const ControlSocket::Answer& answer);
 
 }  // namespace cmd

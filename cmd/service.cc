@@ -127,11 +127,7 @@ Result<void> Service::open_adapters() {
   auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes);
   if (!opened) return tl::unexpected(opened.error());
   wallet_ = std::move(*opened);
-  const bool escrow = config_.selling.payment_mode == ledger::PaymentMode::escrow;
-  if (escrow && !wallet_.wallet->abilities().holds) {
-    return fail(ErrorKind::config, "config.escrow", "the wallet " + wallet_.wallet->kind() + " cannot hold payments",
-                "selling.payment_mode", "sell with payment_first or result_first, or with lnd, nwc or spark");
-  }
+  if (const auto able = check_escrow(); !able) return able;
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);
@@ -186,8 +182,23 @@ Result<void> Service::open_runtime(std::string kill_at) {
   return {};
 }
 
+Result<void> Service::check_escrow() const {
+  const bool escrow = config_.selling.payment_mode == ledger::PaymentMode::escrow;
+  if (!escrow || wallet_.wallet->abilities().holds) return {};
+  return fail(ErrorKind::config, "config.escrow", "the wallet " + wallet_.wallet->kind() + " cannot hold payments",
+              "selling.payment_mode", "sell with payment_first or result_first, or with lnd, nwc or spark");
+}
+
 void Service::start() {
-  backend_->status([this](const Result<inference::BackendStatus>& status) { sell(status); });
+  const auto ask_backend = [this] {
+    backend_->status([this](const Result<inference::BackendStatus>& status) { sell(status); });
+  };
+  if (config_.selling.payment_mode != ledger::PaymentMode::escrow) return ask_backend();
+  // Some wallets tell what they can do with their first answer.
+  wallet_.wallet->status([this, ask_backend](const Result<wallet::WalletStatus>&) {
+    const auto able = check_escrow();
+    able ? ask_backend() : hooks_.fatal(able.error());
+  });
 }
 
 void Service::sell(const Result<inference::BackendStatus>& status) {

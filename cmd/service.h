@@ -51,6 +51,7 @@ class Service {
 
   ledger::Result<void> open_ledger();
   ledger::Result<void> open_adapters();
+  ledger::Result<void> check_escrow() const;
   ledger::Result<void> open_runtime(std::string kill_at);
   ledger::Result<void> connect_relays();
   void go_online();

@@ -67,6 +67,15 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
   return true;
 }
 
+ledger::Result<void> Refunds::give_up(const ledger::RefundStarted& attempt) {
+  if (!expired(attempt.bolt11, scheduler_.now())) {
+    return ledger::fail(ledger::ErrorKind::payment, "refund.may_be_paid", "the customer's invoice can still be paid",
+                        {}, "wait until some minutes after it has expired, and then look into the wallet again");
+  }
+  entries_.erase(attempt.to);
+  return {};
+}
+
 void Refunds::look(const ledger::Hash256& to) {
   payer_->look_up(order_of(entries_.at(to).attempt),
                   [this, weak = std::weak_ptr(alive_), to](const ledger::Result<wallet::PaymentAnswer>& answer) {

@@ -28,6 +28,10 @@ class Refunds {
   // The next follow() of this invoice is ours to pay. False when it is being paid, or was meanwhile.
   bool begin(const ledger::Hash256& to);
 
+  // A person has seen in the wallet that the attempt was not paid: it is followed no more. Fails with
+  // "refund.may_be_paid" while the customer's invoice has not expired.
+  ledger::Result<void> give_up(const ledger::RefundStarted& attempt);
+
   // Until it is known what became of the attempt; `ended` is called once. False when its wallet is not at hand.
   bool follow(const ledger::RefundStarted& attempt, Ended ended);
 

@@ -73,6 +73,9 @@ class Runtime {
   // Pays back what is owed for a job, one payment of it at a time. `done` is called once: at the end, after some
   // seconds without one, or with why nothing was paid ("refund.…", "bolt11.…", "wallet.…").
   void refund(const core::JobId& id, const RefundOrder& order, std::function<void(ledger::Result<RefundOutcome>)> done);
+  // By a person's word, who looked into the wallet: what was begun to be paid back was not paid, and never will be.
+  // Fails with "refund.…".
+  ledger::Result<void> give_up_refund(const core::JobId& id, const std::string& word);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 

@@ -59,7 +59,8 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
   const auto unpaid = std::ranges::find_if(job.refunds, [](const core::Refund& refund) { return !refund.paid; });
   if (unpaid == job.refunds.end()) return refuse("refund.nothing_owed", "nothing is owed back for this job");
   if (core::under_way(*unpaid)) {
-    return refuse("refund.under_way", "it is being paid back already", "`sellcompute jobs show` says how that went");
+    return refuse("refund.under_way", "it is being paid back already",
+                  "`sellcompute jobs show` says how that goes; what stays so, `jobs refund --not-paid` can end");
   }
   const auto destination = destination_of(job, order);
   if (!destination) return tl::unexpected(destination.error());
@@ -117,6 +118,22 @@ void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
   refund_waiters_.emplace(to, std::move(done));
   ports_.scheduler.after(kPatienceMs, [this, facts] { tell_refund(facts.to, facts); });
   post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
+}
+
+Result<void> Runtime::give_up_refund(const core::JobId& id, const std::string& word) {
+  const auto job = job_of(id);
+  if (!job) return tl::unexpected(job.error());
+  const auto refund = std::ranges::find_if(job->refunds, core::under_way);
+  if (refund == job->refunds.end()) return refuse("refund.not_under_way", "nothing is being paid back for this job");
+  const ledger::RefundStarted& attempt = *refund->started;
+  if (const auto over = refunds_.give_up(attempt); !over) return over;
+  const ledger::RefundFailed facts{.payment_hash = attempt.payment_hash,
+                                   .attempt = attempt.attempt,
+                                   .message = "not paid, by the operator's word: " + word};
+  const auto place = static_cast<std::uint32_t>(refund - job->refunds.begin());
+  post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
+  tell_refund(attempt.to, facts);
+  return {};
 }
 
 void Runtime::pay_back(const Job& job, const Work& work) {

@@ -125,4 +125,87 @@ void ElectrumWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
+// ---- paying back ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::int64_t kFailed = 5;
+constexpr Msat kOwnFeeLimit{10'000};         // or 1 %
+constexpr Msat kLeastSplit{2 * 10'000'000};  // over one channel, where no part is smaller than 10 000 sat
+
+// What its list of invoices says. "Unpaid" is also what it says of one that it tried before it was restarted.
+PaymentAnswer listed(const Json& invoices, const PaymentOrder& order) {
+  for (const Json& one : invoices) {
+    if (hash(one, "invoice_id") != order.payment_hash && text(one, "lightning_invoice") != order.bolt11) continue;
+    if (integer(one, "status") == kFailed) return PaymentFailed{"Electrum says that it failed"};
+    return PaymentUnderWay{};
+  }
+  return Unknown{};
+}
+
+// From its entry in the history; less than was ordered while some parts are on their way.
+Result<PaymentAnswer> read_sent(const PaymentOrder& order, const Json& sent, std::int64_t amount_msat) {
+  const std::int64_t fee_msat = integer(sent, "fee_msat").value_or(-(amount_msat + order.amount.value));
+  if (fee_msat < 0) return PaymentUnderWay{};
+  return made(order, {.fee = {fee_msat},
+                      .paid_at = {integer(sent, "timestamp").value_or(0) * 1000},
+                      .preimage = hash(sent, "preimage").value_or(ledger::Hash256{}),
+                      .evidence = evidence(sent.dump())});
+}
+
+}  // namespace
+
+// It answers when the payment has ended, which may be long after we ceased to listen: what it says then, it lists too.
+void ElectrumPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  if (std::max(kOwnFeeLimit, Msat{order.amount.value / 100}) > order.fee_limit)
+    return done(refused("it may pay 10 sat or 1 % as a fee, above the limit", "raise --max-fee"));
+  http_.call(rpc("lnpay", {{"invoice", order.bolt11}}), [done = std::move(done)](const Result<HttpReply>& reply) {
+    done(reply.and_then(result_of).map([](const Json&) -> PaymentAnswer { return PaymentUnderWay{}; }));
+  });
+}
+
+void ElectrumPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
+  http_.call(rpc("list_invoices", Json::object()),
+             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto invoices = reply.and_then(result_of);
+               if (!invoices) return done(tl::unexpected(invoices.error()));
+               if (!invoices->is_array()) return done(malformed("no list of invoices"));
+               find_sent(order, listed(*invoices, order), done);
+             });
+}
+
+// The history is asked whatever the list says: a person can clear the list.
+void ElectrumPayer::find_sent(const PaymentOrder& order, PaymentAnswer otherwise,
+                              std::function<void(Result<PaymentAnswer>)> done) {
+  http_.call(rpc("lightning_history", Json::object()),
+             [this, order, otherwise = std::move(otherwise), done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto history = reply.and_then(result_of);
+               if (!history) return done(tl::unexpected(history.error()));
+               if (!history->is_array()) return done(malformed("no history"));
+               for (const Json& one : *history) {
+                 const auto msat = integer(one, "amount_msat");
+                 if (hash(one, "payment_hash") == order.payment_hash && msat && *msat < 0)
+                   return done(read_sent(order, one, *msat));
+               }
+               if (std::holds_alternative<PaymentFailed>(otherwise)) return check_whole(order, otherwise, done);
+               done(otherwise);
+             });
+}
+
+// Small, and with one channel to go through: it was never split.
+void ElectrumPayer::check_whole(const PaymentOrder& order, PaymentAnswer failed,
+                                std::function<void(Result<PaymentAnswer>)> done) {
+  if (order.amount >= kLeastSplit) return done(PaymentUnderWay{});
+  http_.call(rpc("list_channels", Json::object()),
+             [failed = std::move(failed), done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto channels = reply.and_then(result_of);
+               if (!channels) return done(tl::unexpected(channels.error()));
+               if (!channels->is_array()) return done(malformed("no list of channels"));
+               const auto ways = std::count_if(channels->begin(), channels->end(),
+                                               [](const Json& one) { return text(one, "type") != "BACKUP"; });
+               if (ways > 1) return done(PaymentUnderWay{});
+               done(failed);
+             });
+}
+
 }  // namespace wallet

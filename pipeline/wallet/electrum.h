@@ -27,4 +27,23 @@ class ElectrumWallet final : public Wallet {
   const WalletPorts ports_;
 };
 
+// With the same user:password, which may always spend. Electrum takes no fee limit, and holds each part of a payment to
+// 1 % or, where that is less, 5 sat (10 from 4.5 on): it is not told to pay what could cost more than the limit.
+//
+// It gives up when one part fails, whatever becomes of the others, and forgets that when it is restarted. So a payment
+// has failed when Electrum says so and cannot have split it; else one that it has begun, and has not in its history, is
+// under way, if need be until a person has looked.
+class ElectrumPayer final : public HttpPayer {
+ public:
+  using HttpPayer::HttpPayer;
+  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+
+ private:
+  void find_sent(const PaymentOrder& order, PaymentAnswer otherwise,
+                 std::function<void(ledger::Result<PaymentAnswer>)> done);
+  void check_whole(const PaymentOrder& order, PaymentAnswer failed,
+                   std::function<void(ledger::Result<PaymentAnswer>)> done);
+};
+
 }  // namespace wallet

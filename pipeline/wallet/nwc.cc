@@ -27,7 +27,8 @@ namespace {
 constexpr char kScheme[] = "nostr+walletconnect://";
 constexpr char kOrder[] = "sellcompute_order";  // in an invoice's metadata
 constexpr int kHoldBlocks = 144;                // about a day: then the network gives back what is held
-constexpr int kLookedThrough = 50;              // of the newest transactions
+constexpr std::int64_t kLongestHoldMs = 2LL * 24 * 60 * 60 * 1000;  // no chain is that slow
+constexpr int kLookedThrough = 50;                                  // of the newest transactions
 constexpr std::int64_t kReplyTimeoutMs = 10'000;
 constexpr std::size_t kMaxWaiting = 1'000;
 
@@ -97,11 +98,19 @@ bool is_settled(const Json& invoice) {
   return state.empty() ? integer(invoice, "settled_at").value_or(0) > 0 : state == "settled";
 }
 
+// Alby Hub says "expired" of all that is past its time and not settled, whether it is held, went back or was never
+// paid. That it was held once is seen by its deadline; that it no longer is, by its answer to cancel_hold_invoice.
+bool may_be_held(const ledger::InvoiceIssued& asked, const Json& invoice, ledger::TimeMs now) {
+  return asked.hold && text(invoice, "state") == "expired" && integer(invoice, "settle_deadline").value_or(0) > 0 &&
+         now < asked.expires_at + kLongestHoldMs;
+}
+
 Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& invoice, const std::string& said,
                                   ledger::TimeMs now) {
   if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(invoice, "state");
   if (state == "failed" && asked.hold) return GivenBack{evidence(said)};
+  if (may_be_held(asked, invoice, now)) return Held{{integer(invoice, "amount").value_or(0)}, evidence(said)};
   if (state == "expired" || state == "failed") return Expired{evidence(said)};
   if (state == "accepted" && asked.hold) return Held{{integer(invoice, "amount").value_or(0)}, evidence(said)};
   if (!is_settled(invoice)) return state == "accepted" ? Open{} : unpaid(asked, now, said);
@@ -214,7 +223,18 @@ void NwcWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)
 
 void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
   const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
-  tell("cancel_hold_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(), std::move(done));
+  ask("cancel_hold_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
+      [this, payment_hash, asked_at = ports_.clock(), done = std::move(done)](const Result<NwcReply>& reply) {
+        if (reply && (!reply->result.is_null() || reply->error_code == "NOT_FOUND"))
+          given_back_[payment_hash] = asked_at;
+        done(reply.and_then(result_of).map([](const Json&) {}));
+      });
+}
+
+// While it could still be paid, a new payment may have come after that.
+bool NwcWallet::was_given_back(const ledger::InvoiceIssued& invoice) const {
+  const auto found = given_back_.find(invoice.payment_hash);
+  return found != given_back_.end() && found->second >= invoice.expires_at;
 }
 
 void NwcWallet::tell(const std::string& method, const std::string& params, std::function<void(Result<void>)> done) {
@@ -230,6 +250,8 @@ void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void
         if (reply->error_code == "NOT_FOUND") return done(Unknown{});
         const auto result = result_of(*reply);
         if (!result) return done(tl::unexpected(result.error()));
+        if (may_be_held(invoice, *result, ports_.clock()) && was_given_back(invoice))
+          return done(GivenBack{evidence(reply->said)});
         done(read_invoice(invoice, *result, reply->said, ports_.clock()));
       });
 }

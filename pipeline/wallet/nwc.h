@@ -52,8 +52,9 @@ class NwcWallet final : public Wallet, public Payer {
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
 
   std::string kind() const override { return "nwc"; }
+  // Whether it holds is known when it has answered something; until then we hope so.
   Abilities abilities() const override {
-    return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .holds = true};
+    return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .holds = can("make_hold_invoice")};
   }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
@@ -78,6 +79,7 @@ class NwcWallet final : public Wallet, public Payer {
   void read_info(const std::vector<nostr::Event>& events);
   void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
   void make_hold(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  bool was_given_back(const ledger::InvoiceIssued& invoice) const;
   void tell(const std::string& method, const std::string& params, std::function<void(ledger::Result<void>)> done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
@@ -91,9 +93,10 @@ class NwcWallet final : public Wallet, public Payer {
   const NwcUri uri_;
   News news_;
   std::map<nostr::EventId, OnReply> waiting_;
-  std::optional<ledger::Encryption> form_;       // once the info event was read
-  std::vector<std::string> methods_;             // empty: not known
-  std::vector<std::function<void()>> learning_;  // what waits for the info event
+  std::optional<ledger::Encryption> form_;                // once the info event was read
+  std::vector<std::string> methods_;                      // empty: not known
+  std::vector<std::function<void()>> learning_;           // what waits for the info event
+  std::map<ledger::Hash256, ledger::TimeMs> given_back_;  // asked for then, and answered: it holds nothing any more
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

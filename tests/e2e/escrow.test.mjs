@@ -6,6 +6,8 @@ import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openW
 import { eventually, skipWithoutProgram } from './provider.mjs';
 import { startLnd } from './wallets/lnd.mjs';
 import { stateOf } from './wallets/node.mjs';
+import { startNwc } from './wallets/nwc.mjs';
+import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const SLOW = { wordDelayMs: 250 };
@@ -93,10 +95,25 @@ test('a wallet that cannot hold payments does not sell in escrow', options, asyn
   assert.match(stderr, /cannot hold payments/);
 });
 
-// ---- with LND ---------------------------------------------------------------------------------------------------------
+test('nor does one that says so only when it is asked', options, async (t) => {
+  const counterpart = await startNwc();
+  t.after(counterpart.close);
+  const { provider } = await openWalletMarket(t, counterpart, { mode: 'escrow', start: false });
+  const { code, stderr } = await provider.cli(['serve']);
+  assert.equal(code, 2);
+  assert.match(stderr, /cannot hold payments/);
+});
 
-async function openLnd(t, more = {}) {
-  const counterpart = await startLnd();
+// ---- with wallets that can hold ----------------------------------------------------------------------------------------
+
+// take: the call that takes what is held, as a pattern of the counterpart's book.
+const WALLETS = [
+  { name: 'LND', start: startLnd, take: '/v2/invoices/settle' },
+  { name: 'NWC', start: () => startNwc({ holds: true }), take: 'settle_hold_invoice' },
+];
+
+async function openHolding(t, start, more = {}) {
+  const counterpart = await start();
   t.after(counterpart.close);
   return openWalletMarket(t, counterpart, { mode: 'escrow', settings, ...more });
 }
@@ -108,70 +125,155 @@ async function payAtNode({ counterpart }, job) {
   return counterpart.node.find(invoice);
 }
 
-test('LND: held, taken with the preimage, and published', options, async (t) => {
-  const market = await openLnd(t);
+// The moment at which it is known that the payment waits.
+async function heldAt(provider, job) {
+  const [{ facts }] = await provider.json(['jobs', 'show', job.id, '--json']);
+  return facts.find(({ type }) => type === 'InvoiceHeld').time_ms;
+}
+
+for (const { name, start, take } of WALLETS) {
+  test(`${name}: held, taken with the preimage, and published`, options, async (t) => {
+    const market = await openHolding(t, start);
+    const { customer, provider, ollama, counterpart } = market;
+    const job = await customer.ask(addressed(provider));
+    await job.invoice();
+    assert.equal(ollama.chats.length, 0);
+    const paidAt = Date.now();
+    const held = await payAtNode(market, job);
+    assert.equal(stateOf(held), 'accepted');
+    await job.result();
+    assert.equal(stateOf(held), 'settled', 'before the result is published');
+    await untilState(market, job, 'settled');
+    t.diagnostic(`${name}: from payment to InvoiceHeld ${(await heldAt(provider, job)) - paidAt} ms`);
+    assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
+    assert.equal(counterpart.made(), 1);
+    await assertClean(market);
+  });
+
+  test(`${name}: an answer to the taking that is lost changes nothing`, options, async (t) => {
+    const market = await openHolding(t, start);
+    const { customer, provider, counterpart } = market;
+    counterpart.fail('lost-answer', take);
+    const job = await customer.ask(addressed(provider));
+    await payAtNode(market, job);
+    await job.result();
+    await untilState(market, job, 'settled');
+    assert.equal(counterpart.faultsLeft(), 0);
+    await assertClean(market);
+  });
+
+  test(`${name}: away when the answer is there: taken when it is back`, options, async (t) => {
+    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const { customer, provider, ollama, counterpart } = market;
+    const job = await customer.ask(addressed(provider));
+    const held = await payAtNode(market, job);
+    await eventually(() => ollama.running() === 1, 'the model to run');
+    await counterpart.down();
+    await eventually(() => ollama.running() === 0, 'the answer', 30_000);
+    assert.equal(job.results().length, 0);
+    await counterpart.up();
+    await job.result(30_000);
+    assert.equal(stateOf(held), 'settled');
+    await assertClean(market);
+  });
+
+  test(`${name}: what cannot be served is given back`, options, async (t) => {
+    const market = await openHolding(t, start);
+    const { customer, provider, ollama } = market;
+    ollama.fail('error-500');
+    const job = await customer.ask(addressed(provider));
+    const held = await payAtNode(market, job);
+    assert.ok(await job.refusal());
+    await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
+    await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+    await assertClean(market);
+  });
+
+  test(`${name}: a payment that went back by itself ends the job, and the model stops`, options, async (t) => {
+    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const { customer, provider, ollama } = market;
+    const job = await customer.ask(addressed(provider));
+    const held = await payAtNode(market, job);
+    await eventually(() => ollama.running() === 1, 'the model to run');
+    held.canceled = true;
+    assert.ok(await job.refusal());
+    await eventually(() => ollama.chats[0].outcome === 'closed', 'the model to be stopped');
+    await untilState(market, job, 'expired');
+    assert.equal(job.results().length, 0);
+    await assertClean(market);
+  });
+
+  for (const point of ['after-append:InvoiceHeld', 'before-append:InvoiceSettled']) {
+    test(`${name}: killed at ${point}: taken once, and delivered`, options, async (t) => {
+      const market = await openHolding(t, start, { start: { killAt: point } });
+      const { customer, provider, relay, counterpart } = market;
+      await eventually(() => relay.subscribed(5050) > 0, 'serve to go online');
+      const job = await customer.ask(addressed(provider));
+      const held = await payAtNode(market, job);
+      await provider.death(30_000);
+      await provider.start();
+      await job.result();
+      await untilState(market, job, 'settled');
+      assert.equal(stateOf(held), 'settled');
+      assert.equal(counterpart.made(), 1);
+      assertNothingTwice(market, job);
+      await assertClean(market);
+    });
+  }
+}
+
+// LND cancels what nobody has paid yet; with NIP-47 only what is held can be given back.
+test('NWC: a payment that comes when the job is over goes back', options, async (t) => {
+  const market = await openHolding(t, () => startNwc({ holds: true }));
   const { customer, provider, ollama, counterpart } = market;
   const job = await customer.ask(addressed(provider));
   await job.invoice();
-  assert.equal(ollama.chats.length, 0);
+  assert.equal((await provider.cli(['jobs', 'cancel', job.id])).code, 0);
+  await eventually(() => counterpart.asked.some(({ method }) => method === 'cancel_hold_invoice'), 'it to be cancelled in vain');
   const held = await payAtNode(market, job);
-  assert.equal(stateOf(held), 'accepted');
-  await job.result();
-  assert.equal(stateOf(held), 'settled', 'before the result is published');
-  await untilState(market, job, 'settled');
-  assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
-  assert.equal(counterpart.made(), 1);
+  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back', 30_000);
+  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+  assert.equal(ollama.chats.length, 0);
   await assertClean(market);
 });
 
-test('LND: an answer to the taking that is lost changes nothing', options, async (t) => {
-  const market = await openLnd(t);
-  const { customer, provider, counterpart } = market;
-  counterpart.fail('lost-answer', '/v2/invoices/settle');
-  const job = await customer.ask(addressed(provider));
-  await payAtNode(market, job);
-  await job.result();
-  await untilState(market, job, 'settled');
-  await assertClean(market);
-});
+// ---- with Spark: the real SDK, which cannot refuse a payment -----------------------------------------------------------
 
-test('LND: away when the answer is there: taken when it is back', options, async (t) => {
-  const market = await openLnd(t, { ollamaOptions: SLOW });
+const sparkOptions = { ...options, skip: skipWithoutProgram || skipWithoutSpark };
+
+async function openSpark(t) {
+  const counterpart = await startSpark();
+  t.after(counterpart.close);
+  return openWalletMarket(t, counterpart, { mode: 'escrow', settings });
+}
+
+test('Spark: held, taken with the preimage, and published', sparkOptions, async (t) => {
+  const market = await openSpark(t);
   const { customer, provider, ollama, counterpart } = market;
   const job = await customer.ask(addressed(provider));
-  const held = await payAtNode(market, job);
-  await eventually(() => ollama.running() === 1, 'the model to run');
-  await counterpart.down();
-  await eventually(() => ollama.running() === 0, 'the answer', 30_000);
-  assert.equal(job.results().length, 0);
-  await counterpart.up();
+  const invoice = await job.invoice(30_000);
+  assert.equal(ollama.chats.length, 0);
+  const paidAt = Date.now();
+  await counterpart.pay(invoice);
   await job.result(30_000);
-  assert.equal(stateOf(held), 'settled');
+  await untilState(market, job, 'settled');
+  t.diagnostic(`Spark: from payment to InvoiceHeld ${(await heldAt(provider, job)) - paidAt} ms`);
+  assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
+  assertNothingTwice(market, job);
   await assertClean(market);
 });
 
-test('LND: what cannot be served is given back', options, async (t) => {
-  const market = await openLnd(t);
-  const { customer, provider, ollama } = market;
+test('Spark: what cannot be served goes back by itself, and the ledger sees it', sparkOptions, async (t) => {
+  const market = await openSpark(t);
+  const { customer, provider, ollama, counterpart } = market;
   ollama.fail('error-500');
   const job = await customer.ask(addressed(provider));
-  const held = await payAtNode(market, job);
-  assert.ok(await job.refusal());
-  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
-  await assertClean(market);
-});
-
-test('LND: a payment that went back by itself ends the job, and the model stops', options, async (t) => {
-  const market = await openLnd(t, { ollamaOptions: SLOW });
-  const { customer, provider, ollama } = market;
-  const job = await customer.ask(addressed(provider));
-  const held = await payAtNode(market, job);
-  await eventually(() => ollama.running() === 1, 'the model to run');
-  held.canceled = true;
-  assert.ok(await job.refusal());
-  await eventually(() => ollama.chats[0].outcome === 'closed', 'the model to be stopped');
-  await untilState(market, job, 'expired');
-  assert.equal(job.results().length, 0);
+  const invoice = await job.invoice(30_000);
+  await counterpart.pay(invoice);
+  assert.ok(await job.refusal(30_000));
+  assert.ok(!(await factsOf(provider, job)).includes('InvoiceExpired'), 'it waits still');
+  counterpart.giveBack(invoice);
+  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it', 20_000);
+  assert.equal((await earnings(provider)).settled_msat, 0);
   await assertClean(market);
 });

@@ -9,6 +9,7 @@ import { nowSeconds, readInvoice, wireOf } from './customer.mjs';
 import { addressed, assertClean, buy, earnings, openMarket, openWalletMarket, untilState } from './market.mjs';
 import { createProvider, eventually, skipWithoutProgram } from './provider.mjs';
 import { startCoreLightning } from './wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
 import { startLnbits } from './wallets/lnbits.mjs';
 import { startLnd } from './wallets/lnd.mjs';
 import { LightningNode, sha256 } from './wallets/node.mjs';
@@ -50,12 +51,20 @@ async function openSandboxes(t) {
 async function openPayingMarket(t, counterpart, credential = counterpart.refundCredential) {
   const files = { ...counterpart.files, ...(credential && { refund_credential: credential }) };
   const market = await openWalletMarket(t, counterpart, { mode: 'payment_first', files });
-  const theirs = new LightningNode();
-  counterpart.node.reach(theirs);
+  const customer = counterpart.customer ?? customerBehind(counterpart.node);
   return {
     ...market,
     payProvider: counterpart.pay,
-    invoiceFor: async (msat, clockMs) => theirs.create({ amountMsat: msat, expirySeconds: clockMs ? 86_400 : 3600 }).bolt11,
+    invoiceFor: (msat, clockMs) => customer.invoiceFor(msat, clockMs ? 86_400 : 3600),
+    received: customer.received,
+  };
+}
+
+function customerBehind(node) {
+  const theirs = new LightningNode();
+  node.reach(theirs);
+  return {
+    invoiceFor: async (msat, expirySeconds) => theirs.create({ amountMsat: msat, expirySeconds }).bolt11,
     received: async () => theirs.settledAfter(0).map(({ paymentHash }) => paymentHash),
   };
 }
@@ -369,17 +378,18 @@ test('long on its way: that is told, and going offline does not wait for it', op
 // ---- with each wallet -------------------------------------------------------------------------------------------------
 
 // pay: the call that pays, as a pattern of the counterpart's book. limits: whether it holds to --max-fee. ownAccess: what
-// receives may spend too.
+// receives may spend too. oneCredential: there is none that may not spend.
 const WALLETS = [
   { name: 'LND', start: startLnd, pay: 'POST /v2/router/send', limits: true },
   { name: 'Core Lightning', start: startCoreLightning, pay: '^pay$', limits: true, ownAccess: true },
   { name: 'phoenixd', start: startPhoenixd, pay: 'POST /payinvoice', limits: true },
   { name: 'LNbits', start: startLnbits, pay: 'POST /api/v1/payments' },
   { name: 'NWC', start: startNwc, pay: 'pay_invoice' },
+  { name: 'Electrum', start: startElectrum, pay: 'lnpay', limits: true, oneCredential: true, skip: skipWithoutElectrum },
 ];
 
 for (const wallet of WALLETS) {
-  test(wallet.name, { ...options, timeout: 300_000 }, async (t) => {
+  test(wallet.name, { skip: options.skip || wallet.skip, timeout: 300_000 }, async (t) => {
     const counterpart = await wallet.start();
     t.after(counterpart.close);
     const market = await openPayingMarket(t, counterpart);
@@ -389,11 +399,11 @@ for (const wallet of WALLETS) {
     await t.test('an answer that is lost', () => loseAnswer(market, wallet));
     await t.test('a preimage that is not the one', () => forgePreimage(market));
     await t.test('killed while it is on its way', () => dieMeanwhile(market));
-    await t.test('a credential that may not spend', { skip: wallet.ownAccess }, () => lackRights(market));
+    await t.test('a credential that may not spend', { skip: wallet.ownAccess || wallet.oneCredential }, () => lackRights(market));
     await assertClean(market);
   });
 
-  test(`${wallet.name}: without a credential that may spend`, { skip: options.skip || wallet.ownAccess, timeout: 60_000 }, async (t) => {
+  test(`${wallet.name}: without a credential that may spend`, { skip: options.skip || wallet.skip || wallet.ownAccess, timeout: 60_000 }, async (t) => {
     const counterpart = await wallet.start();
     t.after(counterpart.close);
     const market = await openPayingMarket(t, counterpart, null);
@@ -401,6 +411,54 @@ for (const wallet of WALLETS) {
     await assertRefused(market, job, /only receives[^]*wallet\.refund_credential_file/, '--invoice', await invoiceOf(market, job));
     await assertClean(market);
   });
+}
+
+const UNPAID = 0; // in Electrum's words
+
+test('Electrum: killed itself while it pays', { skip: options.skip || skipWithoutElectrum, timeout: 180_000 }, async (t) => {
+  const counterpart = await startElectrum();
+  t.after(counterpart.close);
+  const market = await openPayingMarket(t, counterpart);
+  await t.test('and paid after all', async () => {
+    const { job, invoice } = await killWallet(market);
+    await untilState(market, job, 'refunded', 60_000);
+    await assertPaidOnce(market, job, invoice);
+  });
+  // It says "unpaid" then, as it does of one that it never tried.
+  await t.test('and failed after all: a person has to look', async () => {
+    const { job, invoice } = await killWallet(market, { forgotten: true });
+    await eventually(async () => (await counterpart.statusOf(hashOf(invoice))) === UNPAID, 'it to fail', 60_000);
+    const clockMs = Date.now() + 2 * HOUR_MS; // nobody can pay that invoice any more
+    await market.provider.stop();
+    const looks = () => counterpart.asked.filter(({ method }) => method === 'list_invoices').length;
+    const before = looks();
+    await market.provider.start({ clockMs });
+    await eventually(() => looks() - before >= 3, 'it to be looked up', 30_000);
+    await assertRefused(market, job, /being paid back already/, '--invoice', await market.invoiceFor(job.amountMsat(), clockMs));
+    assert.deepEqual(await attemptsOf(market, job, 'RefundFailed'), []);
+    assert.equal((await market.received()).includes(hashOf(invoice)), false);
+    assert.equal((await refund(market, job, '--not-paid', 'it is in no history')).code, DONE);
+    await eventually(async () => (await attemptsOf(market, job, 'RefundFailed')).length === 1, 'its end to be a fact');
+    await untilState(market, job, 'refund_owed');
+    await assertRefused(market, job, /nothing is being paid back/, '--not-paid', 'once more');
+  });
+  await assertClean(market);
+});
+
+// forgotten: by who is to be paid.
+async function killWallet(market, { forgotten = false } = {}) {
+  const { counterpart } = market;
+  const job = await owe(market);
+  const invoice = await invoiceOf(market, job);
+  counterpart.fail('held');
+  const told = refund(market, job, '--invoice', invoice);
+  await eventually(() => toldToPay(market, invoice).length > 0 && counterpart.underWay(), 'the payment to be on its way', 30_000);
+  await counterpart.kill();
+  counterpart.land();
+  if (forgotten) await counterpart.customer.forget(hashOf(invoice));
+  await counterpart.revive();
+  assert.equal((await told).code, DONE);
+  return { job, invoice };
 }
 
 const toldToPay = ({ counterpart }, invoice) => counterpart.node.told(hashOf(invoice));

@@ -4,12 +4,19 @@
 //
 // What a caller may not expect: a missing credential is a 401 and a wrong one a 403; errors are 200 with an `error`; an amount
 // is a text in bitcoin; and an invoice runs out at its own time alone, so expire() cannot be.
+//
+// It has one credential, which may spend. The customers, who are paid back, have the payer's daemon too: it is stopped while a
+// payment is held, and has forgotten the invoice of one that finds no route. The way to a neighbour costs nothing: what a longer
+// one would cost is added by the door.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../provider.mjs';
 import { startChain } from './electrum-chain.mjs';
 import { LightningNode, openPort, randomHex, Reply, serveHttp, walletOf } from './node.mjs';
@@ -18,8 +25,11 @@ const START_TIMEOUT_MS = 60_000;
 const PAY_TIMEOUT_SECONDS = 20;
 const FUNDS_SAT = 100_000_000;
 const CHANNEL_BTC = '0.1';
+const SELLER_BTC = '0.01'; // of the channel; a tenth of it must stay there
 const CONFIRMATIONS = 6;
-const RUN_WHILE_WE_LIVE = '"$0" "$@" & read -r _; kill $!; wait'; // the pipe closes with us, whatever we die of
+const SOON_MS = 20; // what is not held has ended by then
+// The pipe closes with us, whatever we die of.
+const RUN_WHILE_WE_LIVE = '"$0" "$@" >/dev/null & echo $!; read -r _; kill $!; kill -CONT $!; wait';
 
 // For `test(…, {skip})`.
 export const skipWithoutElectrum = process.env.PATH.split(delimiter).some((folder) => existsSync(join(folder, 'electrum')))
@@ -36,13 +46,32 @@ export async function startElectrum({ port } = {}) {
   ]);
   await openChannel(chain, seller, payer);
   const node = new LightningNode();
-  const door = await openDoor(node, seller, port);
+  node.reach({ find: () => ({ expiresAt: Infinity }), pay: () => ({}) }); // it books the orders; the daemon carries them out
+  const door = await openDoor({ node, seller, payer, port });
   return {
     ...walletOf(node, door, {
       kind: 'electrum',
       settings: { 'wallet.url': `http://127.0.0.1:${door.number}` },
       files: { credential: seller.credential },
+      refundCredential: seller.credential,
     }),
+    customer: {
+      invoiceFor: (msat, expiration) => ask(payer, msat / 1000, expiration),
+      received: async () => {
+        const history = await payer.call('lightning_history');
+        return history.filter(({ payment_hash, amount_msat }) => payment_hash && amount_msat > 0).map(({ payment_hash }) => payment_hash);
+      },
+      forget: (paymentHash) => forget(payer, paymentHash),
+    },
+    land() {
+      node.land();
+      payer.signal('SIGCONT');
+    },
+    // Something was signed for the other side, who has not acknowledged it.
+    underWay: async () => (await seller.call('list_channels')).some(({ local_ctn, remote_ctn }) => remote_ctn > local_ctn),
+    statusOf: async (paymentHash) => (await seller.call('list_invoices')).find(({ invoice_id }) => invoice_id === paymentHash)?.status,
+    kill: seller.kill,
+    revive: seller.start,
     pay: (text) => pay(payer, text),
     made: () => node.asked.filter(({ method }) => method === 'add_request').length,
     lastInvoice: async () => (await seller.call('list_requests')).at(-1)?.lightning_invoice,
@@ -58,33 +87,52 @@ export async function startElectrum({ port } = {}) {
   };
 }
 
-// A daemon with a new wallet, and how to call it: {call, credential, url, stop}.
+// A daemon with a new wallet, and how to call it: {call, credential, url, signal, kill, start, stop}.
 async function startDaemon(folder, config) {
   const password = randomHex();
   const home = join(folder, 'regtest');
   await mkdir(home, { recursive: true });
   const settings = { oneserver: true, auto_connect: false, use_gossip: true, check_updates: false, rpcuser: 'user', rpcpassword: password, ...config };
   await writeFile(join(home, 'config'), JSON.stringify({ config_version: 3, ...settings }));
-  const child = spawn('sh', ['-c', RUN_WHILE_WE_LIVE, 'electrum', '--regtest', '-D', folder, 'daemon', '--rpcsock', 'tcp'], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  const ended = new Promise((done) => child.on('close', done));
-  const url = await eventually(() => addressIn(join(home, 'daemon')), 'a daemon of Electrum', START_TIMEOUT_MS);
+  const daemon = { credential: `user:${password}`, call, start, kill, stop };
+
+  async function run() {
+    await rm(join(home, 'daemon'), { force: true }); // of one that was killed
+    const child = spawn('sh', ['-c', RUN_WHILE_WE_LIVE, 'electrum', '--regtest', '-D', folder, 'daemon', '--rpcsock', 'tcp'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const [pid] = await once(createInterface(child.stdout), 'line');
+    daemon.signal = (name) => process.kill(Number(pid), name);
+    daemon.child = child;
+    daemon.ended = once(child, 'close');
+    daemon.url = await eventually(() => addressIn(join(home, 'daemon')), 'a daemon of Electrum', START_TIMEOUT_MS);
+  }
+
+  async function start() {
+    await run();
+    await call('load_wallet');
+  }
 
   async function call(method, params = {}) {
-    const { status, value } = await forward({ url, credential: `user:${password}` }, { id: 1, method, params });
+    const { status, value } = await forward(daemon, { id: 1, method, params });
     if (status !== 200 || value.error) throw new Error(`Electrum's ${method}: ${JSON.stringify(value.error ?? value)}`);
     return value.result;
   }
 
-  async function stop() {
-    child.stdin.end();
-    await ended;
+  async function kill() {
+    daemon.signal('SIGKILL');
+    await stop();
   }
 
+  async function stop() {
+    daemon.child.stdin.end();
+    await daemon.ended;
+  }
+
+  await run();
   await call('create');
   await call('load_wallet');
-  return { call, stop, url, credential: `user:${password}` };
+  return daemon;
 }
 
 // The daemon writes where it listens, in Python: ('tcp', ('127.0.0.1', 7777), 1700000000.0).
@@ -103,7 +151,7 @@ async function freePort() {
 async function openChannel(chain, seller, payer) {
   chain.give(await payer.call('getunusedaddress'), FUNDS_SAT);
   await eventually(async () => Number((await payer.call('getbalance')).confirmed) > 0, 'the money', START_TIMEOUT_MS);
-  await payer.call('open_channel', { connection_string: await seller.call('nodeid'), amount: CHANNEL_BTC });
+  await payer.call('open_channel', { connection_string: await seller.call('nodeid'), amount: CHANNEL_BTC, push_amount: SELLER_BTC });
   chain.mine(CONFIRMATIONS);
   const isOpen = async ({ call }) => (await call('list_channels')).some(({ state, peer_state }) => state === 'OPEN' && peer_state === 'GOOD');
   for (const side of [seller, payer]) await eventually(() => isOpen(side), 'the channel', START_TIMEOUT_MS);
@@ -115,20 +163,29 @@ async function pay(payer, text) {
   return { paymentHash: payment_hash, preimage };
 }
 
-async function forget(seller, paymentHash) {
-  const { request_id } = (await seller.call('list_requests')).find(({ rhash }) => rhash === paymentHash);
-  await seller.call('delete_request', { request_id });
+async function ask(daemon, sat, expiration = 3600) {
+  const amount = (sat / 1e8).toFixed(8);
+  return (await daemon.call('add_request', { amount, expiration, force: true })).lightning_invoice;
+}
+
+async function forget(daemon, paymentHash) {
+  const { request_id } = (await daemon.call('list_requests')).find(({ rhash }) => rhash === paymentHash);
+  await daemon.call('delete_request', { request_id });
 }
 
 // ---- the door -----------------------------------------------------------------------------------------------------------------
 
-function openDoor(node, seller, port) {
+function openDoor({ node, seller, payer, port }) {
+  const shown = new Set(); // the payments of which an answer was
   return serveHttp(node, {
     port,
     routes: {
-      'POST /': async ({ headers, body }) => {
-        const reply = await forward(seller, body, headers.authorization);
-        if (reply.value.result) spoil(node, body, reply.value.result);
+      'POST /': async ({ headers, body, response }) => {
+        const { order = body, after } = body?.method === 'lnpay' ? await prepare({ node, seller, payer }, body) : {};
+        const reply = await forward(seller, order, headers.authorization).catch(() => undefined);
+        await after?.();
+        if (!reply) return void response.destroy(); // the daemon has gone
+        if (reply.value.result) spoil(node, shown, body, reply.value.result);
         return reply;
       },
     },
@@ -142,18 +199,47 @@ function openDoor(node, seller, port) {
   });
 }
 
+// Books an order to pay, and makes what hinders it real: {order, after}, where that is not the order itself.
+async function prepare({ node, seller, payer }, order) {
+  const payment = node.send(order.params.invoice);
+  const { failure } = await Promise.race([payment.ended, sleep(SOON_MS, {})]);
+  if (payment.status === 'pending') payer.signal('SIGSTOP');
+  if (failure === 'no-route') await forget(payer, payment.paymentHash);
+  if (failure === 'unsupported') return { order: { ...order, params: { invoice: elsewhere() } } };
+  return failure === 'no-balance' ? { after: await takeAll(seller, payer) } : {};
+}
+
+const elsewhere = () => new LightningNode({ network: 'bitcoin' }).create({ amountMsat: 9_000 }).bolt11;
+
+// The seller can spend nothing until what this returns is called.
+async function takeAll(seller, payer) {
+  const [{ local_balance, local_reserve }] = await seller.call('list_channels');
+  const sat = local_balance - local_reserve;
+  await pay(seller, await ask(payer, sat));
+  return async () => pay(payer, await ask(seller, sat));
+}
+
 async function forward({ url, credential }, body, authorization = `Basic ${Buffer.from(credential).toString('base64')}`) {
   const response = await fetch(url, { method: 'POST', headers: { authorization }, body: JSON.stringify(body) });
   const text = await response.text();
   return new Reply(response.status, response.ok ? JSON.parse(text) : text);
 }
 
-function spoil(node, { method, params }, result) {
+function spoil(node, shown, { method, params }, result) {
   if (method === 'add_request') {
     const { rhash: paymentHash, amount_msat: amountMsat, timestamp: createdAt, expiration, message: description } = result;
     const told = { paymentHash, amountMsat, createdAt, expirySeconds: expiration - createdAt, description, paymentSecret: randomHex() };
     result.lightning_invoice = node.spoiled(told) ?? result.lightning_invoice;
   }
-  const newest = method === 'lightning_history' && result.filter(({ preimage }) => preimage).at(-1);
+  if (method === 'lightning_history') spoilHistory(node, shown, result.filter(({ preimage }) => preimage));
+}
+
+function spoilHistory(node, shown, payments) {
+  const newest = payments.filter(({ payment_hash }) => !shown.has(payment_hash)).at(-1);
   if (newest) newest.preimage = node.proof(newest);
+  for (const payment of payments) {
+    shown.add(payment.payment_hash);
+    const [{ feeMsat } = {}] = payment.amount_msat < 0 ? node.told(payment.payment_hash) : [];
+    if (feeMsat) Object.assign(payment, { amount_msat: payment.amount_msat - feeMsat, fee_msat: payment.fee_msat + feeMsat });
+  }
 }

@@ -11,6 +11,7 @@ export async function startSpark() {
     settings: { 'wallet.kind': 'spark' },
     files: { credential: randomBytes(32).toString('hex'), spark_options: JSON.stringify({ ...world.options, network: 'LOCAL' }) },
     pay: (text) => world.pay(text),
+    giveBack: (text) => world.giveBack(text), // what is held, as Spark does by itself after a while
     made: () => world.requests.length,
     lastInvoice: () => world.requests.at(-1)?.bolt11,
     close: world.close,

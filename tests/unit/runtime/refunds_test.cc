@@ -139,6 +139,19 @@ TEST_F(RefundsTest, ARefusalThatTheWalletThenKnowsNothingOfIsAFailure) {
   EXPECT_EQ(std::get<ledger::RefundFailed>(*end).message, "not enough money");
 }
 
+TEST_F(RefundsTest, APersonsWordEndsItOnceNobodyCanPayTheInvoiceAnyMore) {
+  payer.says = wallet::PaymentUnderWay{};
+  begin();
+  run(1'000);
+  EXPECT_EQ(refunds.give_up(attempt()).error().code, "refund.may_be_paid");
+  run(kInvoiceLifeMs + 11 * 60'000);
+  EXPECT_TRUE(refunds.give_up(attempt()));
+  const int asked = payer.asked;
+  run(600'000);
+  EXPECT_FALSE(end) << "whoever gives it up knows it";
+  EXPECT_LE(payer.asked, asked + 1);
+}
+
 TEST_F(RefundsTest, AnotherAccountSaysNothing) {
   auto another = attempt();
   another.wallet = "scripted 02";

@@ -221,6 +221,7 @@ TEST_F(NwcHold, AWalletWithoutHoldInvoicesIsNotAskedForOne) {
   pass(1'000);
   EXPECT_EQ(code, "wallet.refused");
   EXPECT_TRUE(relay.requests.empty());
+  EXPECT_FALSE(wallet.abilities().holds);
 }
 
 TEST_F(NwcHold, IsTakenWithThePreimageAndGivenBackByTheHash) {
@@ -248,6 +249,29 @@ TEST_F(NwcHold, AcceptedIsHeldAndFailedIsGivenBack) {
   EXPECT_TRUE(std::holds_alternative<Held>(say("accepted")));
   EXPECT_TRUE(std::holds_alternative<GivenBack>(say("failed")));
   EXPECT_TRUE(std::holds_alternative<Open>(say("pending")));
+}
+
+// As Alby Hub speaks of an invoice that is past its time.
+TEST_F(NwcHold, ExpiredMayStillBeHeldUntilTheWalletHasAnsweredToGivingItBack) {
+  const ledger::TimeMs expired_at = process.now() - 1;
+  const auto look_up = [&](const json& more) {
+    json said = {{"payment_hash", kNwcHash.hex()}, {"state", "expired"}, {"amount", 9'000}};
+    said.update(more);
+    relay.answers["lookup_invoice"] = {{"result", said}};
+    ledger::InvoiceIssued over = invoice();
+    over.expires_at = expired_at;
+    std::optional<ledger::Result<LookupAnswer>> out;
+    wallet.look_up(over, [&](ledger::Result<LookupAnswer> answer) { out = std::move(answer); });
+    pass(1'000);
+    return **out;
+  };
+  const json held = {{"settle_deadline", 800'144}};
+  EXPECT_TRUE(std::holds_alternative<Expired>(look_up(json::object()))) << "nobody ever paid";
+  EXPECT_TRUE(std::holds_alternative<Held>(look_up(held)));
+  relay.answers["cancel_hold_invoice"] = {{"error", {{"code", "NOT_FOUND"}}}};
+  wallet.give_back(order(), [](const ledger::Result<void>&) {});
+  pass(1'000);
+  EXPECT_TRUE(std::holds_alternative<GivenBack>(look_up(held)));
 }
 
 }  // namespace

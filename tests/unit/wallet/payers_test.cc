@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/wallet/core_lightning.h"
+#include "pipeline/wallet/electrum.h"
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
 #include "pipeline/wallet/phoenixd.h"
@@ -160,6 +161,99 @@ TEST_F(PayerTest, PhoenixdsPaymentFailedWhenItIsCompletedAndNotPaid) {
   EXPECT_EQ(look_up(phoenixd), "paid for 4036 with proof");
   http.says({}, 404);
   EXPECT_EQ(look_up(phoenixd), "unknown");
+}
+
+// ---- Electrum -------------------------------------------------------------------------------------------------------
+
+json electrum_invoices(int status) {
+  return {{"result",
+           {{{"invoice_id", kTheirPreimage.hex()}, {"status", 3}, {"lightning_invoice", "lnbc80n1"}},
+            {{"invoice_id", kTheirHash}, {"status", status}, {"lightning_invoice", "lnbc90n1"}}}}};
+}
+
+json electrum_history(std::int64_t amount_msat, const json& fee_msat) {
+  return {{"result",
+           {{{"type", "channel_opening"}, {"amount_msat", 5'000'000}},
+            {{"type", "payment"},
+             {"payment_hash", kTheirHash},
+             {"preimage", kTheirPreimage.hex()},
+             {"amount_msat", amount_msat},
+             {"fee_msat", fee_msat},
+             {"timestamp", 1'800'000'000}}}}};
+}
+
+const json kNothing = {{"result", json::array()}};
+constexpr int kUnpaid = 0, kExpired = 1, kPaid = 3, kInFlight = 4, kFailed = 5, kUnconfirmed = 7;
+
+TEST_F(PayerTest, ElectrumIsNotAskedToPayWhereItsOwnFeeLimitIsHigher) {
+  ElectrumPayer electrum(http, ports());
+  http.says({{"result", {{"success", true}, {"preimage", kTheirPreimage.hex()}}}});
+  EXPECT_EQ(pay(electrum), "under way") << "the history tells its fee";
+  EXPECT_EQ(http.body(0)["method"], "lnpay");
+  EXPECT_EQ(http.body(0)["params"], json({{"invoice", "lnbc90n1"}}));
+  http.says({{"result", {{"success", false}, {"log", json::array()}}}});
+  EXPECT_EQ(pay(electrum), "under way") << "one part failed, and others may not have";
+  http.says({{"error", {{"code", 1}, {"message", "This invoice has expired"}}}});
+  EXPECT_EQ(pay(electrum), "wallet.refused");
+  for (const auto& [amount, limit] : {std::pair{9'000, 9'999}, std::pair{2'000'000, 19'999}}) {
+    PaymentOrder dear = payment();
+    dear.amount = Msat{amount};
+    dear.fee_limit = Msat{limit};
+    std::string said;
+    electrum.pay(dear, [&](const Result<PaymentAnswer>& answer) { said = words(answer); });
+    EXPECT_EQ(said, "wallet.refused");
+  }
+  EXPECT_EQ(http.asked.size(), 3u);
+}
+
+TEST_F(PayerTest, ElectrumsPaymentIsMadeWhenItsHistoryHasAllOfIt) {
+  ElectrumPayer electrum(http, ports());
+  const auto look_up_with = [&](const json& invoices, const json& history) {
+    http.says(invoices);
+    http.says(history);
+    return look_up(electrum);
+  };
+  EXPECT_EQ(look_up_with(electrum_invoices(kPaid), electrum_history(-9'012, 12)), "paid for 12 with proof");
+  EXPECT_EQ(look_up_with(kNothing, electrum_history(-9'012, 12)), "paid for 12 with proof")
+      << "a list that was cleared";
+  EXPECT_EQ(look_up_with(electrum_invoices(kFailed), electrum_history(-9'012, nullptr)), "paid for 12 with proof");
+  EXPECT_EQ(look_up_with(electrum_invoices(kFailed), electrum_history(-5'012, -3'988)), "under way") << "a part of it";
+  EXPECT_EQ(look_up_with(electrum_invoices(kPaid), electrum_history(9'000, nullptr)), "under way") << "its own invoice";
+  EXPECT_EQ(look_up_with(kNothing, kNothing), "unknown");
+  json another = electrum_history(-9'012, 12);
+  another["result"][1]["preimage"] = kTheirHash;
+  EXPECT_EQ(look_up_with(electrum_invoices(kPaid), another), "wallet.preimage");
+}
+
+TEST_F(PayerTest, ElectrumsPaymentFailedOnlyByItsOwnWord) {
+  ElectrumPayer electrum(http, ports());
+  for (const int status : {kUnpaid, kExpired, kPaid, kInFlight, kUnconfirmed}) {
+    http.says(electrum_invoices(status));
+    http.says(kNothing);
+    EXPECT_EQ(look_up(electrum), "under way") << status;
+  }
+  http.says(electrum_invoices(kFailed));
+  http.says(kNothing);
+  http.says({{"result", {{{"type", "CHANNEL"}}, {{"type", "BACKUP"}}}}});
+  EXPECT_THAT(look_up(electrum), HasSubstr("failed"));
+  http.says(electrum_invoices(kFailed));
+  http.says({{"error", {{"code", 1}, {"message", "wallet not loaded"}}}});
+  EXPECT_EQ(look_up(electrum), "wallet.refused");
+}
+
+TEST_F(PayerTest, ElectrumsPaymentThatCouldHaveBeenSplitNeverFailed) {
+  ElectrumPayer electrum(http, ports());
+  http.says(electrum_invoices(kFailed));
+  http.says(kNothing);
+  http.says({{"result", {{{"type", "CHANNEL"}}, {{"type", "CHANNEL"}, {"state", "CLOSED"}}}}});
+  EXPECT_EQ(look_up(electrum), "under way") << "over two channels";
+  PaymentOrder large = payment();
+  large.amount = Msat{20'000'000};
+  http.says(electrum_invoices(kFailed));
+  http.says(kNothing);
+  std::string said;
+  electrum.look_up(large, [&](const Result<PaymentAnswer>& answer) { said = words(answer); });
+  EXPECT_EQ(said, "under way") << "in one";
 }
 
 }  // namespace
