@@ -4,7 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <set>
 #include <thread>
 
 #include "pipeline/io_adapters.h"
@@ -14,7 +14,7 @@ namespace cmd {
 
 class Bookkeeper {
  public:
-  // All outlive it. `problem` is called with each difference, and must not destroy it.
+  // All outlive it; the first wallet is today's. `problem` is called with each difference, and must not destroy it.
   Bookkeeper(boost::asio::io_context& io, runtime::Scheduler& scheduler, const ledger::KeyValue& store,
              std::vector<wallet::Wallet*> wallets, std::function<void(const std::string&)> problem);
   ~Bookkeeper();
@@ -30,6 +30,7 @@ class Bookkeeper {
     replay::Period period;
     std::size_t asked = 0;  // wallets
     Lists lists = {};
+    std::set<std::string> left_out = {};  // kinds of which one that was used before did not answer
   };
 
   void look_later(std::int64_t delay_ms);
@@ -40,9 +41,11 @@ class Bookkeeper {
   boost::asio::io_context& io_;
   runtime::Scheduler& scheduler_;
   const ledger::KeyValue& store_;
-  std::vector<wallet::Wallet*> wallets_;
+  std::vector<wallet::Wallet*> wallets_;  // those that list
+  const std::string kind_;                // of today's
   const std::function<void(const std::string&)> problem_;
   nlohmann::json summary_;
+  std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

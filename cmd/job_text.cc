@@ -86,7 +86,8 @@ std::string money_text(const Job& job) {
 std::string invoice_text(const Job& job, const core::Invoice& invoice) {
   std::string out = invoice.issued.bolt11;
   const auto add = [&](const std::string& what) { out += "; " + what; };
-  if (!invoice.settled) return out + (invoice.expired ? "; never paid" : "");
+  if (!invoice.settled)
+    return out + (!invoice.expired ? "" : invoice.held ? "; what was held went back" : "; never paid");
   const core::PaymentRemarks remarks = core::remarks(job, invoice);
   if (remarks.missing > ledger::Msat{}) add(sats(remarks.missing) + " less than asked");
   if (remarks.beyond > ledger::Msat{}) add(sats(remarks.beyond) + " more than asked");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "cmd/clock.h"
 #include "cmd/humanize.h"
@@ -24,21 +25,26 @@ Result<Listed> list(WalletCounter& counter, wallet::Wallet& wallet, TimeMs since
   return counter.ask<Listed>([&](auto done) { wallet.list_paid(since, done); }, kListPatienceMs);
 }
 
-// By kind of wallet: an invoice remembers no more. Of those used before, one that lists nothing is named and left out.
+// By kind of wallet: an invoice remembers no more. Of those used before, one that does not list is named, and its kind
+// is left out.
 Result<std::map<std::string, Listed>> list_all(const Config& config, Context& context) {
   const auto counter = WalletCounter::open(config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   if (const auto opened = (*counter)->open_former(config); !opened) return tl::unexpected(opened.error());
   std::map<std::string, Listed> out;
+  std::set<std::string> left_out;
   for (wallet::Wallet* wallet : (*counter)->wallets()) {
     const auto listed = list(**counter, *wallet, {});
-    if (!listed && listed.error().code == "wallet.no_list" && wallet != &(*counter)->wallet()) {
-      context.err << "not compared: the " << wallet->kind() << " wallet that was used before lists nothing\n";
+    if (!listed && wallet->kind() != (*counter)->wallet().kind()) {
+      context.err << "not compared: the " << wallet->kind() << " wallet used before: " << listed.error().message
+                  << '\n';
+      left_out.insert(wallet->kind());
       continue;
     }
     if (!listed) return tl::unexpected(listed.error());
     std::ranges::copy(*listed, std::back_inserter(out[wallet->kind()]));
   }
+  for (const auto& kind : left_out) out.erase(kind);
   return out;
 }
 

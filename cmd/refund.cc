@@ -93,9 +93,11 @@ void answer_refund(runtime::Runtime& runtime, const json& request, const Control
   const auto id = ledger::JobId::from_hex(request.value("job", ""));
   if (!id) return answer({{"ok", false}, {"error", "no job was named"}});
   if (const auto word = request.value("not_paid", ""); !word.empty()) {
-    const auto given_up = runtime.give_up_refund(*id, word);
-    if (!given_up) return answer({{"ok", false}, {"error", given_up.error().message}, {"hint", given_up.error().hint}});
-    return answer({{"ok", true}, {"text", "it is owed as before; pay it back to another invoice of the customer's"}});
+    return runtime.give_up_refund(*id, word, [answer](const Result<void>& given_up) {
+      if (!given_up)
+        return answer({{"ok", false}, {"error", given_up.error().message}, {"hint", given_up.error().hint}});
+      answer({{"ok", true}, {"text", "it is owed as before; pay it back to another invoice of the customer's"}});
+    });
   }
   runtime::RefundOrder order{.bolt11 = request.value("bolt11", ""), .event_json = request.value("event", "")};
   if (const auto limit = request.value("fee_limit_msat", std::int64_t{-1}); limit >= 0) order.fee_limit = Msat{limit};

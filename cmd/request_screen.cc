@@ -1,7 +1,8 @@
 #include "cmd/request_screen.h"
 
+#include <algorithm>
 #include <ostream>
-#include <ranges>
+#include <span>
 
 #include "cmd/humanize.h"
 #include "pipeline/nostr/nip19.h"
@@ -11,6 +12,11 @@ namespace {
 
 constexpr std::size_t kMaxSellersShown = 20;  // to people
 constexpr std::size_t kMaxModelsShown = 3;    // of each
+
+template <class T>
+std::span<const T> first(const std::vector<T>& all, std::size_t most) {
+  return std::span(all).first(std::min(all.size(), most));
+}
 
 nlohmann::ordered_json fields(const nostr::Answer& answer, const std::string& relay) {
   nlohmann::ordered_json out{
@@ -23,7 +29,7 @@ nlohmann::ordered_json fields(const nostr::Answer& answer, const std::string& re
 
 std::vector<Cell> row(const Seller& seller) {
   std::string models;
-  for (const auto& model : seller.announcement.models | std::views::take(kMaxModelsShown)) {
+  for (const auto& model : first(seller.announcement.models, kMaxModelsShown)) {
     models += (models.empty() ? "" : ", ") + model.name;
   }
   if (seller.announcement.models.size() > kMaxModelsShown) models += ", …";
@@ -63,7 +69,7 @@ void RequestScreen::sellers(const std::vector<Seller>& sellers) {
   if (context_.verbosity == Verbosity::quiet) return;
   Table table(
       {{"SELLER", ""}, {"MODELS", ""}, {"PRICE", "", Align::right}, {"ALIVE", ""}, {"SUITS", ""}, {"NPUB", ""}});
-  for (const Seller& seller : sellers | std::views::take(kMaxSellersShown)) table.add(row(seller));
+  for (const Seller& seller : first(sellers, kMaxSellersShown)) table.add(row(seller));
   if (!table.empty()) table.print(context_.err, Format::people, context_.error_terminal);
   if (sellers.size() > kMaxSellersShown) line("and " + std::to_string(sellers.size() - kMaxSellersShown) + " more");
 }

@@ -60,7 +60,8 @@ std::string what_it_can(const wallet::Wallet& wallet) {
       abilities.repeats == wallet::Repeats::never ? "made anew" : "found again " + std::string(name(abilities.repeats));
   return "amounts in steps of " + sats(wallet.unit()) + "; an invoice that was interrupted is " + repeats +
          "; payments are " + (abilities.pushes ? "told at once" : "looked for") +
-         (abilities.holds ? ", and can be held (escrow)" : "");
+         (abilities.holds ? ", and can be held (escrow)" : "") +
+         (abilities.takes_fees ? "; a part of them may be kept as a fee" : "");
 }
 
 Result<ExitCode> status(const Arguments& arguments, Context& context) {
@@ -82,8 +83,12 @@ Result<ExitCode> status(const Arguments& arguments, Context& context) {
                           {"name", said->name},
                           {"play_money", wallet.play_money()},
                           {"unit_msat", wallet.unit().value},
+                          {"minimum_msat", wallet.minimum().value},
                           {"repeats", name(abilities.repeats)},
-                          {"pushes", abilities.pushes}};
+                          {"pushes", abilities.pushes},
+                          {"lists", abilities.lists},
+                          {"holds", abilities.holds},
+                          {"takes_fees", abilities.takes_fees}};
     row["balance_msat"] = said->balance ? nlohmann::json(said->balance->value) : nlohmann::json();
     context.out << json_line(row) << '\n';
   }

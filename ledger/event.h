@@ -485,8 +485,8 @@ struct InvoiceFailed {
 struct InvoiceSettled {
   static constexpr std::uint32_t kType = 21;
   Hash256 payment_hash;
-  Msat received;
-  Msat fee;
+  Msat received;            // what was paid
+  Msat fee;                 // and what the wallet kept of it
   TimeMs settled_at;        // by the wallet
   std::uint64_t index = 0;  // the wallet's own, where it has one
   Hash256 preimage;         // zero where the wallet gives none

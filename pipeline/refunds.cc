@@ -67,13 +67,25 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
   return true;
 }
 
-ledger::Result<void> Refunds::give_up(const ledger::RefundStarted& attempt) {
+void Refunds::give_up(const ledger::RefundStarted& attempt, std::function<void(ledger::Result<void>)> done) {
   if (!expired(attempt.bolt11, scheduler_.now())) {
-    return ledger::fail(ledger::ErrorKind::payment, "refund.may_be_paid", "the customer's invoice can still be paid",
-                        {}, "wait until some minutes after it has expired, and then look into the wallet again");
+    return done(ledger::fail(ledger::ErrorKind::payment, "refund.may_be_paid",
+                             "the customer's invoice can still be paid", {},
+                             "wait until some minutes after it has expired, and then look into the wallet again"));
   }
-  entries_.erase(attempt.to);
-  return {};
+  if (!entries_.contains(attempt.to)) return done({});  // its wallet is not at hand
+  payer_->look_up(order_of(attempt), [this, weak = std::weak_ptr(alive_), to = attempt.to,
+                                      done = std::move(done)](const ledger::Result<wallet::PaymentAnswer>& answer) {
+    if (weak.expired()) return;
+    if (!answer) return done(tl::unexpected(answer.error()));
+    const bool made = std::holds_alternative<wallet::PaymentMade>(*answer);
+    if (!entries_.contains(to) || (made && conclude(to, *answer))) {
+      return done(ledger::fail(ledger::ErrorKind::payment, "refund.ended", "the wallet knows what became of it", {},
+                               "`sellcompute jobs show` says it"));
+    }
+    entries_.erase(to);
+    done({});
+  });
 }
 
 void Refunds::look(const ledger::Hash256& to) {

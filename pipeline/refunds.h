@@ -29,8 +29,9 @@ class Refunds {
   bool begin(const ledger::Hash256& to);
 
   // A person has seen in the wallet that the attempt was not paid: it is followed no more. Fails with
-  // "refund.may_be_paid" while the customer's invoice has not expired.
-  ledger::Result<void> give_up(const ledger::RefundStarted& attempt);
+  // "refund.may_be_paid" while the customer's invoice has not expired, with "refund.ended" when the wallet knows
+  // better, and with its error when it does not answer.
+  void give_up(const ledger::RefundStarted& attempt, std::function<void(ledger::Result<void>)> done);
 
   // Until it is known what became of the attempt; `ended` is called once. False when its wallet is not at hand.
   bool follow(const ledger::RefundStarted& attempt, Ended ended);

@@ -75,7 +75,7 @@ class Runtime {
   void refund(const core::JobId& id, const RefundOrder& order, std::function<void(ledger::Result<RefundOutcome>)> done);
   // By a person's word, who looked into the wallet: what was begun to be paid back was not paid, and never will be.
   // Fails with "refund.…".
-  ledger::Result<void> give_up_refund(const core::JobId& id, const std::string& word);
+  void give_up_refund(const core::JobId& id, const std::string& word, std::function<void(ledger::Result<void>)> done);
   // The door refused something: counted, and told to the ledger once a minute.
   void on_refused(const std::string& reason);
 

@@ -78,13 +78,14 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
   if (core::find_invoice(job, invoice->payment_hash)) {
     return refuse("refund.own_invoice", "this is our own invoice", "it must be one that the customer made");
   }
-  return ledger::RefundStarted{.payment_hash = unpaid->owed.payment_hash,
-                               .wallet = ports_.payer_account,
-                               .bolt11 = destination->bolt11,
-                               .to = invoice->payment_hash,
-                               .amount = *invoice->amount,
-                               .fee_limit = order.fee_limit.value_or(std::max(kLeastFeeLimit, Msat{owed.value / 100})),
-                               .event = destination->event};
+  return ledger::RefundStarted{
+      .payment_hash = unpaid->owed.payment_hash,
+      .wallet = ports_.payer_account,
+      .bolt11 = destination->bolt11,
+      .to = invoice->payment_hash,
+      .amount = *invoice->amount,
+      .fee_limit = order.fee_limit.value_or(std::max(kLeastFeeLimit, Msat{invoice->amount->value / 100})),
+      .event = destination->event};
 }
 
 void Runtime::refund(const core::JobId& id, const RefundOrder& order, std::function<void(Result<RefundOutcome>)> done) {
@@ -120,20 +121,25 @@ void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
   post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
 }
 
-Result<void> Runtime::give_up_refund(const core::JobId& id, const std::string& word) {
+void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
   const auto job = job_of(id);
-  if (!job) return tl::unexpected(job.error());
+  if (!job) return done(tl::unexpected(job.error()));
   const auto refund = std::ranges::find_if(job->refunds, core::under_way);
-  if (refund == job->refunds.end()) return refuse("refund.not_under_way", "nothing is being paid back for this job");
+  if (refund == job->refunds.end())
+    return done(refuse("refund.not_under_way", "nothing is being paid back for this job"));
   const ledger::RefundStarted& attempt = *refund->started;
-  if (const auto over = refunds_.give_up(attempt); !over) return over;
   const ledger::RefundFailed facts{.payment_hash = attempt.payment_hash,
                                    .attempt = attempt.attempt,
                                    .message = "not paid, by the operator's word: " + word};
   const auto place = static_cast<std::uint32_t>(refund - job->refunds.begin());
-  post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
-  tell_refund(attempt.to, facts);
-  return {};
+  refunds_.give_up(attempt,
+                   [this, id, facts, place, to = attempt.to, done = std::move(done)](const Result<void>& over) {
+                     if (over) {
+                       post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
+                       tell_refund(to, facts);
+                     }
+                     done(over);
+                   });
 }
 
 void Runtime::pay_back(const Job& job, const Work& work) {

@@ -298,8 +298,9 @@ Result<void> EarningsView::apply(const ledger::Entry& entry, ledger::Rows& rows)
           if (!sale) return tl::unexpected(sale.error());
           if (auto done = book_all(rows, *sale, [](Figures& all, const Figures& one) { all -= one; }); !done)
             return done;
-          // The wallet is the one in force when the invoice was made; until then, the one that would make it.
-          if (sale->invoices.empty()) {
+          // The wallet is the one in force when the invoice was made; until then, the one that would make it. Of
+          // several invoices it is the last one's: those before were never paid.
+          if (sale->invoices.empty() || std::is_same_v<E, ledger::InvoiceIssued>) {
             auto shop = read<Shop>(rows, "P");
             if (!shop) return tl::unexpected(shop.error());
             sale->shop = std::move(*shop);

@@ -22,7 +22,7 @@ class JobsView final : public ledger::Projection {
  public:
   static constexpr std::string_view kName = "jobs";
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 2; }
+  std::uint32_t version() const override { return 3; }
   ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 

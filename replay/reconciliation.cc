@@ -14,10 +14,14 @@ using ledger::Msat;
 using ledger::Result;
 using ledger::TimeMs;
 
+constexpr std::int64_t kClocksDifferMs = 60LL * 60 * 1000;
+
 struct Known {
   ledger::JobId job;
   ledger::Seq seq = 0;
+  TimeMs issued_at;
   std::optional<ledger::InvoiceSettled> settled;
+  bool expired = false;
 };
 
 // The first entry that is not older: times never go back.
@@ -37,7 +41,8 @@ Result<ledger::Seq> position_of(const ledger::Reader& reader, TimeMs time, ledge
 }
 
 // The invoices of one kind of wallet that can have been paid since then.
-Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind, TimeMs since) {
+Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind, TimeMs since,
+                                             const std::atomic<bool>* stop) {
   std::map<Hash256, Known> out;
   const auto size = reader.size();
   if (!size) return tl::unexpected(size.error());
@@ -45,11 +50,15 @@ Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::
   if (!first) return tl::unexpected(first.error());
   const auto read = reader.for_each(*first, *size, [&](const ledger::Entry& entry) {
     if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && issued->wallet == wallet_kind)
-      out.try_emplace(issued->payment_hash, Known{.job = entry.header.job, .seq = entry.seq});
+      out.try_emplace(issued->payment_hash,
+                      Known{.job = entry.header.job, .seq = entry.seq, .issued_at = entry.header.time});
     if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
       if (const auto known = out.find(settled->payment_hash); known != out.end()) known->second.settled = *settled;
     }
-    return true;
+    if (const auto* expired = std::get_if<ledger::InvoiceExpired>(&entry.event)) {
+      if (const auto known = out.find(expired->payment_hash); known != out.end()) known->second.expired = true;
+    }
+    return !stop || !*stop;
   });
   if (!read) return tl::unexpected(read.error());
   return out;
@@ -67,11 +76,14 @@ void compare(Reconciliation& out, const Known& known, const wallet::PaidInvoice&
                              .payment_hash = paid.payment_hash,
                              .job = known.job,
                              .in_ledger = recorded,
-                             .in_wallet = paid.received});
+                             .in_wallet = paid.received,
+                             .watched = !known.settled && !known.expired});
 }
 
+// Some wallets list by when an invoice was made, and clocks differ.
 bool settled_in(Period period, const Known& known) {
-  return known.settled && known.settled->settled_at >= period.since && known.settled->settled_at <= period.until;
+  return known.settled && known.issued_at >= period.since + kClocksDifferMs &&
+         known.settled->settled_at <= period.until;
 }
 
 }  // namespace
@@ -113,8 +125,8 @@ void operator+=(Reconciliation& sum, Reconciliation one) {
 }
 
 Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
-                                 std::span<const wallet::PaidInvoice> listed) {
-  const auto known = invoices_of(reader, wallet_kind, period.since);
+                                 std::span<const wallet::PaidInvoice> listed, const std::atomic<bool>* stop) {
+  const auto known = invoices_of(reader, wallet_kind, period.since, stop);
   if (!known) return tl::unexpected(known.error());
   std::map<Hash256, const wallet::PaidInvoice*> paid;
   for (const auto& one : listed) {

@@ -1,6 +1,7 @@
 // The ledger against what a wallet itself lists as paid into it: whether both tell of the same money.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Difference {
   ledger::JobId job;  // zero for orphans
   ledger::Msat in_ledger;
   ledger::Msat in_wallet;
+  bool watched = false;  // not_recorded, and not concluded either: a running serve still asks about it
 };
 std::string_view name(Difference::Kind kind);
 // "the wallet received 9 sat that the ledger does not know", for people.
@@ -40,10 +42,11 @@ struct Period {
   ledger::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
 };
 
-// Compares what settled in that period in wallets of this kind. Reads no more of the ledger than that needs. Errors:
-// what the store says.
+// Compares what settled in that period in wallets of this kind. Reads no more of the ledger than that needs, and ends
+// early, with no more than it knows, when `stop` is set. Errors: what the store says.
 ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
-                                         std::span<const wallet::PaidInvoice> listed);
+                                         std::span<const wallet::PaidInvoice> listed,
+                                         const std::atomic<bool>* stop = nullptr);
 // Of several kinds together.
 void operator+=(Reconciliation& sum, Reconciliation one);
 

@@ -74,7 +74,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
                    if (!job.declined && !job.quote) job.quote = e;
                  },
                  [&](const ledger::InvoiceIssued& e) {
-                   if (!find_invoice(job, e.payment_hash)) job.invoices.push_back({.issued = e});
+                   if (find_invoice(job, e.payment_hash)) return;
+                   job.invoices.push_back({.issued = e});
+                   job.invoice_failures = 0;  // of the next one
                  },
                  [&](const ledger::InvoiceFailed& e) {
                    job.invoice_failed = e;
@@ -166,12 +168,24 @@ const Invoice* usable_invoice(const Job& job, TimeMs now) {
   return invoice && (invoice->revealed || invoice->issued.expires_at > now) ? invoice : nullptr;
 }
 
-bool renewal_due(const Job& job) {
-  const Notice* result = find_notice(job, NoticePurpose::result);
-  if (!job.quote || !job.quote->renew_invoice || !result || !result->delivered || paid(job)) return false;
-  const Invoice* last = current_invoice(job);
+namespace {
+
+// The quote promised another invoice, and it may still come to be shown.
+bool may_renew(const Job& job) {
   const bool given_up = job.invoice_failed && !job.invoice_failed->retry_at;
-  return last && (last->expired || !last->revealed) && !given_up && !find_notice(job, NoticePurpose::invoice_renewed);
+  return job.quote && job.quote->renew_invoice && find_notice(job, NoticePurpose::result) && !undeliverable(job) &&
+         !paid(job) && !given_up && !find_notice(job, NoticePurpose::invoice_renewed);
+}
+
+bool payable(const Invoice& invoice) {
+  return invoice.revealed && !invoice.expired;
+}
+
+}  // namespace
+
+bool renewal_due(const Job& job) {
+  return may_renew(job) && find_notice(job, NoticePurpose::result)->delivered && !job.invoices.empty() &&
+         std::ranges::none_of(job.invoices, payable);
 }
 
 bool needs_invoice(const Job& job, TimeMs now) {
@@ -203,9 +217,10 @@ bool paid(const Job& job) {
 
 PaymentRemarks remarks(const Job& job, const Invoice& invoice) {
   const ledger::InvoiceSettled& payment = *invoice.settled;
-  const Msat given = payment.received + payment.fee;
+  const Msat given = payment.received;
   const Msat asked = invoice.issued.amount;
-  PaymentRemarks out{.late = payment.settled_at > invoice.issued.expires_at};
+  const TimeMs came = invoice.held ? invoice.held_at : payment.settled_at;
+  PaymentRemarks out{.late = came > invoice.issued.expires_at};
   if (given < asked) out.missing = asked - given;
   if (given > asked) out.beyond = given - asked;
   for (const Invoice& other : job.invoices) {
@@ -216,10 +231,10 @@ PaymentRemarks remarks(const Job& job, const Invoice& invoice) {
 }
 
 bool underpaid(const Job& job) {
-  if (!payment_first(job)) return false;
+  if (!payment_first(job) || job.completion) return false;  // what was made is given for what came
   bool too_little = false;
   for (const Invoice& invoice : job.invoices) {
-    if (invoice.expired) continue;
+    if (invoice.expired && !invoice.settled) continue;
     if (invoice.settled && remarks(job, invoice).missing == Msat{}) return false;
     too_little = too_little || invoice.settled || (invoice.held && invoice.held->amount < invoice.issued.amount);
   }
@@ -332,8 +347,8 @@ bool may_stream(const Job& job) {
 
 Msat exposure(const Job& job) {
   if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
-  const Invoice* invoice = current_invoice(job);
-  if (invoice && invoice->revealed) return invoice->expired && !renewal_due(job) ? Msat{} : invoice->issued.amount;
+  const bool shown = std::ranges::any_of(job.invoices, &Invoice::revealed);
+  if (shown && std::ranges::none_of(job.invoices, payable) && !may_renew(job)) return {};
   return job.completion ? amount_due(job) : job.quote->price;
 }
 

@@ -70,7 +70,7 @@ struct Job {
   std::optional<ledger::JobDeclined> declined;
   std::optional<ledger::JobQuoted> quote;
   std::vector<Invoice> invoices;
-  std::uint32_t invoice_failures = 0;
+  std::uint32_t invoice_failures = 0;                   // since the last one that was made
   std::optional<ledger::InvoiceFailed> invoice_failed;  // the last one
   std::uint32_t inference_started = 0;                  // the last attempt that was started
   std::uint32_t inference_failures = 0;
@@ -156,7 +156,7 @@ std::uint64_t input_tokens(const Job& job);
 
 // How a payment differs from what its invoice asked for.
 struct PaymentRemarks {
-  Msat missing;        // what the wallet received, and its fee, are less than was asked
+  Msat missing;        // what came, with what the wallet kept of it, is less than was asked
   Msat beyond;         // or more: the customer's gift
   bool late = false;   // after the invoice had expired
   bool again = false;  // the job was paid for before

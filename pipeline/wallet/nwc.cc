@@ -134,7 +134,10 @@ Result<NwcUri> NwcUri::parse(std::string_view text) {
   std::vector<std::string> relays;
   std::string secret;
   for (auto& [name, value] : query_of(text.substr(std::min(text.size(), mark + 1)))) {
-    if (name == "secret") secret = std::move(value);
+    if (name == "secret") {
+      secret = std::move(value);
+      continue;
+    }
     if (name != "relay") continue;
     const auto relay = nostr::parse_relay_url(value);
     if (!relay) return bad_uri("names a relay that cannot be read");

@@ -54,7 +54,11 @@ class NwcWallet final : public Wallet, public Payer {
   std::string kind() const override { return "nwc"; }
   // Whether it holds is known when it has answered something; until then we hope so.
   Abilities abilities() const override {
-    return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .holds = can("make_hold_invoice")};
+    return {.repeats = Repeats::by_label,
+            .pushes = true,
+            .lists = true,
+            .holds = can("make_hold_invoice"),
+            .takes_fees = true};
   }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not

@@ -26,6 +26,11 @@ std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& o
   return std::nullopt;
 }
 
+// Invoices are for whole satoshis; the part of one that is left behind the fee is not told.
+Msat paid_sat(std::int64_t received_sat, Msat fee) {
+  return (Msat{received_sat * 1000} + fee).rounded_up_to(Msat{1000});
+}
+
 Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
@@ -38,7 +43,7 @@ Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const Http
   // What arrives is what is left behind ACINQ's fee.
   const Msat fee{std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))};
   return settled({.payment_hash = asked.payment_hash,
-                  .received = Msat{*received_sat * 1000} + fee,
+                  .received = paid_sat(*received_sat, fee),
                   .fee = fee,
                   .settled_at = {integer(*payment, "completedAt").value_or(now.ms)},
                   .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
@@ -104,7 +109,8 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                for (const Json& one : *page) {
                  const ledger::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
                  if (!flag(one, "isPaid")) continue;
-                 const Msat received{integer(one, "receivedSat").value_or(0) * 1000 + integer(one, "fees").value_or(0)};
+                 const Msat received =
+                     paid_sat(integer(one, "receivedSat").value_or(0), {integer(one, "fees").value_or(0)});
                  listing->keep(hash(one, "paymentHash"), received, settled_at, text(one, "description"));
                }
                listing->seen += page->size();

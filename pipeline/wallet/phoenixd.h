@@ -16,7 +16,9 @@ class PhoenixdWallet final : public Wallet {
   PhoenixdWallet(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "phoenixd"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
+  Abilities abilities() const override {
+    return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .takes_fees = true};
+  }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }
   ledger::Msat minimum() const override { return {1000}; }

@@ -24,11 +24,12 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
   if (state == "expired" || state == "failed") return Expired{evidence(words)};
   if (state == "returned") return GivenBack{evidence(words)};
   const auto received = integer(said, "received_msat");
-  if (state == "held" && received) return Held{{*received}, evidence(words)};
+  const Msat fee{std::max<std::int64_t>(0, integer(said, "fee_msat").value_or(0))};
+  if (state == "held" && received) return Held{Msat{*received} + fee, evidence(words)};
   if (state != "settled" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
   return settled({.payment_hash = asked.payment_hash,
-                  .received = {*received},
-                  .fee = {std::max<std::int64_t>(0, integer(said, "fee_msat").value_or(0))},
+                  .received = Msat{*received} + fee,
+                  .fee = fee,
                   .settled_at = {integer(said, "settled_at_ms").value_or(now.ms)},
                   .preimage = hash(said, "preimage").value_or(ledger::Hash256{}),
                   .evidence = evidence(words)});
@@ -94,7 +95,8 @@ void SparkWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std:
         Listing listing{.since = since, .done = done, .cut = flag(*said, "more")};
         for (const Json& one : invoices) {
           if (text(one, "state") != "settled") continue;
-          listing.keep(hash(one, "payment_hash"), {integer(one, "received_msat").value_or(0)},
+          listing.keep(hash(one, "payment_hash"),
+                       {std::max(integer(one, "received_msat").value_or(0), integer(one, "amount_msat").value_or(0))},
                        {integer(one, "settled_at_ms").value_or(0)}, text(one, "memo"));
         }
         listing.end();

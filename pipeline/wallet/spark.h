@@ -14,7 +14,7 @@ class SparkWallet final : public Wallet {
 
   std::string kind() const override { return "spark"; }
   Abilities abilities() const override {
-    return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true};
+    return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true, .takes_fees = true};
   }
   bool play_money() const override { return ports_.play_money; }
   ledger::Msat unit() const override { return {1000}; }

@@ -80,9 +80,10 @@ std::string_view name(Repeats repeats);
 
 struct Abilities {
   Repeats repeats = Repeats::never;
-  bool pushes = false;  // says when something was paid
-  bool lists = false;   // shows what was paid into it
-  bool holds = false;   // makes invoices whose payment waits
+  bool pushes = false;      // says when something was paid
+  bool lists = false;       // shows what was paid into it
+  bool holds = false;       // makes invoices whose payment waits
+  bool takes_fees = false;  // it, or who is behind it, may keep a part of what is paid; else the payer pays them all
 };
 
 class Wallet {
@@ -99,25 +100,24 @@ class Wallet {
   virtual void look_up(const ledger::InvoiceIssued& invoice,
                        std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(ledger::Result<WalletStatus>)> done) = 0;
+  // NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what is given
   // What was paid since then, in any order. Wallets that do not list fail with "wallet.no_list".
   virtual void list_paid(ledger::TimeMs /*since*/, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) {
-    std::move(done)(
-        ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
+    done(ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 
   // Takes what is held for the invoice of this order, or gives it back; also when that was done before. An error says
   // nothing about the payment: only look_up() does.
-  virtual void take(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) {
-    std::move(done)(no_hold());
-  }
+  virtual void take(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) { done(no_hold()); }
   virtual void give_back(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) {
-    std::move(done)(no_hold());
+    done(no_hold());
   }
 
   // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
   // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.
   using News = std::function<void(const std::optional<ledger::Hash256>& payment_hash)>;
   virtual void on_news(News /*news*/) {}
+  // NOLINTEND(performance-unnecessary-value-param)
 
  private:
   static tl::unexpected<ledger::Error> no_hold() {

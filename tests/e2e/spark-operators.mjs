@@ -11,6 +11,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endCall } from './wallets/node.mjs';
 
 export const sparkFolder = new URL('../../pipeline/wallet/spark/', import.meta.url);
 export const load = createRequire(new URL('package.json', sparkFolder)); // packages of the sidecar
@@ -24,9 +25,9 @@ const [NOT_FOUND, ALREADY_EXISTS, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHEN
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
 
-// onPreimage(transferId, preimage) is called when a wallet gave the preimage of a transfer that waited, onClaim(transferId)
-// when it claimed a transfer.
-export async function startOperators({ count, threshold, onPreimage, onClaim }) {
+// node books the calls, and has the faults of them. onPreimage(transferId, preimage) is called when a wallet gave the preimage
+// of a transfer that waited, onClaim(transferId) when it claimed a transfer.
+export async function startOperators({ count, threshold, node, onPreimage, onClaim }) {
   const sdk = load('@buildonspark/spark-sdk');
   const proto = load('@buildonspark/spark-sdk/proto/spark');
   const { SparkTokenServiceDefinition } = load('@buildonspark/spark-sdk/proto/spark_token');
@@ -62,8 +63,8 @@ export async function startOperators({ count, threshold, onPreimage, onClaim }) 
       const error = new ServerError(UNAVAILABLE, 'the stream is cut');
       wallets.forEach(({ streams }) => streams.forEach((stream) => stream.end(error)));
     },
-    failShares: 0, // so many of the next orders to store shares fail
-    close: () => operators.forEach(({ server }) => server.forceShutdown()),
+    up, // at the same addresses again
+    down: () => Promise.all(operators.map(({ server }) => server.forceShutdown())),
   };
 
   const walletOf = (identity) => {
@@ -98,10 +99,6 @@ export async function startOperators({ count, threshold, onPreimage, onClaim }) 
       }
     },
     async store_preimage_share_v2({ paymentHash, encryptedPreimageShares }) {
-      if (self.failShares > 0) {
-        self.failShares -= 1;
-        throw new ServerError(INTERNAL, 'the shares are lost');
-      }
       const shares = await Promise.all(operators.map((operator) => openShare(operator, encryptedPreimageShares)));
       const preimage = await sdk.recoverSecret(shares.slice(0, threshold));
       if (!sha256(preimage).equals(paymentHash)) throw new ServerError(INTERNAL, 'the shares make another preimage');
@@ -241,19 +238,28 @@ export async function startOperators({ count, threshold, onPreimage, onClaim }) 
     };
   }
 
-  for (let id = 0; id < count; id += 1) {
-    const key = secp256k1.utils.randomPrivateKey();
-    const server = createServer();
-    server.add(authn.definition, authn.service);
-    server.add(proto.SparkServiceDefinition, complete(proto.SparkServiceDefinition, service));
-    server.add(SparkTokenServiceDefinition, complete(SparkTokenServiceDefinition, { query_token_outputs: () => ({}) }));
-    const port = await server.listen('127.0.0.1:0', credentials);
-    const identifier = String(id + 1).padStart(64, '0');
-    const told = { id, identifier, address: `https://localhost:${port}`, identityPublicKey: hex(secp256k1.getPublicKey(key)) };
-    operators.push({ id, identifier, key, server, told });
+  async function up() {
+    for (const operator of operators) {
+      operator.server = createServer();
+      operator.server.add(authn.definition, authn.service);
+      operator.server.add(proto.SparkServiceDefinition, complete(proto.SparkServiceDefinition, service));
+      operator.server.add(SparkTokenServiceDefinition, complete(SparkTokenServiceDefinition, { query_token_outputs: () => ({}) }));
+      operator.port = await operator.server.listen(`127.0.0.1:${operator.port}`, credentials);
+    }
   }
+
+  for (let id = 0; id < count; id += 1) {
+    operators.push({ id, identifier: String(id + 1).padStart(64, '0'), key: secp256k1.utils.randomPrivateKey(), port: 0 });
+  }
+  await up();
+  const told = ({ id, identifier, key, port }) => ({
+    id,
+    identifier,
+    address: `https://localhost:${port}`,
+    identityPublicKey: hex(secp256k1.getPublicKey(key)),
+  });
   self.options = {
-    signingOperators: Object.fromEntries(operators.map(({ identifier, told }) => [identifier, told])),
+    signingOperators: Object.fromEntries(operators.map((operator) => [operator.identifier, told(operator)])),
     coordinatorIdentifier: operators[0].identifier,
     threshold,
     tls: { dangerouslyDisableCertificateVerification: true },
@@ -262,10 +268,24 @@ export async function startOperators({ count, threshold, onPreimage, onClaim }) 
 
   // nice-grpc wants every method of a service.
   function complete({ methods }, implementation) {
-    const missing = (name) => () => {
-      throw new ServerError(UNIMPLEMENTED, `there is no ${name} in this world`);
+    const missing = (name) => () => raise(UNIMPLEMENTED, `there is no ${name} in this world`);
+    const served = (name) => {
+      if (!implementation[name]) return missing(name);
+      return methods[name].responseStream ? implementation[name] : booked(name, implementation[name]);
     };
-    return Object.fromEntries(Object.keys(methods).map((name) => [name, implementation[name] ?? missing(name)]));
+    return Object.fromEntries(Object.keys(methods).map((name) => [name, served(name)]));
+  }
+
+  // What a call does, with the next fault that fits it.
+  function booked(method, work) {
+    const lose = () => raise(UNAVAILABLE, 'the connection is lost');
+    const refuse = () => raise(INTERNAL, 'something went wrong');
+    const line = (request) => ({ work: async () => work(request), answer: (reply) => reply, drop: lose, garble: lose, refuse });
+    return (request) => endCall(node.receive({ method }), line(request));
+  }
+
+  function raise(code, message) {
+    throw new ServerError(code, message);
   }
 }
 

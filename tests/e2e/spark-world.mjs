@@ -6,31 +6,28 @@
 // What this world does differently from the real one: it believes what a wallet claims, and what it sends cannot be spent.
 // It lists at most three requests a page, newest first; nothing is known of how the real one sorts.
 //
-// world.fail(kind) queues a fault: each order for an invoice takes one from the front of the queue, an empty queue means none.
-//     outage        the connection is cut, and nothing was done
-//     lost-answer   the connection is cut after all was done
-//     refused       an error of GraphQL
-//     lost-shares   the invoice is made, but the operators fail to store the shares of its preimage
+// world.fail(fault, detail) queues a fault of wallets/node.mjs. A call is named by its GraphQL operation, or by its method at
+// the operators; these cannot be silent. A lie about an invoice is in the answer to its order alone: the invoice that the
+// provider keeps, lists and gets paid is the right one.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import bolt11 from 'bolt11';
 import { isSigned, sparkFolder, startOperators } from './spark-operators.mjs';
+import { endCall, LightningNode, openPort, randomHex, Reply } from './wallets/node.mjs';
 
 export const skipWithoutSpark = existsSync(new URL('node_modules/@buildonspark/spark-sdk/package.json', sparkFolder))
   ? false
   : 'the Spark SDK is not installed: npm ci --ignore-scripts in pipeline/wallet/spark';
 
 const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
-const FAULTS = ['outage', 'lost-answer', 'refused', 'lost-shares'];
 const MOST_A_PAGE = 3;
 const TOKEN_LIFE_MS = 3_600_000;
 
 export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {}) {
-  const faults = [];
+  const node = new LightningNode(); // it has the faults, and the book of the calls
   const tokens = new Map(); // session → identity key
   const challenges = new Map(); // challenge → identity key
   const nodeKey = randomBytes(32).toString('hex');
@@ -42,12 +39,10 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     requests: [],
     // So long after a claim the provider learns of it.
     providerLagMs: 0,
-    // How often each operation of GraphQL was asked for.
-    asked: {},
-    fail(kind) {
-      if (!FAULTS.includes(kind)) throw new Error(`no such fault: ${kind}`);
-      faults.push(kind);
-    },
+    // How often an operation was asked for.
+    asked: (operation) => node.asked.filter(({ method }) => method === operation).length,
+    fail: (fault, detail) => node.fail(fault, detail),
+    faultsLeft: () => node.faultsLeft(),
     pay,
     // What was paid to an invoice, and waits, goes back. expired: false when the provider gave up this attempt.
     giveBack: (text, how) => operators.giveBack(self.find(text).transfer.id, how),
@@ -55,12 +50,16 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     slip: (text, sats) => operators.send(self.find(text).owner, sats, { hash: self.find(text).hash, stranger: true }),
     find: (text) => self.requests.find((request) => request.bolt11 === text),
     dropStreams: () => operators.dropStreams(),
-    close,
+    // The provider and the operators go away, and come back where they were.
+    down: () => Promise.all([port.down(), operators.down()]),
+    up: () => Promise.all([port.up(), operators.up()]),
+    close: () => self.down(),
   };
 
   const operators = await startOperators({
     count: operatorCount,
     threshold,
+    node,
     onPreimage: (id, preimage) => move(Object.assign(requestOf(id), { preimage }), 'TRANSFER_CREATED'),
     async onClaim(id) {
       if (self.providerLagMs > 0) await sleep(self.providerLagMs);
@@ -70,20 +69,29 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
 
   const requestOf = (transferId) => self.requests.find(({ transfer }) => transfer?.id === transferId);
 
-  const server = createServer((request, response) => {
-    answer(request, response).catch((error) => sendJson(response, refusal(error.message)));
-  });
-
-  async function answer(request, response) {
-    const { operationName, variables } = await read(request);
+  async function serve(request, response) {
+    const call = await read(request).catch(() => undefined);
+    if (!call) return; // it went away
+    const { operationName, variables } = call;
     const identity = tokens.get(request.headers.authorization?.replace('Bearer ', ''));
-    self.asked[operationName] = (self.asked[operationName] ?? 0) + 1;
+    await endCall(node.receive({ method: operationName }), {
+      work: async () => work(operationName, variables, identity),
+      answer: (reply) => write(response, reply),
+      refuse: (fault) => write(response, fault === 'unauthorized' ? UNAUTHORIZED : refusal('this wallet may not do that')),
+      garble: () => write(response, new Reply(200, '<html>this is no JSON</html>')),
+      drop: () => response.destroy(),
+    });
+  }
+
+  function work(operationName, variables, identity) {
     const operation = OPERATIONS[operationName];
-    if (!operation) throw new Error(`there is no ${operationName} in this world`);
-    if (!identity && !operationName.endsWith('Challenge')) return response.writeHead(401).end();
-    const data = operation(variables, identity);
-    if (data === undefined) return response.destroy();
-    return sendJson(response, { data });
+    if (!operation) return refusal(`there is no ${operationName} in this world`);
+    if (!identity && !operationName.endsWith('Challenge')) return UNAUTHORIZED;
+    try {
+      return new Reply(200, { data: operation(variables, identity) });
+    } catch (error) {
+      return refusal(error.message);
+    }
   }
 
   const OPERATIONS = {
@@ -106,18 +114,15 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
       };
     },
     RequestLightningReceive(order, identity) {
-      const fault = faults.shift();
-      if (fault === 'outage') return undefined;
-      if (fault === 'refused') throw new Error('this wallet may not receive');
-      if (fault === 'lost-shares') operators.failShares += 1;
       if (self.requests.some(({ hash }) => hash === order.payment_hash)) throw new Error('this payment hash is taken');
       const request = made(order, identity);
       self.requests.push(request);
-      return fault === 'lost-answer' ? undefined : { request_lightning_receive: { request: told(request) } };
+      return { request_lightning_receive: { request: told({ ...request, bolt11: spoiled(request) ?? request.bolt11 }) } };
     },
     UserRequest({ request_id }, identity) {
       const request = self.requests.find(({ id, owner }) => id === request_id && owner === identity);
-      return { user_request: request ? told(request) : null };
+      if (request?.status !== 'TRANSFER_COMPLETED') return { user_request: request ? told(request) : null };
+      return { user_request: told({ ...request, preimage: node.proof(request) }) };
     },
     FetchCurrentUserToUserRequestsConnection({ first, after }, identity) {
       const all = self.requests.filter(({ owner }) => owner === identity).reverse();
@@ -155,9 +160,15 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
       bolt11: bolt11.sign(unsigned, nodeKey).paymentRequest,
       createdAt: now,
       updatedAt: now,
+      expirySeconds: expiry_secs,
       expiresAt: (timestamp + expiry_secs) * 1000,
       status: 'INVOICE_CREATED',
     };
+  }
+
+  function spoiled({ hash, sats, memo = '', createdAt, expirySeconds }) {
+    const times = { createdAt: Math.floor(createdAt / 1000), expirySeconds };
+    return node.spoiled({ paymentHash: hash, amountMsat: sats * 1000, description: memo, paymentSecret: randomHex(), ...times });
   }
 
   // Pays an invoice as far as `until`, from where it is. feeSat: what the provider keeps.
@@ -186,17 +197,10 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     request.updatedAt = Date.now();
   }
 
-  async function close() {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    operators.close();
-  }
-
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await openPort(createServer(serve), { port: 0, host: '127.0.0.1' });
   self.options = {
     ...operators.options,
-    sspClientOptions: { baseUrl: `http://127.0.0.1:${server.address().port}`, identityPublicKey: operators.providerIdentity },
+    sspClientOptions: { baseUrl: `http://127.0.0.1:${port.number}`, identityPublicKey: operators.providerIdentity },
     optimizationOptions: { auto: false }, // it would swap leaves with the provider
   };
   return self;
@@ -229,7 +233,8 @@ function told({ id, hash, sats, memo, bolt11: text, status, preimage, transfer, 
 const prefixed = (prefix, fields) => Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
 const satoshis = (sats) => prefixed('currency_amount_', { original_value: sats, original_unit: 'SATOSHI' });
 const iso = (ms) => new Date(ms).toISOString();
-const refusal = (message) => ({ data: null, errors: [{ message, extensions: { error_name: 'Refused' } }] });
+const refusal = (message) => new Reply(200, { data: null, errors: [{ message, extensions: { error_name: 'Refused' } }] });
+const UNAUTHORIZED = new Reply(401, '');
 
 async function read(request) {
   const parts = [];
@@ -238,6 +243,6 @@ async function read(request) {
   return JSON.parse(request.headers['content-encoding'] === 'deflate' ? inflateSync(body) : body);
 }
 
-function sendJson(response, value) {
-  response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+function write(response, { status, value, type }) {
+  response.writeHead(status, { 'Content-Type': type }).end(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -214,13 +214,17 @@ test('an invoice expires, unless something was received', options, async (t) => 
 });
 
 test('an outage, a lost answer, lost shares: the repeated order makes one invoice that can be paid', options, async (t) => {
-  for (const [fault, code] of [['outage', 'unreachable'], ['lost-answer', 'unreachable'], ['lost-shares', 'failed']]) {
-    await t.test(fault, async () => {
+  for (const [fault, call, code] of [
+    ['outage', 'RequestLightningReceive', 'unreachable'],
+    ['lost-answer', 'RequestLightningReceive', 'unreachable'],
+    ['error-500', 'store_preimage_share', 'failed'],
+  ]) {
+    await t.test(`${fault} of ${call}`, async () => {
       const made = order();
-      const asked = world.asked.RequestLightningReceive;
-      world.fail(fault);
+      const asked = world.asked('RequestLightningReceive');
+      world.fail(fault, call);
       assert.equal(await sidecar.refusal('create_invoice', made), code);
-      assert.equal(world.asked.RequestLightningReceive - asked, 1, 'the SDK repeated it by itself');
+      assert.equal(world.asked('RequestLightningReceive') - asked, 1, 'the SDK repeated it by itself');
       const invoice = await sidecar.call('create_invoice', made);
       assert.equal(world.requests.filter(({ hash }) => hash === invoice.payment_hash).length, 1);
       await world.pay(invoice.bolt11);
@@ -231,7 +235,7 @@ test('an outage, a lost answer, lost shares: the repeated order makes one invoic
 
 test('an invoice whose shares were never stored is not settled by a payment', options, async (t) => {
   const made = order();
-  world.fail('lost-shares');
+  world.fail('error-500', 'store_preimage_share');
   await sidecar.refusal('create_invoice', made);
   await world.pay(world.requests.at(-1).bolt11);
   assert.equal((await sidecar.call('look_up', { payment_hash: hashOf(made.preimage) })).state, 'open');
@@ -284,7 +288,7 @@ test('an invoice that holds: its payment waits, is taken, and then it is settled
 
   await world.pay(invoice.bolt11, { feeSat: 3 });
   const { evidence, until_ms, ...rest } = await held(before, payment_hash);
-  assert.deepEqual(rest, { state: 'held', received_msat: 2_097_000 });
+  assert.deepEqual(rest, { state: 'held', received_msat: 2_097_000, fee_msat: 3000 });
   assert.ok(until_ms > Date.now());
   assert.equal(JSON.parse(evidence).payment.sats, 2097);
   assert.equal((await before.call('status')).balance_msat, 0);
@@ -347,10 +351,10 @@ test('an attempt that the provider gave up is no payment, and another one may fo
 });
 
 test('a refusal says why', options, async (t) => {
-  world.fail('refused');
+  world.fail('error-500', 'RequestLightningReceive');
   const { error } = await sidecar.ask('create_invoice', order());
   assert.deepEqual(error.data, { code: 'refused' });
-  assert.match(error.message, /this wallet may not receive/);
+  assert.match(error.message, /this wallet may not do that/);
 });
 
 test('the list has all pages, newest first, since a time', options, async (t) => {
@@ -441,8 +445,8 @@ test('it ends with stdin, and never said a secret', options, async (t) => {
   assert.equal(network, 'LOCAL');
   assert.match(identity, /^0[23][0-9a-f]{64}$/);
   const made = order();
-  for (const fault of ['outage', 'lost-answer', 'refused', 'lost-shares']) {
-    world.fail(fault);
+  for (const [fault, call] of [...['outage', 'error-500', 'lost-answer'].map((fault) => [fault, 'RequestLightningReceive']), ['error-500', 'store_preimage_share']]) {
+    world.fail(fault, call);
     await sidecar.ask('create_invoice', made);
   }
   await sidecar.call('create_invoice', made);

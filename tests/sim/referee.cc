@@ -163,8 +163,8 @@ void Referee::on_order(const wallet::InvoiceOrder& order) {
   demand(core::payment_first(job) || job.completion, "an invoice before its answer is durable" + about(job.id));
   demand(order.amount == core::amount_due(job) && order.amount <= job.quote->price,
          "an invoice for another amount than is due" + about(job.id));
-  const auto unseen = static_cast<std::uint32_t>(job.invoices.size());  // those that expired before anybody saw them
-  demand(orders_.emplace(job.id, job.invoice_failures + unseen).second, "an invoice was ordered twice" + about(job.id));
+  demand(orders_.emplace(job.id, job.invoices.size(), job.invoice_failures).second,
+         "an invoice was ordered twice" + about(job.id));
 }
 
 void Referee::on_publication(const nostr::Event& event) {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "ledger/merkle.h"
 #include "pipeline/core/engine.h"
@@ -65,7 +66,7 @@ class Referee {
   ledger::Msat refunded_msat_;
   // Of this life: what was started, with the failures that came before it.
   std::set<std::pair<ledger::JobId, std::uint32_t>> chats_;
-  std::set<std::pair<ledger::JobId, std::uint32_t>> orders_;
+  std::set<std::tuple<ledger::JobId, std::size_t, std::uint32_t>> orders_;
   std::set<std::pair<ledger::Hash256, std::uint32_t>> payments_;
 };
 

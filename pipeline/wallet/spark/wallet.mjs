@@ -266,7 +266,9 @@ function reportHeld(request, { status, createdTime, transfer: { id, totalValue, 
   const payment = { id, sats: totalValue, createdTime, expiryTime, returned: status === RETURNED };
   const words = evidence({ ...request, payment });
   if (payment.returned) return { state: 'returned', evidence: words };
-  return { state: 'held', received_msat: totalValue * 1000, until_ms: expiryTime?.getTime(), evidence: words };
+  const received_msat = totalValue * 1000;
+  const fee_msat = Math.max(0, msat(request.invoice.amount) - received_msat);
+  return { state: 'held', received_msat, fee_msat, until_ms: expiryTime?.getTime(), evidence: words };
 }
 
 function state({ status, invoice: { expiresAt } }) {

@@ -10,6 +10,10 @@ export async function startSpark() {
     kind: 'spark',
     settings: { 'wallet.kind': 'spark' },
     files: { credential: randomBytes(32).toString('hex'), spark_options: JSON.stringify({ ...world.options, network: 'LOCAL' }) },
+    fail: world.fail,
+    faultsLeft: world.faultsLeft,
+    down: world.down,
+    up: world.up,
     pay: (text) => world.pay(text),
     giveBack: (text) => world.giveBack(text), // what is held, as Spark does by itself after a while
     made: () => world.requests.length,

@@ -50,7 +50,7 @@ TEST(Payment, WhatTheWalletTookAsItsFeeIsNotMissing) {
   const Invoice invoice = shop.ask(1).invoices.front();
   shop.give(Settled{EngineDriver::id(1),
                     {.payment_hash = invoice.issued.payment_hash,
-                     .received = invoice.issued.amount - Msat{400},
+                     .received = invoice.issued.amount,
                      .fee = Msat{400},
                      .settled_at = shop.now}});
   EXPECT_EQ(remarks_of_first(shop).missing, Msat{});

@@ -143,13 +143,37 @@ TEST_F(RefundsTest, APersonsWordEndsItOnceNobodyCanPayTheInvoiceAnyMore) {
   payer.says = wallet::PaymentUnderWay{};
   begin();
   run(1'000);
-  EXPECT_EQ(refunds.give_up(attempt()).error().code, "refund.may_be_paid");
+  std::string said;
+  const auto give_up = [&] {
+    said.clear();
+    refunds.give_up(attempt(), [&](const ledger::Result<void>& done) { said = done ? "given up" : done.error().code; });
+    run(1'000);
+  };
+  give_up();
+  EXPECT_EQ(said, "refund.may_be_paid");
   run(kInvoiceLifeMs + 11 * 60'000);
-  EXPECT_TRUE(refunds.give_up(attempt()));
+  payer.says = silence();
+  give_up();
+  EXPECT_EQ(said, "wallet.unreachable") << "it may know better";
+  payer.says = wallet::PaymentUnderWay{};
+  give_up();
+  EXPECT_EQ(said, "given up");
   const int asked = payer.asked;
   run(600'000);
   EXPECT_FALSE(end) << "whoever gives it up knows it";
   EXPECT_LE(payer.asked, asked + 1);
+}
+
+TEST_F(RefundsTest, APersonsWordIsNotTakenAgainstTheWallets) {
+  payer.says = wallet::PaymentUnderWay{};
+  begin();
+  run(kInvoiceLifeMs + 11 * 60'000);
+  payer.says = wallet::PaymentMade{};
+  std::string said;
+  refunds.give_up(attempt(), [&](const ledger::Result<void>& done) { said = done ? "given up" : done.error().code; });
+  run(1'000);
+  EXPECT_EQ(said, "refund.ended");
+  EXPECT_TRUE(paid());
 }
 
 TEST_F(RefundsTest, AnotherAccountSaysNothing) {
