@@ -233,6 +233,37 @@ test('an outage, a lost answer, lost shares: the repeated order makes one invoic
   }
 });
 
+test('a wrong invoice, told once: the SDK refuses it, and the repeated order finds the right one', options, async () => {
+  for (const lie of ['wrong-amount', 'wrong-hash', 'amountless']) {
+    const made = order();
+    world.fail(lie);
+    assert.equal(await sidecar.refusal('create_invoice', made), 'failed', lie);
+    const invoice = await sidecar.call('create_invoice', made);
+    assert.equal(world.find(invoice.bolt11).hash, hashOf(made.preimage), lie);
+    assert.equal(world.requests.filter(({ hash }) => hash === invoice.payment_hash).length, 1, lie);
+  }
+});
+
+test('what the SDK does not look at in an invoice, the caller must: it is told again', options, async () => {
+  for (const lie of ['wrong-network', 'expired-invoice', 'wrong-description']) {
+    const made = order();
+    world.fail(lie);
+    const invoice = await sidecar.call('create_invoice', made);
+    assert.equal(world.find(invoice.bolt11), undefined, lie);
+    assert.deepEqual(await sidecar.call('create_invoice', made), invoice, lie);
+  }
+});
+
+test('what the SDK mends by itself: a session that was forgotten, shares whose storing was not heard of', options, async () => {
+  for (const [fault, call] of [['unauthorized', 'RequestLightningReceive'], ['lost-answer', 'store_preimage_share']]) {
+    world.fail(fault, call);
+    const invoice = await sidecar.call('create_invoice', order());
+    assert.equal(world.faultsLeft(), 0, fault);
+    await world.pay(invoice.bolt11);
+    await settled(sidecar, invoice.payment_hash);
+  }
+});
+
 test('an invoice whose shares were never stored is not settled by a payment', options, async (t) => {
   const made = order();
   world.fail('error-500', 'store_preimage_share');
@@ -388,6 +419,20 @@ test('a lost stream of news is told, and mended', options, async (t) => {
   await settled(sidecar, invoice.payment_hash);
 });
 
+test('away and back: calls say so meanwhile, and what is paid then is claimed', options, async (t) => {
+  const world = await openWorld(t);
+  const sidecar = await openSidecar(t, world);
+  const invoice = await sidecar.call('create_invoice', order());
+  await world.down();
+  for (const [method, params] of [['status'], ['create_invoice', order()], ['look_up', { payment_hash: invoice.payment_hash }]]) {
+    assert.equal(await sidecar.refusal(method, params), 'unreachable', method);
+  }
+  await world.up();
+  await world.pay(invoice.bolt11);
+  await eventually(async () => (await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state === 'settled', 'the claim', 60_000);
+  await eventually(() => sidecar.connection() === 'connected', 'the stream again', 60_000);
+});
+
 test('offline, open says so and ends the process', options, async (t) => {
   const world = await startSparkWorld();
   await world.close();
@@ -445,7 +490,12 @@ test('it ends with stdin, and never said a secret', options, async (t) => {
   assert.equal(network, 'LOCAL');
   assert.match(identity, /^0[23][0-9a-f]{64}$/);
   const made = order();
-  for (const [fault, call] of [...['outage', 'error-500', 'lost-answer'].map((fault) => [fault, 'RequestLightningReceive']), ['error-500', 'store_preimage_share']]) {
+  for (const [fault, call] of [
+    ['outage', 'RequestLightningReceive'],
+    ['error-500', 'RequestLightningReceive'],
+    ['lost-answer', 'RequestLightningReceive'],
+    ['error-500', 'store_preimage_share'],
+  ]) {
     world.fail(fault, call);
     await sidecar.ask('create_invoice', made);
   }
