@@ -13,22 +13,9 @@ namespace {
 constexpr std::int64_t kFirstLookMs = 10'000;  // by then what settled while we were away is in the ledger
 constexpr std::int64_t kLookAgainMs = 24LL * 60 * 60 * 1000;
 constexpr std::int64_t kTryAgainMs = 10LL * 60 * 1000;
-constexpr std::int64_t kCompared = 7LL * 24 * 60 * 60 * 1000;
+constexpr std::int64_t kComparedMs = 7LL * 24 * 60 * 60 * 1000;
 constexpr std::int64_t kSettlingMs = 10'000;  // what is as young as this may not be on both sides yet
 constexpr std::size_t kMostTold = 5;
-
-Result<Reconciliation> reconcile_all(const ledger::KeyValue& store, replay::Period period,
-                                     const std::map<std::string, std::vector<wallet::PaidInvoice>>& lists,
-                                     const std::atomic<bool>& stop) {
-  Reconciliation out;
-  for (const auto& [kind, listed] : lists) {
-    auto one = replay::reconcile(ledger::Reader(store), kind, period, listed, &stop);
-    if (!one) return one;
-    out += std::move(*one);
-  }
-  std::erase_if(out.differences, &replay::Difference::watched);  // the runtime asks about those
-  return out;
-}
 
 std::string about(const replay::Difference& difference) {
   const bool orphan = difference.job.is_zero();
@@ -62,7 +49,7 @@ void Bookkeeper::look_later(std::int64_t delay_ms) {
   scheduler_.after(delay_ms, [this, weak = std::weak_ptr(alive_)] {
     if (weak.expired()) return;
     const ledger::TimeMs now = scheduler_.now();
-    ask_next(std::make_shared<Round>(Round{{.since = now - kCompared, .until = now - kSettlingMs}}));
+    ask_next(std::make_shared<Round>(Round{{.since = now - kComparedMs, .until = now - kSettlingMs}}));
   });
 }
 
@@ -86,7 +73,8 @@ void Bookkeeper::compare(const std::shared_ptr<Round>& round) {
   for (const auto& kind : round->left_out) round->lists.erase(kind);
   if (reading_.joinable()) reading_.join();  // of the round before, long done
   reading_ = std::thread([this, weak = std::weak_ptr(alive_), round] {
-    auto books = reconcile_all(store_, round->period, round->lists, stop_);
+    auto books = replay::reconcile(ledger::Reader(store_), round->lists, round->period, &stop_);
+    if (books) std::erase_if(books->differences, &replay::Difference::watched);  // the runtime asks about those
     boost::asio::post(io_, [this, weak, books = std::move(books)] {
       if (!weak.expired()) tell(books);
     });

@@ -2,7 +2,6 @@
 // is looked up anyway; this finds what nobody watches: orphans that were paid, and money that one side does not know.
 #pragma once
 
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -25,11 +24,10 @@ class Bookkeeper {
   nlohmann::json summary() const { return summary_; }
 
  private:
-  using Lists = std::map<std::string, std::vector<wallet::PaidInvoice>>;  // by kind of wallet
   struct Round {
     replay::Period period;
     std::size_t asked = 0;  // wallets
-    Lists lists = {};
+    replay::WalletLists lists = {};
     std::set<std::string> left_out = {};  // kinds of which one that was used before did not answer
   };
 

@@ -25,13 +25,12 @@ Result<Listed> list(WalletCounter& counter, wallet::Wallet& wallet, TimeMs since
   return counter.ask<Listed>([&](auto done) { wallet.list_paid(since, done); }, kListPatienceMs);
 }
 
-// By kind of wallet: an invoice remembers no more. Of those used before, one that does not list is named, and its kind
-// is left out.
-Result<std::map<std::string, Listed>> list_all(const Config& config, Context& context) {
+// Of the wallets used before, one that does not list is named, and its kind is left out.
+Result<replay::WalletLists> list_all(const Config& config, Context& context) {
   const auto counter = WalletCounter::open(config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   if (const auto opened = (*counter)->open_former(config); !opened) return tl::unexpected(opened.error());
-  std::map<std::string, Listed> out;
+  replay::WalletLists out;
   std::set<std::string> left_out;
   for (wallet::Wallet* wallet : (*counter)->wallets()) {
     const auto listed = list(**counter, *wallet, {});
@@ -110,13 +109,7 @@ Result<replay::Reconciliation> reconcile_with_wallet(const ledger::Reader& reade
   if (!config) return tl::unexpected(config.error());
   const auto listed = list_all(*config, context);
   if (!listed) return tl::unexpected(listed.error());
-  replay::Reconciliation out;
-  for (const auto& [kind, paid] : *listed) {
-    auto one = replay::reconcile(reader, kind, {.until = {INT64_MAX}}, paid);
-    if (!one) return one;
-    out += std::move(*one);
-  }
-  return out;
+  return replay::reconcile(reader, *listed, {.until = {INT64_MAX}});
 }
 
 void print(const replay::Reconciliation& books, Context& context) {

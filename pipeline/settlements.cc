@@ -93,7 +93,7 @@ void Settlements::ask_after(const ledger::Hash256& id, std::int64_t delay_ms) {
 }
 
 std::int64_t Settlements::pause_ms(const Entry& entry) const {
-  // That a payment waits is not what wallets push.
+  // That a payment waits is not what every wallet pushes.
   const bool told = entry.wallet->abilities().pushes && !entry.watched.invoice.hold;
   const std::int64_t shortest = told ? kShortestPollBesidePushMs : kShortestPollMs;
   return std::clamp((scheduler_.now() - entry.watched.since) / 20, shortest, kLongestPollMs);

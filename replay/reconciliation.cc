@@ -40,8 +40,8 @@ Result<ledger::Seq> position_of(const ledger::Reader& reader, TimeMs time, ledge
   return first;
 }
 
-// The invoices of one kind of wallet that can have been paid since then.
-Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::string_view wallet_kind, TimeMs since,
+// The invoices of these kinds of wallets that can have been paid since then.
+Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, const WalletLists& lists, TimeMs since,
                                              const std::atomic<bool>* stop) {
   std::map<Hash256, Known> out;
   const auto size = reader.size();
@@ -49,7 +49,7 @@ Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, std::
   const auto first = position_of(reader, since - wallet::kOldestOpenMs, *size);
   if (!first) return tl::unexpected(first.error());
   const auto read = reader.for_each(*first, *size, [&](const ledger::Entry& entry) {
-    if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && issued->wallet == wallet_kind)
+    if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && lists.contains(issued->wallet))
       out.try_emplace(issued->payment_hash,
                       Known{.job = entry.header.job, .seq = entry.seq, .issued_at = entry.header.time});
     if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
@@ -116,21 +116,15 @@ std::string phrase(const Difference& difference) {
   return {};
 }
 
-void operator+=(Reconciliation& sum, Reconciliation one) {
-  sum.matched += one.matched;
-  sum.matched_amount += one.matched_amount;
-  sum.others += one.others;
-  sum.others_amount += one.others_amount;
-  std::ranges::move(one.differences, std::back_inserter(sum.differences));
-}
-
-Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
-                                 std::span<const wallet::PaidInvoice> listed, const std::atomic<bool>* stop) {
-  const auto known = invoices_of(reader, wallet_kind, period.since, stop);
+Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
+                                 const std::atomic<bool>* stop) {
+  const auto known = invoices_of(reader, lists, period.since, stop);
   if (!known) return tl::unexpected(known.error());
   std::map<Hash256, const wallet::PaidInvoice*> paid;
-  for (const auto& one : listed) {
-    if (one.settled_at <= period.until) paid.emplace(one.payment_hash, &one);
+  for (const auto& [kind, listed] : lists) {
+    for (const auto& one : listed) {
+      if (one.settled_at <= period.until) paid.emplace(one.payment_hash, &one);
+    }
   }
 
   std::vector<std::pair<Hash256, const Known*>> in_order;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <span>
+#include <map>
 #include <vector>
 
 #include "ledger/reader.h"
@@ -33,7 +33,7 @@ struct Reconciliation {
   ledger::Msat matched_amount;
   std::uint64_t others = 0;  // what was paid into the wallet for something else
   ledger::Msat others_amount;
-  std::vector<Difference> differences;  // of each kind in the order of the ledger, then orphans
+  std::vector<Difference> differences;  // in the order of the ledger, then orphans
 };
 
 // By the wallet's clock.
@@ -42,12 +42,12 @@ struct Period {
   ledger::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
 };
 
-// Compares what settled in that period in wallets of this kind. Reads no more of the ledger than that needs, and ends
+// What the wallets of each kind list: an invoice remembers no more of its wallet.
+using WalletLists = std::map<std::string, std::vector<wallet::PaidInvoice>>;
+
+// Compares what settled in that period in wallets of these kinds. Reads no more of the ledger than that needs, and ends
 // early, with no more than it knows, when `stop` is set. Errors: what the store says.
-ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, std::string_view wallet_kind, Period period,
-                                         std::span<const wallet::PaidInvoice> listed,
+ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
                                          const std::atomic<bool>* stop = nullptr);
-// Of several kinds together.
-void operator+=(Reconciliation& sum, Reconciliation one);
 
 }  // namespace replay

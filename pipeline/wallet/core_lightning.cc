@@ -132,7 +132,7 @@ void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std
       listing->keep(hash(one, "payment_hash"), {msat(one, "amount_received_msat").value_or(0)},
                     {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
     }
-    // Without indexes it is a version that knows no pages, and this was everything.
+    // Without its index the next page would be this one again.
     if (invoices.size() < kPage || last == 0 || listing->full()) return listing->end();
     list_page(listing, last + 1);
   });

@@ -228,6 +228,7 @@ void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<v
   const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
   ask("cancel_hold_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
       [this, payment_hash, asked_at = ports_.clock(), done = std::move(done)](const Result<NwcReply>& reply) {
+        if (given_back_.size() >= kMaxWaiting) given_back_.clear();  // those that are asked about are told again
         if (reply && (!reply->result.is_null() || reply->error_code == "NOT_FOUND"))
           given_back_[payment_hash] = asked_at;
         done(reply.and_then(result_of).map([](const Json&) {}));

@@ -13,6 +13,14 @@ async function auditOf(provider) {
   return { code, wallet: JSON.parse(stdout).wallet };
 }
 
+// Another wallet from now on; returns the settings of the one before.
+async function changeWallet(provider) {
+  const config = join(provider.folder, 'config.toml');
+  const before = await readFile(config, 'utf8');
+  await writeFile(config, before.replace('[wallet]', '[wallet]\nfolder = "another"'));
+  return before;
+}
+
 test('the wallet lists what the ledger settled, and each job', options, async (t) => {
   const market = await openMarket(t, { mode: 'payment_first' });
   const { customer, provider } = market;
@@ -79,9 +87,7 @@ test('the wallet used before is compared too', options, async (t) => {
   await buy(market, job);
   await untilState(market, job, 'settled');
   await provider.stop();
-  const config = join(provider.folder, 'config.toml');
-  const before = await readFile(config, 'utf8');
-  await writeFile(config, before.replace('[wallet]', '[wallet]\nfolder = "another"'));
+  const before = await changeWallet(provider);
   assert.equal((await auditOf(provider)).code, 4, 'the new one knows nothing of it');
   await writeFile(join(provider.folder, 'former.toml'), before);
   const { code, wallet } = await auditOf(provider);
@@ -95,11 +101,8 @@ test('an open invoice of the wallet used before is still watched', options, asyn
   const job = await customer.ask(addressed(provider));
   await job.invoice();
   await provider.stop();
-  const config = join(provider.folder, 'config.toml');
-  const before = await readFile(config, 'utf8');
   await pay(market, job);
-  await writeFile(join(provider.folder, 'former.toml'), before);
-  await writeFile(config, before.replace('[wallet]', '[wallet]\nfolder = "another"'));
+  await writeFile(join(provider.folder, 'former.toml'), await changeWallet(provider));
   await provider.start();
   await job.result();
   await untilState(market, job, 'settled');

@@ -25,7 +25,7 @@ const WALLETS = [
   { name: 'phoenixd', start: startPhoenixd, create: 'POST /createinvoice', repeats: true, pushes: true },
   { name: 'LNbits', start: startLnbits, create: 'POST /api/v1/payments', repeats: true, pushes: true },
   { name: 'NWC', start: startNwc, create: 'make_invoice', repeats: true, pushes: true, livesToday: 'its relay takes no events from another day' },
-  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', repeats: false, pushes: false, listsNot: true, lies: LIES.filter((lie) => lie !== 'wrong-hash') },
+  { name: 'Lightning address', start: startLightningAddress, create: 'GET .*callback', repeats: false, pushes: false, listsNot: true, lies: LIES.filter((lie) => lie !== 'wrong-hash') }, // it names no hash beside the invoice
   { name: 'Electrum', start: startElectrum, create: 'add_request', repeats: false, pushes: false, skip: skipWithoutElectrum },
   { name: 'Spark', start: startSpark, create: 'RequestLightningReceive', repeats: true, pushes: true, skip: skipWithoutSpark },
 ];

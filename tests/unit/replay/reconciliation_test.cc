@@ -27,7 +27,7 @@ class ReconciliationTest : public testing::Test {
     return {invoice.payment_hash, invoice.amount, driver.now, std::string(wallet::kJobDescription) + "01020304"};
   }
   Reconciliation books(ledger::TimeMs since = {}) const {
-    return reconcile(shop.reader, "sandbox", {.since = since, .until = driver.now}, listed).value();
+    return reconcile(shop.reader, {{"sandbox", listed}}, {.since = since, .until = driver.now}).value();
   }
   void expect_only(Kind kind) const {
     const auto out = books();
@@ -77,7 +77,22 @@ TEST_F(ReconciliationTest, WhatWasPaidForSomethingElseIsCountedAndNoDifference) 
 }
 
 TEST_F(ReconciliationTest, AnotherWalletsInvoicesAreNotItsBusiness) {
-  EXPECT_TRUE(reconcile(shop.reader, "lnd", {.until = driver.now}, {})->differences.empty());
+  EXPECT_TRUE(reconcile(shop.reader, {{"lnd", {}}}, {.until = driver.now})->differences.empty());
+}
+
+TEST_F(ReconciliationTest, WhatIsStillAskedAboutIsMarked) {
+  listed.push_back(paid(2));
+  EXPECT_TRUE(books().differences.at(0).watched);
+  const auto written = static_cast<std::ptrdiff_t>(driver.entries.size());
+  driver.invoice_never_paid(2);
+  shop.write({driver.entries.begin() + written, driver.entries.end()});
+  EXPECT_FALSE(books().differences.at(0).watched) << "the ledger holds it for never paid";
+}
+
+TEST_F(ReconciliationTest, WhatCameAfterTheEndIsLeftToTheNextTime) {
+  listed.push_back(paid(2));
+  listed.back().settled_at = driver.now + 1;
+  EXPECT_TRUE(books().differences.empty());
 }
 
 }  // namespace
