@@ -2,25 +2,25 @@
 #include <boost/asio/io_context.hpp>
 #include <ostream>
 
-#include "cmd/announcement.h"
-#include "cmd/clock.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/control_socket.h"
+#include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
-#include "cmd/control_socket.h"
-#include "cmd/passphrase.h"
-#include "pipeline/io_adapters.h"
+#include "cmd/provider/announcement.h"
+#include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/relay_pool.h"
+#include "pipeline/nostr/relay/pool.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 // Takes the announcement back without a running `serve`, whose relays and key it uses.
 class Withdrawal {
  public:
-  Withdrawal(const Config& config, nostr::SecretKey key, runtime::Clock clock)
+  Withdrawal(const Config& config, nostr::SecretKey key, base::Clock clock)
       : config_(config), key_(std::move(key)), scheduler_(io_, clock), clock_(std::move(clock)) {}
 
   // What `serve` answers: one object a relay.
@@ -51,7 +51,7 @@ class Withdrawal {
             .clock = clock_,
             .random = [] { return 0.5; },
             .sign_auth =
-                [this](const std::string& url, const std::string& challenge, ledger::TimeMs now) {
+                [this](const std::string& url, const std::string& challenge, base::TimeMs now) {
                   return std::optional(nostr::auth_event(key_, url, challenge, now, aux()));
                 }};
   }
@@ -70,8 +70,8 @@ class Withdrawal {
   const Config& config_;
   const nostr::SecretKey key_;
   boost::asio::io_context io_;
-  runtime::IoScheduler scheduler_;
-  const runtime::Clock clock_;
+  net::IoScheduler scheduler_;
+  const base::Clock clock_;
 };
 
 Result<nlohmann::json> withdraw(const Config& config, const Context& context) {
@@ -79,8 +79,8 @@ Result<nlohmann::json> withdraw(const Config& config, const Context& context) {
   if (reply) return (*reply)["relays"];
   if (reply.error().code != "control.not_running") return tl::unexpected(reply.error());
   if (config.relays.urls.empty()) {
-    return ledger::fail(ledger::ErrorKind::config, "config.no_relays", "no relays are configured",
-                        config.paths.config_file.string(), "set relays.urls");
+    return base::fail(base::ErrorKind::config, "config.no_relays", "no relays are configured",
+                      config.paths.config_file.string(), "set relays.urls");
   }
   auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   if (!key) return tl::unexpected(key.error());

@@ -4,18 +4,18 @@
 #include <fstream>
 #include <ostream>
 
+#include "cmd/cli/open_ledger.h"
+#include "cmd/cli/progress.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/open_ledger.h"
-#include "cmd/progress.h"
-#include "cmd/reconcile.h"
+#include "cmd/text/humanize.h"
+#include "cmd/wallet_settlements.h"
 #include "ledger/checkpoint.h"
 #include "replay/auditor.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 using nlohmann::ordered_json;
 using replay::Audit;
 
@@ -27,8 +27,8 @@ class ScratchFolder {
   static Result<ScratchFolder> make() {
     std::string path = (std::filesystem::temp_directory_path() / "sellcompute-audit-XXXXXX").string();
     if (::mkdtemp(path.data()) != nullptr) return ScratchFolder(std::move(path));
-    return ledger::fail(ledger::ErrorKind::invocation, "scratch.create", "no temporary folder could be made", path,
-                        "set TMPDIR to a folder that can be written");
+    return base::fail(base::ErrorKind::invocation, "scratch.create", "no temporary folder could be made", path,
+                      "set TMPDIR to a folder that can be written");
   }
   explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
   ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -125,7 +125,7 @@ ordered_json audit_json(const Audit& audit) {
 }
 
 // Exit code 4, also where the store itself is too damaged to be read to its end.
-tl::unexpected<ledger::Error> wrong(ledger::Error error) {
+tl::unexpected<base::Error> wrong(base::Error error) {
   error.code = "audit.wrong";
   return tl::unexpected(std::move(error));
 }
@@ -143,7 +143,7 @@ Result<std::optional<replay::Reconciliation>> ask_wallet(const Arguments& argume
 Result<ExitCode> verdict(const Audit& audit, const std::optional<replay::Reconciliation>& books) {
   if (!audit.findings.empty()) {
     const auto& first = audit.findings.front();
-    return wrong({ledger::ErrorKind::invocation,
+    return wrong({base::ErrorKind::invocation,
                   {},
                   "the audit found something wrong, first: " + first.what,
                   first.position,
@@ -152,7 +152,7 @@ Result<ExitCode> verdict(const Audit& audit, const std::optional<replay::Reconci
   if (!books || books->differences.empty()) return ExitCode::done;
   const auto& first = books->differences.front();
   const bool late = first.kind == replay::Difference::Kind::not_recorded;
-  return wrong({ledger::ErrorKind::invocation,
+  return wrong({base::ErrorKind::invocation,
                 {},
                 "the ledger and the wallet differ, first: " + replay::phrase(first),
                 "payment hash " + first.payment_hash.hex(),

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "cmd/command.h"
+#include "cmd/cli/command.h"
 
 namespace cmd {
 

@@ -1,8 +1,8 @@
 // sellcompute completion: what the shells need to complete our words, made from the table of commands.
 #include <ostream>
 
+#include "cmd/cli/help.h"
 #include "cmd/commands.h"
-#include "cmd/help.h"
 
 namespace cmd {
 namespace {
@@ -110,7 +110,7 @@ void print_fish(std::ostream& out) {
   }
 }
 
-ledger::Result<ExitCode> run(const Arguments& arguments, Context& context) {
+base::Result<ExitCode> run(const Arguments& arguments, Context& context) {
   const std::string& shell = arguments.words.front();
   if (shell == "bash")
     print_bash(context.out);

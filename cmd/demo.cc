@@ -9,25 +9,26 @@
 #include <fstream>
 #include <ostream>
 
-#include "cmd/clock.h"
+#include "base/scheduler.h"
+#include "base/secret_file.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/program.h"
 #include "cmd/commands.h"
-#include "cmd/customer.h"
-#include "cmd/demo_screen.h"
-#include "cmd/humanize.h"
-#include "cmd/program.h"
-#include "cmd/service.h"
-#include "pipeline/inference/loopback_ollama.h"
+#include "cmd/customer/customer.h"
+#include "cmd/provider/service.h"
+#include "cmd/text/demo_screen.h"
+#include "cmd/text/humanize.h"
+#include "pipeline/loopback/loopback_ollama.h"
+#include "pipeline/loopback/loopback_relay.h"
 #include "pipeline/nostr/key_file.h"
-#include "pipeline/nostr/loopback_relay.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/secret_file.h"
 
 namespace cmd {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::fail;
-using ledger::Result;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
 using std::filesystem::path;
 
 constexpr char kQuestion[] = "What is a data vending machine? Answer in one sentence.";
@@ -65,8 +66,8 @@ Result<void> prepare_folder(const path& folder) {
     return fail(ErrorKind::config, "demo.folder", "this folder is no demo's, and is left alone", folder.string(),
                 "name another one with --keep");
   }
-  if (auto made = runtime::create_private_folder(folder); !made) return made;
-  return runtime::create_private_file(folder / "config.toml", std::string(kMark) + "\n" + kSettings);
+  if (auto made = base::create_private_folder(folder); !made) return made;
+  return base::create_private_file(folder / "config.toml", std::string(kMark) + "\n" + kSettings);
 }
 
 // The settings are the folder's own; what the user's environment says about real selling has no say here.
@@ -96,7 +97,7 @@ class Sale {
         clock_(make_clock(sources_)) {}
 
   // The job that was sold, when its settlement is durable and the ledger closed.
-  Result<ledger::JobId> run() {
+  Result<base::JobId> run() {
     if (auto opened = open_relay(); !opened) return tl::unexpected(opened.error());
     look_for_ollama();
     io_.run();
@@ -110,7 +111,7 @@ class Sale {
  private:
   Result<void> open_relay() {
     try {
-      relay_ = std::make_unique<nostr::LoopbackRelay>(io_);
+      relay_ = std::make_unique<loopback::LoopbackRelay>(io_);
     } catch (const boost::system::system_error& error) {
       return fail(ErrorKind::connection, "demo.relay", "the demo's relay could not listen: " + error.code().message(),
                   "127.0.0.1");
@@ -140,10 +141,10 @@ class Sale {
   }
 
   void use_stand_in(const std::string& why) {
-    auto stand_in = inference::LoopbackOllama::start(io_);
+    auto stand_in = loopback::LoopbackOllama::start(io_);
     if (!stand_in) return end(stand_in.error());
     stand_in_ = std::move(*stand_in);
-    model_ = inference::kStandInModel;
+    model_ = loopback::kStandInModel;
     screen_.part("inference", "a stand-in without intelligence, because " + why + " at " + kOllamaUrl);
     open_shop(stand_in_->url());
   }
@@ -159,7 +160,7 @@ class Sale {
     auto service = Service::open(io_, std::move(*config), clock_, {},
                                  {.entry = [this](const auto& entry) { on_entry(entry); },
                                   .online = [this] { boost::asio::post(io_, [this] { ask(); }); },
-                                  .fatal = [this](ledger::Error error) { end(std::move(error)); }});
+                                  .fatal = [this](base::Error error) { end(std::move(error)); }});
     if (!service) return end(service.error());
     service_ = std::move(*service);
     screen_.part("wallet", "the sandbox: genuine invoices, play money");
@@ -182,7 +183,7 @@ class Sale {
     screen_.quote(kQuestion);
     auto customer = Customer::ask(io_, question, std::move(*key), clock_, kSaleMs,
                                   {.answered = [this](const auto& answer, const auto&) { on_answer(answer); },
-                                   .failed = [this](ledger::Error error) { end(std::move(error)); }});
+                                   .failed = [this](base::Error error) { end(std::move(error)); }});
     if (!customer) return end(customer.error());
     customer_ = std::move(*customer);
     job_ = customer_->request().id;
@@ -241,7 +242,7 @@ class Sale {
     });
   }
 
-  void end(ledger::Error failure) {
+  void end(base::Error failure) {
     if (!failure_) failure_ = std::move(failure);
     io_.stop();
   }
@@ -251,25 +252,25 @@ class Sale {
   DemoScreen screen_;
   ConfigSources sources_;
   const bool payment_first_;
-  const runtime::Clock clock_;
-  ledger::TimeMs began_;  // with the question
+  const base::Clock clock_;
+  base::TimeMs began_;  // with the question
 
   boost::asio::io_context io_;
   boost::asio::steady_timer timer_{io_};
-  std::unique_ptr<nostr::LoopbackRelay> relay_;
+  std::unique_ptr<loopback::LoopbackRelay> relay_;
   std::unique_ptr<inference::OllamaClient> ollama_;
-  std::unique_ptr<inference::LoopbackOllama> stand_in_;
+  std::unique_ptr<loopback::LoopbackOllama> stand_in_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<Customer> customer_;
   std::string model_;
   path wallet_folder_;
 
-  ledger::JobId job_;
+  base::JobId job_;
   bool paid_ = false;
   bool has_result_ = false;
   bool settled_ = false;
   bool closing_ = false;
-  std::optional<ledger::Error> failure_;
+  std::optional<base::Error> failure_;
 };
 
 // ---- the reports, and what to do next -------------------------------------------------------------------------------
@@ -313,7 +314,7 @@ ExitCode show_reports(const path& folder, Context& context) {
   return ExitCode::done;
 }
 
-void show_next(const path& folder, const ledger::JobId& job, Context& context) {
+void show_next(const path& folder, const base::JobId& job, Context& context) {
   DemoScreen screen(context.out, context.terminal);
   const std::string program = program_name(context);
   screen.hint("See every step of this sale, from its ledger:",

@@ -2,19 +2,19 @@
 #include <algorithm>
 #include <ostream>
 
-#include "cmd/clock.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/open_ledger.h"
-#include "cmd/when.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/when.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/earnings_report.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Msat;
-using ledger::Result;
+using base::Msat;
+using base::Result;
 using nlohmann::ordered_json;
 using replay::Figures;
 using replay::GroupBy;
@@ -47,13 +47,13 @@ Result<Money> chosen_money(const Arguments& arguments, const ledger::Reader& rea
   return usage_error("there is no money \"" + text + "\"", "it is real or play");
 }
 
-Result<replay::ReportQuery> read_query(const Arguments& arguments, const ledger::Reader& reader, ledger::TimeMs now) {
+Result<replay::ReportQuery> read_query(const Arguments& arguments, const ledger::Reader& reader, base::TimeMs now) {
   const auto by = parse_grouping(arguments.text("by"));
   if (!by) return tl::unexpected(by.error());
   const auto money = chosen_money(arguments, reader);
   if (!money) return tl::unexpected(money.error());
   replay::ReportQuery out{.by = *by, .money = *money, .since = {}, .until = {}, .utc_offset = local_utc_offset};
-  const auto read_moment = [&](const std::string& option, std::optional<ledger::TimeMs>& moment) -> Result<void> {
+  const auto read_moment = [&](const std::string& option, std::optional<base::TimeMs>& moment) -> Result<void> {
     if (!arguments.has(option)) return {};
     const auto when = parse_when(arguments.text(option), now);
     if (!when) return tl::unexpected(when.error());
@@ -86,7 +86,7 @@ std::string money_name(Money money) {
   return money == Money::play ? "play" : "real";
 }
 
-ordered_json moment_json(const std::optional<ledger::TimeMs>& moment) {
+ordered_json moment_json(const std::optional<base::TimeMs>& moment) {
   return moment ? ordered_json(moment->ms) : ordered_json(nullptr);
 }
 
@@ -121,7 +121,7 @@ void print_csv(const replay::Report& report, const replay::ReportQuery& query, C
 std::string key_text(const std::string& key, GroupBy by) {
   if (key.empty()) return "–";
   if (by != GroupBy::customer) return key;
-  const auto customer = ledger::PublicKey::from_hex(key);
+  const auto customer = base::PublicKey::from_hex(key);
   return customer ? short_npub(nostr::encode_npub(*customer)) : key;
 }
 

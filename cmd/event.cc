@@ -5,10 +5,10 @@
 #include <span>
 #include <thread>
 
+#include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/lines.h"
-#include "cmd/passphrase.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/lines.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
@@ -16,7 +16,7 @@
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 constexpr std::size_t kBatchLines = 2'048;
 
@@ -152,9 +152,9 @@ Result<ExitCode> decode(const Arguments& arguments, Context& context) {
 
 // ---- sign -----------------------------------------------------------------------------------------------------------
 
-tl::unexpected<ledger::Error> bad_draft(std::string why) {
-  return ledger::fail(ledger::ErrorKind::job_request, "event.draft", std::move(why), {},
-                      R"(write at least {"kind":1,"content":"…"}; tags and created_at may be added)");
+tl::unexpected<base::Error> bad_draft(std::string why) {
+  return base::fail(base::ErrorKind::job_request, "event.draft", std::move(why), {},
+                    R"(write at least {"kind":1,"content":"…"}; tags and created_at may be added)");
 }
 
 // An event that is yet to be signed: kind, and if need be content, tags and created_at.

@@ -2,17 +2,17 @@
 #include <filesystem>
 #include <ostream>
 
+#include "base/secret_file.h"
+#include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
-#include "cmd/config_template.h"
-#include "cmd/passphrase.h"
+#include "cmd/config/template.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/secret_file.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 // One file that `init` cares for.
 struct Made {
@@ -25,12 +25,12 @@ struct Made {
 Result<void> make_parent_folder(const std::filesystem::path& file) {
   const auto folder = file.parent_path();
   if (std::filesystem::exists(folder)) return {};
-  return runtime::create_private_folder(folder);
+  return base::create_private_folder(folder);
 }
 
 Result<Made> make_config_file(const std::filesystem::path& path) {
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
-  const auto done = runtime::create_private_file(path, config_template());
+  const auto done = base::create_private_file(path, config_template());
   if (!done && done.error().code != "secret_file.exists") return tl::unexpected(done.error());
   return Made{.what = "config", .path = path, .is_new = done.has_value()};
 }
@@ -70,7 +70,7 @@ Result<Made> make_key_file(const Config& config, const std::string& import_file)
 Result<Made> make_wallet_secret(const std::filesystem::path& path) {
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
   const bool existed = std::filesystem::exists(path);
-  if (auto secret = runtime::read_or_create_secret(path); !secret) return tl::unexpected(secret.error());
+  if (auto secret = base::read_or_create_secret(path); !secret) return tl::unexpected(secret.error());
   return Made{.what = "wallet secret", .path = path, .is_new = !existed};
 }
 

@@ -2,22 +2,22 @@
 #include <algorithm>
 #include <ostream>
 
-#include "cmd/about_job.h"
-#include "cmd/clock.h"
+#include "cmd/cli/about_job.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/job_text.h"
-#include "cmd/open_ledger.h"
-#include "cmd/refund.h"
-#include "cmd/when.h"
-#include "ledger/event_json.h"
+#include "cmd/jobs_refund.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/job_text.h"
+#include "cmd/text/when.h"
+#include "ledger/fact_json.h"
 #include "replay/jobs_view.h"
 #include "replay/phrases.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 constexpr std::string_view kDefaultLimit = "20";
 
@@ -38,7 +38,7 @@ Result<core::State> parse_state(const std::string& text) {
   return usage_error("there is no state \"" + text + "\"", meant ? "did you mean " + *meant + "?" : "states: " + all);
 }
 
-Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::Reader& reader, ledger::TimeMs now) {
+Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::Reader& reader, base::TimeMs now) {
   replay::JobFilter out;
   out.limit = arguments.options["limit"].as<std::size_t>();
   if (out.limit == 0) return usage_error("--limit 0 shows nothing", "give how many jobs to show");

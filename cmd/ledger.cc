@@ -5,18 +5,18 @@
 #include <ostream>
 #include <set>
 
+#include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/open_ledger.h"
-#include "ledger/event_json.h"
+#include "cmd/text/humanize.h"
+#include "ledger/fact_json.h"
 #include "ledger/schema.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
-using ledger::Seq;
+using base::Result;
+using base::Seq;
 
 // ---- export ---------------------------------------------------------------------------------------------------------
 
@@ -78,10 +78,10 @@ Result<ExitCode> export_entries(const Arguments& arguments, Context& context) {
 
 struct Stats {
   Seq entries = 0;
-  std::set<ledger::JobId> jobs;
+  std::set<base::JobId> jobs;
   std::map<std::uint32_t, std::int64_t> by_type;
-  ledger::TimeMs first, last;
-  ledger::Hash256 root;
+  base::TimeMs first, last;
+  base::Hash256 root;
   std::uintmax_t disk_bytes = 0;
   std::optional<Seq> checkpoint_size;
 };
@@ -119,7 +119,7 @@ void print_stats_for_programs(const Stats& stats, Context& context) {
   nlohmann::ordered_json types = nlohmann::ordered_json::object();
   for (const auto& [type, count] : stats.by_type) types[std::string(ledger::type_name(type))] = count;
   const bool any = stats.entries > 0;
-  const auto time = [&](ledger::TimeMs at) { return any ? nlohmann::ordered_json(utc_time(at)) : nullptr; };
+  const auto time = [&](base::TimeMs at) { return any ? nlohmann::ordered_json(utc_time(at)) : nullptr; };
   const nlohmann::ordered_json object = {
       {"entries", stats.entries},
       {"jobs", stats.jobs.size()},

@@ -3,8 +3,8 @@
 
 #include <iostream>
 
+#include "cmd/cli/program.h"
 #include "cmd/commands.h"
-#include "cmd/program.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);

@@ -1,13 +1,13 @@
 // sellcompute online, offline: words to a running serve.
 #include <ostream>
 
+#include "cmd/cli/control_socket.h"
 #include "cmd/commands.h"
-#include "cmd/control_socket.h"
 
 namespace cmd {
 namespace {
 
-ledger::Result<ExitCode> tell(Context& context, const nlohmann::json& request) {
+base::Result<ExitCode> tell(Context& context, const nlohmann::json& request) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
   const auto reply = ask_running_serve(control_socket_path(paths->data_dir), request);
@@ -16,11 +16,11 @@ ledger::Result<ExitCode> tell(Context& context, const nlohmann::json& request) {
   return ExitCode::done;
 }
 
-ledger::Result<ExitCode> run_online(const Arguments&, Context& context) {
+base::Result<ExitCode> run_online(const Arguments&, Context& context) {
   return tell(context, {{"method", "online"}});
 }
 
-ledger::Result<ExitCode> run_offline(const Arguments& arguments, Context& context) {
+base::Result<ExitCode> run_offline(const Arguments& arguments, Context& context) {
   return tell(context, {{"method", "offline"}, {"drain", arguments.has("drain")}});
 }
 

@@ -3,14 +3,14 @@
 #include <chrono>
 #include <ostream>
 
-#include "cmd/clock.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/open_ledger.h"
+#include "cmd/cli/progress.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/job_text.h"
-#include "cmd/open_ledger.h"
-#include "cmd/progress.h"
-#include "cmd/when.h"
-#include "ledger/event_json.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/job_text.h"
+#include "cmd/text/when.h"
+#include "ledger/fact_json.h"
 #include "ledger/views.h"
 #include "replay/phrases.h"
 #include "replay/projections.h"
@@ -18,14 +18,14 @@
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 using nlohmann::ordered_json;
 using replay::ReplayStep;
 
 // A position ("1201", "#1201") or a moment.
-Result<replay::Until> parse_until(std::string text, ledger::TimeMs now) {
+Result<replay::Until> parse_until(std::string text, base::TimeMs now) {
   if (text.starts_with('#')) text.erase(0, 1);
-  ledger::Seq seq = 0;
+  base::Seq seq = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
   if (error == std::errc() && end == text.data() + text.size()) return seq;
   const auto when = parse_when(text, now);
@@ -40,13 +40,13 @@ std::string due_text(const ReplayStep& step) {
 }
 
 // What a decision stood on is shown below it.
-std::string basis_text(const ledger::Event& event) {
+std::string basis_text(const ledger::Fact& event) {
   if (const auto* e = std::get_if<ledger::JobQuoted>(&event)) return replay::phrase(e->basis);
   if (const auto* e = std::get_if<ledger::JobDeclined>(&event)) return replay::phrase(e->basis);
   return {};
 }
 
-void print_step(const ReplayStep& step, ledger::TimeMs start, Context& context) {
+void print_step(const ReplayStep& step, base::TimeMs start, Context& context) {
   const Terminal& terminal = context.terminal;
   const auto type = ledger::type_name(ledger::type_of(step.entry.event));
   context.out << terminal.paint(Colour::dim, "#" + std::to_string(step.entry.seq)) << "  +"
@@ -99,8 +99,8 @@ Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
   const auto steps = replay::replay_job(ledger->reader, *id, *until);
   if (!steps) return tl::unexpected(steps.error());
   if (steps->empty() && arguments.has("at"))
-    return ledger::fail(ledger::ErrorKind::invocation, "job.not_yet", "the job did not exist yet", arguments.text("at"),
-                        "leave out --at to see when it began");
+    return base::fail(base::ErrorKind::invocation, "job.not_yet", "the job did not exist yet", arguments.text("at"),
+                      "leave out --at to see when it began");
   if (steps->empty()) return unknown_job(arguments.text("job"));
   if (arguments.has("at")) {
     print_state(steps->back(), arguments.format(), context);

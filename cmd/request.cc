@@ -4,17 +4,18 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
-#include "cmd/clock.h"
+#include "base/scheduler.h"
+#include "cmd/cli/clock.h"
 #include "cmd/commands.h"
-#include "cmd/question.h"
-#include "cmd/request_screen.h"
+#include "cmd/customer/question.h"
+#include "cmd/customer/request_screen.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace cmd {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::Result;
+using base::ErrorKind;
+using base::Result;
 
 constexpr std::int64_t kLastWordMs = 3'000;  // how long a provider may take to say that it heard of a cancellation
 
@@ -34,10 +35,10 @@ class Conversation {
     const auto sellers = rank_sellers(*news, need_of(question, arguments_), clock_());
     screen_.sellers(sellers);
     if (!sellers.empty() && sellers.front().suits) return sellers.front().announcement.provider;
-    return ledger::fail(ErrorKind::job_request, "request.no_seller",
-                        sellers.empty() ? "nobody announces on these relays that they sell"
-                                        : "nobody announces that they serve what the question needs",
-                        {}, "ask the whole market without --find, or other relays with --relay");
+    return base::fail(ErrorKind::job_request, "request.no_seller",
+                      sellers.empty() ? "nobody announces on these relays that they sell"
+                                      : "nobody announces that they serve what the question needs",
+                      {}, "ask the whole market without --find, or other relays with --relay");
   }
 
   Result<ExitCode> ask(const Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
@@ -68,7 +69,7 @@ class Conversation {
   CustomerHooks hooks(std::function<void(const ledger::RelayAnswer&)> published) {
     return {.published = std::move(published),
             .answered = [this](const auto& answer, const auto& relay) { on_answer(answer, relay); },
-            .failed = [this](ledger::Error error) { on_failure(std::move(error)); }};
+            .failed = [this](base::Error error) { on_failure(std::move(error)); }};
   }
 
   Result<ExitCode> listen() {
@@ -93,18 +94,18 @@ class Conversation {
     return grows ? screen_.partial(answer, relay) : screen_.status(answer, relay);
   }
 
-  void on_failure(ledger::Error error) {
+  void on_failure(base::Error error) {
     if (cancelled_ || exit_code_ == ExitCode::interrupted) return end({});
     end(refusal_ ? *refusal_ : std::move(error));
   }
 
   // The provider that was asked says no: that is the end. One of the market may be followed by a better one.
   void on_refusal(const nostr::Answer& answer) {
-    refusal_ = ledger::Error{ErrorKind::job_request,
-                             "request.refused",
-                             "the provider could not serve the request",
-                             answer.text.empty() ? "it gave no reason" : answer.text,
-                             {}};
+    refusal_ = base::Error{ErrorKind::job_request,
+                           "request.refused",
+                           "the provider could not serve the request",
+                           answer.text.empty() ? "it gave no reason" : answer.text,
+                           {}};
     if (addressed_ || paid_) end(*refusal_);
   }
 
@@ -175,7 +176,7 @@ class Conversation {
     });
   }
 
-  void end(std::optional<ledger::Error> failure) {
+  void end(std::optional<base::Error> failure) {
     over_ = true;
     failure_ = std::move(failure);
     io_.stop();
@@ -183,16 +184,16 @@ class Conversation {
 
   const Arguments& arguments_;
   const std::filesystem::path wallet_folder_;
-  const runtime::Clock clock_;
+  const base::Clock clock_;
   RequestScreen screen_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer last_word_timer_{io_};
-  std::optional<ledger::Msat> bid_;
+  std::optional<base::Msat> bid_;
   bool addressed_ = false;
   std::optional<nostr::PublicKey> paid_;  // the provider that we paid: no other one's answer counts any more
-  std::optional<ledger::Error> refusal_;
-  std::optional<ledger::Error> failure_;
+  std::optional<base::Error> refusal_;
+  std::optional<base::Error> failure_;
   ExitCode exit_code_ = ExitCode::done;  // where nothing failed
   bool cancelling_ = false;
   bool cancelled_ = false;  // a relay took the cancellation

@@ -6,15 +6,15 @@
 #include <csignal>
 #include <iostream>
 
-#include "cmd/activity.h"
-#include "cmd/clock.h"
+#include "cmd/cli/clock.h"
 #include "cmd/commands.h"
-#include "cmd/service.h"
+#include "cmd/provider/activity.h"
+#include "cmd/provider/service.h"
 
 namespace cmd {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 constexpr std::int64_t kLiveLineMs = 250;
 
@@ -35,7 +35,7 @@ class Foreground {
          .online = [this] { on_online(); },
          .relay = [this](const auto& url, auto state, const auto& reason) { on_relay(url, state, reason); },
          .problem = [this](const auto& what) { log(spdlog::level::warn, what, "Problem", ""); },
-         .fatal = [this](ledger::Error error) { on_fatal(std::move(error)); }});
+         .fatal = [this](base::Error error) { on_fatal(std::move(error)); }});
     if (!service) return tl::unexpected(service.error());
     service_ = std::move(*service);
     wait_for_signal();
@@ -69,7 +69,7 @@ class Foreground {
         url + " " + std::string(nostr::name(state)) + (reason.empty() ? "" : ": " + reason), "Relay", "");
   }
 
-  void on_fatal(ledger::Error error) {
+  void on_fatal(base::Error error) {
     failure_ = std::move(error);
     io_.stop();
   }
@@ -114,7 +114,7 @@ class Foreground {
   boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
   boost::asio::steady_timer live_timer_{io_};
   Activity activity_;
-  std::optional<ledger::Error> failure_;
+  std::optional<base::Error> failure_;
   std::unique_ptr<Service> service_;
 };
 

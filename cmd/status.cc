@@ -5,27 +5,28 @@
 #include <filesystem>
 #include <ostream>
 
+#include "base/secret_file.h"
+#include "cmd/cli/control_socket.h"
+#include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
-#include "cmd/control_socket.h"
-#include "cmd/humanize.h"
-#include "cmd/open_wallet.h"
-#include "cmd/passphrase.h"
-#include "cmd/policy.h"
+#include "cmd/config/policy.h"
+#include "cmd/text/humanize.h"
+#include "cmd/wallets/open_wallet.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/inference/ollama_client.h"
+#include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/relay_client.h"
-#include "pipeline/secret_file.h"
+#include "pipeline/nostr/relay/client.h"
 #include "pipeline/wallet/sandbox_books.h"
 
 namespace cmd {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::Result;
+using base::ErrorKind;
+using base::Result;
 
 constexpr std::int64_t kPatienceMs = 10'000;
 
@@ -33,7 +34,7 @@ constexpr std::int64_t kPatienceMs = 10'000;
 struct Check {
   std::string what;   // "relays"
   std::string which;  // "wss://relay.one"
-  std::optional<ledger::Error> error;
+  std::optional<base::Error> error;
   std::optional<std::int64_t> latency_ms;
   std::string note;
 };
@@ -42,11 +43,11 @@ Check passed(std::string what, std::string which, std::string note) {
   return {std::move(what), std::move(which), std::nullopt, std::nullopt, std::move(note)};
 }
 
-Check failed(std::string what, std::string which, ledger::Error error) {
+Check failed(std::string what, std::string which, base::Error error) {
   return {std::move(what), std::move(which), std::move(error), std::nullopt, {}};
 }
 
-ledger::Error unreachable(std::string code, std::string message, std::string hint) {
+base::Error unreachable(std::string code, std::string message, std::string hint) {
   return {ErrorKind::connection, std::move(code), std::move(message), {}, std::move(hint)};
 }
 
@@ -58,7 +59,7 @@ Check check_identity(const Result<nostr::SecretKey>& key) {
 }
 
 Check check_wallet(const Config& config) {
-  const auto secret = runtime::read_private_file(config.wallet.secret_file);
+  const auto secret = base::read_private_file(config.wallet.secret_file);
   if (!secret) {
     auto error = secret.error();
     if (error.code == "secret_file.missing") error.hint = "`sellcompute init` makes one; restore yours if you have one";
@@ -69,7 +70,7 @@ Check check_wallet(const Config& config) {
   const auto started = wall_clock();
   const auto balance = std::filesystem::exists(config.wallet.folder)
                            ? wallet::SandboxBooks(config.wallet.folder).balance()
-                           : Result<ledger::Msat>(ledger::Msat{});
+                           : Result<base::Msat>(base::Msat{});
   if (!balance) return failed("wallet", config.wallet.kind, balance.error());
   Check check = passed("wallet", config.wallet.kind, "balance " + sats(*balance) + " (play money)");
   check.latency_ms = wall_clock() - started;
@@ -109,7 +110,7 @@ Check check_selling(const std::optional<nlohmann::json>& serve) {
 std::vector<Check> check_books(const nlohmann::json& serve) {
   const auto& books = serve.contains("books") ? serve["books"] : nlohmann::json();
   if (!books.is_object()) return {};
-  const std::string when = "compared " + age(wall_clock() - ledger::TimeMs{books.value("looked_at_ms", 0LL)}) + " ago";
+  const std::string when = "compared " + age(wall_clock() - base::TimeMs{books.value("looked_at_ms", 0LL)}) + " ago";
   const std::string trouble = books.value("trouble", "");
   if (!trouble.empty()) return {passed("books", "", "not compared with the wallet: " + trouble)};
   const auto differences = books.value("differences", 0LL);
@@ -135,7 +136,7 @@ Check check_visibility(const nlohmann::json& site) {
                   {ErrorKind::invocation, "announce.missing", trouble, {}, "it is tried again; `serve` need not stop"});
   }
   if (!site.value("visible", false)) return passed("announced", relay, "not seen there yet");
-  const ledger::TimeMs looked_at{site["looked_at_ms"].get<std::int64_t>()};
+  const base::TimeMs looked_at{site["looked_at_ms"].get<std::int64_t>()};
   return passed("announced", relay, "seen there " + age(wall_clock() - looked_at) + " ago");
 }
 
@@ -143,7 +144,7 @@ Check check_heartbeat(const nlohmann::json& announcing) {
   const std::string trouble = announcing.value("heartbeat_trouble", "");
   const auto& at = announcing["heartbeat_at_ms"];
   const std::string last =
-      at.is_number() ? "last " + age(wall_clock() - ledger::TimeMs{at.get<std::int64_t>()}) + " ago" : "none yet";
+      at.is_number() ? "last " + age(wall_clock() - base::TimeMs{at.get<std::int64_t>()}) + " ago" : "none yet";
   return passed("heartbeat", "", last + (trouble.empty() ? "" : "; " + trouble));
 }
 
@@ -172,16 +173,15 @@ void judge_models(const inference::BackendStatus& status, const Config& config, 
       return model.name == offer.name || model.name == offer.name + ":latest";
     };
     if (std::ranges::any_of(status.models, named)) continue;
-    check.error = ledger::Error{ErrorKind::config,
-                                "inference.unknown_model",
-                                "it has no model `" + offer.name + "`",
-                                {},
-                                "`ollama pull " + offer.name + "`, or take it out of the config file"};
+    check.error = base::Error{ErrorKind::config,
+                              "inference.unknown_model",
+                              "it has no model `" + offer.name + "`",
+                              {},
+                              "`ollama pull " + offer.name + "`, or take it out of the config file"};
     return;
   }
   if (!status.models.empty()) return;
-  check.error =
-      ledger::Error{ErrorKind::config, "inference.no_models", "it has no models", {}, "`ollama pull llama3.2`"};
+  check.error = base::Error{ErrorKind::config, "inference.no_models", "it has no models", {}, "`ollama pull llama3.2`"};
 }
 
 // The checks that wait for answers, each with its line in the report.
@@ -211,7 +211,7 @@ class NetworkChecks {
   }
 
   // Only the first answer counts.
-  void finish(std::size_t line, std::optional<ledger::Error> error) {
+  void finish(std::size_t line, std::optional<base::Error> error) {
     if (done_[line]) return;
     done_[line] = true;
     checks_[line].error = std::move(error);
@@ -247,7 +247,7 @@ class NetworkChecks {
 
   void start_relay(const std::string& text) {
     const std::size_t line = begin("relays", text);
-    const auto url = nostr::parse_relay_url(text);
+    const auto url = net::parse_relay_url(text);
     if (!url) return finish(line, url.error());
     nostr::RelayLinkHandlers handlers;
     handlers.on_health = [this, line](nostr::RelayState state, const std::string& reason) {
@@ -272,8 +272,7 @@ class NetworkChecks {
   }
 
   // NIP-42, so that a relay that wants to know us is not taken for a broken one.
-  std::optional<nostr::Event> sign_auth(const std::string& relay, const std::string& challenge,
-                                        ledger::TimeMs at) const {
+  std::optional<nostr::Event> sign_auth(const std::string& relay, const std::string& challenge, base::TimeMs at) const {
     const auto aux = nostr::generate_aux();
     if (!key_ || !aux) return std::nullopt;
     return nostr::auth_event(*key_, relay, challenge, at, *aux);
@@ -281,14 +280,14 @@ class NetworkChecks {
 
   const Config& config_;
   const Result<nostr::SecretKey>& key_;
-  const ledger::TimeMs started_ = wall_clock();
+  const base::TimeMs started_ = wall_clock();
   std::vector<Check> checks_;
   std::vector<bool> done_;
   std::size_t waiting_ = 0;
   boost::asio::io_context io_{1};
   nostr::RelayConnector connector_{io_};
-  runtime::IoScheduler scheduler_{io_, wall_clock};
-  const runtime::Random random_ = [] { return ledger::Salt{nostr::generate_aux().value().bytes}; };
+  net::IoScheduler scheduler_{io_, wall_clock};
+  const base::Random random_ = [] { return base::Salt{nostr::generate_aux().value().bytes}; };
   OpenedWallet wallet_;
   std::unique_ptr<inference::OllamaClient> backend_;
   std::vector<std::unique_ptr<nostr::RelayClient>> clients_;

@@ -1,28 +1,28 @@
 // sellcompute wallet: the wallet that is paid, tried out by hand.
 #include <ostream>
 
-#include "cmd/clock.h"
+#include "cmd/cli/clock.h"
+#include "cmd/cli/random.h"
 #include "cmd/commands.h"
-#include "cmd/humanize.h"
-#include "cmd/qr.h"
-#include "cmd/random.h"
-#include "cmd/reconcile.h"
-#include "cmd/wallet_counter.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/qr.h"
+#include "cmd/wallet_settlements.h"
+#include "cmd/wallets/wallet_session.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/sandbox_books.h"
 
 namespace cmd {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::fail;
-using ledger::Result;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
 
 constexpr std::int64_t kInvoiceExpiryMs = 15LL * 60 * 1000;
 constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
 constexpr std::int64_t kMaxSat = 100'000'000;
 
-std::string marked(ledger::Msat amount, bool play_money) {
+std::string marked(base::Msat amount, bool play_money) {
   return sats(amount) + (play_money ? " of play money" : "");
 }
 
@@ -38,7 +38,7 @@ Result<ExitCode> pay(const Arguments& arguments, Context& context) {
   if (!preimage) return tl::unexpected(preimage.error());
   const auto invoice = wallet::decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
-  const ledger::Msat amount = invoice->amount.value_or(ledger::Msat{});
+  const base::Msat amount = invoice->amount.value_or(base::Msat{});
   if (arguments.format() == Format::people) {
     context.out << (preimage->is_zero() ? "held: " : "paid ") << marked(amount, true)
                 << (preimage->is_zero() ? ", until the answer is there" : "; preimage " + preimage->hex()) << '\n';
@@ -67,7 +67,7 @@ std::string what_it_can(const wallet::Wallet& wallet) {
 Result<ExitCode> status(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto counter = WalletCounter::open(*config, make_clock(context.sources));
+  const auto counter = WalletSession::open(*config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   wallet::Wallet& wallet = (*counter)->wallet();
   const auto said = (*counter)->ask<wallet::WalletStatus>([&](auto done) { wallet.status(done); });
@@ -97,14 +97,14 @@ Result<ExitCode> status(const Arguments& arguments, Context& context) {
 
 // ---- invoice --------------------------------------------------------------------------------------------------------
 
-Result<ledger::Msat> parse_sats(const std::string& typed) {
-  const auto sat = ledger::Msat::from_digits(typed);
-  if (sat && sat->value > 0 && sat->value <= kMaxSat) return ledger::Msat{sat->value * 1000};
+Result<base::Msat> parse_sats(const std::string& typed) {
+  const auto sat = base::Msat::from_digits(typed);
+  if (sat && sat->value > 0 && sat->value <= kMaxSat) return base::Msat{sat->value * 1000};
   return fail(ErrorKind::invocation, "usage.amount", "\"" + printable(typed) + "\" is no amount", {},
               "a whole number of satoshis from 1 to 100,000,000");
 }
 
-Result<ledger::InvoiceIssued> make(WalletCounter& counter, const Config& config, ledger::Msat amount,
+Result<ledger::InvoiceIssued> make(WalletSession& counter, const Config& config, base::Msat amount,
                                    const std::string& memo) {
   wallet::InvoiceOrder order{.amount = amount, .description = memo, .expiry_ms = kInvoiceExpiryMs};
   order.job.bytes = random_bytes().bytes;  // an order of its own, of no job
@@ -122,16 +122,16 @@ Result<ledger::InvoiceIssued> make(WalletCounter& counter, const Config& config,
 }
 
 // What the wallet says of the invoice when it is paid or its time is over.
-wallet::LookupAnswer wait(WalletCounter& counter, const ledger::InvoiceIssued& invoice) {
+wallet::LookupAnswer wait(WalletSession& counter, const ledger::InvoiceIssued& invoice) {
   bool look = true;
-  counter.wallet().on_news([&look](const std::optional<ledger::Hash256>&) { look = true; });
+  counter.wallet().on_news([&look](const std::optional<base::Hash256>&) { look = true; });
   for (;;) {
     look = false;
     const auto said = counter.ask<wallet::LookupAnswer>([&](auto done) { counter.wallet().look_up(invoice, done); });
     const bool over = said && (std::holds_alternative<ledger::InvoiceSettled>(*said) ||
                                std::holds_alternative<wallet::Expired>(*said));
     if (over || counter.now() > invoice.expires_at + 60'000) {
-      counter.wallet().on_news([](const std::optional<ledger::Hash256>&) {});
+      counter.wallet().on_news([](const std::optional<base::Hash256>&) {});
       return said.value_or(wallet::Unknown{});
     }
     counter.run_until([&] { return look; }, kLookAgainMs);
@@ -157,7 +157,7 @@ Result<ExitCode> print_end(const wallet::LookupAnswer& end, bool play_money, For
   if (!settled) return fail(ErrorKind::payment, "wallet.unpaid", "the invoice was not paid in time");
   if (format == Format::people) {
     context.out << "settled: " << marked(settled->received, play_money)
-                << (settled->fee == ledger::Msat{} ? "" : ", of which " + sats(settled->fee) + " are fees") << '\n';
+                << (settled->fee == base::Msat{} ? "" : ", of which " + sats(settled->fee) + " are fees") << '\n';
   } else {
     context.out << json_line({{"received_msat", settled->received.value},
                               {"fee_msat", settled->fee.value},
@@ -173,7 +173,7 @@ Result<ExitCode> invoice(const Arguments& arguments, Context& context) {
   if (!amount) return tl::unexpected(amount.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto counter = WalletCounter::open(*config, make_clock(context.sources));
+  const auto counter = WalletSession::open(*config, make_clock(context.sources));
   if (!counter) return tl::unexpected(counter.error());
   const auto made = make(**counter, *config, *amount, arguments.text("memo"));
   if (!made) return tl::unexpected(made.error());

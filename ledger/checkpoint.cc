@@ -7,10 +7,17 @@
 #include <charconv>
 #include <vector>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 
 namespace ledger {
 namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::fail;
+using base::from_base64;
+using base::sha256;
+using base::to_base64;
 
 constexpr std::size_t kKeyIdSize = 4;
 constexpr std::string_view kSignatureMark = "\xe2\x80\x94 ";  // em dash, space

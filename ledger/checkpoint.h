@@ -17,10 +17,17 @@
 #include <string>
 #include <string_view>
 
-#include "ledger/result.h"
-#include "ledger/types.h"
+#include "base/result.h"
+#include "base/types.h"
 
 namespace ledger {
+
+using base::Hash256;
+using base::PublicKey;
+using base::Result;
+using base::Seq;
+using base::Signature;
+using base::TimeMs;
 
 // Checkpoints that come from outside are refused above this size.
 inline constexpr std::size_t kMaxCheckpointBytes = 16 * 1024;

@@ -20,10 +20,17 @@
 #include <type_traits>
 #include <vector>
 
-#include "ledger/result.h"
-#include "ledger/types.h"
+#include "base/result.h"
+#include "base/types.h"
 
 namespace ledger {
+
+using base::ErrorKind;
+using base::fail;
+using base::FixedBytes;
+using base::Msat;
+using base::Result;
+using base::TimeMs;
 
 template <class Struct, class Member>
 struct Field {

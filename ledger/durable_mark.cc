@@ -13,6 +13,8 @@
 namespace ledger {
 namespace {
 
+using base::sha256;
+
 constexpr std::size_t kCheckBytes = 8;
 constexpr std::size_t kMarkBytes = 3 * 8 + kCheckBytes;  // three numbers, and the first bytes of their SHA-256
 

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <optional>
 
-#include "ledger/result.h"
+#include "base/result.h"
 
 namespace ledger {
+
+using base::Result;
 
 // What was on disk, synced, when the mark was written. It may lag behind the truth, it is never ahead of it.
 struct Durable {

@@ -1,22 +1,24 @@
 // One entry of the ledger: its position, its header, its fact.
 #pragma once
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 #include "ledger/text.h"
 
 namespace ledger {
 
+using base::Seq;
+
 struct Entry {
   Seq seq = 0;
   Header header;
-  Event event;
+  Fact event;
 };
 
 // An entry on its way into the ledger. `time` is already max(previous, now): the engine has evolved with it.
 struct NewEntry {
   TimeMs time;
   JobId job;  // zero for facts about the shop
-  Event event;
+  Fact event;
   std::vector<Text> texts;  // stored once each, under their refs
 };
 

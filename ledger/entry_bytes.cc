@@ -4,6 +4,8 @@
 
 namespace ledger {
 
+using base::sha256;
+
 EncodedEntry encode_entry(const NewEntry& entry) {
   const std::string facts = encode_facts(entry.event);
   EncodedEntry out;

@@ -9,9 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/result.h"
+#include "base/result.h"
 
 namespace ledger {
+
+using base::Result;
 
 // The rooms of the store (column families in RocksDB): ledger/FORMAT.md gives their keys.
 enum class Family { entries, texts, tiles, views, meta };

@@ -1,6 +1,6 @@
 #include "ledger/keys.h"
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 #include "ledger/key_value.h"
 #include "ledger/merkle.h"
 

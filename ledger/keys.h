@@ -17,6 +17,10 @@
 
 namespace ledger {
 
+using base::Error;
+using base::Hash256;
+using base::Seq;
+
 std::string entry_key(Seq seq);
 std::string view_prefix(std::string_view projection);
 std::string view_key(std::string_view projection, std::string_view key);

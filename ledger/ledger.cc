@@ -6,6 +6,8 @@
 namespace ledger {
 namespace {
 
+using base::sha256;
+
 Error failed_error() {
   return {ErrorKind::invocation,
           "ledger.failed",

@@ -7,6 +7,11 @@
 namespace ledger {
 namespace {
 
+using base::Error;
+using base::ErrorKind;
+using base::fail;
+using base::sha256;
+
 constexpr std::size_t kHashSize = Hash256::kSize;
 constexpr std::size_t kTileBytes = kTileWidth * kHashSize;
 

@@ -8,10 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/result.h"
-#include "ledger/types.h"
+#include "base/result.h"
+#include "base/types.h"
 
 namespace ledger {
+
+using base::Hash256;
+using base::Result;
+using base::Seq;
 
 // SHA-256(0x00 || data) and SHA-256(0x01 || left || right): RFC 6962, section 2.1.
 Hash256 leaf_hash(std::string_view data);

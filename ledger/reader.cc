@@ -5,6 +5,8 @@
 namespace ledger {
 namespace {
 
+using base::sha256;
+
 Result<RawEntry> split_stored(Seq seq, const std::optional<std::string>& value) {
   if (!value) return damaged("the entry is missing", entry_position(seq));
   return split_entry(seq, *value);

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 
 namespace ledger {
 namespace {
@@ -140,7 +140,7 @@ std::string proto_schema() {
                 "syntax = \"proto3\";\n\n"
                 "package sellcompute.ledger.v1;\n";
   printer.message<Header>();
-  print_types(printer, std::type_identity<Event>{});
+  print_types(printer, std::type_identity<Fact>{});
   return printer.out;
 }
 

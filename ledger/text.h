@@ -4,11 +4,12 @@
 
 #include <string>
 
-#include "ledger/types.h"
+#include "base/types.h"
 
 namespace ledger {
 
-using Salt = FixedBytes<32, struct SaltTag>;
+using base::Salt;
+using base::TextRef;
 
 // A text on its way into the ledger. The salt is fresh randomness from the adapter that made the text.
 struct Text {

@@ -9,6 +9,9 @@
 namespace ledger {
 namespace {
 
+using base::sha256;
+using base::to_hex;
+
 // Where two recorded hashes differ from the recomputed ones, the entries below are the place to look.
 std::string entries_below(const TileId& id, std::size_t position) {
   const Seq width = Seq{1} << (id.level * kTileHeight);

@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "base/types.h"
 #include "ledger/key_value.h"
-#include "ledger/types.h"
 
 namespace ledger {
+
+using base::Hash256;
+using base::Seq;
 
 // One thing that is wrong.
 struct Finding {

@@ -8,7 +8,8 @@
 #include "ledger/verify.h"
 #include "ledger/views.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/notice.h"
+#include "pipeline/nostr/nip90_notice.h"
+#include "pipeline/runtime/notice.h"
 #include "replay/job_audit.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
@@ -16,11 +17,11 @@
 namespace replay {
 namespace {
 
+using base::PublicKey;
+using base::Result;
+using base::Seq;
 using ledger::Family;
 using ledger::KeyValue;
-using ledger::PublicKey;
-using ledger::Result;
-using ledger::Seq;
 
 constexpr std::string_view kPruned = "audit.pruned";
 
@@ -161,7 +162,7 @@ class Auditor {
     const std::size_t end = std::min(key.find('\0'), key.size() - 1);
     const std::string position = "view " + std::string(key.substr(0, end));
     if (std::ranges::find(out_.findings, position, &AuditFinding::position) != out_.findings.end()) return;
-    find(Check::views, position, what + ": " + ledger::to_hex(key.substr(end + 1)));
+    find(Check::views, position, what + ": " + base::to_hex(key.substr(end + 1)));
   }
 
   // ---- jobs ---------------------------------------------------------------------------------------------------------
@@ -243,8 +244,8 @@ class Auditor {
   }
 
   // Those that are there are what the fact names.
-  Result<void> check_texts(std::span<const ledger::TextRef> refs, Seq seq) {
-    for (const ledger::TextRef& ref : refs) {
+  Result<void> check_texts(std::span<const base::TextRef> refs, Seq seq) {
+    for (const base::TextRef& ref : refs) {
       const auto text = reader_.text(ref);
       if (text && !*text) ++out_.pruned_texts;
       if (text) continue;
@@ -259,18 +260,18 @@ class Auditor {
     if (!nostr::verify_signature(provider, notice.event.view(), notice.signature))
       wrong_[{Check::signatures, seq}].push_back("the signature of the notice is not the provider's");
     if (!job.request) return {};  // said already
-    const auto texts = [this](const ledger::TextRef& ref) -> Result<std::string> {
+    const auto texts = [this](const base::TextRef& ref) -> Result<std::string> {
       auto text = reader_.text(ref);
       if (!text) return tl::unexpected(text.error());
       if (*text) return std::move(**text);
-      return ledger::fail(ledger::ErrorKind::invocation, std::string(kPruned), "the text was pruned");
+      return base::fail(base::ErrorKind::invocation, std::string(kPruned), "the text was pruned");
     };
-    const auto json = runtime::notice_json(job, notice, provider, texts);
+    const auto json = nostr::notice_json(job, notice, provider, texts);
     return json ? Result<void>() : found_text(json.error(), seq);
   }
 
   // A text that is gone is nothing wrong; one that is not what was signed is.
-  Result<void> found_text(const ledger::Error& error, Seq seq) {
+  Result<void> found_text(const base::Error& error, Seq seq) {
     if (error.code == kPruned) {
       ++out_.pruned_texts;
       return {};
@@ -292,7 +293,7 @@ class Auditor {
   Overlay overlay_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
   Providers providers_;
-  std::map<ledger::Hash256, ledger::Hash256> refunded_to_;  // what was paid back to a customer's invoice
+  std::map<base::Hash256, base::Hash256> refunded_to_;  // what was paid back to a customer's invoice
   std::map<std::pair<Check, Seq>, std::vector<std::string>> wrong_;
   Audit out_;
 };

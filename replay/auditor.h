@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/types.h"
 #include "ledger/key_value.h"
-#include "ledger/types.h"
 
 namespace replay {
 
@@ -29,10 +29,10 @@ struct AuditFinding {
 };
 
 struct Audit {
-  ledger::Seq size = 0;  // entries
-  ledger::Hash256 root;
-  std::size_t checkpoints = 0;   // own ones, stored
-  ledger::Seq checkpointed = 0;  // entries that the last of them covers
+  base::Seq size = 0;  // entries
+  base::Hash256 root;
+  std::size_t checkpoints = 0;  // own ones, stored
+  base::Seq checkpointed = 0;   // entries that the last of them covers
   std::uint64_t jobs = 0;
   std::uint64_t invoices = 0;
   std::uint64_t notices = 0;
@@ -47,7 +47,7 @@ struct Audit {
 //
 // Without `held`, that the end of the ledger was cut off and its later entries forgotten cannot be shown: whoever has
 // the key can sign a shorter history.
-ledger::Result<Audit> audit(const ledger::KeyValue& store, ledger::KeyValue& scratch,
-                            const std::optional<std::string>& held = std::nullopt);
+base::Result<Audit> audit(const ledger::KeyValue& store, ledger::KeyValue& scratch,
+                          const std::optional<std::string>& held = std::nullopt);
 
 }  // namespace replay

@@ -3,18 +3,18 @@
 namespace replay {
 namespace {
 
-using ledger::PublicKey;
-using ledger::Result;
+using base::PublicKey;
+using base::Result;
 
 // Facts after the first name a job only: whose it is, is kept under "j" and the job's id.
-std::string owner_key(const ledger::JobId& job) {
+std::string owner_key(const base::JobId& job) {
   return "j" + std::string(job.view());
 }
 std::string row_key(std::string_view customer) {
   return "c" + std::string(customer);
 }
 
-void settle(CustomerRow& row, ledger::TimeMs time, ledger::Msat received) {
+void settle(CustomerRow& row, base::TimeMs time, base::Msat received) {
   const std::int64_t day = time.ms / core::kDayMs;
   if (row.settled.empty() || row.settled.back().day != day) row.settled.push_back({day, {}});
   row.settled.back().amount += received;
@@ -51,7 +51,7 @@ Result<void> CustomersView::apply(const ledger::Entry& entry, ledger::Rows& rows
   if (requested) ++row.jobs;
   if (declined) ++row.declined;
   if (settled) settle(row, entry.header.time, settled->received);
-  if (owed) settle(row, entry.header.time, ledger::Msat{} - owed->amount);
+  if (owed) settle(row, entry.header.time, base::Msat{} - owed->amount);
   rows.put(row_key(customer), ledger::encode(row));
   return {};
 }

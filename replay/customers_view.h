@@ -11,8 +11,8 @@ namespace replay {
 struct CustomerRow {
   std::uint64_t jobs = 0;
   std::uint64_t declined = 0;
-  ledger::TimeMs first_seen;
-  ledger::TimeMs last_seen;
+  base::TimeMs first_seen;
+  base::TimeMs last_seen;
   std::vector<core::SettledDay> settled;  // ascending by day
   static constexpr auto fields() {
     using T = CustomerRow;
@@ -28,10 +28,10 @@ class CustomersView final : public ledger::Projection {
   static constexpr std::string_view kName = "customers";
   std::string_view name() const override { return kName; }
   std::uint32_t version() const override { return 2; }
-  ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
+  base::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 
-using CustomerVisitor = std::function<void(const ledger::PublicKey&, const CustomerRow&)>;
-ledger::Result<void> for_each_customer(const ledger::Reader& reader, const CustomerVisitor& visit);
+using CustomerVisitor = std::function<void(const base::PublicKey&, const CustomerRow&)>;
+base::Result<void> for_each_customer(const ledger::Reader& reader, const CustomerVisitor& visit);
 
 }  // namespace replay

@@ -8,8 +8,8 @@
 namespace replay {
 namespace {
 
-using ledger::Result;
-using ledger::TimeMs;
+using base::Result;
+using base::TimeMs;
 
 constexpr std::array kGroupings{GroupBy::day,   GroupBy::week,     GroupBy::month,
                                 GroupBy::model, GroupBy::customer, GroupBy::wallet};
@@ -57,7 +57,7 @@ std::string key_of(const ReportQuery& query, TimeMs bucket, std::string_view val
     case GroupBy::wallet:
       return std::string(value);
     case GroupBy::customer:
-      return ledger::to_hex(value);
+      return base::to_hex(value);
     default:
       return period_of(query.by, bucket + query.utc_offset(bucket));
   }

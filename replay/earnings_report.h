@@ -14,14 +14,14 @@ std::string_view name(GroupBy by);
 std::span<const GroupBy> all_groupings();
 
 // How far a time zone's clocks are ahead of UTC at a moment, in ms. Zones differ from UTC by multiples of 15 minutes.
-using UtcOffset = std::function<std::int64_t(ledger::TimeMs)>;
+using UtcOffset = std::function<std::int64_t(base::TimeMs)>;
 
 struct ReportQuery {
   GroupBy by = GroupBy::day;
   Money money = Money::real;
-  std::optional<ledger::TimeMs> since;  // rounded down to a bucket
-  std::optional<ledger::TimeMs> until;  // not included; rounded up to a bucket
-  UtcOffset utc_offset;                 // of the days, weeks and months
+  std::optional<base::TimeMs> since;  // rounded down to a bucket
+  std::optional<base::TimeMs> until;  // not included; rounded up to a bucket
+  UtcOffset utc_offset;               // of the days, weeks and months
 };
 
 struct ReportRow {
@@ -36,6 +36,6 @@ struct Report {
   Figures total;                // the sum of the rows
 };
 
-ledger::Result<Report> report(const ledger::Reader& reader, const ReportQuery& query);
+base::Result<Report> report(const ledger::Reader& reader, const ReportQuery& query);
 
 }  // namespace replay

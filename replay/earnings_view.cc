@@ -8,10 +8,10 @@
 namespace replay {
 namespace {
 
+using base::Hash256;
+using base::Result;
+using base::TimeMs;
 using ledger::field;
-using ledger::Hash256;
-using ledger::Result;
-using ledger::TimeMs;
 
 // The wallet in force.
 struct Shop {
@@ -66,7 +66,7 @@ struct SaleRefund {
 struct Sale {
   bool requested = false;
   TimeMs requested_at;
-  ledger::PublicKey customer;
+  base::PublicKey customer;
   std::string model;
   Shop shop;
   bool declined = false;

@@ -20,7 +20,7 @@
 
 namespace replay {
 
-using ledger::Msat;
+using base::Msat;
 
 inline constexpr std::int64_t kBucketMs = 15LL * 60 * 1000;
 
@@ -68,15 +68,15 @@ class EarningsView final : public ledger::Projection {
   static constexpr std::string_view kName = "earnings";
   std::string_view name() const override { return kName; }
   std::uint32_t version() const override { return 3; }
-  ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
+  base::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 
 // Visits the buckets of one dimension that start in [since, until), in the order of time.
-using FiguresVisitor = std::function<void(ledger::TimeMs bucket, std::string_view value, const Figures&)>;
-ledger::Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, Money money,
-                                     ledger::TimeMs since, ledger::TimeMs until, const FiguresVisitor& visit);
+using FiguresVisitor = std::function<void(base::TimeMs bucket, std::string_view value, const Figures&)>;
+base::Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, Money money, base::TimeMs since,
+                                   base::TimeMs until, const FiguresVisitor& visit);
 
 // The kind of money that the shop sells for now; real before the first start.
-ledger::Result<Money> money_in_force(const ledger::Reader& reader);
+base::Result<Money> money_in_force(const ledger::Reader& reader);
 
 }  // namespace replay

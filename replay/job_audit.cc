@@ -10,9 +10,9 @@
 namespace replay {
 namespace {
 
+using base::Msat;
 using core::Job;
 using core::sats;
-using ledger::Msat;
 
 // Checks each fact against the job as it was before.
 class JobAudit {
@@ -79,7 +79,7 @@ class JobAudit {
     wrong_if(e.received <= Msat{}, "settled, but nothing was received");
     wrong_if(invoice && invoice->issued.hold && !core::find_notice(job_, ledger::NoticePurpose::result),
              "a payment that was held was taken before its result was signed");
-    wrong_if(!e.preimage.is_zero() && ledger::sha256(e.preimage.view()) != e.payment_hash,
+    wrong_if(!e.preimage.is_zero() && base::sha256(e.preimage.view()) != e.payment_hash,
              "the preimage does not hash to the payment hash");
   }
 
@@ -149,7 +149,7 @@ class JobAudit {
 
   void check(const ledger::RefundPaid& e) {
     const core::Refund* refund = check_refund_attempt(e.payment_hash, e.attempt);
-    wrong_if(refund && !e.preimage.is_zero() && ledger::sha256(e.preimage.view()) != refund->started->to,
+    wrong_if(refund && !e.preimage.is_zero() && base::sha256(e.preimage.view()) != refund->started->to,
              "the preimage does not hash to the payment hash of the customer's invoice");
   }
 
@@ -163,7 +163,7 @@ class JobAudit {
   void check_begun() { wrong_if(!job_.request, "the job was never requested"); }
 
   // The refund whose attempt this is; null, and wrong, when nothing such is under way.
-  const core::Refund* check_refund_attempt(const ledger::Hash256& payment_hash, std::uint32_t attempt) {
+  const core::Refund* check_refund_attempt(const base::Hash256& payment_hash, std::uint32_t attempt) {
     const core::Refund* refund = core::find_refund(job_, payment_hash);
     const bool known = refund && core::under_way(*refund) && refund->started->attempt == attempt;
     wrong_if(!known, "an end of paying back that was not begun: payment hash " + payment_hash.hex());
@@ -194,7 +194,7 @@ class JobAudit {
   }
 
   Job job_;
-  ledger::Seq seq_ = 0;
+  base::Seq seq_ = 0;
   bool revealed_twice_ = false;
   std::vector<JobWrong> out_;
 };

@@ -9,7 +9,7 @@
 namespace replay {
 
 struct JobWrong {
-  ledger::Seq seq = 0;
+  base::Seq seq = 0;
   std::string what;
 };
 

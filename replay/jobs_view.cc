@@ -7,11 +7,11 @@
 namespace replay {
 namespace {
 
+using base::JobId;
+using base::Result;
 using core::Job;
-using ledger::JobId;
-using ledger::Result;
 
-std::string newest(ledger::TimeMs time) {
+std::string newest(base::TimeMs time) {
   return ledger::big_endian(~static_cast<std::uint64_t>(time.ms));
 }
 
@@ -26,7 +26,7 @@ std::string key(char room, std::string_view a, std::string_view b = {}, std::str
 std::string state_prefix(core::State state) {
   return key('s', std::string(1, static_cast<char>(state)));
 }
-std::string customer_prefix(const ledger::PublicKey& customer) {
+std::string customer_prefix(const base::PublicKey& customer) {
   return key('c', customer.view());
 }
 std::string model_prefix(std::string_view model) {
@@ -66,9 +66,9 @@ Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
   const auto row = reader.row(JobsView::kName, key('j', id));
   if (!row) return tl::unexpected(row.error());
   if (!*row) {
-    return ledger::fail(ledger::ErrorKind::invocation, "ledger.views_stale",
-                        "the jobs view lacks a job that its index names", ledger::to_hex(id),
-                        "run `sellcompute replay --rebuild-views`");
+    return base::fail(base::ErrorKind::invocation, "ledger.views_stale",
+                      "the jobs view lacks a job that its index names", base::to_hex(id),
+                      "run `sellcompute replay --rebuild-views`");
   }
   return ledger::decode<Job>(**row);
 }
@@ -148,7 +148,7 @@ Result<std::optional<Job>> find_job(const ledger::Reader& reader, const JobId& i
 Result<std::vector<JobId>> jobs_with_prefix(const ledger::Reader& reader, std::string_view hex_prefix,
                                             std::size_t limit) {
   const std::string even(hex_prefix.substr(0, hex_prefix.size() / 2 * 2));
-  const auto bytes = ledger::from_hex(even);
+  const auto bytes = base::from_hex(even);
   if (!bytes) return std::vector<JobId>();
   std::vector<JobId> out;
   const std::string prefix = key('j', *bytes);
@@ -161,11 +161,11 @@ Result<std::vector<JobId>> jobs_with_prefix(const ledger::Reader& reader, std::s
   return out;
 }
 
-Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, const JobId& id) {
-  std::vector<ledger::Seq> out;
+Result<std::vector<base::Seq>> positions_of(const ledger::Reader& reader, const JobId& id) {
+  std::vector<base::Seq> out;
   const std::string prefix = key('e', id.view());
   const auto scanned = reader.rows(JobsView::kName, prefix, after(prefix), [&](std::string_view row, std::string_view) {
-    ledger::Seq seq = 0;
+    base::Seq seq = 0;
     for (const char c : row.substr(prefix.size())) seq = seq << 8 | static_cast<std::uint8_t>(c);
     out.push_back(seq);
     return true;
@@ -184,7 +184,7 @@ Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit)
   return scanned ? bad : scanned;
 }
 
-Result<std::optional<JobId>> job_of_payment(const ledger::Reader& reader, const ledger::Hash256& payment_hash) {
+Result<std::optional<JobId>> job_of_payment(const ledger::Reader& reader, const base::Hash256& payment_hash) {
   const auto row = reader.row(JobsView::kName, key('h', payment_hash.view()));
   if (!row) return tl::unexpected(row.error());
   return *row ? JobId::from_bytes(**row) : std::nullopt;

@@ -23,43 +23,43 @@ class JobsView final : public ledger::Projection {
   static constexpr std::string_view kName = "jobs";
   std::string_view name() const override { return kName; }
   std::uint32_t version() const override { return 3; }
-  ledger::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
+  base::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 
 // What a list may be narrowed by. One index serves it; the other conditions are checked on the jobs it gives.
 struct JobFilter {
   std::optional<core::State> state;
-  std::optional<ledger::PublicKey> customer;
+  std::optional<base::PublicKey> customer;
   std::optional<std::string> model;
-  std::optional<ledger::TimeMs> since;
+  std::optional<base::TimeMs> since;
   std::size_t limit = 20;
 };
 
 // Jobs from the view, newest request first.
-ledger::Result<std::vector<core::Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter);
+base::Result<std::vector<core::Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter);
 
 // One job, or nothing.
-ledger::Result<std::optional<core::Job>> find_job(const ledger::Reader& reader, const ledger::JobId& id);
+base::Result<std::optional<core::Job>> find_job(const ledger::Reader& reader, const base::JobId& id);
 
 // The ids that begin with these hexadecimal digits, at most `limit`.
-ledger::Result<std::vector<ledger::JobId>> jobs_with_prefix(const ledger::Reader& reader, std::string_view hex_prefix,
-                                                            std::size_t limit);
+base::Result<std::vector<base::JobId>> jobs_with_prefix(const ledger::Reader& reader, std::string_view hex_prefix,
+                                                        std::size_t limit);
 
 // The positions of a job's facts, ascending.
-ledger::Result<std::vector<ledger::Seq>> positions_of(const ledger::Reader& reader, const ledger::JobId& id);
+base::Result<std::vector<base::Seq>> positions_of(const ledger::Reader& reader, const base::JobId& id);
 
 // Every job, in the order of ids, until the visitor returns false.
 using JobVisitor = std::function<bool(const core::Job&)>;
-ledger::Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit);
+base::Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit);
 
 // The job that an invoice with this payment hash was made for, or nothing.
-ledger::Result<std::optional<ledger::JobId>> job_of_payment(const ledger::Reader& reader,
-                                                            const ledger::Hash256& payment_hash);
+base::Result<std::optional<base::JobId>> job_of_payment(const ledger::Reader& reader,
+                                                        const base::Hash256& payment_hash);
 
 // The policy in force at the end of the ledger, or nothing before the first start.
-ledger::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);
+base::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);
 
 // Every job that something is still due for.
-ledger::Result<std::vector<core::Job>> open_jobs(const ledger::Reader& reader);
+base::Result<std::vector<core::Job>> open_jobs(const ledger::Reader& reader);
 
 }  // namespace replay

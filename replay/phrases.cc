@@ -80,7 +80,7 @@ struct Phrase {
     return "paying back " + sats(e.amount) + ", attempt " + std::to_string(e.attempt);
   }
   std::string operator()(const ledger::RefundPaid& e) const {
-    return "paid back " + sats(e.amount) + (e.fee == ledger::Msat{} ? "" : " for a fee of " + sats(e.fee));
+    return "paid back " + sats(e.amount) + (e.fee == base::Msat{} ? "" : " for a fee of " + sats(e.fee));
   }
   std::string operator()(const ledger::RefundFailed& e) const { return "not paid back: " + e.message; }
   std::string operator()(const ledger::InputsGathered& e) const {
@@ -92,7 +92,7 @@ struct Phrase {
 
 }  // namespace
 
-std::string phrase(const ledger::Event& event) {
+std::string phrase(const ledger::Fact& event) {
   return std::visit(Phrase{}, event);
 }
 

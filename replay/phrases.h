@@ -2,12 +2,12 @@
 // them; what strangers wrote (a relay's answer) may hold control characters: printers make it harmless.
 #pragma once
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 
 namespace replay {
 
 // "quoted 9 sat, llama3.2, result_first"; "settled 9 sat". Says who and what, not which job and when.
-std::string phrase(const ledger::Event& event);
+std::string phrase(const ledger::Fact& event);
 
 // What a decision stood on: "1 of 2 slots free, stranger, pool 20 sat".
 std::string phrase(const ledger::Basis& basis);

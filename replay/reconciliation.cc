@@ -8,27 +8,27 @@
 namespace replay {
 namespace {
 
+using base::Hash256;
+using base::Msat;
+using base::Result;
+using base::TimeMs;
 using core::sats;
-using ledger::Hash256;
-using ledger::Msat;
-using ledger::Result;
-using ledger::TimeMs;
 
 constexpr std::int64_t kClocksDifferMs = 60LL * 60 * 1000;
 
 struct Known {
-  ledger::JobId job;
-  ledger::Seq seq = 0;
+  base::JobId job;
+  base::Seq seq = 0;
   TimeMs issued_at;
   std::optional<ledger::InvoiceSettled> settled;
   bool expired = false;
 };
 
 // The first entry that is not older: times never go back.
-Result<ledger::Seq> position_of(const ledger::Reader& reader, TimeMs time, ledger::Seq size) {
-  ledger::Seq first = 0;
+Result<base::Seq> position_of(const ledger::Reader& reader, TimeMs time, base::Seq size) {
+  base::Seq first = 0;
   while (first < size) {
-    const ledger::Seq middle = first + (size - first) / 2;
+    const base::Seq middle = first + (size - first) / 2;
     const auto entry = reader.entry(middle);
     if (!entry) return tl::unexpected(entry.error());
     if (entry->header.time < time) {

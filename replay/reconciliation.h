@@ -18,10 +18,10 @@ struct Difference {
     orphan,          // paid for what calls itself a job of ours, with an invoice that the ledger never had
   };
   Kind kind = Kind::not_recorded;
-  ledger::Hash256 payment_hash;
-  ledger::JobId job;  // zero for orphans
-  ledger::Msat in_ledger;
-  ledger::Msat in_wallet;
+  base::Hash256 payment_hash;
+  base::JobId job;  // zero for orphans
+  base::Msat in_ledger;
+  base::Msat in_wallet;
   bool watched = false;  // not_recorded, and not concluded either: a running serve still asks about it
 };
 std::string_view name(Difference::Kind kind);
@@ -30,16 +30,16 @@ std::string phrase(const Difference& difference);
 
 struct Reconciliation {
   std::uint64_t matched = 0;  // settlements that both have
-  ledger::Msat matched_amount;
+  base::Msat matched_amount;
   std::uint64_t others = 0;  // what was paid into the wallet for something else
-  ledger::Msat others_amount;
+  base::Msat others_amount;
   std::vector<Difference> differences;  // in the order of the ledger, then orphans
 };
 
 // By the wallet's clock.
 struct Period {
-  ledger::TimeMs since;  // what is listed begins there
-  ledger::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
+  base::TimeMs since;  // what is listed begins there
+  base::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
 };
 
 // What the wallets of each kind list: an invoice remembers no more of its wallet.
@@ -47,7 +47,7 @@ using WalletLists = std::map<std::string, std::vector<wallet::PaidInvoice>>;
 
 // Compares what settled in that period in wallets of these kinds. Reads no more of the ledger than that needs, and ends
 // early, with no more than it knows, when `stop` is set. Errors: what the store says.
-ledger::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
-                                         const std::atomic<bool>* stop = nullptr);
+base::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
+                                       const std::atomic<bool>* stop = nullptr);
 
 }  // namespace replay

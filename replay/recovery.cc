@@ -7,8 +7,8 @@
 
 namespace replay {
 
-using ledger::Result;
-using ledger::TimeMs;
+using base::Result;
+using base::TimeMs;
 
 Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now, const core::Policy& next) {
   core::Recovery out;
@@ -34,7 +34,7 @@ Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now, const c
 
   const std::int64_t credit_window_ms = std::max(out.policy->credit_window_ms, next.credit_window_ms);
   const std::int64_t first_day = (now.ms - credit_window_ms) / core::kDayMs;
-  const auto read = for_each_customer(reader, [&](const ledger::PublicKey& customer, const CustomerRow& row) {
+  const auto read = for_each_customer(reader, [&](const base::PublicKey& customer, const CustomerRow& row) {
     for (const core::SettledDay& day : row.settled) {
       if (day.day >= first_day) out.settled.emplace_back(customer, day);
     }

@@ -9,6 +9,6 @@ namespace replay {
 
 // Windows reach back as far as the longer of the policy in force and the `next` one, which is about to be configured:
 // what counted for too little before can count again.
-ledger::Result<core::Recovery> recover(const ledger::Reader& reader, ledger::TimeMs now, const core::Policy& next = {});
+base::Result<core::Recovery> recover(const ledger::Reader& reader, base::TimeMs now, const core::Policy& next = {});
 
 }  // namespace replay

@@ -5,11 +5,11 @@
 namespace replay {
 namespace {
 
-using ledger::Result;
+using base::Result;
 
 bool is_after(const ledger::Entry& entry, const Until& until) {
-  if (const auto* seq = std::get_if<ledger::Seq>(&until)) return entry.seq > *seq;
-  if (const auto* time = std::get_if<ledger::TimeMs>(&until)) return entry.header.time > *time;
+  if (const auto* seq = std::get_if<base::Seq>(&until)) return entry.seq > *seq;
+  if (const auto* time = std::get_if<base::TimeMs>(&until)) return entry.header.time > *time;
   return false;
 }
 
@@ -24,12 +24,12 @@ std::vector<StageDue> due_by_stage(const core::Job& job) {
 
 }  // namespace
 
-Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const ledger::JobId& id, const Until& until) {
+Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const base::JobId& id, const Until& until) {
   const auto positions = positions_of(reader, id);
   if (!positions) return tl::unexpected(positions.error());
   std::vector<ReplayStep> steps;
   core::Job job;
-  for (const ledger::Seq seq : *positions) {
+  for (const base::Seq seq : *positions) {
     auto entry = reader.entry(seq);
     if (!entry) return tl::unexpected(entry.error());
     if (is_after(*entry, until)) break;
@@ -39,7 +39,7 @@ Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const l
   return steps;
 }
 
-std::string describe(const StageDue& due, ledger::TimeMs now) {
+std::string describe(const StageDue& due, base::TimeMs now) {
   std::string out(due.stage);
   std::string_view separator = ": ";
   for (const core::Work& work : due.due.work) {

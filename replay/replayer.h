@@ -21,15 +21,15 @@ struct ReplayStep {
 };
 
 // The last fact that counts: a position, or a moment. Nothing: all of them.
-using Until = std::variant<std::monostate, ledger::Seq, ledger::TimeMs>;
+using Until = std::variant<std::monostate, base::Seq, base::TimeMs>;
 
 // The steps of a job up to `until`; none when the ledger has no such job, or not yet. The facts are found by the jobs
 // view's index, and folded anew.
-ledger::Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const ledger::JobId& id,
-                                                   const Until& until = {});
+base::Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const base::JobId& id,
+                                                 const Until& until = {});
 
 // "inference: infer #1"; "inference: in 2000 ms" where only time is waited for;
 // `now` is the time of the step.
-std::string describe(const StageDue& due, ledger::TimeMs now);
+std::string describe(const StageDue& due, base::TimeMs now);
 
 }  // namespace replay

@@ -108,7 +108,7 @@ std::optional<TimeMs> Engine::next_wake() const {
 
 // ---- the kernel -----------------------------------------------------------------------------------------------------
 
-void Engine::append(Step& step, const JobId& id, Event event, std::vector<ledger::Text> texts) {
+void Engine::append(Step& step, const JobId& id, Fact event, std::vector<ledger::Text> texts) {
   if (!id.is_zero()) {
     Live& live = jobs_[id];
     const Accounts before = accounts_of(live.job);
@@ -122,7 +122,7 @@ void Engine::append(Step& step, const JobId& id, Event event, std::vector<ledger
 Due Engine::decide_until_settled(Step& step, const JobId& id, const Live& live) {
   for (;;) {
     Due effects;
-    std::vector<Event> decisions;
+    std::vector<Fact> decisions;
     for (const Stage& stage : stages()) {
       const Due due = stage.due(live.job, now_);
       if (due.wake_at && (!effects.wake_at || *due.wake_at < *effects.wake_at)) effects.wake_at = due.wake_at;
@@ -136,7 +136,7 @@ Due Engine::decide_until_settled(Step& step, const JobId& id, const Live& live) 
       if (!decisions.empty()) break;
     }
     if (decisions.empty()) return effects;
-    for (Event& event : decisions) append(step, id, std::move(event));
+    for (Fact& event : decisions) append(step, id, std::move(event));
   }
 }
 

@@ -190,7 +190,7 @@ class Engine {
   };
   using Wake = std::pair<TimeMs, JobId>;
 
-  void append(Step& step, const JobId& id, Event event, std::vector<ledger::Text> texts = {});
+  void append(Step& step, const JobId& id, Fact event, std::vector<ledger::Text> texts = {});
   void advance(Step& step, const JobId& id);
   Due decide_until_settled(Step& step, const JobId& id, const Live& live);
   void start_queued(Step& step);
@@ -228,7 +228,7 @@ class Engine {
   TimeMs now_;  // of the current step; never goes back
   Policy policy_;
   Shop shop_;
-  std::unordered_map<JobId, Live, ledger::FixedBytesHash> jobs_;
+  std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;
   std::map<std::uint64_t, JobId> queue_;  // jobs that wait for a slot, in the order they became ready
   std::uint64_t places_ = 0;              // given out in the queue so far
   std::size_t busy_ = 0;                  // works in flight, but for the watching of invoices

@@ -58,7 +58,7 @@ void on_notice_published(Job& job, TimeMs time, const ledger::NoticePublished& p
 
 }  // namespace
 
-void evolve(Job& job, JobId id, TimeMs time, const Event& event) {
+void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
   job.id = id;
   job.updated_at = time;
   std::visit(Overloaded{

@@ -6,14 +6,14 @@
 
 namespace core {
 
-using ledger::Event;
+using base::Hash256;
+using base::JobId;
+using base::Msat;
+using base::PublicKey;
+using base::TimeMs;
+using ledger::Fact;
 using ledger::field;
-using ledger::Hash256;
-using ledger::JobId;
-using ledger::Msat;
 using ledger::NoticePurpose;
-using ledger::PublicKey;
-using ledger::TimeMs;
 
 struct Invoice {
   ledger::InvoiceIssued issued;
@@ -108,7 +108,7 @@ struct Job {
 
 // The job after one more fact. Total: any event in any state; a fact about something that the job does not have, or
 // that it has already, changes nothing but `updated_at`.
-void evolve(Job& job, JobId id, TimeMs time, const Event& event);
+void evolve(Job& job, JobId id, TimeMs time, const Fact& event);
 
 // Where a job stands, for people and for list filters. Derived, never stored.
 enum class State {

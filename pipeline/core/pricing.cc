@@ -4,7 +4,7 @@
 
 namespace core {
 
-using ledger::Msat;
+using base::Msat;
 
 namespace {
 

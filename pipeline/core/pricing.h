@@ -1,19 +1,19 @@
 // Prices: base + input + output, rounded up once to what the wallet can express. Integer millisatoshi throughout.
 #pragma once
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 
 namespace core {
 
 // At least `minimum` and a multiple of `unit`, unless it is zero: zero means free, and no invoice.
-ledger::Msat price(const ledger::ModelOffer& terms, std::uint64_t input_tokens, std::uint64_t output_tokens,
-                   ledger::Msat unit, ledger::Msat minimum);
+base::Msat price(const ledger::ModelOffer& terms, std::uint64_t input_tokens, std::uint64_t output_tokens,
+                 base::Msat unit, base::Msat minimum);
 
 // The most output tokens that `budget` pays for beside this input; nothing when it does not even pay for the input.
 std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& terms, std::uint64_t input_tokens,
-                                                      ledger::Msat budget, ledger::Msat unit, ledger::Msat minimum);
+                                                      base::Msat budget, base::Msat unit, base::Msat minimum);
 
 // "9 sat", "9.5 sat": exact, for sentences.
-std::string sats(ledger::Msat amount);
+std::string sats(base::Msat amount);
 
 }  // namespace core

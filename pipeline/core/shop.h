@@ -41,7 +41,7 @@ struct Customer {
 
 struct Shop {
   // Folded from facts.
-  std::unordered_map<PublicKey, Customer, ledger::FixedBytesHash> customers;
+  std::unordered_map<PublicKey, Customer, base::FixedBytesHash> customers;
   Msat total_exposure;
   std::uint32_t open_offers = 0;
   std::deque<std::pair<std::int64_t, PublicKey>> settled_days;  // who settled on which day, oldest first

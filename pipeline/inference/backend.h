@@ -9,14 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
+#include "pipeline/core/chat_message.h"
 
 namespace inference {
 
-struct ChatMessage {
-  std::string role;  // system, user or assistant
-  std::string content;
-};
+using core::ChatMessage;
 
 struct ChatRequest {
   std::string model;
@@ -65,7 +63,7 @@ class Backend {
   using OnDone = std::function<void(tl::expected<Completion, Failure>)>;
   // `done` is called exactly once, unless the Generation is destroyed first.
   virtual std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) = 0;
-  virtual void status(std::function<void(ledger::Result<BackendStatus>)> done) = 0;
+  virtual void status(std::function<void(base::Result<BackendStatus>)> done) = 0;
 };
 
 }  // namespace inference

@@ -33,10 +33,10 @@ json options_of(const ChatRequest& request) {
   return options;
 }
 
-tl::unexpected<ledger::Error> malformed(std::string_view what, std::string_view body) {
-  return ledger::fail(ledger::ErrorKind::connection, "inference.malformed",
-                      std::string(what) + " answered what Ollama would not: " + quoted_from_backend(body), {},
-                      "check that the URL is Ollama's, without a path behind the port");
+tl::unexpected<base::Error> malformed(std::string_view what, std::string_view body) {
+  return base::fail(base::ErrorKind::connection, "inference.malformed",
+                    std::string(what) + " answered what Ollama would not: " + quoted_from_backend(body), {},
+                    "check that the URL is Ollama's, without a path behind the port");
 }
 
 json parse_object(std::string_view body) {
@@ -49,7 +49,7 @@ std::string string_at(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-ledger::Result<std::vector<ListedModel>> parse_models(std::string_view path, std::string_view body) {
+base::Result<std::vector<ListedModel>> parse_models(std::string_view path, std::string_view body) {
   const json answer = parse_object(body);
   // A server without models says null.
   if (answer.is_discarded() || !answer.contains("models")) return malformed(path, body);
@@ -101,21 +101,21 @@ std::string make_show_body(std::string_view model) {
   return dump({{"model", model}});
 }
 
-ledger::Result<std::string> parse_version(std::string_view body) {
+base::Result<std::string> parse_version(std::string_view body) {
   const json answer = parse_object(body);
   if (answer.is_discarded() || string_at(answer, "version").empty()) return malformed("/api/version", body);
   return string_at(answer, "version");
 }
 
-ledger::Result<std::vector<ListedModel>> parse_tags(std::string_view body) {
+base::Result<std::vector<ListedModel>> parse_tags(std::string_view body) {
   return parse_models("/api/tags", body);
 }
 
-ledger::Result<std::vector<ListedModel>> parse_ps(std::string_view body) {
+base::Result<std::vector<ListedModel>> parse_ps(std::string_view body) {
   return parse_models("/api/ps", body);
 }
 
-ledger::Result<std::uint64_t> parse_show(std::string_view body) {
+base::Result<std::uint64_t> parse_show(std::string_view body) {
   const json answer = parse_object(body);
   if (answer.is_discarded()) return malformed("/api/show", body);
   const auto info = answer.find("model_info");

@@ -30,11 +30,11 @@ struct ListedModel {
 };
 
 // The answers' readers. All fail with "inference.malformed" on what the API does not promise.
-ledger::Result<std::string> parse_version(std::string_view body);
-ledger::Result<std::vector<ListedModel>> parse_tags(std::string_view body);
-ledger::Result<std::vector<ListedModel>> parse_ps(std::string_view body);
+base::Result<std::string> parse_version(std::string_view body);
+base::Result<std::vector<ListedModel>> parse_tags(std::string_view body);
+base::Result<std::vector<ListedModel>> parse_ps(std::string_view body);
 // The model's context length in tokens: model_info["<architecture>.context_length"]; 0 if it does not say.
-ledger::Result<std::uint64_t> parse_show(std::string_view body);
+base::Result<std::uint64_t> parse_show(std::string_view body);
 
 // What a status other than 200 means, with the body that came with it ({"error":"..."}).
 Failure failure_of_status(unsigned status, std::string_view body);

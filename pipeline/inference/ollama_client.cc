@@ -22,20 +22,20 @@ class Chat : public std::enable_shared_from_this<Chat> {
  public:
   Chat(Backend::OnText text, Backend::OnDone done) : text_(std::move(text)), done_(std::move(done)) {}
 
-  void start(boost::asio::io_context& io, const web::HttpOrigin& origin, std::string body, web::HttpTimeouts timeouts) {
+  void start(boost::asio::io_context& io, const net::HttpOrigin& origin, std::string body, net::HttpTimeouts timeouts) {
     const auto pinned = [weak = weak_from_this()](auto input) {
       return [weak, input](const auto&... what) {
         if (const auto chat = weak.lock()) chat->tell(input(*chat, what...));
       };
     };
-    call_ = std::make_unique<web::HttpCall>(
-        io, origin, web::HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
-        web::HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
+    call_ = std::make_unique<net::HttpCall>(
+        io, origin, net::HttpRequest{.path = "/api/chat", .body = std::move(body)}, timeouts,
+        net::HttpCallbacks{.head = pinned([](Chat& chat, unsigned status) { return chat.stream_.on_head(status); }),
                            .body = pinned([](Chat& chat, std::string_view bytes) {
                              return chat.stream_.on_body(bytes, chat.elapsed_ms());
                            }),
                            .end = pinned([](Chat& chat) { return chat.stream_.on_end_of_body(chat.elapsed_ms()); }),
-                           .failed = pinned([](Chat& chat, const web::HttpFailure& failure) {
+                           .failed = pinned([](Chat& chat, const net::HttpFailure& failure) {
                              return failure.timed_out_ms > 0 ? chat.stream_.on_timeout(failure.timed_out_ms)
                                                              : chat.stream_.on_connection_error(failure.message);
                            })});
@@ -60,7 +60,7 @@ class Chat : public std::enable_shared_from_this<Chat> {
   const Backend::OnDone done_;
   const Clock::time_point started_ = Clock::now();
   OllamaStream stream_;
-  std::unique_ptr<web::HttpCall> call_;
+  std::unique_ptr<net::HttpCall> call_;
 };
 
 class ChatGeneration final : public Generation {
@@ -77,11 +77,11 @@ class ChatGeneration final : public Generation {
 // The questions behind one status(): version, tags, ps, then show for each model not yet known; one after the other.
 class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusCheck> {
  public:
-  StatusCheck(OllamaClient& client, std::function<void(ledger::Result<BackendStatus>)> done)
+  StatusCheck(OllamaClient& client, std::function<void(base::Result<BackendStatus>)> done)
       : client_(client), done_(std::move(done)) {}
 
   void start() {
-    ask("/api/version", {}, [this](ledger::Result<std::string> body) {
+    ask("/api/version", {}, [this](base::Result<std::string> body) {
       take(body.and_then(parse_version), [this](std::string version) {
         status_.version = std::move(version);
         ask_tags();
@@ -90,10 +90,10 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   }
 
  private:
-  using Answer = std::function<void(ledger::Result<std::string> body)>;
+  using Answer = std::function<void(base::Result<std::string> body)>;
 
   void ask_tags() {
-    ask("/api/tags", {}, [this](ledger::Result<std::string> body) {
+    ask("/api/tags", {}, [this](base::Result<std::string> body) {
       take(body.and_then(parse_tags), [this](std::vector<ListedModel> models) {
         models_ = std::move(models);
         for (const ListedModel& model : models_) status_.models.push_back({.name = model.name});
@@ -103,7 +103,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   }
 
   void ask_ps() {
-    ask("/api/ps", {}, [this](ledger::Result<std::string> body) {
+    ask("/api/ps", {}, [this](base::Result<std::string> body) {
       take(body.and_then(parse_ps), [this](const std::vector<ListedModel>& loaded) {
         for (ModelInfo& model : status_.models) {
           model.loaded = std::ranges::count(loaded, model.name, &ListedModel::name) > 0;
@@ -121,7 +121,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
       status_.models[index].context_tokens = found->second;
     }
     if (index == models_.size()) return finish(std::move(status_));
-    ask("/api/show", make_show_body(models_[index].name), [this, index](ledger::Result<std::string> body) {
+    ask("/api/show", make_show_body(models_[index].name), [this, index](base::Result<std::string> body) {
       // A model that is listed but cannot be shown (just deleted, or broken) is no reason to know nothing of the
       // others.
       if (!body && body.error().code == kRefused) return ask_show(index + 1);
@@ -149,14 +149,14 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
       };
     };
     const std::int64_t limit_ms = client_.timeouts_.status_ms;
-    call_ = std::make_unique<web::HttpCall>(
-        client_.io_, client_.origin_, web::HttpRequest{.path = std::move(path), .body = std::move(request_body)},
-        web::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
-        web::HttpCallbacks{
+    call_ = std::make_unique<net::HttpCall>(
+        client_.io_, client_.origin_, net::HttpRequest{.path = std::move(path), .body = std::move(request_body)},
+        net::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
+        net::HttpCallbacks{
             .head = pinned([](StatusCheck& check, unsigned status) { check.http_status_ = status; }),
             .body = pinned([](StatusCheck& check, std::string_view bytes) { check.on_body(bytes); }),
             .end = pinned([](StatusCheck& check) { check.on_end(); }),
-            .failed = pinned([](StatusCheck& check, const web::HttpFailure& what) { check.on_failed(what); })});
+            .failed = pinned([](StatusCheck& check, const net::HttpFailure& what) { check.on_failed(what); })});
   }
 
   void on_body(std::string_view bytes) {
@@ -172,52 +172,52 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
     answered(failure(kRefused, failure_of_status(http_status_, body_).message));
   }
 
-  void on_failed(const web::HttpFailure& what) {
+  void on_failed(const net::HttpFailure& what) {
     if (what.timed_out_ms == 0) return answered(failure("inference.unreachable", what.message));
     answered(failure("inference.timed_out", "no answer within " + std::to_string(what.timed_out_ms) + " ms"));
   }
 
-  void answered(ledger::Result<std::string> body) {
+  void answered(base::Result<std::string> body) {
     call_.reset();
     const Answer answer = std::move(answer_);
     answer(std::move(body));
   }
 
-  tl::unexpected<ledger::Error> failure(std::string_view code, const std::string& message) const {
-    return ledger::fail(ledger::ErrorKind::connection, std::string(code), "Ollama: " + message,
-                        client_.origin_.authority, "is Ollama running? try `ollama serve`");
+  tl::unexpected<base::Error> failure(std::string_view code, const std::string& message) const {
+    return base::fail(base::ErrorKind::connection, std::string(code), "Ollama: " + message, client_.origin_.authority,
+                      "is Ollama running? try `ollama serve`");
   }
 
   template <class T, class Next>
-  void take(ledger::Result<T> answer, Next next) {
+  void take(base::Result<T> answer, Next next) {
     if (answer) return next(std::move(*answer));
     answer.error().context = client_.origin_.authority;
     finish(tl::unexpected(std::move(answer.error())));
   }
 
-  void finish(ledger::Result<BackendStatus> result) {
+  void finish(base::Result<BackendStatus> result) {
     client_.checks_.erase(shared_from_this());
     done_(std::move(result));
   }
 
   OllamaClient& client_;
-  const std::function<void(ledger::Result<BackendStatus>)> done_;
+  const std::function<void(base::Result<BackendStatus>)> done_;
   BackendStatus status_;
   std::vector<ListedModel> models_;  // in step with status_.models
   unsigned http_status_ = 0;
   std::string body_;
   Answer answer_;
-  std::unique_ptr<web::HttpCall> call_;
+  std::unique_ptr<net::HttpCall> call_;
 };
 
-OllamaClient::OllamaClient(boost::asio::io_context& io, web::HttpOrigin origin, OllamaTimeouts timeouts)
+OllamaClient::OllamaClient(boost::asio::io_context& io, net::HttpOrigin origin, OllamaTimeouts timeouts)
     : io_(io), origin_(std::move(origin)), timeouts_(timeouts) {}
 
 OllamaClient::~OllamaClient() = default;
 
-ledger::Result<std::unique_ptr<OllamaClient>> OllamaClient::create(boost::asio::io_context& io, std::string_view url,
-                                                                   OllamaTimeouts timeouts) {
-  return web::parse_origin(url).map([&](web::HttpOrigin origin) {
+base::Result<std::unique_ptr<OllamaClient>> OllamaClient::create(boost::asio::io_context& io, std::string_view url,
+                                                                 OllamaTimeouts timeouts) {
+  return net::parse_origin(url).map([&](net::HttpOrigin origin) {
     return std::unique_ptr<OllamaClient>(new OllamaClient(io, std::move(origin), timeouts));
   });
 }
@@ -230,7 +230,7 @@ std::unique_ptr<Generation> OllamaClient::chat(const ChatRequest& request, OnTex
   return std::make_unique<ChatGeneration>(chat);
 }
 
-void OllamaClient::status(std::function<void(ledger::Result<BackendStatus>)> done) {
+void OllamaClient::status(std::function<void(base::Result<BackendStatus>)> done) {
   const auto check = std::make_shared<StatusCheck>(*this, std::move(done));
   checks_.insert(check);
   check->start();

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "pipeline/inference/backend.h"
-#include "pipeline/web/http_call.h"
+#include "pipeline/net/http_call.h"
 
 namespace inference {
 
@@ -26,23 +26,23 @@ struct OllamaTimeouts {
 class OllamaClient final : public Backend {
  public:
   // `url` like "http://127.0.0.1:11434" (parse_origin says what is refused). Connects to nothing yet.
-  static ledger::Result<std::unique_ptr<OllamaClient>> create(boost::asio::io_context& io, std::string_view url,
-                                                              OllamaTimeouts timeouts = {});
+  static base::Result<std::unique_ptr<OllamaClient>> create(boost::asio::io_context& io, std::string_view url,
+                                                            OllamaTimeouts timeouts = {});
   ~OllamaClient() override;
 
   std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) override;
 
   // The version, and each model with its context length (asked once per digest) and whether it is loaded. Fails with
   // "inference.unreachable", "inference.timed_out", "inference.refused" or "inference.malformed".
-  void status(std::function<void(ledger::Result<BackendStatus>)> done) override;
+  void status(std::function<void(base::Result<BackendStatus>)> done) override;
 
  private:
   class StatusCheck;
 
-  OllamaClient(boost::asio::io_context& io, web::HttpOrigin origin, OllamaTimeouts timeouts);
+  OllamaClient(boost::asio::io_context& io, net::HttpOrigin origin, OllamaTimeouts timeouts);
 
   boost::asio::io_context& io_;
-  const web::HttpOrigin origin_;
+  const net::HttpOrigin origin_;
   const OllamaTimeouts timeouts_;
   std::map<std::string, std::uint64_t> context_tokens_;  // by digest
   std::set<std::shared_ptr<StatusCheck>> checks_;

@@ -54,7 +54,7 @@ class Checksum {
 };
 
 auto refuse(std::string code, std::string message) {
-  return ledger::fail(ledger::ErrorKind::invocation, std::move(code), std::move(message));
+  return base::fail(base::ErrorKind::invocation, std::move(code), std::move(message));
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ std::string encode_bech32(std::string_view prefix, std::span<const std::uint8_t>
   return out;
 }
 
-ledger::Result<Bech32> decode_bech32(std::string_view text, std::size_t max_chars) {
+base::Result<Bech32> decode_bech32(std::string_view text, std::size_t max_chars) {
   if (text.size() > max_chars) return refuse("bech32.length", "this bech32 text is too long");
   if (std::any_of(text.begin(), text.end(), is_upper) && std::any_of(text.begin(), text.end(), is_lower)) {
     return refuse("bech32.case", "bech32 text mixes upper and lower case");

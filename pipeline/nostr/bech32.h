@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/result.h"
+#include "base/result.h"
 
 namespace nostr {
 
@@ -26,7 +26,7 @@ std::string encode_bech32(std::string_view prefix, std::span<const std::uint8_t>
 // All lower case or all upper case, at most `max_chars` long, with a good checksum. Fails with "bech32.length",
 // "bech32.case", "bech32.character", "bech32.separator" or "bech32.checksum"; the message never repeats the text, which
 // may be a secret.
-ledger::Result<Bech32> decode_bech32(std::string_view text, std::size_t max_chars = kBech32Bip173MaxChars);
+base::Result<Bech32> decode_bech32(std::string_view text, std::size_t max_chars = kBech32Bip173MaxChars);
 
 // Regroups bits, most significant first, from groups of `from` bits to groups of `to` (1..8 each). With `pad`, missing
 // bits of the last group are zero; without, left-over bits must be fewer than `from` and all zero. Nothing if they are

@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <memory>
 
-#include "ledger/types.h"
+#include "base/types.h"
 
 namespace nostr {
 namespace {
 
-using ledger::unsigned_data;
+using base::unsigned_data;
 
 enum Direction : int { kDecrypt = 0, kEncrypt = 1 };
 

@@ -1,6 +1,6 @@
 #include "pipeline/nostr/encryption.h"
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "pipeline/nostr/nip04.h"
 
 namespace nostr {
@@ -16,16 +16,16 @@ Result<std::string> decrypt_as(Encryption form, std::string_view payload, const 
     case Encryption::none:
       break;
   }
-  return ledger::fail(ledger::ErrorKind::job_request, "encryption.unknown",
-                      "this is encrypted neither as NIP-44 version 2 nor as NIP-04", {},
-                      "encrypt it with NIP-44 version 2");
+  return base::fail(base::ErrorKind::job_request, "encryption.unknown",
+                    "this is encrypted neither as NIP-44 version 2 nor as NIP-04", {},
+                    "encrypt it with NIP-44 version 2");
 }
 
 }  // namespace
 
 Encryption detect_encryption(std::string_view payload) {
   if (payload.find(kNip04Separator) != std::string_view::npos) return Encryption::nip04;
-  const auto first_bytes = ledger::from_base64(payload.substr(0, 4));
+  const auto first_bytes = base::from_base64(payload.substr(0, 4));
   return first_bytes && first_bytes->starts_with('\2') ? Encryption::nip44 : Encryption::none;
 }
 

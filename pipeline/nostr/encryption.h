@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/nip44.h"
 

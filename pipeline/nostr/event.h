@@ -6,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/result.h"
-#include "ledger/types.h"
+#include "base/result.h"
+#include "base/types.h"
 
 namespace nostr {
 
-using ledger::EventId;
-using ledger::PublicKey;
-using ledger::Result;
-using ledger::Signature;
+using base::EventId;
+using base::PublicKey;
+using base::Result;
+using base::Signature;
 
 using Tag = std::vector<std::string>;
 

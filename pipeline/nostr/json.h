@@ -23,15 +23,6 @@ enum class OtherControls { escaped, verbatim };
 void append_json_string(std::string& out, std::string_view text, OtherControls others = OtherControls::escaped);
 void append_json_tags(std::string& out, const std::vector<Tag>& tags, OtherControls others = OtherControls::escaped);
 
-// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text);
-
-// Appends a Unicode character.
-void append_utf8(std::string& out, std::uint32_t code);
-
-// The longest prefix of well-formed UTF-8 text that has at most `max_bytes` bytes and ends with a whole character.
-std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
-
 // Reads one JSON text from front to back. Every read skips white space first; after the first failure all reads fail
 // and fault() says why.
 class JsonReader {

@@ -4,18 +4,18 @@
 
 #include <string>
 
+#include "base/secret_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip49.h"
-#include "pipeline/secret_file.h"
 
 namespace nostr {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::fail;
+using base::ErrorKind;
+using base::fail;
 
 // The same failure in the words of a key file.
-auto translated(const ledger::Error& error, const std::filesystem::path& path, std::string otherwise) {
+auto translated(const base::Error& error, const std::filesystem::path& path, std::string otherwise) {
   if (error.code == "secret_file.missing") {
     return fail(ErrorKind::config, "key_file.missing", "there is no key file", path.string(),
                 "`sellcompute init` makes one, or imports yours with --import");
@@ -58,7 +58,7 @@ Result<SecretKey> read_key(std::string_view line, const std::filesystem::path& p
 }
 
 Result<void> write_line(const std::filesystem::path& path, std::string line) {
-  const auto created = runtime::create_private_file(path, line);
+  const auto created = base::create_private_file(path, line);
   wipe(line.data(), line.size());
   if (!created) return translated(created.error(), path, "key_file.unwritable");
   return {};
@@ -74,7 +74,7 @@ Result<Bytes> random_bytes() {
 }  // namespace
 
 Result<SecretKey> read_key_file(const std::filesystem::path& path, const PassphraseSource& passphrase) {
-  auto text = runtime::read_private_file(path);
+  auto text = base::read_private_file(path);
   if (!text) return translated(text.error(), path, "key_file.unreadable");
   auto key = read_key(first_line(*text), path, passphrase);
   wipe(text->data(), text->size());
@@ -89,7 +89,7 @@ Result<void> create_key_file(const std::filesystem::path& path, const SecretKey&
 }
 
 Result<void> copy_key_file(const std::filesystem::path& from, const std::filesystem::path& to) {
-  auto text = runtime::read_private_file(from);
+  auto text = base::read_private_file(from);
   if (!text) return translated(text.error(), from, "key_file.unreadable");
   auto written = write_line(to, std::string(first_line(*text)) + "\n");
   wipe(text->data(), text->size());

@@ -13,7 +13,7 @@
 namespace nostr {
 namespace {
 
-using ledger::unsigned_data;
+using base::unsigned_data;
 
 // One context for all threads, for as long as the process lives: libsecp256k1 only reads it after it was made.
 const secp256k1_context* context() {
@@ -27,8 +27,8 @@ void must(int result) {
 }
 
 auto invalid() {
-  return ledger::fail(ledger::ErrorKind::config, "key.invalid", "this is no secret key", {},
-                      "give an nsec1… or 64 digits of hex");
+  return base::fail(base::ErrorKind::config, "key.invalid", "this is no secret key", {},
+                    "give an nsec1… or 64 digits of hex");
 }
 
 int copy_x(unsigned char* out, const unsigned char* x, const unsigned char* /*y*/, void* /*data*/) {
@@ -54,7 +54,7 @@ Result<SecretKey> SecretKey::from_bytes(std::string_view raw) {
 }
 
 Result<SecretKey> SecretKey::from_text(std::string_view text) {
-  if (auto raw = ledger::from_hex(text)) {
+  if (auto raw = base::from_hex(text)) {
     auto key = from_bytes(*raw);
     wipe(raw->data(), raw->size());
     return key;
@@ -98,7 +98,7 @@ Result<SharedSecret> SecretKey::shared_secret(const PublicKey& other) const {
   std::ranges::copy(other.bytes, compressed.begin() + 1);
   secp256k1_pubkey point;
   if (secp256k1_ec_pubkey_parse(context(), &point, compressed.data(), compressed.size()) != 1) {
-    return ledger::fail(ledger::ErrorKind::job_request, "key.no_point", "nobody can own this public key", other.hex());
+    return base::fail(base::ErrorKind::job_request, "key.no_point", "nobody can own this public key", other.hex());
   }
   SecretBytes secret = reveal();
   SharedSecret out;

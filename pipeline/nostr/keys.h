@@ -9,8 +9,8 @@
 
 namespace nostr {
 
-using AuxRandom = ledger::FixedBytes<32, struct AuxRandomTag>;  // fresh randomness for one signature (BIP-340)
-using SecretBytes = ledger::FixedBytes<32, struct SecretBytesTag>;
+using AuxRandom = base::FixedBytes<32, struct AuxRandomTag>;  // fresh randomness for one signature (BIP-340)
+using SecretBytes = base::FixedBytes<32, struct SecretBytesTag>;
 
 // Overwrites memory that held a secret; not optimised away.
 void wipe(void* data, std::size_t size);
@@ -20,7 +20,7 @@ template <class Bytes>
 struct Wiped : Bytes {
   ~Wiped() { wipe(this->bytes.data(), this->bytes.size()); }
 };
-using SharedSecret = Wiped<ledger::FixedBytes<32, struct SharedSecretTag>>;
+using SharedSecret = Wiped<base::FixedBytes<32, struct SharedSecretTag>>;
 
 // A secret key. Moves, never copies, wipes itself; nothing prints it. One key may sign on several threads at once.
 class SecretKey {

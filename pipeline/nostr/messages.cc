@@ -4,13 +4,16 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
 namespace nostr {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::fail;
+using base::ErrorKind;
+using base::fail;
+using base::is_utf8;
+using base::utf8_prefix;
 
 // ---- what we say ----------------------------------------------------------------------------------------------------
 

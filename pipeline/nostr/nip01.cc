@@ -8,8 +8,8 @@
 namespace nostr {
 namespace {
 
-using ledger::ErrorKind;
-using ledger::fail;
+using base::ErrorKind;
+using base::fail;
 using Fault = JsonReader::Fault;
 
 std::string serialize(const Event& event, OtherControls others) {
@@ -59,9 +59,9 @@ auto refuse_event(Fault fault, std::string_view where) {
 }
 
 template <std::size_t N, class Tag>
-bool lower_hex(const std::string& text, ledger::FixedBytes<N, Tag>& out) {
+bool lower_hex(const std::string& text, base::FixedBytes<N, Tag>& out) {
   if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'F'; })) return false;
-  const auto value = ledger::FixedBytes<N, Tag>::from_hex(text);
+  const auto value = base::FixedBytes<N, Tag>::from_hex(text);
   if (value) out = *value;
   return value.has_value();
 }
@@ -157,7 +157,7 @@ std::string canonical(const Event& event) {
 }
 
 EventId compute_id(const Event& event) {
-  return EventId{ledger::sha256(canonical(event)).bytes};
+  return EventId{base::sha256(canonical(event)).bytes};
 }
 
 Event sign(Unsigned unsigned_event, const SecretKey& key, const AuxRandom& aux) {
@@ -209,8 +209,7 @@ Result<Event> parse_event(std::string_view text, std::size_t max_bytes) {
 
 bool id_matches(const Event& event) {
   if (compute_id(event) == event.id) return true;
-  return has_disputed_controls(event) &&
-         ledger::sha256(serialize(event, OtherControls::escaped)).bytes == event.id.bytes;
+  return has_disputed_controls(event) && base::sha256(serialize(event, OtherControls::escaped)).bytes == event.id.bytes;
 }
 
 bool signature_matches(const Event& event) {

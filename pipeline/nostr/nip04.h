@@ -16,7 +16,7 @@ namespace nostr {
 inline constexpr std::string_view kNip04Separator = "?iv=";
 inline constexpr std::size_t kMaxNip04PlaintextBytes = 64 * 1024;  // the NIP sets no limit; relays refuse more
 
-using Nip04Iv = ledger::FixedBytes<kAesBlockBytes, struct Nip04IvTag>;  // fresh randomness for one message
+using Nip04Iv = base::FixedBytes<kAesBlockBytes, struct Nip04IvTag>;  // fresh randomness for one message
 
 // The size of the payload of so many bytes, in characters.
 std::size_t nip04_payload_size(std::size_t plaintext_bytes);

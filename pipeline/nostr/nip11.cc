@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
 namespace nostr {
 namespace {
+
+using base::utf8_prefix;
 
 struct Limit {
   std::string_view name;
@@ -57,10 +60,9 @@ bool for_each_member(std::string_view json, Visit visit) {
 
 }  // namespace
 
-ledger::Result<RelayInfo> parse_relay_info(std::string_view document) {
+base::Result<RelayInfo> parse_relay_info(std::string_view document) {
   const auto refuse = [](const char* code, const char* message) {
-    return ledger::fail(ledger::ErrorKind::connection, code, message, {},
-                        "its limits are learnt from its answers instead");
+    return base::fail(base::ErrorKind::connection, code, message, {}, "its limits are learnt from its answers instead");
   };
   if (document.size() > kMaxRelayInfoBytes) return refuse("nip11.too_large", "the relay says too much of itself");
   RelayInfo info;

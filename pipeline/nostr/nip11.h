@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "ledger/result.h"
+#include "base/result.h"
 
 namespace nostr {
 
@@ -33,6 +33,6 @@ struct RelayInfo {
 
 // The JSON document that a relay serves as application/nostr+json. Fails with "nip11.too_large", or "nip11.malformed"
 // when it is no JSON object.
-ledger::Result<RelayInfo> parse_relay_info(std::string_view document);
+base::Result<RelayInfo> parse_relay_info(std::string_view document);
 
 }  // namespace nostr

@@ -72,7 +72,7 @@ std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned b
   std::string& nonce = event.tags.back()[1];
   const std::span digits(text.data() + text.find(kNonceTag) + kNonceTag.size(), nonce.size());
   for (std::uint64_t tries = 0; tries < max_tries; ++tries, increment(digits)) {
-    if (leading_zero_bits(EventId{ledger::sha256(text).bytes}) < bits) continue;
+    if (leading_zero_bits(EventId{base::sha256(text).bytes}) < bits) continue;
     nonce.assign(digits.begin(), digits.end());
     return event;
   }

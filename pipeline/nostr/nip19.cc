@@ -10,7 +10,7 @@ namespace {
 enum TlvType : std::uint8_t { kSpecial = 0, kRelay = 1, kAuthor = 2, kKind = 3 };
 
 auto nip19_error(std::string code, std::string message, std::string hint = {}) {
-  return ledger::fail(ledger::ErrorKind::invocation, std::move(code), std::move(message), {}, std::move(hint));
+  return base::fail(base::ErrorKind::invocation, std::move(code), std::move(message), {}, std::move(hint));
 }
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {

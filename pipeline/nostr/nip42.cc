@@ -4,7 +4,7 @@
 
 namespace nostr {
 
-Event auth_event(const SecretKey& key, const std::string& url, const std::string& challenge, ledger::TimeMs now,
+Event auth_event(const SecretKey& key, const std::string& url, const std::string& challenge, base::TimeMs now,
                  const AuxRandom& aux) {
   Event event;
   event.pubkey = key.public_key();

@@ -11,7 +11,7 @@ namespace nostr {
 inline constexpr std::uint32_t kAuthKind = 22'242;
 
 // `url` must be the one that was dialled: the answer is then worthless to any other relay.
-Event auth_event(const SecretKey& key, const std::string& url, const std::string& challenge, ledger::TimeMs now,
+Event auth_event(const SecretKey& key, const std::string& url, const std::string& challenge, base::TimeMs now,
                  const AuxRandom& aux);
 
 }  // namespace nostr

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 
 namespace nostr {
 namespace {
@@ -19,8 +19,7 @@ constexpr std::size_t kMinRawBytes = kOverheadBytes + kMinChunkBytes;
 constexpr std::size_t kMaxRawBytes = kOverheadBytes + kMaxNip44PlaintextBytes + 1;
 
 auto nip44_error(std::string code, std::string message, std::string hint = {}) {
-  return ledger::fail(ledger::ErrorKind::job_request, "nip44." + std::move(code), std::move(message), {},
-                      std::move(hint));
+  return base::fail(base::ErrorKind::job_request, "nip44." + std::move(code), std::move(message), {}, std::move(hint));
 }
 
 std::string pad(std::string_view plaintext) {
@@ -41,8 +40,8 @@ Result<std::string> unpad(const std::string& padded) {
 }
 
 // `message` is nonce and ciphertext.
-ledger::Hash256 mac(const MessageKeys& keys, std::string_view message) {
-  return ledger::hmac_sha256(keys.hmac_key(), message);
+base::Hash256 mac(const MessageKeys& keys, std::string_view message) {
+  return base::hmac_sha256(keys.hmac_key(), message);
 }
 
 // The payload's bytes, at least as many as the shortest has.
@@ -52,7 +51,7 @@ Result<std::string> read_payload(std::string_view payload) {
     return nip44_error("version", "this is encrypted in a version of NIP-44 to come", std::string(kHint));
   }
   if (payload.size() > kMaxNip44PayloadChars) return nip44_error("length", "the encrypted text is too long for NIP-44");
-  auto raw = ledger::from_base64(payload);
+  auto raw = base::from_base64(payload);
   if (!raw) return nip44_error("base64", "the encrypted text is no base64");
   if (raw->size() < kMinRawBytes) return nip44_error("length", "the encrypted text is too short for NIP-44");
   if (raw->size() > kMaxRawBytes) return nip44_error("length", "the encrypted text is too long for NIP-44");
@@ -68,7 +67,7 @@ Result<std::string> read_payload(std::string_view payload) {
 Result<ConversationKey> conversation_key(const SecretKey& ours, const PublicKey& theirs) {
   const auto shared = ours.shared_secret(theirs);
   if (!shared) return tl::unexpected(shared.error());
-  const Wiped<ledger::Hash256> extracted{ledger::hmac_sha256("nip44-v2", shared->view())};
+  const Wiped<base::Hash256> extracted{base::hmac_sha256("nip44-v2", shared->view())};
   return ConversationKey{{extracted.bytes}};
 }
 
@@ -84,18 +83,18 @@ std::size_t padded_size(std::size_t size) {
 }
 
 std::size_t nip44_payload_size(std::size_t plaintext_bytes) {
-  return ledger::base64_size(kOverheadBytes + padded_size(plaintext_bytes));
+  return base::base64_size(kOverheadBytes + padded_size(plaintext_bytes));
 }
 
 Result<std::string> encrypt_nip44(std::string_view plaintext, const ConversationKey& key, const Nip44Nonce& nonce) {
   if (plaintext.empty() || plaintext.size() > kMaxNip44PlaintextBytes) {
-    return ledger::fail(ledger::ErrorKind::job_processing, "nip44.plaintext",
-                        "NIP-44 encrypts 1 to 65,535 bytes, not " + std::to_string(plaintext.size()));
+    return base::fail(base::ErrorKind::job_processing, "nip44.plaintext",
+                      "NIP-44 encrypts 1 to 65,535 bytes, not " + std::to_string(plaintext.size()));
   }
   const MessageKeys keys = message_keys(key, nonce);
   std::string message(nonce.view());
   message += chacha20(keys.chacha_key(), keys.chacha_nonce(), pad(plaintext));
-  return ledger::to_base64(kVersion + message + std::string(mac(keys, message).view()));
+  return base::to_base64(kVersion + message + std::string(mac(keys, message).view()));
 }
 
 Result<std::string> decrypt_nip44(std::string_view payload, const ConversationKey& key) {

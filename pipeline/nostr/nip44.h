@@ -16,13 +16,13 @@ namespace nostr {
 inline constexpr std::size_t kMaxNip44PlaintextBytes = 65'535;
 inline constexpr std::size_t kMaxNip44PayloadChars = 87'472;
 
-using Nip44Nonce = ledger::FixedBytes<32, struct Nip44NonceTag>;  // fresh randomness for one message
+using Nip44Nonce = base::FixedBytes<32, struct Nip44NonceTag>;  // fresh randomness for one message
 
 // The same for all messages between two keys, in either direction.
-using ConversationKey = Wiped<ledger::FixedBytes<32, struct ConversationKeyTag>>;
+using ConversationKey = Wiped<base::FixedBytes<32, struct ConversationKeyTag>>;
 
 // The keys of one message.
-struct MessageKeys : Wiped<ledger::FixedBytes<76, struct MessageKeysTag>> {
+struct MessageKeys : Wiped<base::FixedBytes<76, struct MessageKeysTag>> {
   std::string_view chacha_key() const { return view().substr(0, 32); }
   std::string_view chacha_nonce() const { return view().substr(32, kChaCha20NonceBytes); }
   std::string_view hmac_key() const { return view().substr(44, 32); }

@@ -13,7 +13,7 @@
 namespace nostr {
 namespace {
 
-using ledger::unsigned_data;
+using base::unsigned_data;
 
 constexpr char kVersion = 2;
 constexpr std::size_t kSaltBytes = 16;
@@ -23,7 +23,7 @@ constexpr std::size_t kPayloadBytes = 1 + 1 + kSaltBytes + kNonceBytes + 1 + kCi
 constexpr std::uint32_t kScryptR = 8;
 constexpr std::uint32_t kScryptP = 1;
 
-using ScryptKey = Wiped<ledger::FixedBytes<crypto_aead_xchacha20poly1305_ietf_KEYBYTES, struct ScryptKeyTag>>;
+using ScryptKey = Wiped<base::FixedBytes<crypto_aead_xchacha20poly1305_ietf_KEYBYTES, struct ScryptKeyTag>>;
 
 // What is in the text, in its order.
 struct Payload {
@@ -35,7 +35,7 @@ struct Payload {
 };
 
 auto refuse(std::string code, std::string message, std::string hint = {}) {
-  return ledger::fail(ledger::ErrorKind::config, "nip49." + std::move(code), std::move(message), {}, std::move(hint));
+  return base::fail(base::ErrorKind::config, "nip49." + std::move(code), std::move(message), {}, std::move(hint));
 }
 
 Result<Payload> read_payload(std::string_view bytes) {

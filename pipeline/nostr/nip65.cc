@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
-#include "pipeline/nostr/url_guard.h"
+#include "pipeline/net/url_guard.h"
 
 namespace nostr {
 namespace {
+
+using net::parse_relay_url;
 
 std::string normal_form(const std::string& url) {
   const auto parsed = parse_relay_url(url);

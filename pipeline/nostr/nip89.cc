@@ -5,6 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90.h"
@@ -12,6 +13,7 @@
 namespace nostr {
 namespace {
 
+using base::utf8_prefix;
 using nlohmann::ordered_json;
 
 // What read_request (nip90.h) takes from `param` tags, besides the model.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/profile.h"
 

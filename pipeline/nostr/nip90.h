@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/event.h"
-#include "pipeline/inference/backend.h"
+#include "ledger/fact.h"
+#include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/keys.h"
@@ -68,15 +68,15 @@ std::optional<ledger::JobRequested> read_request(const Event& event, std::string
 // ("label:\n…"); the content when no tag is an input. Neighbours of one role are one message, with an empty line
 // between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
 // in the order of their inputs; those beyond its end are left out.
-std::vector<inference::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {},
-                                                std::string_view instruction = {});
+std::vector<core::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {},
+                                           std::string_view instruction = {});
 
 // What a conversation says, without roles.
-std::uint64_t prompt_bytes(std::span<const inference::ChatMessage> messages);
+std::uint64_t prompt_bytes(std::span<const core::ChatMessage> messages);
 
 // What we estimate, and bill, before a backend has counted: a token for every four bytes, rounded up, and four a
 // message.
-std::uint64_t estimate_tokens(std::span<const inference::ChatMessage> messages);
+std::uint64_t estimate_tokens(std::span<const core::ChatMessage> messages);
 
 // ---- answers, written -----------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ std::string_view wire_name(Status status);  // "payment-required"
 
 // What an answer asks for.
 struct Bill {
-  ledger::Msat amount;
+  base::Msat amount;
   std::string bolt11;  // empty: an amount without an invoice
 };
 
@@ -140,7 +140,7 @@ struct Answer {
   std::string status;           // the word as it stands; "success" for a result without one
   std::optional<Status> known;  // when it is one of NIP-90's
   std::string text;             // what it says to a person
-  std::optional<ledger::Msat> amount;
+  std::optional<base::Msat> amount;
   std::string bolt11;  // empty: none
   std::string content;
   bool encrypted = false;

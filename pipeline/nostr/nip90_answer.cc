@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {
+
+using base::utf8_prefix;
 
 // What a 6050 holds beside its content, the request and the copied inputs: field names, ids, keys, signature, an
 // invoice, a relay hint, the other tags.
@@ -58,7 +61,7 @@ void add_inputs(std::vector<Tag>& tags, const Event& request, std::size_t taken)
 }
 
 auto answer_error(std::string code, std::string message) {
-  return ledger::fail(ledger::ErrorKind::invocation, std::move(code), std::move(message));
+  return base::fail(base::ErrorKind::invocation, std::move(code), std::move(message));
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
@@ -74,7 +77,7 @@ std::optional<EventId> answered_request(const Event& event) {
 }
 
 void read_amount(const Tag& tag, Answer& out) {
-  if (tag.size() > 1) out.amount = ledger::Msat::from_digits(tag[1]);
+  if (tag.size() > 1) out.amount = base::Msat::from_digits(tag[1]);
   if (tag.size() > 2 && (tag[2].starts_with("ln") || tag[2].starts_with("LN"))) out.bolt11 = tag[2];
 }
 

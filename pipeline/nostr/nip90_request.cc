@@ -3,22 +3,26 @@
 #include <charconv>
 #include <limits>
 
+#include "base/utf8.h"
+#include "pipeline/core/chat_message.h"
+#include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip90.h"
-#include "pipeline/nostr/url_guard.h"
 
 namespace nostr {
 namespace {
 
-using inference::ChatMessage;
+using base::utf8_prefix;
+using core::ChatMessage;
 using ledger::DeclineReason;
 using ledger::GenerationParams;
 using ledger::InputType;
 using ledger::JobRequested;
 using ledger::RequestFault;
+using net::parse_relay_url;
 
 constexpr std::size_t kBytesPerToken = 4;
 constexpr std::size_t kTokensPerMessage = 4;  // the marks of a chat template around it
@@ -224,7 +228,7 @@ Fault read_output(const Event& event, JobRequested& out) {
 Fault read_bid(const Event& event, JobRequested& out) {
   const std::string_view bid = trimmed(event.tag_value("bid").value_or(""));
   if (bid.empty()) return {};
-  out.bid = ledger::Msat::from_digits(bid);
+  out.bid = base::Msat::from_digits(bid);
   if (out.bid) return {};
   return fault(DeclineReason::malformed,
                "the bid " + in_quotes(bid) + " is not an amount in millisatoshi, in plain digits");
@@ -246,7 +250,7 @@ Fault read_expiration(const Event& event, JobRequested& out) {
     return fault(DeclineReason::malformed,
                  "the expiration " + in_quotes(text) + " is not a time in seconds since 1970");
   }
-  out.expires_at = ledger::TimeMs{*seconds * 1000};
+  out.expires_at = base::TimeMs{*seconds * 1000};
   return {};
 }
 
@@ -461,8 +465,7 @@ Result<OpenRequest> open_request(const Event& request, const SecretKey& ours) {
   if (!decrypted) return tl::unexpected(decrypted.error());
   auto inner = tags_from_json(decrypted->plaintext);
   if (!inner) {
-    return ledger::fail(ledger::ErrorKind::job_request, "request.encrypted",
-                        "what was encrypted is no JSON array of tags");
+    return base::fail(base::ErrorKind::job_request, "request.encrypted", "what was encrypted is no JSON array of tags");
   }
   out.form = decrypted->form;
   out.event.content.clear();

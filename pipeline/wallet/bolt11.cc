@@ -13,12 +13,12 @@ constexpr std::size_t kTimestampGroups = 7;
 constexpr std::size_t kSignatureGroups = 104;  // 64 bytes and the recovery id
 
 auto refuse(const char* code, std::string message) {
-  return ledger::fail(ledger::ErrorKind::payment, code, std::move(message));
+  return base::fail(base::ErrorKind::payment, code, std::move(message));
 }
 
 // "bech32.checksum" and its like are reasons of our own here.
-ledger::Error as_bolt11_error(ledger::Error error) {
-  error.kind = ledger::ErrorKind::payment;
+base::Error as_bolt11_error(base::Error error) {
+  error.kind = base::ErrorKind::payment;
   error.code.replace(0, error.code.find('.'), "bolt11");
   return error;
 }
@@ -28,7 +28,7 @@ Hash256 signing_hash(std::string_view prefix, GroupView data) {
   std::string bytes(prefix);
   const auto padded = *nostr::convert_bits(data, 5, 8, true);
   bytes.append(padded.begin(), padded.end());
-  return ledger::sha256(bytes);
+  return base::sha256(bytes);
 }
 
 NodeSignature read_signature(GroupView groups) {

@@ -10,10 +10,10 @@
 
 namespace wallet {
 
-using ledger::Hash256;
-using ledger::Msat;
-using ledger::Result;
-using ledger::TimeMs;
+using base::Hash256;
+using base::Msat;
+using base::Result;
+using base::TimeMs;
 
 inline constexpr std::size_t kMaxBolt11Chars = 8192;
 inline constexpr std::size_t kMaxBolt11DescriptionBytes = 639;  // what one tagged field can hold

@@ -16,7 +16,7 @@ constexpr std::array<Multiplier, 4> kMultipliers = {
     {{"", 100'000'000'000}, {"m", 100'000'000}, {"u", 100'000}, {"n", 100}}};
 
 auto amount_error(const char* code, std::string message) {
-  return ledger::fail(ledger::ErrorKind::payment, code, std::move(message));
+  return base::fail(base::ErrorKind::payment, code, std::move(message));
 }
 
 std::size_t count_digits(std::string_view text) {

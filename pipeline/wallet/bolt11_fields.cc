@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/bech32.h"
 #include "pipeline/nostr/json.h"
 
@@ -40,7 +41,7 @@ constexpr std::array<std::uint32_t, 7> kKnownEvenFeatures = {
 };
 
 auto field_error(const char* code, std::string message) {
-  return ledger::fail(ledger::ErrorKind::payment, code, std::move(message));
+  return base::fail(base::ErrorKind::payment, code, std::move(message));
 }
 
 bool is_unknown_and_required(std::uint32_t feature) {
@@ -234,7 +235,7 @@ Result<bool> Bolt11FieldReader::read_payee(GroupView data) {
 
 Result<bool> Bolt11FieldReader::read_description(GroupView data) {
   const auto understood = read_bytes(kDescription, data, invoice.description);
-  if (understood && !nostr::is_utf8(*invoice.description)) {
+  if (understood && !base::is_utf8(*invoice.description)) {
     return field_error("bolt11.description", "the description (field `d`) is not UTF-8");
   }
   return understood;

@@ -4,8 +4,8 @@
 
 namespace wallet {
 
-using ledger::Msat;
-using ledger::Result;
+using base::Msat;
+using base::Result;
 
 namespace {
 
@@ -42,7 +42,7 @@ std::optional<std::int64_t> msat(const Json& from, const char* name) {
   return amount ? std::optional(amount->value) : std::nullopt;
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply, ledger::TimeMs now) {
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply, base::TimeMs now) {
   const auto invoice = only_invoice(reply);
   if (!invoice) return tl::unexpected(invoice.error());
   if (invoice->is_null()) return Unknown{};
@@ -57,7 +57,7 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const RpcR
                   .received = {*received},
                   .settled_at = {integer(*invoice, "paid_at").value_or(now.ms / 1000) * 1000},
                   .index = static_cast<std::uint64_t>(integer(*invoice, "pay_index").value_or(0)),
-                  .preimage = hash(*invoice, "payment_preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(*invoice, "payment_preimage").value_or(base::Hash256{}),
                   .evidence = evidence(said)});
 }
 
@@ -114,7 +114,7 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
   });
 }
 
-void CoreLightningWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void CoreLightningWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), 1);
 }
 
@@ -172,27 +172,27 @@ void CoreLightningWallet::wait_for_payment(std::int64_t after_index) {
 namespace {
 
 // One of the list that `listpays` gives, or what `pay` gives.
-Result<PaymentAnswer> read_pay(const PaymentOrder& order, const Json& pay, ledger::TimeMs now) {
+Result<PaymentAnswer> read_pay(const PaymentOrder& order, const Json& pay, base::TimeMs now) {
   const std::string status = text(pay, "status");
   if (status != "complete") return PaymentUnderWay{};
   const std::int64_t sent = msat(pay, "amount_sent_msat").value_or(order.amount.value);
   return made(order,
               {.fee = {std::max<std::int64_t>(0, sent - order.amount.value)},
                .paid_at = {integer(pay, "completed_at").value_or(now.ms / 1000) * 1000},
-               .preimage = hash(pay, "payment_preimage").value_or(hash(pay, "preimage").value_or(ledger::Hash256{})),
+               .preimage = hash(pay, "payment_preimage").value_or(hash(pay, "preimage").value_or(base::Hash256{})),
                .evidence = evidence(pay.dump(-1, ' ', false, Json::error_handler_t::replace))});
 }
 
 // Between two of its tries all that `pay` has sent have failed: that it has ended is seen by its answer, or by the
 // time.
-Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, ledger::TimeMs now, bool ended) {
+Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, base::TimeMs now, bool ended) {
   const Json& pays = member(result, "pays");
   if (!pays.is_array()) return malformed("no list of payments");
   if (pays.empty()) return Unknown{};
   bool all_failed = true;
   for (const Json& pay : pays) {
     if (text(pay, "status") == "complete") return read_pay(order, pay, now);
-    const ledger::TimeMs begun{integer(pay, "created_at").value_or(0) * 1000};
+    const base::TimeMs begun{integer(pay, "created_at").value_or(0) * 1000};
     const bool over = ended || now - begun > kPayPatienceS * 1000;
     all_failed = all_failed && text(pay, "status") == "failed" && over;
   }

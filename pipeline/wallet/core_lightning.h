@@ -6,35 +6,35 @@
 #include <memory>
 #include <set>
 
-#include "pipeline/ports.h"
+#include "base/scheduler.h"
+#include "pipeline/wallet/links/rpc.h"
 #include "pipeline/wallet/ports.h"
-#include "pipeline/wallet/rpc.h"
 
 namespace wallet {
 
 class CoreLightningWallet final : public Wallet {
  public:
-  CoreLightningWallet(Rpc& rpc, runtime::Scheduler& scheduler, WalletPorts ports)
+  CoreLightningWallet(Rpc& rpc, base::Scheduler& scheduler, WalletPorts ports)
       : rpc_(rpc), scheduler_(scheduler), ports_(std::move(ports)) {}
 
   std::string kind() const override { return "core_lightning"; }
   Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1}; }
-  ledger::Msat minimum() const override { return {1}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
+  base::Msat unit() const override { return {1}; }
+  base::Msat minimum() const override { return {1}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
-  void find_made(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void find_made(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
   void list_page(const std::shared_ptr<Listing>& listing, std::int64_t start);
   void wait_for_payment(std::int64_t after_index);
 
   Rpc& rpc_;
-  runtime::Scheduler& scheduler_;
+  base::Scheduler& scheduler_;
   const WalletPorts ports_;
   News news_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -44,13 +44,13 @@ class CoreLightningPayer final : public Payer {
  public:
   CoreLightningPayer(Rpc& rpc, WalletPorts ports) : rpc_(rpc), ports_(std::move(ports)) {}
 
-  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
 
  private:
   Rpc& rpc_;
   const WalletPorts ports_;
-  std::set<ledger::Hash256> answered_;  // `pay` has ended: it tries no more
+  std::set<base::Hash256> answered_;  // `pay` has ended: it tries no more
 };
 
 }  // namespace wallet

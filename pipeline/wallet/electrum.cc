@@ -7,8 +7,8 @@
 
 namespace wallet {
 
-using ledger::Msat;
-using ledger::Result;
+using base::Msat;
+using base::Result;
 
 namespace {
 
@@ -92,7 +92,7 @@ void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::funct
                const auto history = reply.and_then(result_of);
                for (const Json& one : history && history->is_array() ? *history : Json::array()) {
                  if (hash(one, "payment_hash") != settlement.payment_hash) continue;
-                 settlement.preimage = hash(one, "preimage").value_or(ledger::Hash256{});
+                 settlement.preimage = hash(one, "preimage").value_or(base::Hash256{});
                  if (const auto at = integer(one, "timestamp")) settlement.settled_at = {*at * 1000};
                  if (const auto msat = integer(one, "amount_msat"); msat && *msat > 0) settlement.received = {*msat};
                }
@@ -101,7 +101,7 @@ void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::funct
 }
 
 // What was sent has amounts below zero, and what opens a channel no payment hash.
-void ElectrumWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void ElectrumWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   http_.call(rpc("lightning_history", Json::object()), [since, done = std::move(done)](const Result<HttpReply>& reply) {
     const auto history = reply.and_then(result_of);
     if (!history) return done(tl::unexpected(history.error()));
@@ -149,7 +149,7 @@ Result<PaymentAnswer> read_sent(const PaymentOrder& order, const Json& sent, std
   if (fee_msat < 0) return PaymentUnderWay{};
   return made(order, {.fee = {fee_msat},
                       .paid_at = {integer(sent, "timestamp").value_or(0) * 1000},
-                      .preimage = hash(sent, "preimage").value_or(ledger::Hash256{}),
+                      .preimage = hash(sent, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(sent.dump())});
 }
 

@@ -13,15 +13,15 @@ class ElectrumWallet final : public Wallet {
   std::string kind() const override { return "electrum"; }
   Abilities abilities() const override { return {.lists = true}; }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  base::Msat unit() const override { return {1000}; }
+  base::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
 
  private:
-  void find_preimage(ledger::InvoiceSettled settlement, std::function<void(ledger::Result<LookupAnswer>)> done);
+  void find_preimage(ledger::InvoiceSettled settlement, std::function<void(base::Result<LookupAnswer>)> done);
 
   Http& http_;
   const WalletPorts ports_;
@@ -36,14 +36,14 @@ class ElectrumWallet final : public Wallet {
 class ElectrumPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;
-  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
 
  private:
   void find_sent(const PaymentOrder& order, PaymentAnswer otherwise,
-                 std::function<void(ledger::Result<PaymentAnswer>)> done);
+                 std::function<void(base::Result<PaymentAnswer>)> done);
   void check_whole(const PaymentOrder& order, PaymentAnswer failed,
-                   std::function<void(ledger::Result<PaymentAnswer>)> done);
+                   std::function<void(base::Result<PaymentAnswer>)> done);
 };
 
 }  // namespace wallet

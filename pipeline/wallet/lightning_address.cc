@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "pipeline/nostr/url_guard.h"
+#include "pipeline/net/url_guard.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
 
-using ledger::ErrorKind;
-using ledger::fail;
-using ledger::Result;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
 
 namespace {
 
@@ -28,7 +28,7 @@ Result<Json> parse_lnurl(const Result<std::string>& body) {
   return said;
 }
 
-Result<std::string> callback_url(const Json& offer, ledger::Msat amount) {
+Result<std::string> callback_url(const Json& offer, base::Msat amount) {
   const std::string callback = text(offer, "callback");
   if (text(offer, "tag") != "payRequest" || callback.empty() || callback.size() > kMaxUrlBytes) {
     return malformed("no offer of a Lightning address");
@@ -52,11 +52,11 @@ Result<MadeInvoice> read_invoice(const Json& said, const std::string& metadata) 
   }
   const auto invoice = decode_bolt11(bolt11);
   if (!invoice) return tl::unexpected(invoice.error());
-  if (invoice->description_hash != ledger::sha256(metadata)) return malformed("an invoice for another offer");
+  if (invoice->description_hash != base::sha256(metadata)) return malformed("an invoice for another offer");
   return MadeInvoice{.bolt11 = bolt11, .reference = verify};
 }
 
-Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::string& body, ledger::TimeMs now) {
+Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::string& body, base::TimeMs now) {
   const auto said = parse(std::string_view(body));
   if (!said) return tl::unexpected(said.error());
   if (text(*said, "status") == "ERROR") return Unknown{};
@@ -66,7 +66,7 @@ Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::
   return settled({.payment_hash = asked.payment_hash,
                   .received = asked.amount,  // it tells no sum: an invoice is paid whole or not at all
                   .settled_at = now,
-                  .preimage = hash(*said, "preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(*said, "preimage").value_or(base::Hash256{}),
                   .evidence = evidence(body)});
 }
 
@@ -79,7 +79,7 @@ Result<LightningAddress> LightningAddress::parse(std::string_view text) {
   const bool named = !out.user.empty() && std::ranges::all_of(out.user, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '+';
   });
-  const bool hosted = out.host.find_first_of("/?#") == std::string::npos && nostr::parse_url(out.url(), "http");
+  const bool hosted = out.host.find_first_of("/?#") == std::string::npos && net::parse_url(out.url(), "http");
   if (named && hosted) return out;
   return fail(ErrorKind::config, "wallet.address",
               "\"" + std::string(text.substr(0, 200)) + "\" is no Lightning address", {},

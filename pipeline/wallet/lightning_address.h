@@ -3,8 +3,8 @@
 // Pure.
 #pragma once
 
-#include "pipeline/ports.h"
 #include "pipeline/wallet/ports.h"
+#include "pipeline/web/page_reader.h"
 
 namespace wallet {
 
@@ -13,7 +13,7 @@ struct LightningAddress {
   std::string host;  // with a port, if it has one
 
   // Fails with "wallet.address".
-  static ledger::Result<LightningAddress> parse(std::string_view text);
+  static base::Result<LightningAddress> parse(std::string_view text);
   // https, but for this machine's own, where tests live.
   std::string url() const;
 };
@@ -21,21 +21,21 @@ struct LightningAddress {
 class LightningAddressWallet final : public Wallet {
  public:
   // `web` fetches as the operator's own word (WebRequest::own).
-  LightningAddressWallet(runtime::Web& web, WalletPorts ports, LightningAddress address)
+  LightningAddressWallet(web::PageReader& web, WalletPorts ports, LightningAddress address)
       : web_(web), ports_(std::move(ports)), address_(std::move(address)) {}
 
   std::string kind() const override { return "lightning_address"; }
   Abilities abilities() const override { return {}; }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
+  base::Msat unit() const override { return {1000}; }
+  base::Msat minimum() const override { return {1000}; }
   // Fails with "wallet.no_verify" where the server does not tell what was paid.
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
 
  private:
-  runtime::Web& web_;
+  web::PageReader& web_;
   const WalletPorts ports_;
   const LightningAddress address_;
 };

@@ -10,7 +10,7 @@
 
 namespace wallet {
 
-using ledger::Result;
+using base::Result;
 
 namespace {
 
@@ -37,7 +37,7 @@ std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& o
   return std::nullopt;
 }
 
-Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404 && said_in(reply.body).find("Wallet") == std::string::npos) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -50,7 +50,7 @@ Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const Http
                   .received = {*received},
                   .fee = {std::abs(integer(details, "fee").value_or(0))},
                   .settled_at = now,
-                  .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                   .evidence = evidence(reply.body)});
 }
 
@@ -92,7 +92,7 @@ void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call({.path = "/api/v1/wallet"}, [done = std::move(done)](const Result<HttpReply>& reply) {
     done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& said) {
       WalletStatus out{.name = "LNbits " + text(said, "name")};
-      if (const auto msat = integer(said, "balance")) out.balance = ledger::Msat{*msat};
+      if (const auto msat = integer(said, "balance")) out.balance = base::Msat{*msat};
       return out;
     }));
   });
@@ -103,7 +103,7 @@ void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
 namespace {
 
 // Seconds since 1970, or as newer versions write it "2026-11-27T10:00:00…", UTC.
-ledger::TimeMs time_of(const Json& payment) {
+base::TimeMs time_of(const Json& payment) {
   if (const auto seconds = integer(payment, "time")) return {*seconds * 1000};
   std::tm parts{};
   std::istringstream written(text(payment, "time"));
@@ -118,7 +118,7 @@ bool is_paid(const Json& payment) {
 
 }  // namespace
 
-void LnbitsWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void LnbitsWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
 }
 
@@ -133,7 +133,7 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (!list.is_array()) return listing->done(malformed("no list of payments"));
                bool older = false;
                for (const Json& one : list) {
-                 const ledger::TimeMs time = time_of(one);  // when it was made: it is paid soon after
+                 const base::TimeMs time = time_of(one);  // when it was made: it is paid soon after
                  older = older || time < listing->since;
                  const std::int64_t received = integer(one, "amount").value_or(0);  // negative: paid out
                  if (received > 0 && is_paid(one))
@@ -160,7 +160,7 @@ void LnbitsWallet::on_news(News news) {
 
 namespace {
 
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -171,7 +171,7 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& 
   if (!flag(*payment, "paid")) return PaymentUnderWay{};
   return made(order, {.fee = {std::abs(integer(details, "fee").value_or(0))},
                       .paid_at = now,
-                      .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                      .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(reply.body)});
 }
 

@@ -18,17 +18,17 @@ class LnbitsWallet final : public Wallet {
   std::string kind() const override { return "lnbits"; }
   Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
+  base::Msat unit() const override { return {1000}; }
+  base::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
   void list_page(const std::shared_ptr<Listing>& listing);
-  void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void make(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
 
   Http& http_;
   const WalletPorts ports_;
@@ -39,8 +39,8 @@ class LnbitsWallet final : public Wallet {
 class LnbitsPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;
-  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
 };
 
 }  // namespace wallet

@@ -1,13 +1,13 @@
 #include "pipeline/wallet/lnd.h"
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
 
-using ledger::Hash256;
-using ledger::Msat;
-using ledger::Result;
+using base::Hash256;
+using base::Msat;
+using base::Result;
 
 namespace {
 
@@ -16,12 +16,12 @@ constexpr int kHoldBlocks = 144;    // about a day: then the network gives back 
 constexpr int kPayPatienceS = 15;   // less than a call may take
 
 std::optional<Hash256> base64_hash(const Json& from, const char* name) {
-  const auto bytes = ledger::from_base64(text(from, name));
+  const auto bytes = base::from_base64(text(from, name));
   return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
 }
 
 MadeInvoice made_of(const Json& said, const Preimage& preimage) {
-  return {.bolt11 = text(said, "payment_request"), .payment_hash = ledger::sha256(preimage.view())};
+  return {.bolt11 = text(said, "payment_request"), .payment_hash = base::sha256(preimage.view())};
 }
 
 bool unknown(const HttpReply& reply) {
@@ -42,7 +42,7 @@ Result<Json> parse_lnd(const HttpReply& reply) {
   return parse(reply);
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
   if (unknown(reply)) return Unknown{};
   const auto invoice = parse_lnd(reply);
   if (!invoice) return tl::unexpected(invoice.error());
@@ -66,7 +66,7 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Http
 }
 
 // The last of the lines that tell how a payment goes.
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   const std::string said = said_in(reply.body);
   if (said.find("payment isn't initiated") != std::string::npos) return Unknown{};
   if (reply.status >= 300) return parse_lnd(reply).map([](const Json&) -> PaymentAnswer { return Unknown{}; });
@@ -102,7 +102,7 @@ void LndPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentA
 
 // Answers when the payment has come to its end; until then the call has none.
 void LndPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
-  std::string id = ledger::to_base64(order.payment_hash.view());
+  std::string id = base::to_base64(order.payment_hash.view());
   for (char& c : id) c = c == '+' ? '-' : c == '/' ? '_' : c;
   http_.call({.path = "/v2/router/track/" + url_encoded(id) + "?no_inflight_updates=true"},
              [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
@@ -116,10 +116,10 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
                {"value_msat", std::to_string(order.amount.value)},
                {"expiry", std::to_string(order.expiry_ms / 1000)}};
   if (order.hold) {
-    body["hash"] = ledger::to_base64(ledger::sha256(preimage.view()).view());
+    body["hash"] = base::to_base64(base::sha256(preimage.view()).view());
     body["cltv_expiry"] = kHoldBlocks;
   } else {
-    body["r_preimage"] = ledger::to_base64(preimage.view());
+    body["r_preimage"] = base::to_base64(preimage.view());
   }
   http_.call({.path = order.hold ? "/v2/invoices/hodl" : "/v1/invoices", .body = body.dump()},
              [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
@@ -130,7 +130,7 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
 }
 
 void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
-  http_.call({.path = "/v1/invoice/" + ledger::sha256(preimage.view()).hex()},
+  http_.call({.path = "/v1/invoice/" + base::sha256(preimage.view()).hex()},
              [preimage, done = std::move(done)](const Result<HttpReply>& reply) {
                done(reply.and_then(parse_lnd).map([&](const Json& made) { return made_of(made, preimage); }));
              });
@@ -159,20 +159,20 @@ void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
 }
 
 void LndWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
-  const Json body = {{"preimage", ledger::to_base64(ports_.preimage(order).view())}};
+  const Json body = {{"preimage", base::to_base64(ports_.preimage(order).view())}};
   http_.call({.path = "/v2/invoices/settle", .body = body.dump()},
              [done = std::move(done)](const auto& reply) { done(reply.and_then(parse_lnd).map([](const Json&) {})); });
 }
 
 void LndWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
-  const Json body = {{"payment_hash", ledger::to_base64(ledger::sha256(ports_.preimage(order).view()).view())}};
+  const Json body = {{"payment_hash", base::to_base64(base::sha256(ports_.preimage(order).view()).view())}};
   http_.call({.path = "/v2/invoices/cancel", .body = body.dump()},
              [done = std::move(done)](const auto& reply) { done(reply.and_then(parse_lnd).map([](const Json&) {})); });
 }
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void LndWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void LndWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), "0");
 }
 
@@ -186,9 +186,9 @@ void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::st
         const Json& invoices = member(*page, "invoices");
         bool older = false;
         for (const Json& one : invoices.is_array() ? invoices : Json::array()) {
-          const ledger::TimeMs made{integer(one, "creation_date").value_or(0) * 1000};
+          const base::TimeMs made{integer(one, "creation_date").value_or(0) * 1000};
           older = older || made < listing->since - kOldestOpenMs;
-          const ledger::TimeMs settled_at{integer(one, "settle_date").value_or(0) * 1000};
+          const base::TimeMs settled_at{integer(one, "settle_date").value_or(0) * 1000};
           if (text(one, "state") != "SETTLED") continue;
           listing->keep(base64_hash(one, "r_hash"), {integer(one, "amt_paid_msat").value_or(0)}, settled_at,
                         text(one, "memo"));

@@ -19,19 +19,19 @@ class LndWallet final : public Wallet {
     return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true};
   }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1}; }
-  ledger::Msat minimum() const override { return {1}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
-  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
+  base::Msat unit() const override { return {1}; }
+  base::Msat minimum() const override { return {1}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:
   void list_page(const std::shared_ptr<Listing>& listing, const std::string& before);
-  void find_made(const Preimage& preimage, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void find_made(const Preimage& preimage, std::function<void(base::Result<MadeInvoice>)> done);
 
   Http& http_;
   const WalletPorts ports_;
@@ -40,8 +40,8 @@ class LndWallet final : public Wallet {
 class LndPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;
-  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
 };
 
 }  // namespace wallet

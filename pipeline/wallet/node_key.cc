@@ -5,8 +5,8 @@
 namespace wallet {
 namespace {
 
-using ledger::Hash256;
-using ledger::Result;
+using base::Hash256;
+using base::Result;
 
 // Made once, and kept to the end of the process; only reading from it afterwards, threads may share it.
 const secp256k1_context* signing_context() {
@@ -15,7 +15,7 @@ const secp256k1_context* signing_context() {
 }
 
 auto invalid_key() {
-  return ledger::fail(ledger::ErrorKind::config, "node_key.invalid", "this number is no secp256k1 secret key");
+  return base::fail(base::ErrorKind::config, "node_key.invalid", "this number is no secp256k1 secret key");
 }
 
 NodeId serialize(const secp256k1_pubkey& key) {

@@ -3,31 +3,31 @@
 
 #include <optional>
 
-#include "ledger/result.h"
-#include "ledger/types.h"
+#include "base/result.h"
+#include "base/types.h"
 
 namespace wallet {
 
-using NodeId = ledger::FixedBytes<33, struct NodeIdTag>;    // a compressed public key
-using NodeKey = ledger::FixedBytes<32, struct NodeKeyTag>;  // a secret key: never printed
+using NodeId = base::FixedBytes<33, struct NodeIdTag>;    // a compressed public key
+using NodeKey = base::FixedBytes<32, struct NodeKeyTag>;  // a secret key: never printed
 
 // r and s (32 bytes each) and which of the four keys that r and s allow made it (0..3).
 struct NodeSignature {
-  ledger::FixedBytes<64, struct NodeSignatureTag> r_and_s;
+  base::FixedBytes<64, struct NodeSignatureTag> r_and_s;
   std::uint8_t recovery_id = 0;
 };
 
 // Fails with "node_key.invalid" for the numbers that are no key: zero, and those from the order of the curve on.
-ledger::Result<NodeId> node_id(const NodeKey& key);
+base::Result<NodeId> node_id(const NodeKey& key);
 
 // A low-S signature with the nonce of RFC 6979: the same key and hash give the same bytes. Fails as node_id does.
-ledger::Result<NodeSignature> sign(const NodeKey& key, const ledger::Hash256& hash);
+base::Result<NodeSignature> sign(const NodeKey& key, const base::Hash256& hash);
 
 // The node whose signature this is; nothing if it can be nobody's. High-S signatures have a signer too.
-std::optional<NodeId> recover_signer(const ledger::Hash256& hash, const NodeSignature& signature);
+std::optional<NodeId> recover_signer(const base::Hash256& hash, const NodeSignature& signature);
 
 // True when the node made this signature and it is canonical, that is low-S.
-bool verify(const NodeId& node, const ledger::Hash256& hash, const NodeSignature& signature);
+bool verify(const NodeId& node, const base::Hash256& hash, const NodeSignature& signature);
 
 // True when the bytes are a point of the curve.
 bool is_node_id(const NodeId& node);

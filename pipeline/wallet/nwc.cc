@@ -2,18 +2,19 @@
 
 #include <algorithm>
 
+#include "base/scheduler.h"
+#include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90.h"
-#include "pipeline/nostr/url_guard.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
 
-using ledger::ErrorKind;
-using ledger::fail;
-using ledger::Msat;
-using ledger::Result;
+using base::ErrorKind;
+using base::fail;
+using base::Msat;
+using base::Result;
 
 struct NwcReply {
   Json result;             // null: it failed
@@ -100,13 +101,13 @@ bool is_settled(const Json& invoice) {
 
 // Alby Hub says "expired" of all that is past its time and not settled, whether it is held, went back or was never
 // paid. That it was held once is seen by its deadline; that it no longer is, by its answer to cancel_hold_invoice.
-bool may_be_held(const ledger::InvoiceIssued& asked, const Json& invoice, ledger::TimeMs now) {
+bool may_be_held(const ledger::InvoiceIssued& asked, const Json& invoice, base::TimeMs now) {
   return asked.hold && text(invoice, "state") == "expired" && integer(invoice, "settle_deadline").value_or(0) > 0 &&
          now < asked.expires_at + kLongestHoldMs;
 }
 
 Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& invoice, const std::string& said,
-                                  ledger::TimeMs now) {
+                                  base::TimeMs now) {
   if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(invoice, "state");
   if (state == "failed" && asked.hold) return GivenBack{evidence(said)};
@@ -118,7 +119,7 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
                   .received = {integer(invoice, "amount").value_or(0)},
                   .fee = {std::max<std::int64_t>(0, integer(invoice, "fees_paid").value_or(0))},
                   .settled_at = {integer(invoice, "settled_at").value_or(now.ms / 1000) * 1000},
-                  .preimage = hash(invoice, "preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(invoice, "preimage").value_or(base::Hash256{}),
                   .evidence = evidence(said)});
 }
 
@@ -139,7 +140,7 @@ Result<NwcUri> NwcUri::parse(std::string_view text) {
       continue;
     }
     if (name != "relay") continue;
-    const auto relay = nostr::parse_relay_url(value);
+    const auto relay = net::parse_relay_url(value);
     if (!relay) return bad_uri("names a relay that cannot be read");
     relays.push_back(relay->text());
   }
@@ -158,7 +159,7 @@ std::vector<nostr::Filter> nwc_filters(const NwcUri& uri) {
            .tags = {{'p', {uri.secret.public_key().hex()}}}}};
 }
 
-NwcWallet::NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
+NwcWallet::NwcWallet(nostr::Relays& relays, base::Scheduler& scheduler, base::Random random, WalletPorts ports,
                      NwcUri uri)
     : relays_(relays),
       scheduler_(scheduler),
@@ -168,7 +169,7 @@ NwcWallet::NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, run
 
 NwcWallet::~NwcWallet() = default;
 
-nostr::Event NwcWallet::sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const {
+nostr::Event NwcWallet::sign_auth(const std::string& url, const std::string& challenge, base::TimeMs now) const {
   return nostr::auth_event(uri_.secret, url, challenge, now, {random_().bytes});
 }
 
@@ -202,7 +203,7 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
   if (!can("make_hold_invoice")) {
     return done(refused("it has no hold invoices", "sell with payment_first or result_first"));
   }
-  const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
+  const base::Hash256 payment_hash = base::sha256(ports_.preimage(order).view());
   const auto made = [payment_hash](const Result<NwcReply>& reply) {
     return reply.and_then(result_of).map(
         [&](const Json& said) { return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash}; });
@@ -225,7 +226,7 @@ void NwcWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)
 }
 
 void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
-  const ledger::Hash256 payment_hash = ledger::sha256(ports_.preimage(order).view());
+  const base::Hash256 payment_hash = base::sha256(ports_.preimage(order).view());
   ask("cancel_hold_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
       [this, payment_hash, asked_at = ports_.clock(), done = std::move(done)](const Result<NwcReply>& reply) {
         if (given_back_.size() >= kMaxWaiting) given_back_.clear();  // those that are asked about are told again
@@ -277,7 +278,7 @@ void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void NwcWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void NwcWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
 }
 
@@ -290,7 +291,7 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
     const Json& list = member(*page, "transactions");
     if (!list.is_array()) return listing->done(malformed("no list of transactions"));
     for (const Json& one : list) {
-      const ledger::TimeMs settled_at{integer(one, "settled_at").value_or(0) * 1000};
+      const base::TimeMs settled_at{integer(one, "settled_at").value_or(0) * 1000};
       if (text(one, "type") == "outgoing" || !is_settled(one)) continue;
       listing->keep(hash(one, "payment_hash"), {integer(one, "amount").value_or(0)}, settled_at,
                     text(one, "description"));
@@ -306,7 +307,7 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
 namespace {
 
 Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payment, const std::string& said,
-                                    ledger::TimeMs now) {
+                                    base::TimeMs now) {
   // Its own invoice, if the customer has theirs there too: that it is paid does not say by whom.
   const bool theirs = text(payment, "type") == "incoming";
   if (theirs && is_settled(payment)) return PaymentUnderWay{};
@@ -316,7 +317,7 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payme
   if (!is_settled(payment)) return PaymentUnderWay{};
   return made(order, {.fee = {std::max<std::int64_t>(0, integer(payment, "fees_paid").value_or(0))},
                       .paid_at = {integer(payment, "settled_at").value_or(now.ms / 1000) * 1000},
-                      .preimage = hash(payment, "preimage").value_or(ledger::Hash256{}),
+                      .preimage = hash(payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(said)});
 }
 
@@ -330,7 +331,7 @@ void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<Payment
         if (!result) return done(tl::unexpected(result.error()));
         done(made(order, {.fee = {std::max<std::int64_t>(0, integer(*result, "fees_paid").value_or(0))},
                           .paid_at = ports_.clock(),
-                          .preimage = hash(*result, "preimage").value_or(ledger::Hash256{}),
+                          .preimage = hash(*result, "preimage").value_or(base::Hash256{}),
                           .evidence = evidence(reply->said)}));
       });
 }

@@ -6,9 +6,11 @@
 #include <map>
 #include <memory>
 
+#include "base/random.h"
+#include "base/scheduler.h"
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/keys.h"
-#include "pipeline/ports.h"
+#include "pipeline/nostr/relays.h"
 #include "pipeline/wallet/ports.h"
 
 namespace wallet {
@@ -26,7 +28,7 @@ struct NwcUri {
   nostr::SecretKey secret;
 
   // Fails with "wallet.nwc_uri"; the message repeats nothing of the text.
-  static ledger::Result<NwcUri> parse(std::string_view text);
+  static base::Result<NwcUri> parse(std::string_view text);
 };
 
 // What is listened for on its relays.
@@ -38,8 +40,7 @@ struct NwcReply;  // JSON, in nwc.cc
 class NwcWallet final : public Wallet, public Payer {
  public:
   // `relays` reaches those of the URI and listens there for nwc_filters().
-  NwcWallet(runtime::Relays& relays, runtime::Scheduler& scheduler, runtime::Random random, WalletPorts ports,
-            NwcUri uri);
+  NwcWallet(nostr::Relays& relays, base::Scheduler& scheduler, base::Random random, WalletPorts ports, NwcUri uri);
   ~NwcWallet() override;
 
   // What comes for nwc_filters(), verified.
@@ -49,7 +50,7 @@ class NwcWallet final : public Wallet, public Payer {
   // A relay is gone: what was asked there may never be answered.
   void on_disconnected();
   // Who we are there (NIP-42).
-  nostr::Event sign_auth(const std::string& url, const std::string& challenge, ledger::TimeMs now) const;
+  nostr::Event sign_auth(const std::string& url, const std::string& challenge, base::TimeMs now) const;
 
   std::string kind() const override { return "nwc"; }
   // Whether it holds is known when it has answered something; until then we hope so.
@@ -61,46 +62,46 @@ class NwcWallet final : public Wallet, public Payer {
             .takes_fees = true};
   }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
-  ledger::Msat minimum() const override { return {1000}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
-  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
-  void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
-  void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) override;
+  base::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
+  base::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
+  void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
+  void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
   void on_news(News news) override { news_ = std::move(news); }
 
  private:
   void list_page(const std::shared_ptr<Listing>& listing);
-  using OnReply = std::function<void(const ledger::Result<NwcReply>&)>;
+  using OnReply = std::function<void(const base::Result<NwcReply>&)>;
 
   void ask(const std::string& method, const std::string& params, OnReply done);
   void send(const std::string& method, const std::string& params, OnReply done);
   void learn_abilities(std::function<void()> then);
   void read_info(const std::vector<nostr::Event>& events);
-  void make(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
-  void make_hold(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done);
+  void make(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
+  void make_hold(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
   bool was_given_back(const ledger::InvoiceIssued& invoice) const;
-  void tell(const std::string& method, const std::string& params, std::function<void(ledger::Result<void>)> done);
+  void tell(const std::string& method, const std::string& params, std::function<void(base::Result<void>)> done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
-  void answer(const nostr::EventId& request, const ledger::Result<NwcReply>& reply);
+  void answer(const nostr::EventId& request, const base::Result<NwcReply>& reply);
   bool can(std::string_view method) const;
 
-  runtime::Relays& relays_;
-  runtime::Scheduler& scheduler_;
-  const runtime::Random random_;
+  nostr::Relays& relays_;
+  base::Scheduler& scheduler_;
+  const base::Random random_;
   const WalletPorts ports_;
   const NwcUri uri_;
   News news_;
   std::map<nostr::EventId, OnReply> waiting_;
-  std::optional<ledger::Encryption> form_;                // once the info event was read
-  std::vector<std::string> methods_;                      // empty: not known
-  std::vector<std::function<void()>> learning_;           // what waits for the info event
-  std::map<ledger::Hash256, ledger::TimeMs> given_back_;  // asked for then, and answered: it holds nothing any more
+  std::optional<ledger::Encryption> form_;            // once the info event was read
+  std::vector<std::string> methods_;                  // empty: not known
+  std::vector<std::function<void()>> learning_;       // what waits for the info event
+  std::map<base::Hash256, base::TimeMs> given_back_;  // asked for then, and answered: it holds nothing any more
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -8,16 +8,16 @@ namespace wallet {
 
 struct PaymentOrder {
   std::string bolt11;  // decoded and checked by the caller
-  ledger::Hash256 payment_hash;
-  ledger::Msat amount;
-  ledger::Msat fee_limit;
+  base::Hash256 payment_hash;
+  base::Msat amount;
+  base::Msat fee_limit;
 };
 
 // What became of a payment, in the wallet's own words.
 struct PaymentMade {
-  ledger::Msat fee;
-  ledger::TimeMs paid_at;
-  ledger::Hash256 preimage;  // hashes to the payment hash, or is zero
+  base::Msat fee;
+  base::TimeMs paid_at;
+  base::Hash256 preimage;  // hashes to the payment hash, or is zero
   std::string evidence;
 };
 struct PaymentUnderWay {};
@@ -31,8 +31,8 @@ class Payer {
   virtual ~Payer() = default;
   // Pays once. An error says nothing about the payment: only look_up() does. Wallets that take no fee limit hold to
   // their own; the head comment of each says which.
-  virtual void pay(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) = 0;
-  virtual void look_up(const PaymentOrder& order, std::function<void(ledger::Result<PaymentAnswer>)> done) = 0;
+  virtual void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) = 0;
+  virtual void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) = 0;
 };
 
 }  // namespace wallet

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
 
-using ledger::Msat;
-using ledger::Result;
+using base::Msat;
+using base::Result;
 
 namespace {
 
@@ -31,7 +32,7 @@ Msat paid_sat(std::int64_t received_sat, Msat fee) {
   return (Msat{received_sat * 1000} + fee).rounded_up_to(Msat{1000});
 }
 
-Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, ledger::TimeMs now) {
+Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -46,7 +47,7 @@ Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const Http
                   .received = paid_sat(*received_sat, fee),
                   .fee = fee,
                   .settled_at = {integer(*payment, "completedAt").value_or(now.ms)},
-                  .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                   .evidence = evidence(reply.body)});
 }
 
@@ -65,7 +66,7 @@ void PhoenixdWallet::create_invoice(const InvoiceOrder& order, std::function<voi
 void PhoenixdWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   HttpCall call{.path = "/createinvoice", .content_type = "application/x-www-form-urlencoded"};
   call.body = form_encoded({{"amountSat", std::to_string(order.amount.value / 1000)},
-                            {"description", std::string(nostr::utf8_prefix(order.description, kMaxDescriptionBytes))},
+                            {"description", std::string(base::utf8_prefix(order.description, kMaxDescriptionBytes))},
                             {"expirySeconds", std::to_string(order.expiry_ms / 1000)},
                             {"externalId", label(order)}});
   http_.call(std::move(call), [done = std::move(done)](const Result<HttpReply>& reply) {
@@ -95,7 +96,7 @@ void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void PhoenixdWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void PhoenixdWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
 }
 
@@ -107,7 +108,7 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (!page) return listing->done(tl::unexpected(page.error()));
                if (!page->is_array()) return listing->done(malformed("no list of payments"));
                for (const Json& one : *page) {
-                 const ledger::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
+                 const base::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
                  if (!flag(one, "isPaid")) continue;
                  const Msat received =
                      paid_sat(integer(one, "receivedSat").value_or(0), {integer(one, "fees").value_or(0)});
@@ -146,7 +147,7 @@ Result<PaymentAnswer> read_answer(const HttpReply& reply) {
   return PaymentUnderWay{};
 }
 
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, ledger::TimeMs now) {
+Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -158,7 +159,7 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& 
   }
   return made(order, {.fee = {std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))},
                       .paid_at = {completed_at.value_or(now.ms)},
-                      .preimage = hash(*payment, "preimage").value_or(ledger::Hash256{}),
+                      .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(reply.body)});
 }
 

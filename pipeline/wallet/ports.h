@@ -3,14 +3,14 @@
 
 #include <functional>
 
-#include "pipeline/wallet/http.h"
+#include "pipeline/wallet/links/http.h"
 #include "pipeline/wallet/payer.h"
 #include "pipeline/wallet/preimage.h"
 
 namespace wallet {
 
 struct WalletPorts {
-  std::function<ledger::TimeMs()> clock;
+  std::function<base::TimeMs()> clock;
   std::function<Preimage(const InvoiceOrder&)> preimage;  // derive_preimage(), under the secret
   bool play_money = false;                                // not on the main network
 };

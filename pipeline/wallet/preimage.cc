@@ -9,7 +9,7 @@ Preimage derive_preimage(std::string_view wallet_secret, std::string_view wallet
   message.append(std::to_string(static_cast<std::uint32_t>(order.purpose))).append("\n");
   message.append(std::to_string(order.attempt)).append("\n");
   message.append(std::to_string(order.amount.value)).append("\n");
-  return ledger::hmac_sha256(wallet_secret, message);
+  return base::hmac_sha256(wallet_secret, message);
 }
 
 }  // namespace wallet

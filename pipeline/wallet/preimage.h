@@ -7,7 +7,7 @@
 namespace wallet {
 
 // Settles the invoice whose payment hash is its SHA-256.
-using Preimage = ledger::Hash256;
+using Preimage = base::Hash256;
 
 // HMAC-SHA256 under the 32 bytes of `wallet.secret` over the kind of wallet, job, purpose, attempt and amount; the
 // description and the expiry do not count. Whoever has the secret can settle what was not paid: it is never logged.

@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/messages.h"
 #include "pipeline/wallet/wallet.h"
 
 namespace wallet {
 
-using ledger::ErrorKind;
-using ledger::fail;
-using ledger::Result;
+using base::ErrorKind;
+using base::fail;
+using base::Result;
 
 namespace {
 
@@ -40,17 +41,17 @@ std::string_view name(Repeats repeats) {
   }
 }
 
-tl::unexpected<ledger::Error> unreachable(const std::string& why, std::string hint) {
+tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint) {
   return fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer: " + why, {}, std::move(hint));
 }
 
-tl::unexpected<ledger::Error> refused(const std::string& said, std::string hint) {
-  const std::string words = nostr::clean_relay_text(nostr::utf8_prefix(said, kMaxSaidBytes));
+tl::unexpected<base::Error> refused(const std::string& said, std::string hint) {
+  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
   return fail(ErrorKind::payment, "wallet.refused", "the wallet says: " + (words.empty() ? "no" : words), {},
               std::move(hint));
 }
 
-tl::unexpected<ledger::Error> malformed(const std::string& what) {
+tl::unexpected<base::Error> malformed(const std::string& what) {
   return fail(ErrorKind::payment, "wallet.malformed", "the wallet's answer cannot be understood: " + what, {},
               "is this wallet of the kind that wallet.kind names?");
 }
@@ -112,32 +113,32 @@ std::optional<std::int64_t> integer(const Json& from, const char* name) {
   return error == std::errc() && end == digits.data() + digits.size() ? std::optional(out) : std::nullopt;
 }
 
-std::optional<ledger::Hash256> hash(const Json& from, const char* name) {
-  return ledger::Hash256::from_hex(text(from, name));
+std::optional<base::Hash256> hash(const Json& from, const char* name) {
+  return base::Hash256::from_hex(text(from, name));
 }
 
 std::string evidence(std::string_view said) {
   if (said.size() <= kMaxEvidenceBytes) return std::string(said);
-  return "a statement of " + std::to_string(said.size()) + " bytes with the SHA-256 " + ledger::sha256(said).hex();
+  return "a statement of " + std::to_string(said.size()) + " bytes with the SHA-256 " + base::sha256(said).hex();
 }
 
 Result<LookupAnswer> settled(ledger::InvoiceSettled settlement) {
   const bool proven =
-      settlement.preimage.is_zero() || ledger::sha256(settlement.preimage.view()) == settlement.payment_hash;
-  if (proven && settlement.received > ledger::Msat{}) return settlement;
+      settlement.preimage.is_zero() || base::sha256(settlement.preimage.view()) == settlement.payment_hash;
+  if (proven && settlement.received > base::Msat{}) return settlement;
   return fail(ErrorKind::payment, "wallet.preimage",
               "the wallet calls an invoice paid " +
                   std::string(proven ? "with nothing" : "by a preimage that is not its") + "; it is asked again");
 }
 
 Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
-  const bool proven = payment.preimage.is_zero() || ledger::sha256(payment.preimage.view()) == order.payment_hash;
+  const bool proven = payment.preimage.is_zero() || base::sha256(payment.preimage.view()) == order.payment_hash;
   if (proven) return payment;
   return fail(ErrorKind::payment, "wallet.preimage",
               "the wallet says that it paid, with a preimage that is not the invoice's; it is asked again");
 }
 
-void Listing::keep(const std::optional<ledger::Hash256>& payment_hash, ledger::Msat received, ledger::TimeMs settled_at,
+void Listing::keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
                    std::string description) {
   if (payment_hash && settled_at >= since) {
     paid.push_back({*payment_hash, received, settled_at, std::move(description)});
@@ -149,7 +150,7 @@ void Listing::end() {
   done(refused("it has more payments than can be compared at once", "give a later --since"));
 }
 
-LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said) {
+LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, base::TimeMs now, std::string_view said) {
   if (now < invoice.expires_at) return Open{};
   return Expired{evidence(said)};
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "pipeline/wallet/http.h"
+#include "pipeline/wallet/links/http.h"
 #include "pipeline/wallet/payer.h"
 
 namespace wallet {
@@ -17,16 +17,16 @@ inline constexpr std::size_t kMaxSaidBytes = 300;  // of a wallet's own words in
 inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
 
 // The errors of all wallets; `said` is the wallet's word, cut and cleaned.
-tl::unexpected<ledger::Error> unreachable(const std::string& why, std::string hint = {});
-tl::unexpected<ledger::Error> refused(const std::string& said, std::string hint = {});
-tl::unexpected<ledger::Error> malformed(const std::string& what);
+tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint = {});
+tl::unexpected<base::Error> refused(const std::string& said, std::string hint = {});
+tl::unexpected<base::Error> malformed(const std::string& what);
 
 // A JSON value; fails with "wallet.malformed".
-ledger::Result<Json> parse(std::string_view text);
+base::Result<Json> parse(std::string_view text);
 // The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.unreachable" for
 // 502 to 504 (whoever says that does not know what became of the call), "wallet.refused" for the others, in the words
 // of the reply.
-ledger::Result<Json> parse(const HttpReply& reply);
+base::Result<Json> parse(const HttpReply& reply);
 // The words of an error in whatever form wallets give them.
 std::string said_in(std::string_view body);
 
@@ -34,27 +34,27 @@ std::string said_in(std::string_view body);
 std::string text(const Json& from, const char* name);
 bool flag(const Json& from, const char* name);
 std::optional<std::int64_t> integer(const Json& from, const char* name);  // written as a number or as digits
-std::optional<ledger::Hash256> hash(const Json& from, const char* name);  // 64 hexadecimal digits
+std::optional<base::Hash256> hash(const Json& from, const char* name);    // 64 hexadecimal digits
 const Json& member(const Json& from, const char* name);                   // null when it is missing
 
 // What the wallet said, as evidence: the text itself, or a note of its size when it is too long to keep.
 std::string evidence(std::string_view said);
 
 // Settled as the wallet says, once its preimage, where it gives one, is the one of the hash: else "wallet.preimage".
-ledger::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
+base::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
 // Paid as the wallet says, under the same condition.
-ledger::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
+base::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
 
 // What list_paid() gathers, page by page.
 struct Listing {
-  ledger::TimeMs since;
-  std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done;
+  base::TimeMs since;
+  std::function<void(base::Result<std::vector<PaidInvoice>>)> done;
   std::size_t seen = 0;  // entries of all pages
   bool cut = false;      // the wallet itself shows no more
   std::vector<PaidInvoice> paid = {};
 
   // Keeps what was paid since then; without a hash it is nothing that we can compare.
-  void keep(const std::optional<ledger::Hash256>& payment_hash, ledger::Msat received, ledger::TimeMs settled_at,
+  void keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
             std::string description);
   // More than can be compared: no need to ask on.
   bool full() const { return cut || paid.size() > kMaxListed; }
@@ -63,7 +63,7 @@ struct Listing {
 };
 
 // For wallets that do not tell an open invoice from one whose time is over.
-LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, ledger::TimeMs now, std::string_view said);
+LookupAnswer unpaid(const ledger::InvoiceIssued& invoice, base::TimeMs now, std::string_view said);
 
 std::string form_encoded(const std::vector<std::pair<std::string, std::string>>& fields);
 std::string url_encoded(std::string_view text);

@@ -26,14 +26,13 @@ class SandboxDisk {
 };
 
 Result<std::unique_ptr<SandboxWallet>> SandboxWallet::open(boost::asio::io_context& io, std::filesystem::path folder,
-                                                           const runtime::Secret& secret, Clock clock) {
+                                                           const base::Secret& secret, Clock clock) {
   SandboxBooks books(std::move(folder));
   if (const auto prepared = books.prepare(); !prepared) return tl::unexpected(prepared.error());
   return std::unique_ptr<SandboxWallet>(new SandboxWallet(io, std::move(books), secret, std::move(clock)));
 }
 
-SandboxWallet::SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const runtime::Secret& secret,
-                             Clock clock)
+SandboxWallet::SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const base::Secret& secret, Clock clock)
     : books_(std::move(books)), secret_(secret), clock_(std::move(clock)), disk_(std::make_unique<SandboxDisk>(io)) {}
 
 SandboxWallet::~SandboxWallet() = default;

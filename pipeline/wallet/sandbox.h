@@ -27,7 +27,7 @@ class SandboxWallet final : public Wallet {
   // Makes the folder if it is missing; fails with "secret_file.permissions" where others may enter it. `secret` is the
   // content of `wallet.secret`: node key and preimages are derived from it.
   static Result<std::unique_ptr<SandboxWallet>> open(boost::asio::io_context& io, std::filesystem::path folder,
-                                                     const runtime::Secret& secret, Clock clock);
+                                                     const base::Secret& secret, Clock clock);
   // Waits for the disk. Callbacks that did not run yet still run, as long as the io_context does.
   ~SandboxWallet() override;
 
@@ -48,10 +48,10 @@ class SandboxWallet final : public Wallet {
   static Result<Preimage> pay(const std::filesystem::path& folder, std::string_view bolt11, TimeMs now);
 
  private:
-  SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const runtime::Secret& secret, Clock clock);
+  SandboxWallet(boost::asio::io_context& io, SandboxBooks books, const base::Secret& secret, Clock clock);
 
   const SandboxBooks books_;
-  const runtime::Secret secret_;
+  const base::Secret secret_;
   const Clock clock_;
   std::unique_ptr<SandboxDisk> disk_;
 };

@@ -7,17 +7,18 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
 namespace wallet {
 namespace {
 
-using ledger::ErrorKind;
+using base::ErrorKind;
 using nlohmann::json;
 using std::filesystem::path;
 
 auto refuse(const char* code, std::string message, std::string context = {}, std::string hint = {}) {
-  return ledger::fail(ErrorKind::payment, code, std::move(message), std::move(context), std::move(hint));
+  return base::fail(ErrorKind::payment, code, std::move(message), std::move(context), std::move(hint));
 }
 
 auto damaged(const path& where) {
@@ -50,18 +51,18 @@ class FolderLock {
 
 // Nothing if the file is missing.
 Result<std::optional<std::string>> read_if_there(const path& file) {
-  auto bytes = runtime::read_private_file(file);
+  auto bytes = base::read_private_file(file);
   if (bytes) return std::move(*bytes);
   if (bytes.error().code == "secret_file.missing") return std::nullopt;
   return tl::unexpected(bytes.error());
 }
 
-NodeKey sandbox_node_key(const runtime::Secret& secret) {
-  return NodeKey{ledger::hmac_sha256(secret.view(), "sellcompute sandbox node key 1\n").bytes};
+NodeKey sandbox_node_key(const base::Secret& secret) {
+  return NodeKey{base::hmac_sha256(secret.view(), "sellcompute sandbox node key 1\n").bytes};
 }
 
-Hash256 payment_secret(const runtime::Secret& secret, const Hash256& payment_hash) {
-  return ledger::hmac_sha256(secret.view(), "sellcompute sandbox payment secret 1\n" + payment_hash.hex() + "\n");
+Hash256 payment_secret(const base::Secret& secret, const Hash256& payment_hash) {
+  return base::hmac_sha256(secret.view(), "sellcompute sandbox payment secret 1\n" + payment_hash.hex() + "\n");
 }
 
 Result<void> check_order(const InvoiceOrder& order) {
@@ -72,14 +73,14 @@ Result<void> check_order(const InvoiceOrder& order) {
   return {};
 }
 
-Invoice invoice_for(const InvoiceOrder& order, const runtime::Secret& secret, const Preimage& preimage, TimeMs now) {
+Invoice invoice_for(const InvoiceOrder& order, const base::Secret& secret, const Preimage& preimage, TimeMs now) {
   Invoice invoice;
   invoice.network = Network::regtest;
   invoice.amount = order.amount;
   invoice.timestamp_s = now.ms / 1000;
-  invoice.payment_hash = ledger::sha256(preimage.view());
+  invoice.payment_hash = base::sha256(preimage.view());
   invoice.payment_secret = payment_secret(secret, invoice.payment_hash);
-  invoice.description = nostr::utf8_prefix(order.description, kMaxBolt11DescriptionBytes);
+  invoice.description = base::utf8_prefix(order.description, kMaxBolt11DescriptionBytes);
   invoice.expiry_s = order.expiry_ms / 1000 + (order.expiry_ms % 1000 != 0);
   invoice.min_final_cltv_expiry = kDefaultMinFinalCltvExpiry;
   invoice.features = {8, 14};  // var_onion_optin and payment_secret, as every invoice of today
@@ -124,7 +125,7 @@ Result<std::optional<Record>> read_record(const path& folder, const Hash256& pay
     const auto bolt11 = fields.at("bolt11").get<std::string>();
     const auto preimage = Preimage::from_hex(fields.at("preimage").get<std::string>());
     const auto invoice = decode_bolt11(bolt11);
-    if (!preimage || ledger::sha256(preimage->view()) != payment_hash) return damaged(file);
+    if (!preimage || base::sha256(preimage->view()) != payment_hash) return damaged(file);
     if (!invoice || invoice->payment_hash != payment_hash || !invoice->amount) return damaged(file);
     return Record{bolt11, *preimage, *invoice, fields.value("hold", false)};
   } catch (const json::exception&) {
@@ -150,8 +151,7 @@ Result<ledger::InvoiceSettled> parse_payment(const path& file, const std::string
     const auto payment_hash = Hash256::from_hex(fields.at("payment_hash").get<std::string>());
     const auto preimage = Preimage::from_hex(fields.at("preimage").get<std::string>());
     const auto amount = Msat::from_digits(std::to_string(fields.at("amount_msat").get<std::int64_t>()));
-    if (!payment_hash || !preimage || !amount || ledger::sha256(preimage->view()) != *payment_hash)
-      return damaged(file);
+    if (!payment_hash || !preimage || !amount || base::sha256(preimage->view()) != *payment_hash) return damaged(file);
     return ledger::InvoiceSettled{.payment_hash = *payment_hash,
                                   .received = *amount,
                                   .settled_at = {fields.at("paid_at_ms").get<std::int64_t>()},
@@ -205,14 +205,14 @@ Result<std::optional<LookupAnswer>> read_outcome(const path& folder, const Recor
 }
 
 Result<void> write_word(const path& folder, const Record& record, const char* extension, const char* what, TimeMs now) {
-  return runtime::create_private_file(
+  return base::create_private_file(
       file_of(folder, record.invoice.payment_hash, extension),
       json{{"payment_hash", record.invoice.payment_hash.hex()}, {what, now.ms}}.dump(2) + "\n");
 }
 
 Result<void> write_paid(const path& folder, const Record& record, TimeMs now) {
-  return runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
-                                      write_payment(record, now, payments(folder).size() + 1));
+  return base::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
+                                   write_payment(record, now, payments(folder).size() + 1));
 }
 
 // Once it is told that an invoice expired, it stays expired: the answer is written down before it is given.
@@ -227,7 +227,7 @@ Result<LookupAnswer> expire(const path& folder, const Record& record, TimeMs now
                                     {"asked_at_ms", now.ms}}
                                    .dump(2) +
                                "\n";
-  const auto written = runtime::create_private_file(file_of(folder, record.invoice.payment_hash, ".expired"), evidence);
+  const auto written = base::create_private_file(file_of(folder, record.invoice.payment_hash, ".expired"), evidence);
   if (!written) return tl::unexpected(written.error());
   return Expired{evidence};
 }
@@ -293,10 +293,10 @@ Result<Record> find(const path& folder, std::string_view bolt11) {
 }  // namespace
 
 Result<void> SandboxBooks::prepare() const {
-  return runtime::create_private_folder(folder_);
+  return base::create_private_folder(folder_);
 }
 
-Result<std::string> SandboxBooks::create(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+Result<std::string> SandboxBooks::create(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const {
   if (const auto good = check_order(order); !good) return tl::unexpected(good.error());
   const Preimage preimage = derive_preimage(secret.view(), kKind, order);
   const Invoice invoice = invoice_for(order, secret, preimage, now);
@@ -307,8 +307,8 @@ Result<std::string> SandboxBooks::create(const InvoiceOrder& order, const runtim
 
   const auto bolt11 = encode_bolt11(invoice, sandbox_node_key(secret));
   if (!bolt11) return bolt11;
-  const auto written = runtime::create_private_file(file_of(folder_, invoice.payment_hash, ".json"),
-                                                    write_record(order, *bolt11, preimage));
+  const auto written = base::create_private_file(file_of(folder_, invoice.payment_hash, ".json"),
+                                                 write_record(order, *bolt11, preimage));
   if (!written && written.error().code != "secret_file.exists") return tl::unexpected(written.error());
   if (!written) return create(order, secret, now);  // another process was faster: its text counts
   return bolt11;
@@ -331,14 +331,14 @@ Result<Preimage> SandboxBooks::pay(std::string_view bolt11, TimeMs now) const {
   return settle(folder_, *record, now).map([&] { return record->hold ? Preimage{} : record->preimage; });
 }
 
-Result<void> SandboxBooks::take(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+Result<void> SandboxBooks::take(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const {
   const Preimage preimage = derive_preimage(secret.view(), kKind, order);
-  return resolve_hold(folder_, ledger::sha256(preimage.view()), true, now);
+  return resolve_hold(folder_, base::sha256(preimage.view()), true, now);
 }
 
-Result<void> SandboxBooks::give_back(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const {
+Result<void> SandboxBooks::give_back(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const {
   const Preimage preimage = derive_preimage(secret.view(), kKind, order);
-  return resolve_hold(folder_, ledger::sha256(preimage.view()), false, now);
+  return resolve_hold(folder_, base::sha256(preimage.view()), false, now);
 }
 
 Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) const {
@@ -348,7 +348,7 @@ Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) cons
   if (!outcome) return tl::unexpected(outcome.error());
   if (*outcome) return refuse("sandbox.already_paid", "this invoice is paid already, or has expired");
   const path note = file_of(folder_, record->invoice.payment_hash, ".sent");
-  const auto noted = runtime::create_private_file(note, json{{"sent_at_ms", now.ms}}.dump() + "\n");
+  const auto noted = base::create_private_file(note, json{{"sent_at_ms", now.ms}}.dump() + "\n");
   if (!noted && noted.error().code != "secret_file.exists") return tl::unexpected(noted.error());
   return pay(bolt11, now);
 }
@@ -356,7 +356,7 @@ Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) cons
 Result<std::vector<PaidInvoice>> SandboxBooks::list_paid(TimeMs since) const {
   std::vector<PaidInvoice> out;
   for (const path& file : payments(folder_)) {
-    const auto bytes = runtime::read_private_file(file);
+    const auto bytes = base::read_private_file(file);
     if (!bytes) return tl::unexpected(bytes.error());
     const auto settled = parse_payment(file, *bytes);
     if (!settled) return tl::unexpected(settled.error());
@@ -373,7 +373,7 @@ Result<std::vector<PaidInvoice>> SandboxBooks::list_paid(TimeMs since) const {
 Result<Msat> SandboxBooks::balance() const {
   Msat sum;
   for (const path& file : payments(folder_)) {
-    const auto bytes = runtime::read_private_file(file);
+    const auto bytes = base::read_private_file(file);
     if (!bytes) return tl::unexpected(bytes.error());
     const auto settled = parse_payment(file, *bytes);
     if (!settled) return tl::unexpected(settled.error());

@@ -10,7 +10,7 @@
 // Any process of the same user may use the folder at any time, several at once.
 #pragma once
 
-#include "pipeline/secret_file.h"
+#include "base/secret_file.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/preimage.h"
 #include "pipeline/wallet/wallet.h"
@@ -20,7 +20,7 @@ namespace wallet {
 class SandboxBooks {
  public:
   static constexpr std::string_view kKind = "sandbox";
-  static constexpr ledger::Msat kUnit{1000};  // whole satoshi, as most real wallets
+  static constexpr base::Msat kUnit{1000};  // whole satoshi, as most real wallets
 
   explicit SandboxBooks(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
@@ -29,7 +29,7 @@ class SandboxBooks {
 
   // The invoice's text; the same order gets the very same text for ever. Fails with "sandbox.amount", "sandbox.expiry",
   // "sandbox.damaged", "bolt11.…" or "secret_file.…".
-  Result<std::string> create(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const;
+  Result<std::string> create(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const;
 
   // The evidence is the .paid or .expired file, verbatim. Fails with "sandbox.damaged" or "secret_file.…".
   Result<LookupAnswer> look_up(const Hash256& payment_hash, TimeMs now) const;
@@ -40,8 +40,8 @@ class SandboxBooks {
   Result<Preimage> pay(std::string_view bolt11, TimeMs now) const;
 
   // Takes the payment that waits, or gives it back; also when that was done before. Fails with "sandbox.not_held".
-  Result<void> take(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const;
-  Result<void> give_back(const InvoiceOrder& order, const runtime::Secret& secret, TimeMs now) const;
+  Result<void> take(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const;
+  Result<void> give_back(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const;
 
   // The same as pay() for an invoice that somebody else made in this folder, out of its balance.
   Result<Preimage> pay_out(std::string_view bolt11, TimeMs now) const;

@@ -6,8 +6,8 @@
 
 namespace wallet {
 
-using ledger::Msat;
-using ledger::Result;
+using base::Msat;
+using base::Result;
 
 namespace {
 
@@ -16,7 +16,7 @@ Result<Json> result_of(const RpcReply& reply) {
   return parse(std::string_view(reply.result));
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& said, ledger::TimeMs now) {
+Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& said, base::TimeMs now) {
   const std::string state = text(said, "state");
   const std::string words = text(said, "evidence");
   if (state == "unknown") return Unknown{};
@@ -31,7 +31,7 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json
                   .received = Msat{*received} + fee,
                   .fee = fee,
                   .settled_at = {integer(said, "settled_at_ms").value_or(now.ms)},
-                  .preimage = hash(said, "preimage").value_or(ledger::Hash256{}),
+                  .preimage = hash(said, "preimage").value_or(base::Hash256{}),
                   .evidence = evidence(words)});
 }
 
@@ -63,7 +63,7 @@ void SparkWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<vo
 
 void SparkWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
   const Preimage preimage = ports_.preimage(order);
-  const Json params = {{"payment_hash", ledger::sha256(preimage.view()).hex()}, {"preimage", preimage.hex()}};
+  const Json params = {{"payment_hash", base::sha256(preimage.view()).hex()}, {"preimage", preimage.hex()}};
   rpc_.call({.method = "take", .params = params.dump()}, [done = std::move(done)](const Result<RpcReply>& reply) {
     done(reply.and_then(result_of).map([](const Json&) {}));
   });
@@ -84,7 +84,7 @@ void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
-void SparkWallet::list_paid(ledger::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+void SparkWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   rpc_.call(
       {.method = "list", .params = Json{{"since_ms", std::max<std::int64_t>(0, since.ms - kOldestOpenMs)}}.dump()},
       [since, done = std::move(done)](const Result<RpcReply>& reply) {

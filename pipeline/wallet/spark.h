@@ -2,8 +2,8 @@
 // what is spoken). It takes our preimage, so an order can be repeated. Whole satoshis. Pure.
 #pragma once
 
+#include "pipeline/wallet/links/rpc.h"
 #include "pipeline/wallet/ports.h"
-#include "pipeline/wallet/rpc.h"
 
 namespace wallet {
 
@@ -17,14 +17,14 @@ class SparkWallet final : public Wallet {
     return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true, .takes_fees = true};
   }
   bool play_money() const override { return ports_.play_money; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
-  void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) override;
-  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(ledger::Result<LookupAnswer>)> done) override;
-  void take(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void give_back(const InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void status(std::function<void(ledger::Result<WalletStatus>)> done) override;
-  void list_paid(ledger::TimeMs since, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) override;
+  base::Msat unit() const override { return {1000}; }
+  base::Msat minimum() const override { return {1000}; }
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:

@@ -9,17 +9,17 @@
 #include <variant>
 #include <vector>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 
 namespace wallet {
 
 // Which invoice: the same order always means the same invoice, wherever the wallet can do that (its preimage or label
 // is derived from these fields).
 struct InvoiceOrder {
-  ledger::JobId job;
+  base::JobId job;
   ledger::InvoicePurpose purpose = ledger::InvoicePurpose::job;
   std::uint32_t attempt = 1;
-  ledger::Msat amount;
+  base::Msat amount;
   std::string description;
   std::int64_t expiry_ms = 0;
   bool hold = false;  // what is paid waits until take() or give_back()
@@ -31,8 +31,7 @@ std::string label(const InvoiceOrder& order);
 struct MadeInvoice {
   std::string bolt11;
   std::string reference;  // what the wallet must be told, besides the hash, to find it again; no secret; may be empty
-  std::optional<ledger::Hash256>
-      payment_hash;  // that the text must have: our preimage's, or what the wallet says beside
+  std::optional<base::Hash256> payment_hash;  // that the text must have: our preimage's, or what the wallet says beside
 };
 
 // What the wallet says about an invoice. `Settled` is its own statement, kept verbatim as evidence.
@@ -42,7 +41,7 @@ struct Expired {
 };
 struct Unknown {};  // the wallet never heard of it
 struct Held {       // it was paid, and waits
-  ledger::Msat amount;
+  base::Msat amount;
   std::string evidence;
 };
 struct GivenBack {  // it waited, or could have, and never will again
@@ -52,14 +51,14 @@ using LookupAnswer = std::variant<Open, ledger::InvoiceSettled, Expired, Unknown
 
 struct WalletStatus {
   std::string name;  // "sandbox", "Alby Hub"
-  std::optional<ledger::Msat> balance;
+  std::optional<base::Msat> balance;
 };
 
 // What the wallet lists as paid into it, for whatever it was.
 struct PaidInvoice {
-  ledger::Hash256 payment_hash;
-  ledger::Msat received;  // with what it took as a fee
-  ledger::TimeMs settled_at;
+  base::Hash256 payment_hash;
+  base::Msat received;  // with what it took as a fee
+  base::TimeMs settled_at;
   std::string description;
 };
 // More than this is not listed.
@@ -92,36 +91,35 @@ class Wallet {
   virtual std::string kind() const = 0;  // "sandbox"
   virtual Abilities abilities() const = 0;
   virtual bool play_money() const = 0;
-  virtual ledger::Msat unit() const = 0;  // amounts are multiples of it
-  virtual ledger::Msat minimum() const = 0;
+  virtual base::Msat unit() const = 0;  // amounts are multiples of it
+  virtual base::Msat minimum() const = 0;
 
   // The caller decodes and checks the invoice before it believes it.
-  virtual void create_invoice(const InvoiceOrder& order, std::function<void(ledger::Result<MadeInvoice>)> done) = 0;
-  virtual void look_up(const ledger::InvoiceIssued& invoice,
-                       std::function<void(ledger::Result<LookupAnswer>)> done) = 0;
-  virtual void status(std::function<void(ledger::Result<WalletStatus>)> done) = 0;
+  virtual void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) = 0;
+  virtual void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) = 0;
+  virtual void status(std::function<void(base::Result<WalletStatus>)> done) = 0;
   // NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what is given
   // What was paid since then, in any order. Wallets that do not list fail with "wallet.no_list".
-  virtual void list_paid(ledger::TimeMs /*since*/, std::function<void(ledger::Result<std::vector<PaidInvoice>>)> done) {
-    done(ledger::fail(ledger::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
+  virtual void list_paid(base::TimeMs /*since*/, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) {
+    done(base::fail(base::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 
   // Takes what is held for the invoice of this order, or gives it back; also when that was done before. An error says
   // nothing about the payment: only look_up() does.
-  virtual void take(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) { done(no_hold()); }
-  virtual void give_back(const InvoiceOrder& /*order*/, std::function<void(ledger::Result<void>)> done) {
+  virtual void take(const InvoiceOrder& /*order*/, std::function<void(base::Result<void>)> done) { done(no_hold()); }
+  virtual void give_back(const InvoiceOrder& /*order*/, std::function<void(base::Result<void>)> done) {
     done(no_hold());
   }
 
   // `news` is called whenever a look-up may have a new answer: about this invoice, or, with nothing named, about any of
   // them (after a connection was lost). It proves nothing: it says when to look. Wallets that do not push never call.
-  using News = std::function<void(const std::optional<ledger::Hash256>& payment_hash)>;
+  using News = std::function<void(const std::optional<base::Hash256>& payment_hash)>;
   virtual void on_news(News /*news*/) {}
   // NOLINTEND(performance-unnecessary-value-param)
 
  private:
-  static tl::unexpected<ledger::Error> no_hold() {
-    return ledger::fail(ledger::ErrorKind::payment, "wallet.no_hold", "this wallet cannot hold payments");
+  static tl::unexpected<base::Error> no_hold() {
+    return base::fail(base::ErrorKind::payment, "wallet.no_hold", "this wallet cannot hold payments");
   }
 };
 

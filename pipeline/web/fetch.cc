@@ -30,7 +30,7 @@ Next Fetch::start(std::string_view url) {
   return visit(parse_web_url(url));
 }
 
-Next Fetch::visit(ledger::Result<WebUrl> url) {
+Next Fetch::visit(base::Result<WebUrl> url) {
   if (!url) return Answer(tl::unexpected(url.error()));
   url_ = std::move(*url);
   const std::uint16_t port = url_.port;
@@ -41,7 +41,7 @@ Next Fetch::visit(ledger::Result<WebUrl> url) {
 
 Next Fetch::on_addresses(const std::vector<Address>& found) {
   const auto chosen = trusted() ? found.begin() : std::find_if(found.begin(), found.end(), [](const Address& address) {
-    return nostr::is_public_address(address);
+    return net::is_public_address(address);
   });
   if (chosen != found.end()) return Connect{static_cast<std::size_t>(chosen - found.begin())};
   if (found.empty()) return on_unreachable("it has no address");
@@ -122,9 +122,8 @@ Answer Fetch::too_large() const {
               "name a shorter page, or send the part that matters as the input");
 }
 
-tl::unexpected<ledger::Error> Fetch::fail(std::string code, std::string message, std::string hint) const {
-  return ledger::fail(ledger::ErrorKind::job_request, std::move(code), std::move(message), url_.text(),
-                      std::move(hint));
+tl::unexpected<base::Error> Fetch::fail(std::string code, std::string message, std::string hint) const {
+  return base::fail(base::ErrorKind::job_request, std::move(code), std::move(message), url_.text(), std::move(hint));
 }
 
 }  // namespace web

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "ledger/result.h"
+#include "base/result.h"
 #include "pipeline/web/media_type.h"
 #include "pipeline/web/web_url.h"
 
@@ -32,7 +32,7 @@ struct Head {
 };
 
 // The text, or an error for the customer: message (what and why), context (the URL) and hint (what to do).
-using Answer = ledger::Result<std::string>;
+using Answer = base::Result<std::string>;
 
 // What the caller does next.
 struct LookUp {};  // the addresses of the host of url(): on_addresses()
@@ -67,11 +67,11 @@ class Fetch {
   const WebUrl& url() const { return url_; }
 
  private:
-  Next visit(ledger::Result<WebUrl> url);
+  Next visit(base::Result<WebUrl> url);
   Next redirect(const std::string& location);
   Answer too_large() const;
   bool trusted() const { return options_.allow_private || (options_.own && redirects_ == 0); }
-  tl::unexpected<ledger::Error> fail(std::string code, std::string message, std::string hint) const;
+  tl::unexpected<base::Error> fail(std::string code, std::string message, std::string hint) const;
 
   FetchOptions options_;
   WebUrl url_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/web/media_type.h"
 
@@ -162,7 +163,7 @@ class Reader {
       out.add(named->second, verbatim_);
     } else if (const auto code = number(name)) {
       std::string utf8;
-      nostr::append_utf8(utf8, *code);
+      base::append_utf8(utf8, *code);
       out.add(utf8, verbatim_);
     } else {
       return false;

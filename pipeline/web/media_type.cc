@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
 namespace web {
@@ -31,14 +32,14 @@ std::string_view bare(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kAround) - first + 1);
 }
 
-tl::unexpected<ledger::Error> no_text(const std::string& why) {
-  return ledger::fail(ledger::ErrorKind::job_request, "web.not_text", "the page is no text that is read here: " + why,
-                      {}, "name a page in UTF-8, or send its text itself as the input");
+tl::unexpected<base::Error> no_text(const std::string& why) {
+  return base::fail(base::ErrorKind::job_request, "web.not_text", "the page is no text that is read here: " + why, {},
+                    "name a page in UTF-8, or send its text itself as the input");
 }
 
 std::string from_windows_1252(std::string_view bytes) {
   std::string out;
-  for (const char c : bytes) nostr::append_utf8(out, windows_1252(static_cast<unsigned char>(c)));
+  for (const char c : bytes) base::append_utf8(out, windows_1252(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -68,14 +69,14 @@ MediaType parse_media_type(std::string_view content_type) {
   return out;
 }
 
-ledger::Result<std::string> decode_text(std::string bytes, std::string_view charset) {
+base::Result<std::string> decode_text(std::string bytes, std::string_view charset) {
   if (charset == "iso-8859-1" || charset == "latin1" || charset == "windows-1252") {
     bytes = from_windows_1252(bytes);
   } else if (!charset.empty() && charset != "utf-8" && charset != "utf8" && charset != "us-ascii") {
     return no_text("its charset is neither UTF-8 nor ISO-8859-1");
   }
   if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
-  if (!nostr::is_utf8(bytes)) return no_text("it is not valid UTF-8");
+  if (!base::is_utf8(bytes)) return no_text("it is not valid UTF-8");
   if (bytes.find('\0') != std::string::npos) return no_text("it holds zero bytes");
   return bytes;
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "ledger/result.h"
+#include "base/result.h"
 
 namespace web {
 
@@ -23,7 +23,7 @@ MediaType parse_media_type(std::string_view content_type);
 
 // The text that the bytes stand for, without a byte order mark. Without a charset they are UTF-8; Latin-1 is converted
 // (and is Windows-1252, as in browsers). Fails with "web.not_text": another charset, no UTF-8, or a zero byte.
-ledger::Result<std::string> decode_text(std::string bytes, std::string_view charset);
+base::Result<std::string> decode_text(std::string bytes, std::string_view charset);
 
 // The character that a byte stands for in Windows-1252.
 std::uint32_t windows_1252(unsigned char byte);

@@ -17,10 +17,12 @@
 #include <chrono>
 #include <exception>
 
-#include "pipeline/web/awaitable.h"
+#include "pipeline/net/awaitable.h"
 
 namespace web {
 namespace {
+
+using net::into;
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -243,8 +245,8 @@ void WebClient::fetch(WebRequest request, Done done) {
   if (waiting_.size() < kMaxFetchesWaiting) return waiting_.push_back({std::move(request), std::move(done)});
   asio::post(io_->io, [done = std::move(done), alive = std::weak_ptr(io_->alive)] {
     if (alive.expired()) return;
-    done(ledger::fail(ledger::ErrorKind::job_processing, "web.busy", "too many web pages are being fetched", {},
-                      "try again in a minute, or send the page's text itself as the input"));
+    done(base::fail(base::ErrorKind::job_processing, "web.busy", "too many web pages are being fetched", {},
+                    "try again in a minute, or send the page's text itself as the input"));
   });
 }
 

@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "pipeline/ports.h"
 #include "pipeline/web/fetch.h"
+#include "pipeline/web/page_reader.h"
 
 namespace boost::asio {
 class io_context;
@@ -35,7 +35,7 @@ struct WebRequest {
 
 // A few fetches run at a time; more wait for their turn in order. Lives on one io_context thread, which must outlive
 // it; destroying it ends what is under way unanswered, and waits for look-ups that the system has begun.
-class WebClient final : public runtime::Web {
+class WebClient final : public web::PageReader {
  public:
   using Done = std::function<void(Answer)>;
 

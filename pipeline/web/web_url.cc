@@ -3,9 +3,9 @@
 namespace web {
 namespace {
 
-tl::unexpected<ledger::Error> refuse(const std::string& why) {
-  return ledger::fail(ledger::ErrorKind::job_request, "web.url", "the web address cannot be used: " + why, {},
-                      "write it like https://example.com/page");
+tl::unexpected<base::Error> refuse(const std::string& why) {
+  return base::fail(base::ErrorKind::job_request, "web.url", "the web address cannot be used: " + why, {},
+                    "write it like https://example.com/page");
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -34,14 +34,14 @@ std::string WebUrl::text() const {
   return (secure ? "https://" : "http://") + authority() + target;
 }
 
-ledger::Result<WebUrl> parse_web_url(std::string_view url) {
+base::Result<WebUrl> parse_web_url(std::string_view url) {
   if (url.size() > kMaxUrlBytes) return refuse("it has more than " + std::to_string(kMaxUrlBytes) + " bytes");
-  auto parts = nostr::parse_url(percent_encoded(url), "http");
+  auto parts = net::parse_url(percent_encoded(url), "http");
   if (!parts) return refuse(parts.error());
   return WebUrl{std::move(*parts)};
 }
 
-ledger::Result<WebUrl> resolve(const WebUrl& base, std::string_view reference) {
+base::Result<WebUrl> resolve(const WebUrl& base, std::string_view reference) {
   const std::string given(reference);
   if (has_scheme(reference)) return parse_web_url(given);
   if (reference.starts_with("//")) return parse_web_url((base.secure ? "https:" : "http:") + given);

@@ -62,7 +62,7 @@ class Reports : public CommandLine {
   }
 
   replay::HonestShop shop_;
-  ledger::JobId paid_, open_;
+  base::JobId paid_, open_;
   std::vector<std::unique_ptr<ledger::Projection>> views_ = replay::projections();
   std::unique_ptr<ledger::KeyValue> store_;
   std::unique_ptr<ledger::Ledger> ledger_;
@@ -106,7 +106,7 @@ TEST_F(Reports, ListsAreNarrowed) {
   EXPECT_EQ(count({"--model", "another"}), 0U);
   const std::string customer = rows_of(sellcompute({"jobs", "list", "--json"}).out)[0]["customer"];
   EXPECT_EQ(count({"--customer", customer.substr(0, 6)}), 2U);
-  EXPECT_EQ(count({"--customer", nostr::encode_npub(*ledger::PublicKey::from_hex(customer)).substr(0, 12)}), 2U);
+  EXPECT_EQ(count({"--customer", nostr::encode_npub(*base::PublicKey::from_hex(customer)).substr(0, 12)}), 2U);
   EXPECT_EQ(sellcompute({"jobs", "list", "--customer", "npub1nobody"}).exit_code, 1);
   EXPECT_EQ(sellcompute({"jobs", "list", "--state", "setled"}).exit_code, 2);
   EXPECT_THAT(sellcompute({"jobs", "list", "--state", "setled"}).err, HasSubstr("did you mean settled?"));

@@ -8,8 +8,8 @@
 
 #include "ledger/ledger.h"
 #include "ledger/rocksdb_store.h"
-#include "pipeline/inference/loopback_ollama.h"
-#include "pipeline/nostr/loopback_relay.h"
+#include "pipeline/loopback/loopback_ollama.h"
+#include "pipeline/loopback/loopback_relay.h"
 #include "pipeline/wallet/sandbox_books.h"
 #include "tests/cli/cli.h"
 #include "tests/support/sample_ledger.h"
@@ -102,19 +102,19 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
   sellcompute({"init"});
   const wallet::SandboxBooks books(home_ / ".local/share/sellcompute/wallet");
   ASSERT_TRUE(books.prepare());
-  const auto secret = runtime::read_or_create_secret(home_ / ".config/sellcompute/wallet.secret");
+  const auto secret = base::read_or_create_secret(home_ / ".config/sellcompute/wallet.secret");
   ASSERT_TRUE(secret);
-  const ledger::TimeMs now{std::time(nullptr) * 1'000};
+  const base::TimeMs now{std::time(nullptr) * 1'000};
   const auto bolt11 = books.create(
-      {.job = *ledger::JobId::from_hex(std::string(64, 'a')), .amount = {9'000}, .expiry_ms = 600'000}, *secret, now);
+      {.job = *base::JobId::from_hex(std::string(64, 'a')), .amount = {9'000}, .expiry_ms = 600'000}, *secret, now);
   ASSERT_TRUE(bolt11) << bolt11.error().describe();
 
   const Ran paid = sellcompute({"wallet", "pay", *bolt11, "--json"});
   EXPECT_EQ(paid.exit_code, 0) << paid.err;
   const json row = json::parse(paid.out);
   EXPECT_EQ(row["amount_msat"], 9'000);
-  const auto preimage = ledger::from_hex(row["preimage"].get<std::string>());
-  EXPECT_EQ(ledger::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
+  const auto preimage = base::from_hex(row["preimage"].get<std::string>());
+  EXPECT_EQ(base::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
   EXPECT_EQ(sellcompute({"wallet", "status"}).out,
             "sandbox  balance 9 sat (play money)\namounts in steps of 1 sat; an invoice that was interrupted is found "
             "again by preimage; payments are looked for, and can be held (escrow)\n");
@@ -142,10 +142,10 @@ class Status : public CommandLine {
   void SetUp() override {
     CommandLine::SetUp();
     sellcompute({"init"});
-    auto ollama = inference::LoopbackOllama::start(io_);
+    auto ollama = loopback::LoopbackOllama::start(io_);
     ASSERT_TRUE(ollama);
     ollama_ = std::move(*ollama);
-    relay_ = std::make_unique<nostr::LoopbackRelay>(io_);
+    relay_ = std::make_unique<loopback::LoopbackRelay>(io_);
     ollama_url_ = ollama_->url();
     relay_url_ = relay_->url();
     thread_ = std::thread([this] { io_.run(); });
@@ -162,8 +162,8 @@ class Status : public CommandLine {
   }
 
   boost::asio::io_context io_;
-  std::unique_ptr<inference::LoopbackOllama> ollama_;
-  std::unique_ptr<nostr::LoopbackRelay> relay_;
+  std::unique_ptr<loopback::LoopbackOllama> ollama_;
+  std::unique_ptr<loopback::LoopbackRelay> relay_;
   std::string ollama_url_, relay_url_;
   std::thread thread_;
 };
@@ -174,7 +174,7 @@ TEST_F(Status, IsWellWhenEverythingAnswers) {
   const auto rows = rows_of(ran.out);
   ASSERT_EQ(rows.size(), 6U);
   for (const json& row : rows) EXPECT_TRUE(row["ok"]) << row;
-  EXPECT_THAT(rows[2]["note"].get<std::string>(), HasSubstr(inference::kStandInModel));
+  EXPECT_THAT(rows[2]["note"].get<std::string>(), HasSubstr(loopback::kStandInModel));
   EXPECT_THAT(status(relay_url_, ollama_url_).out, StartsWith("identity"));
 }
 

@@ -1,7 +1,7 @@
 // The input is a checkpoint. It is read as it stands, and its text once more under a good signature.
 #include "ledger/checkpoint.h"
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "pipeline/nostr/keys.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 // The input is a config file.
-#include "cmd/config.h"
+#include "cmd/config/config.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ class MemoryFile {
   int descriptor_;
 };
 
-ledger::Result<Config> load(std::string_view text) {
+base::Result<Config> load(std::string_view text) {
   const MemoryFile file(text);
   return load_config(
       {.environment = {{"HOME", "/home/seller"}}, .config_file = file.path(), .data_dir = {}, .flags = {}});
@@ -62,7 +62,7 @@ void check_ranges(const Config& config) {
   for (const ledger::ModelOffer& model : config.selling.models) {
     require(!model.name.empty(), "a model has a name");
     require(model.max_output_tokens < model.context_tokens, "an answer leaves room for a prompt");
-    require(model.base.value >= 0 && model.base.value <= ledger::Msat::kMax, "a price is an amount that can exist");
+    require(model.base.value >= 0 && model.base.value <= base::Msat::kMax, "a price is an amount that can exist");
   }
 }
 
@@ -71,7 +71,7 @@ void check_ranges(const Config& config) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto config = load(fuzz::text_of(data, size));
   if (!config) {
-    require(config.error().kind == ledger::ErrorKind::config && config.error().code.starts_with("config."),
+    require(config.error().kind == base::ErrorKind::config && config.error().code.starts_with("config."),
             "every refusal has its code");
     require(!config.error().context.empty() && !config.error().message.empty(), "every refusal says where and why");
     return 0;

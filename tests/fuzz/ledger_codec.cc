@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ledger/entry_bytes.h"
-#include "ledger/event_json.h"
+#include "ledger/fact_json.h"
 #include "ledger/keys.h"
 #include "tests/fuzz/fuzz.h"
 

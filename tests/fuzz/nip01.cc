@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
+#include "pipeline/nostr/nip01.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "pipeline/nostr/encryption.h"
 #include "pipeline/nostr/nip04.h"
 #include "tests/fuzz/fuzz.h"
@@ -19,7 +19,7 @@ const SecretKey kTheirs = *SecretKey::from_bytes(std::string(31, '\0') + '\2');
 const ConversationKey kConversation = *conversation_key(kOurs, kTheirs.public_key());
 
 Nip44Nonce nonce_for(std::string_view text) {
-  return {ledger::sha256(text).bytes};
+  return {base::sha256(text).bytes};
 }
 
 std::string encrypt_for_them(Encryption form, std::string_view plaintext, const Nip44Nonce& random) {
@@ -28,8 +28,8 @@ std::string encrypt_for_them(Encryption form, std::string_view plaintext, const 
 
 // The randomness with which a good payload was made.
 Nip44Nonce randomness_in(std::string_view payload, Encryption form) {
-  if (form == Encryption::nip44) return *Nip44Nonce::from_bytes(ledger::from_base64(payload)->substr(1, 32));
-  const auto iv = *ledger::from_base64(payload.substr(payload.find(kNip04Separator) + kNip04Separator.size()));
+  if (form == Encryption::nip44) return *Nip44Nonce::from_bytes(base::from_base64(payload)->substr(1, 32));
+  const auto iv = *base::from_base64(payload.substr(payload.find(kNip04Separator) + kNip04Separator.size()));
   return *Nip44Nonce::from_bytes(iv + std::string(16, '\0'));
 }
 
@@ -49,10 +49,10 @@ void check_payload(std::string_view payload) {
 
 // One bit of it, which depends on the payload.
 void check_damage(const std::string& payload) {
-  std::string raw = *ledger::from_base64(payload);
-  const std::size_t bit = ledger::FixedBytesHash{}(ledger::sha256(payload)) % (raw.size() * 8);
+  std::string raw = *base::from_base64(payload);
+  const std::size_t bit = base::FixedBytesHash{}(base::sha256(payload)) % (raw.size() * 8);
   raw[bit / 8] = static_cast<char>(raw[bit / 8] ^ (1 << bit % 8));
-  require(!decrypt_nip44(ledger::to_base64(raw), kConversation), "an altered bit is noticed");
+  require(!decrypt_nip44(base::to_base64(raw), kConversation), "an altered bit is noticed");
 }
 
 void check_plaintext(std::string_view plaintext) {
@@ -75,11 +75,11 @@ std::string with_mac(std::string_view padded) {
   const Nip44Nonce nonce = nonce_for(padded);
   const MessageKeys keys = message_keys(kConversation, nonce);
   const std::string message = std::string(nonce.view()) + chacha20(keys.chacha_key(), keys.chacha_nonce(), padded);
-  return ledger::to_base64('\2' + message + std::string(ledger::hmac_sha256(keys.hmac_key(), message).view()));
+  return base::to_base64('\2' + message + std::string(base::hmac_sha256(keys.hmac_key(), message).view()));
 }
 
 std::string with_iv(std::string_view ciphertext) {
-  return ledger::to_base64(ciphertext) + std::string(kNip04Separator) + ledger::to_base64(std::string(16, 'i'));
+  return base::to_base64(ciphertext) + std::string(kNip04Separator) + base::to_base64(std::string(16, 'i'));
 }
 
 void check_padding(std::size_t size) {

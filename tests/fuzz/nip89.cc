@@ -2,8 +2,10 @@
 // over.
 #include "pipeline/nostr/nip89.h"
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip89.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -26,7 +28,7 @@ void check_models(const Announcement& read) {
     require(!name.empty(), "a model has a name");
     check_words(name, kMaxAnnouncedNameBytes);
     if (!offer) continue;
-    for (const ledger::Msat price : {offer->base, offer->input_per_1k_tokens, offer->output_per_1k_tokens}) {
+    for (const base::Msat price : {offer->base, offer->input_per_1k_tokens, offer->output_per_1k_tokens}) {
       require(price.value >= 0 && price.value <= kMaxAnnouncedPriceMsat, "prices are in range");
     }
     require(offer->context_tokens <= kMaxAnnouncedTokens, "limits are in range");

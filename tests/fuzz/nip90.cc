@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+#include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/url_guard.h"
+#include "pipeline/nostr/nip90.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

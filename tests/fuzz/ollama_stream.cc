@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "pipeline/inference/ollama_api.h"
+#include "pipeline/inference/ollama_stream.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

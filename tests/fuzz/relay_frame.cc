@@ -1,4 +1,5 @@
 // The input is one frame from a relay.
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/messages.h"
 #include "tests/fuzz/fuzz.h"

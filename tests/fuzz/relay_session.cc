@@ -1,7 +1,5 @@
 // The input is a story of one relay, a line each: what happened, and what we wanted. After each line the session must
 // have kept to what it promises.
-#include "pipeline/nostr/relay_session.h"
-
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -9,6 +7,7 @@
 
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/relay/session.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -21,7 +20,7 @@ constexpr std::size_t kMostLines = 100;
 constexpr std::size_t kLongFrame = 4096;  // reading takes its time
 
 EventId id_of(std::size_t number) {
-  return EventId{ledger::sha256(std::to_string(number)).bytes};
+  return EventId{base::sha256(std::to_string(number)).bytes};
 }
 
 std::string quoted(std::string_view text) {
@@ -103,7 +102,7 @@ class Driver {
     out.random = [this] { return static_cast<double>(chance_ = (chance_ * 75 + 74) % 65537) / 65537.0; };
     out.sign_auth = [this](const std::string&, const std::string& challenge, TimeMs now) -> std::optional<Event> {
       require(++auths_ <= kMaxAuths, "a relay is told who we are a few times only");
-      auth_ = EventId{ledger::sha256(challenge + std::to_string(now.ms)).bytes};
+      auth_ = EventId{base::sha256(challenge + std::to_string(now.ms)).bytes};
       return Event{.id = auth_, .kind = 22242};
     };
     return out;

@@ -1,6 +1,7 @@
 // The input is a URL, then lines that a server says (a status, a Location, a Content-Type), then a page.
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/web/fetch.h"
 #include "pipeline/web/html.h"
@@ -40,17 +41,17 @@ void check_reference(std::string_view url, std::string_view reference) {
 void check_html(std::string_view page) {
   const std::string text = html_to_text(page);
   require(text.size() <= page.size(), "the text of a page is not longer than the page");
-  require(!nostr::is_utf8(page) || nostr::is_utf8(text), "UTF-8 gives UTF-8");
+  require(!base::is_utf8(page) || base::is_utf8(text), "UTF-8 gives UTF-8");
 }
 
 void check_answer(const Next& next) {
   const auto* answer = std::get_if<Answer>(&next);
   if (answer == nullptr) return;
   if (*answer) {
-    require(nostr::is_utf8(**answer) && (*answer)->find('\0') == std::string::npos, "a text is UTF-8 without zeros");
+    require(base::is_utf8(**answer) && (*answer)->find('\0') == std::string::npos, "a text is UTF-8 without zeros");
     require((*answer)->size() <= 3 * kMaxBodyBytes, "a text has its limit");
   } else {
-    const ledger::Error& error = answer->error();
+    const base::Error& error = answer->error();
     require(error.code.starts_with("web.") && !error.message.empty() && !error.hint.empty(),
             "a failure says what, why and what to do");
     const std::string told = error.describe();
@@ -68,7 +69,7 @@ Next play(std::string_view url, const Head& head, std::string_view page, const s
     next = fetch.on_addresses(addresses);
     const auto* chosen = std::get_if<Connect>(&next);
     if (chosen == nullptr) break;
-    require(nostr::is_public_address(addresses.at(chosen->address)), "only public addresses are connected to");
+    require(net::is_public_address(addresses.at(chosen->address)), "only public addresses are connected to");
     next = fetch.on_head(head);
   }
   if (std::holds_alternative<Read>(next)) next = fetch.on_body(page);

@@ -125,8 +125,8 @@ constexpr std::int64_t kRefundEndsMs =
 // The operator, who looks at what is owed after each commit.
 void pay_back(World& world, Process& process) {
   for (const auto& [id, job] : world.referee->jobs()) {
-    const ledger::Msat owed = core::still_owed(job);
-    if (owed > ledger::Msat{}) process.pay_back(id, world.purse.invoice(owed, world.time.now(), kRefundInvoiceMs));
+    const base::Msat owed = core::still_owed(job);
+    if (owed > base::Msat{}) process.pay_back(id, world.purse.invoice(owed, world.time.now(), kRefundInvoiceMs));
   }
 }
 

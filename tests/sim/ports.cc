@@ -2,15 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/gathering.h"
 #include "pipeline/inference/ollama_api.h"
 #include "pipeline/inference/ollama_stream.h"
-#include "pipeline/inference/stand_in.h"
+#include "pipeline/loopback/stand_in.h"
+#include "pipeline/runtime/gathering.h"
 #include "tests/sim/referee.h"
 
 namespace sim {
 
-using ledger::ErrorKind;
+using base::ErrorKind;
 using nlohmann::json;
 
 namespace {
@@ -19,7 +19,7 @@ constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
 
 auto unreachable_error() {
-  return ledger::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
+  return base::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ bool SimWallet::unreachable() {
 }
 
 void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
-                               std::function<void(ledger::Result<wallet::MadeInvoice>)> done) {
+                               std::function<void(base::Result<wallet::MadeInvoice>)> done) {
   world_.on_port_call();
   world_.referee->on_order(order);
   const auto fails = [&](std::int64_t after_ms) {
@@ -57,7 +57,7 @@ void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
 }
 
 void SimWallet::look_up(const ledger::InvoiceIssued& invoice,
-                        std::function<void(ledger::Result<wallet::LookupAnswer>)> done) {
+                        std::function<void(base::Result<wallet::LookupAnswer>)> done) {
   world_.on_port_call();
   if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
   world_.time.after(kNetworkMs,
@@ -78,20 +78,20 @@ wallet::Abilities SimWallet::abilities() const {
           .holds = true};
 }
 
-void SimWallet::take(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+void SimWallet::take(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) {
   world_.on_port_call();
   world_.referee->on_take(order);
   resolve_hold([&world = world_, order] { world.wallet.take(order, world.time.now()); }, std::move(done));
 }
 
-void SimWallet::give_back(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) {
+void SimWallet::give_back(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) {
   world_.on_port_call();
   world_.referee->on_give_back(order);
   resolve_hold([&world = world_, order] { world.wallet.give_back(order); }, std::move(done));
 }
 
 // The order arrives whether or not the process lives to hear the answer.
-void SimWallet::resolve_hold(std::function<void()> resolve, std::function<void(ledger::Result<void>)> done) {
+void SimWallet::resolve_hold(std::function<void()> resolve, std::function<void(base::Result<void>)> done) {
   if (unreachable() || world_.faults.strikes(Mishap::wallet_fails_hold)) {
     return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
   }
@@ -101,26 +101,25 @@ void SimWallet::resolve_hold(std::function<void()> resolve, std::function<void(l
 }
 
 void SimWallet::on_news(News news) {
-  const std::function<void(std::optional<ledger::Hash256>)> tell = std::move(news);
-  world_.on_paid = [tell = time_.mortal(tell)](const ledger::Hash256& hash) { tell(hash); };
+  const std::function<void(std::optional<base::Hash256>)> tell = std::move(news);
+  world_.on_paid = [tell = time_.mortal(tell)](const base::Hash256& hash) { tell(hash); };
 }
 
-void SimWallet::status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) {
+void SimWallet::status(std::function<void(base::Result<wallet::WalletStatus>)> done) {
   if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
   time_.after(kNetworkMs, [done = std::move(done)] { done(wallet::WalletStatus{.name = "simulated"}); });
 }
 
 // ---- paying back ----------------------------------------------------------------------------------------------------
 
-void SimPayer::pay(const wallet::PaymentOrder& order, std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) {
+void SimPayer::pay(const wallet::PaymentOrder& order, std::function<void(base::Result<wallet::PaymentAnswer>)> done) {
   world_.on_port_call();
   world_.referee->on_payment(order);
   Faults& faults = world_.faults;
   const auto lose = [&](std::int64_t after_ms) { time_.after(after_ms, [done] { done(unreachable_error()); }); };
   if (faults.strikes(Mishap::payer_refuses)) {
-    return time_.after(2 * kNetworkMs, [done] {
-      done(ledger::fail(ledger::ErrorKind::payment, "wallet.refused", "not enough money"));
-    });
+    return time_.after(2 * kNetworkMs,
+                       [done] { done(base::fail(base::ErrorKind::payment, "wallet.refused", "not enough money")); });
   }
   if (world_.time.now() < world_.wallet_back_at || faults.strikes(Mishap::payer_loses_order)) {
     return lose(kWalletTimeoutMs);
@@ -138,7 +137,7 @@ void SimPayer::pay(const wallet::PaymentOrder& order, std::function<void(ledger:
 }
 
 void SimPayer::look_up(const wallet::PaymentOrder& order,
-                       std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) {
+                       std::function<void(base::Result<wallet::PaymentAnswer>)> done) {
   world_.on_port_call();
   if (world_.time.now() < world_.wallet_back_at) {
     return time_.after(kWalletTimeoutMs, [done = std::move(done)] { done(unreachable_error()); });
@@ -203,7 +202,7 @@ std::string line(const std::string& model, const std::string& token) {
          "\n";
 }
 
-std::string last_line(const inference::StandInAnswer& answer) {
+std::string last_line(const loopback::StandInAnswer& answer) {
   return json{{"model", answer.model},
               {"message", {{"role", "assistant"}, {"content", ""}}},
               {"done", true},
@@ -214,7 +213,7 @@ std::string last_line(const inference::StandInAnswer& answer) {
          "\n";
 }
 
-void answer_with(World& world, Stream& stream, const inference::StandInAnswer& answer) {
+void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& answer) {
   Faults& faults = world.faults;
   if (faults.strikes(Mishap::backend_refuses)) {
     return stream.then(kNetworkMs, [](auto& machine, auto) { return machine.on_connection_error("refused"); });
@@ -247,27 +246,27 @@ std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatReq
                                                         OnDone done) {
   world_.on_port_call();
   world_.referee->on_chat(request.messages.back().content);
-  const inference::StandInModel models[] = {{request.model, 4096}};
-  const auto answer = inference::stand_in_answer(models, inference::make_chat_body(request));
+  const loopback::StandInModel models[] = {{request.model, 4096}};
+  const auto answer = loopback::stand_in_answer(models, inference::make_chat_body(request));
   auto stream = std::make_shared<Stream>(time_, world_.line_ms, std::move(text), std::move(done));
   answer_with(world_, *stream, answer);
   world_.on_port_call();
   return std::make_unique<SimGeneration>(std::move(stream));
 }
 
-void SimBackend::status(std::function<void(ledger::Result<inference::BackendStatus>)> done) {
+void SimBackend::status(std::function<void(base::Result<inference::BackendStatus>)> done) {
   time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
 }
 
 // ---- the web --------------------------------------------------------------------------------------------------------
 
-void SimWeb::get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) {
+void SimWeb::get(const std::string& url, std::function<void(base::Result<std::string>)> done) {
   world_.on_port_call();
   Faults& faults = world_.faults;
   const std::int64_t after_ms = faults.strikes(Mishap::web_late) ? 2 * runtime::kMaxGatheringMs : 2 * kNetworkMs;
-  ledger::Result<std::string> page = World::page(url);
+  base::Result<std::string> page = World::page(url);
   if (faults.strikes(Mishap::web_too_large)) page->append(runtime::kMaxGatheredBytes, '.');
-  if (faults.strikes(Mishap::web_fails)) page = ledger::fail(ErrorKind::job_request, "web.status", "it is gone");
+  if (faults.strikes(Mishap::web_fails)) page = base::fail(ErrorKind::job_request, "web.status", "it is gone");
   time_.after(after_ms, [done = std::move(done), page = std::move(page)] { done(page); });
   world_.on_port_call();
 }

@@ -13,19 +13,19 @@ class SimWallet final : public wallet::Wallet {
   std::string kind() const override { return "simulated"; }
   wallet::Abilities abilities() const override;
   bool play_money() const override { return true; }
-  ledger::Msat unit() const override { return {1000}; }
-  ledger::Msat minimum() const override { return {1000}; }
+  base::Msat unit() const override { return {1000}; }
+  base::Msat minimum() const override { return {1000}; }
   void create_invoice(const wallet::InvoiceOrder& order,
-                      std::function<void(ledger::Result<wallet::MadeInvoice>)> done) override;
+                      std::function<void(base::Result<wallet::MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice,
-               std::function<void(ledger::Result<wallet::LookupAnswer>)> done) override;
-  void status(std::function<void(ledger::Result<wallet::WalletStatus>)> done) override;
-  void take(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
-  void give_back(const wallet::InvoiceOrder& order, std::function<void(ledger::Result<void>)> done) override;
+               std::function<void(base::Result<wallet::LookupAnswer>)> done) override;
+  void status(std::function<void(base::Result<wallet::WalletStatus>)> done) override;
+  void take(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
+  void give_back(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void on_news(News news) override;
 
  private:
-  void resolve_hold(std::function<void()> resolve, std::function<void(ledger::Result<void>)> done);
+  void resolve_hold(std::function<void()> resolve, std::function<void(base::Result<void>)> done);
   bool unreachable();
   World& world_;
   ProcessTime& time_;
@@ -35,9 +35,9 @@ class SimWallet final : public wallet::Wallet {
 class SimPayer final : public wallet::Payer {
  public:
   SimPayer(World& world, ProcessTime& time) : world_(world), time_(time) {}
-  void pay(const wallet::PaymentOrder& order, std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;
+  void pay(const wallet::PaymentOrder& order, std::function<void(base::Result<wallet::PaymentAnswer>)> done) override;
   void look_up(const wallet::PaymentOrder& order,
-               std::function<void(ledger::Result<wallet::PaymentAnswer>)> done) override;
+               std::function<void(base::Result<wallet::PaymentAnswer>)> done) override;
 
  private:
   World& world_;
@@ -49,7 +49,7 @@ class SimBackend final : public inference::Backend {
  public:
   SimBackend(World& world, ProcessTime& time) : world_(world), time_(time) {}
   std::unique_ptr<inference::Generation> chat(const inference::ChatRequest& request, OnText text, OnDone done) override;
-  void status(std::function<void(ledger::Result<inference::BackendStatus>)> done) override;
+  void status(std::function<void(base::Result<inference::BackendStatus>)> done) override;
 
  private:
   World& world_;
@@ -57,10 +57,10 @@ class SimBackend final : public inference::Backend {
 };
 
 // Every page that is asked for is there, and says what World::page says.
-class SimWeb final : public runtime::Web {
+class SimWeb final : public web::PageReader {
  public:
   SimWeb(World& world, ProcessTime& time) : world_(world), time_(time) {}
-  void get(const std::string& url, std::function<void(ledger::Result<std::string>)> done) override;
+  void get(const std::string& url, std::function<void(base::Result<std::string>)> done) override;
 
  private:
   World& world_;

@@ -13,7 +13,7 @@ constexpr std::int64_t kDiskMs = 1;
 
 // What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
 template <class T>
-T or_crash(ledger::Result<T> result) {
+T or_crash(base::Result<T> result) {
   if (!result && result.error().code.starts_with("sim.")) throw Crashed{};
   if (!result) throw Violation("the process does not start: " + result.error().describe());
   return std::move(*result);
@@ -25,26 +25,26 @@ T or_crash(ledger::Result<T> result) {
 class Process::ReadDisk final : public ledger::KeyValue {
  public:
   explicit ReadDisk(World& world) : world_(world) {}
-  ledger::Result<void> commit(const ledger::Batch& batch) override { return world_.disk.commit(batch); }
-  ledger::Result<std::optional<std::string>> get(ledger::Family family, std::string_view key) const override {
+  base::Result<void> commit(const ledger::Batch& batch) override { return world_.disk.commit(batch); }
+  base::Result<std::optional<std::string>> get(ledger::Family family, std::string_view key) const override {
     if (fails()) return failure();
     return world_.disk.get(family, key);
   }
-  ledger::Result<void> scan(ledger::Family family, std::string_view from, std::string_view until,
-                            const Visitor& visit) const override {
+  base::Result<void> scan(ledger::Family family, std::string_view from, std::string_view until,
+                          const Visitor& visit) const override {
     if (fails()) return failure();
     return world_.disk.scan(family, from, until, visit);
   }
-  ledger::Result<void> scan_back(ledger::Family family, std::string_view from, std::string_view until,
-                                 const Visitor& visit) const override {
+  base::Result<void> scan_back(ledger::Family family, std::string_view from, std::string_view until,
+                               const Visitor& visit) const override {
     if (fails()) return failure();
     return world_.disk.scan_back(family, from, until, visit);
   }
 
  private:
   bool fails() const { return world_.faults.strikes(Mishap::store_read_fails); }
-  static tl::unexpected<ledger::Error> failure() {
-    return ledger::fail(ledger::ErrorKind::invocation, "sim.read_failed", "the simulated disk cannot be read");
+  static tl::unexpected<base::Error> failure() {
+    return base::fail(base::ErrorKind::invocation, "sim.read_failed", "the simulated disk cannot be read");
   }
   World& world_;
 };
@@ -54,15 +54,13 @@ class Process::SimJournal final : public runtime::Journal {
  public:
   explicit SimJournal(Process& process) : process_(process), reader_(*process.disk_) {}
 
-  void append(ledger::Group group, std::function<void(ledger::Result<void>)> done) override {
+  void append(ledger::Group group, std::function<void(base::Result<void>)> done) override {
     if (groups_.empty()) process_.time_.after(kDiskMs, [this] { flush(); });
     groups_.push_back(std::move(group));
     waiting_.push_back(std::move(done));
   }
-  ledger::Result<std::optional<std::string>> text(const ledger::TextRef& ref) override { return reader_.text(ref); }
-  ledger::Result<std::optional<core::Job>> job(const ledger::JobId& id) override {
-    return replay::find_job(reader_, id);
-  }
+  base::Result<std::optional<std::string>> text(const base::TextRef& ref) override { return reader_.text(ref); }
+  base::Result<std::optional<core::Job>> job(const base::JobId& id) override { return replay::find_job(reader_, id); }
   bool idle() const { return waiting_.empty(); }
 
  private:
@@ -79,27 +77,27 @@ class Process::SimJournal final : public runtime::Journal {
   Process& process_;
   ledger::Reader reader_;
   std::vector<ledger::Group> groups_;
-  std::deque<std::function<void(ledger::Result<void>)>> waiting_;
+  std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-class Process::HubRelays final : public runtime::Relays {
+class Process::HubRelays final : public nostr::Relays {
  public:
   explicit HubRelays(Process& process) : process_(process) {}
   void query(const std::string& relay, nostr::Filter filter,
-             std::function<void(ledger::Result<std::vector<nostr::Event>>)> done) override {
+             std::function<void(base::Result<std::vector<nostr::Event>>)> done) override {
     if (process_.hub_) return process_.hub_->query(relay, std::move(filter), std::move(done));
     process_.time_.after(0, [done = std::move(done)] {
-      done(ledger::fail(ledger::ErrorKind::connection, "relay.query", "we are offline"));
+      done(base::fail(base::ErrorKind::connection, "relay.query", "we are offline"));
     });
   }
-  ledger::Result<void> watch(std::vector<nostr::Filter> filters) override {
+  base::Result<void> watch(std::vector<nostr::Filter> filters) override {
     if (process_.hub_) return process_.hub_->watch(std::move(filters));
-    return ledger::fail(ledger::ErrorKind::connection, "relay.watch", "we are offline");
+    return base::fail(base::ErrorKind::connection, "relay.watch", "we are offline");
   }
   unsigned required_pow(const std::string& relay) const override {
     return process_.hub_ ? process_.hub_->required_pow(relay) : 0;
   }
-  void publish(const std::string& relay, const std::string& event_json, const ledger::EventId& id,
+  void publish(const std::string& relay, const std::string& event_json, const base::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override {
     if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
     process_.time_.after(0, [relay, done = std::move(done), now = process_.time_.now()] {
@@ -139,7 +137,7 @@ Process::Process(World& world, const core::Policy& policy)
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
       world.provider_key, runtime::Options{.own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
-      [this](ledger::Error error) { failure_ = std::move(error); });
+      [this](base::Error error) { failure_ = std::move(error); });
   runtime_->cursors = [this] {
     std::vector<std::pair<std::string, TimeMs>> out;
     if (!hub_) return out;
@@ -164,7 +162,7 @@ void Process::start_relays() {
       .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =
-          [this](const nostr::RelayUrl& url, bool own, nostr::RelayLinkHandlers handlers) {
+          [this](const net::RelayUrl& url, bool own, nostr::RelayLinkHandlers handlers) {
             nostr::RelaySessionOptions session{
                 .url = url.text(),
                 .persistent = own,
@@ -195,7 +193,7 @@ void Process::start_relays() {
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
   std::map<std::string, TimeMs> cursors;
   for (const auto& url : world_.relay_urls()) {
-    hub_->add_own(*nostr::parse_relay_url(url));
+    hub_->add_own(*net::parse_relay_url(url));
     if (const auto cursor = or_crash(ledger::Reader(*disk_).cursor(url))) cursors[url] = *cursor;
   }
   hub_->start(cursors);
@@ -219,8 +217,8 @@ void Process::go_online() {
   start_relays();
 }
 
-void Process::pay_back(const ledger::JobId& job, const std::string& bolt11) {
-  runtime_->refund(job, {.bolt11 = bolt11}, [](const ledger::Result<runtime::RefundOutcome>&) {});
+void Process::pay_back(const base::JobId& job, const std::string& bolt11) {
+  runtime_->refund(job, {.bolt11 = bolt11}, [](const base::Result<runtime::RefundOutcome>&) {});
 }
 
 const core::Engine* Process::settled_engine() const {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "ledger/ledger.h"
-#include "pipeline/nostr/relay_hub.h"
-#include "pipeline/runtime.h"
+#include "pipeline/nostr/relay/hub.h"
+#include "pipeline/runtime/runtime.h"
 #include "replay/projections.h"
 #include "tests/sim/ports.h"
 #include "tests/sim/world.h"
@@ -18,13 +18,13 @@ class Process {
   ~Process();
 
   const core::Engine& engine() const { return runtime_->engine(); }
-  const std::optional<ledger::Error>& failure() const { return failure_; }
+  const std::optional<base::Error>& failure() const { return failure_; }
   // The operator's words: takes no new jobs, finishes started ones and hangs up; takes jobs again.
   void go_offline();
   void go_online();
 
   // Pays back what is owed for this job, to this invoice.
-  void pay_back(const ledger::JobId& job, const std::string& bolt11);
+  void pay_back(const base::JobId& job, const std::string& bolt11);
 
   // The engine, when everything that it decided is durable: then it must agree with the ledger.
   const core::Engine* settled_engine() const;
@@ -48,7 +48,7 @@ class Process {
   std::shared_ptr<nostr::RelayHub> hub_;
   std::unique_ptr<HubRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
-  std::optional<ledger::Error> failure_;
+  std::optional<base::Error> failure_;
 };
 
 }  // namespace sim

@@ -10,8 +10,8 @@
 
 namespace sim {
 
+using base::Msat;
 using core::Job;
-using ledger::Msat;
 
 namespace {
 
@@ -20,7 +20,7 @@ void demand(bool holds, const std::string& what) {
 }
 
 template <class T>
-T must(ledger::Result<T> result) {
+T must(base::Result<T> result) {
   if (!result) throw Violation(result.error().describe());
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
@@ -31,7 +31,7 @@ bool was_covered(const core::Invoice& invoice) {
   return (invoice.settled && invoice.settled->received >= asked) || (invoice.held && invoice.held->amount >= asked);
 }
 
-std::string about(const ledger::JobId& id) {
+std::string about(const base::JobId& id) {
   return " (job " + id.hex() + ")";
 }
 
@@ -49,7 +49,7 @@ void Referee::catch_up(const core::Engine* engine) {
   const ledger::Reader reader(world_.disk);
   const auto state = must(reader.state());
   demand(state.size >= leaves_, "the ledger has become shorter");
-  std::set<ledger::JobId> touched;
+  std::set<base::JobId> touched;
   std::vector<ledger::Tile> full;
   must(reader.for_each_raw(leaves_, state.size, [&](const ledger::RawEntry& raw) {
     tree_.append(ledger::leaf_hash(raw.header), full);
@@ -61,7 +61,7 @@ void Referee::catch_up(const core::Engine* engine) {
   leaves_ = state.size;
   demand(state.size == 0 || state.root == tree_.root(), "the Merkle root has forked");
   demand(state.views_size == state.size, "the views are behind the entries");
-  touched.erase(ledger::JobId{});
+  touched.erase(base::JobId{});
   for (const auto& id : touched) {
     const auto row = must(replay::find_job(reader, id));
     demand(row && ledger::encode(*row) == ledger::encode(jobs_.at(id)), "the view is not the fold" + about(id));
@@ -115,7 +115,7 @@ void Referee::check_money(const Job& before, const Job& after, const ledger::Ent
   demand(sum <= policy_.stranger_pool, "strangers owe more than their pool" + about(after.id));
 }
 
-void Referee::check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const {
+void Referee::check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const {
   demand(engine.shop().total_exposure == exposure_, "the engine's exposure is not the ledger's");
   for (const auto& id : touched) {
     const Job* live = engine.find(id);
@@ -130,7 +130,7 @@ void Referee::check_live(const core::Engine& engine, const std::set<ledger::JobI
 
 // ---- what leaves the process ----------------------------------------------------------------------------------------
 
-const Job& Referee::durable(const ledger::JobId& id, const char* effect) {
+const Job& Referee::durable(const base::JobId& id, const char* effect) {
   catch_up(nullptr);
   const auto found = jobs_.find(id);
   demand(found != jobs_.end(), std::string(effect) + " for a request that is not durable" + about(id));
@@ -241,7 +241,7 @@ void Referee::check_bit_flip(Dice& dice) const {
   SimDisk scratch;
   const auto audit = replay::audit(copy, scratch);
   demand(!audit || !audit->findings.empty(),
-         "a flipped bit was not noticed: " + std::string(ledger::name(family)) + " " + ledger::to_hex(key));
+         "a flipped bit was not noticed: " + std::string(ledger::name(family)) + " " + base::to_hex(key));
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------

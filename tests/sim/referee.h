@@ -41,33 +41,33 @@ class Referee {
 
   std::size_t entries() const { return leaves_; }
   std::size_t sales() const { return settled_.size(); }
-  const std::map<ledger::JobId, core::Job>& jobs() const { return jobs_; }
+  const std::map<base::JobId, core::Job>& jobs() const { return jobs_; }
 
  private:
   bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
   static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
-  void check_live(const core::Engine& engine, const std::set<ledger::JobId>& touched) const;
-  const core::Job& durable(const ledger::JobId& id, const char* effect);
+  void check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const;
+  const core::Job& durable(const base::JobId& id, const char* effect);
   void check_customers(bool clock_was_wrong) const;
   void check_books() const;
 
   World& world_;
   std::size_t leaves_ = 0;
   ledger::MerkleTree tree_;
-  std::map<ledger::JobId, core::Job> jobs_;  // folded from what is durable
-  ledger::Msat exposure_;
+  std::map<base::JobId, core::Job> jobs_;  // folded from what is durable
+  base::Msat exposure_;
   core::Policy policy_;
-  std::deque<std::pair<TimeMs, ledger::Msat>> stranger_quotes_;
-  std::map<ledger::Hash256, ledger::JobId> settled_;  // which job each settled payment belongs to
-  ledger::Msat settled_msat_;
-  std::map<ledger::Hash256, ledger::JobId> refund_invoices_;  // customers' invoices, by the job they are for
-  ledger::Msat refunded_msat_;
+  std::deque<std::pair<TimeMs, base::Msat>> stranger_quotes_;
+  std::map<base::Hash256, base::JobId> settled_;  // which job each settled payment belongs to
+  base::Msat settled_msat_;
+  std::map<base::Hash256, base::JobId> refund_invoices_;  // customers' invoices, by the job they are for
+  base::Msat refunded_msat_;
   // Of this life: what was started, with the failures that came before it.
-  std::set<std::pair<ledger::JobId, std::uint32_t>> chats_;
-  std::set<std::tuple<ledger::JobId, std::size_t, std::uint32_t>> orders_;
-  std::set<std::pair<ledger::Hash256, std::uint32_t>> payments_;
+  std::set<std::pair<base::JobId, std::uint32_t>> chats_;
+  std::set<std::tuple<base::JobId, std::size_t, std::uint32_t>> orders_;
+  std::set<std::pair<base::Hash256, std::uint32_t>> payments_;
 };
 
 }  // namespace sim

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "pipeline/nostr/filter.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/relay_session.h"
+#include "pipeline/nostr/relay/filter.h"
+#include "pipeline/nostr/relay/session.h"
 #include "tests/sim/world.h"
 
 namespace sim {

@@ -20,8 +20,8 @@ struct Wire {
   std::function<void(const std::string& frame)> on_frame;
   std::function<void(const std::string& reason)> on_closed;
   std::map<std::string, std::vector<nostr::Filter>> subscriptions;
-  std::string challenge;        // not empty: the client must say who it is first
-  ledger::TimeMs last_arrival;  // of all frames so far
+  std::string challenge;      // not empty: the client must say who it is first
+  base::TimeMs last_arrival;  // of all frames so far
   bool open = true;
   bool dead = false;  // loses everything
 };

@@ -3,8 +3,8 @@
 
 #include <deque>
 
-#include "pipeline/nostr/relay_link.h"
-#include "pipeline/nostr/url_guard.h"
+#include "pipeline/net/url_guard.h"
+#include "pipeline/nostr/relay/link.h"
 #include "tests/sim/world.h"
 
 namespace sim {

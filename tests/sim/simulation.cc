@@ -202,14 +202,14 @@ class Simulation {
   void find_owed() {
     owed_.clear();
     for (const auto& [id, job] : world_.referee->jobs()) {
-      if (core::still_owed(job) > ledger::Msat{}) owed_.push_back(id);
+      if (core::still_owed(job) > base::Msat{}) owed_.push_back(id);
     }
   }
 
   // Now and then to an invoice that was given for something else, and now and then twice at once.
   void pay_back(Process& process) {
     Faults& faults = world_.faults;
-    const ledger::JobId id = owed_[faults.dice().below(owed_.size())];
+    const base::JobId id = owed_[faults.dice().below(owed_.size())];
     const core::Job& job = world_.referee->jobs().at(id);
     const auto refund = std::ranges::find_if(job.refunds, [](const core::Refund& one) { return !one.paid; });
     if (refund == job.refunds.end()) return;
@@ -285,7 +285,7 @@ class Simulation {
   Outcome outcome_;
   std::uint64_t seen_commits_ = 0;
   std::size_t engine_open_ = 0;
-  std::vector<ledger::JobId> owed_;
+  std::vector<base::JobId> owed_;
   std::string customer_invoice_;
   int doomed_lives_ = 0;
 };

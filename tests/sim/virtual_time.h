@@ -6,11 +6,11 @@
 #include <memory>
 #include <queue>
 
-#include "pipeline/ports.h"
+#include "base/scheduler.h"
 
 namespace sim {
 
-using ledger::TimeMs;
+using base::TimeMs;
 
 class VirtualTime {
  public:
@@ -46,7 +46,7 @@ class VirtualTime {
 };
 
 // The clock and timers of one process: what it left to do dies with it. Its clock may be wrong, its timers are not.
-class ProcessTime final : public runtime::Scheduler {
+class ProcessTime final : public base::Scheduler {
  public:
   explicit ProcessTime(VirtualTime& time, const std::int64_t& clock_error_ms = kNoError)
       : time_(time), clock_error_ms_(clock_error_ms) {}

@@ -6,8 +6,8 @@
 
 namespace sim {
 
-using ledger::Msat;
-using ledger::TimeMs;
+using base::Msat;
+using base::TimeMs;
 
 namespace {
 
@@ -36,14 +36,14 @@ std::string WalletBooks::create_wrong(const wallet::InvoiceOrder& order, TimeMs 
 }
 
 std::string WalletBooks::make(const std::string& secret, const wallet::InvoiceOrder& order, TimeMs now) {
-  static const wallet::NodeKey kNodeKey = {ledger::sha256("the simulated wallet's node").bytes};
-  const auto preimage = ledger::sha256(secret);
-  const auto hash = ledger::sha256(preimage.view());
+  static const wallet::NodeKey kNodeKey = {base::sha256("the simulated wallet's node").bytes};
+  const auto preimage = base::sha256(secret);
+  const auto hash = base::sha256(preimage.view());
   const wallet::Invoice invoice{.network = wallet::Network::regtest,
                                 .amount = order.amount,
                                 .timestamp_s = now.ms / 1000,
                                 .payment_hash = hash,
-                                .payment_secret = ledger::sha256(hash.view()),
+                                .payment_secret = base::sha256(hash.view()),
                                 .description = order.description,
                                 .expiry_s = order.expiry_ms / 1000,
                                 .features = {8, 14}};
@@ -95,7 +95,7 @@ void WalletBooks::give_back(const std::string& bolt11) {
   if (!invoice.taken_at) invoice.given_back = true;
 }
 
-wallet::LookupAnswer WalletBooks::look_up(const ledger::Hash256& payment_hash, TimeMs now) const {
+wallet::LookupAnswer WalletBooks::look_up(const base::Hash256& payment_hash, TimeMs now) const {
   const auto known = invoices_.find(payment_hash);
   if (known == invoices_.end()) return wallet::Unknown{};
   const Invoice& invoice = known->second;
@@ -121,15 +121,15 @@ Msat WalletBooks::received() const {
 // ---- paying back ----------------------------------------------------------------------------------------------------
 
 std::string PurseBooks::invoice(Msat amount, TimeMs now, std::int64_t expiry_ms) {
-  static const wallet::NodeKey kNodeKey = {ledger::sha256("the customers' node").bytes};
-  const auto preimage = ledger::sha256("customer " + std::to_string(preimages_.size()));
-  const auto hash = ledger::sha256(preimage.view());
+  static const wallet::NodeKey kNodeKey = {base::sha256("the customers' node").bytes};
+  const auto preimage = base::sha256("customer " + std::to_string(preimages_.size()));
+  const auto hash = base::sha256(preimage.view());
   preimages_[hash] = preimage;
   const wallet::Invoice invoice{.network = wallet::Network::regtest,
                                 .amount = amount,
                                 .timestamp_s = now.ms / 1000,
                                 .payment_hash = hash,
-                                .payment_secret = ledger::sha256(hash.view()),
+                                .payment_secret = base::sha256(hash.view()),
                                 .description = "back to me",
                                 .expiry_s = expiry_ms / 1000,
                                 .features = {8, 14}};
@@ -142,7 +142,7 @@ void PurseBooks::pay(const wallet::PaymentOrder& order, Payment payment, TimeMs 
   if (known == payments_.end() || failed) payments_[order.payment_hash] = payment;
 }
 
-wallet::PaymentAnswer PurseBooks::look_up(const ledger::Hash256& payment_hash, TimeMs now) const {
+wallet::PaymentAnswer PurseBooks::look_up(const base::Hash256& payment_hash, TimeMs now) const {
   const auto known = payments_.find(payment_hash);
   if (known == payments_.end()) return wallet::Unknown{};
   const Payment& payment = known->second;

@@ -19,43 +19,43 @@ class WalletBooks {
  public:
   struct Invoice {
     std::string bolt11;
-    ledger::Hash256 payment_hash;
-    ledger::Msat amount;
-    ledger::TimeMs expires_at;
-    std::optional<ledger::TimeMs> settles_at;  // a payment is on its way, or was received then, or held
-    ledger::Msat paid;                         // with it, whatever was asked
+    base::Hash256 payment_hash;
+    base::Msat amount;
+    base::TimeMs expires_at;
+    std::optional<base::TimeMs> settles_at;  // a payment is on its way, or was received then, or held
+    base::Msat paid;                         // with it, whatever was asked
     bool hold = false;
-    std::optional<ledger::TimeMs> taken_at = {};
+    std::optional<base::TimeMs> taken_at = {};
     bool given_back = false;
   };
 
   WalletIdentity identity = WalletIdentity::label;
 
-  std::string create(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  std::string create(const wallet::InvoiceOrder& order, base::TimeMs now);
   // An invoice for another amount than was ordered.
-  std::string create_wrong(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  std::string create_wrong(const wallet::InvoiceOrder& order, base::TimeMs now);
 
   // Null if the wallet has no such invoice.
   const Invoice* find(const std::string& bolt11) const;
   // Takes a payment of this amount that will settle at this time. False: unknown, expired, or paid already.
-  bool pay(const std::string& bolt11, ledger::Msat amount, ledger::TimeMs now, ledger::TimeMs settles_at);
+  bool pay(const std::string& bolt11, base::Msat amount, base::TimeMs now, base::TimeMs settles_at);
 
   // What becomes of a payment that is held: nothing when it is not, or no more.
-  void take(const wallet::InvoiceOrder& order, ledger::TimeMs now);
+  void take(const wallet::InvoiceOrder& order, base::TimeMs now);
   void give_back(const wallet::InvoiceOrder& order);
   // The network gives back what was held too long.
   void give_back(const std::string& bolt11);
 
-  wallet::LookupAnswer look_up(const ledger::Hash256& payment_hash, ledger::TimeMs now) const;
+  wallet::LookupAnswer look_up(const base::Hash256& payment_hash, base::TimeMs now) const;
   // All that was ever paid, and not given back.
-  ledger::Msat received() const;
+  base::Msat received() const;
 
  private:
   Invoice* find_held(const wallet::InvoiceOrder& order);
-  std::string make(const std::string& secret, const wallet::InvoiceOrder& order, ledger::TimeMs now);
-  std::map<ledger::Hash256, Invoice> invoices_;
-  std::map<std::string, ledger::Hash256> by_label_;
-  std::map<std::string, ledger::Hash256> by_bolt11_;
+  std::string make(const std::string& secret, const wallet::InvoiceOrder& order, base::TimeMs now);
+  std::map<base::Hash256, Invoice> invoices_;
+  std::map<std::string, base::Hash256> by_label_;
+  std::map<std::string, base::Hash256> by_bolt11_;
   std::uint64_t created_ = 0;
 };
 
@@ -64,21 +64,21 @@ class PurseBooks {
  public:
   enum class End { paid, failed };
   struct Payment {
-    ledger::Msat amount;
-    ledger::TimeMs ends_at;
+    base::Msat amount;
+    base::TimeMs ends_at;
     End end = End::paid;
   };
 
   // A customer's invoice for this amount.
-  std::string invoice(ledger::Msat amount, ledger::TimeMs now, std::int64_t expiry_ms);
+  std::string invoice(base::Msat amount, base::TimeMs now, std::int64_t expiry_ms);
   // Starts a payment, which will end so. As a real wallet it pays no invoice that it is paying or has paid.
-  void pay(const wallet::PaymentOrder& order, Payment payment, ledger::TimeMs now);
-  wallet::PaymentAnswer look_up(const ledger::Hash256& payment_hash, ledger::TimeMs now) const;
-  ledger::Msat paid() const;
+  void pay(const wallet::PaymentOrder& order, Payment payment, base::TimeMs now);
+  wallet::PaymentAnswer look_up(const base::Hash256& payment_hash, base::TimeMs now) const;
+  base::Msat paid() const;
 
  private:
-  std::map<ledger::Hash256, ledger::Hash256> preimages_;  // of the customers' invoices
-  std::map<ledger::Hash256, Payment> payments_;
+  std::map<base::Hash256, base::Hash256> preimages_;  // of the customers' invoices
+  std::map<base::Hash256, Payment> payments_;
 };
 
 }  // namespace sim

@@ -12,8 +12,8 @@ constexpr std::int64_t kLongestSettlementMs = 300'000;
 
 }  // namespace
 
-ledger::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number) {
-  return {ledger::sha256("sim " + std::to_string(seed) + " " + std::to_string(number)).bytes};
+base::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number) {
+  return {base::sha256("sim " + std::to_string(seed) + " " + std::to_string(number)).bytes};
 }
 
 nostr::SecretKey seeded_key(std::uint64_t seed) {
@@ -38,7 +38,7 @@ const nostr::SecretKey& World::customer_key(std::size_t customer) {
   return customer_keys_.emplace(customer, seeded_key(seed_ * 1'000 + 1 + customer)).first->second;
 }
 
-ledger::EventId World::ask(const Ask& ask) {
+base::EventId World::ask(const Ask& ask) {
   nostr::Unsigned request{.kind = nostr::kTextRequestKind,
                           .created_at_s = (time.now() - ask.created_ago_ms).ms / 1000,
                           .tags = {{"i", ask.prompt, "text"}}};
@@ -85,7 +85,7 @@ void World::ping(std::size_t customer) {
   for (const auto& relay : relays) relay->store(event);
 }
 
-void World::cancel(const ledger::EventId& id) {
+void World::cancel(const base::EventId& id) {
   CustomerJob& job = jobs.at(id);
   job.cancelled = true;
   nostr::Unsigned deletion{.kind = nostr::kDeletionKind,
@@ -97,7 +97,7 @@ void World::cancel(const ledger::EventId& id) {
   for (const auto& relay : relays) relay->store(event);
 }
 
-ledger::EventId World::write_note(const std::string& content) {
+base::EventId World::write_note(const std::string& content) {
   const nostr::Event note = nostr::sign({.kind = 1, .created_at_s = time.now().ms / 1000, .content = content},
                                         customer_key(998), {seeded_bytes(seed_, next_number()).bytes});
   relays.front()->store(note);
@@ -108,7 +108,7 @@ ledger::EventId World::write_note(const std::string& content) {
 std::set<std::string> World::public_texts(const nostr::Tag& source) const {
   if (source[2] == "url") return {page(source[1])};
   if (const auto note = notes_.find(source[1]); note != notes_.end()) return {note->second};
-  const auto job = jobs.find(ledger::EventId::from_hex(source[1]).value_or(ledger::EventId{}));
+  const auto job = jobs.find(base::EventId::from_hex(source[1]).value_or(base::EventId{}));
   return job == jobs.end() ? std::set<std::string>() : job->second.answers;
 }
 
@@ -147,7 +147,7 @@ void World::show(const nostr::Event& event) {
   if (answer->is_result) {
     job.results.insert(event.id);
     if (!sealed->encrypted) job.answers.insert(sealed->content);
-    job.result_before_payment = job.result_before_payment || paid_by(job) == ledger::Msat{};
+    job.result_before_payment = job.result_before_payment || paid_by(job) == base::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
   if (job.payer == Payer::second && job.invoices.size() < 2) return;
@@ -175,8 +175,8 @@ void World::check_form(const CustomerJob& job, const nostr::Answer& sealed) {
   if (nostr::detect_encryption(sealed.content) != job.encryption) throw Violation("an answer in another encryption");
 }
 
-ledger::Msat World::paid_by(const CustomerJob& job) const {
-  ledger::Msat sum;
+base::Msat World::paid_by(const CustomerJob& job) const {
+  base::Msat sum;
   for (const auto& bolt11 : job.paid) {
     const WalletBooks::Invoice* invoice = wallet.find(bolt11);
     if (!invoice->hold || invoice->taken_at) sum += invoice->paid;
@@ -193,9 +193,9 @@ void World::pay(CustomerJob& job, const std::string& bolt11) {
   if (faults.strikes(Mishap::wallet_after_expiry)) {
     settles_at = std::max(settles_at, invoice->expires_at + faults.dice().between(1, kLongestSettlementMs));
   }
-  ledger::Msat amount = invoice->amount;
+  base::Msat amount = invoice->amount;
   if (faults.strikes(Mishap::customer_pays_less)) amount = {amount.value / 2};
-  if (faults.strikes(Mishap::customer_pays_more)) amount += ledger::Msat{faults.dice().between(1, amount.value)};
+  if (faults.strikes(Mishap::customer_pays_more)) amount += base::Msat{faults.dice().between(1, amount.value)};
   if (!wallet.pay(bolt11, amount, time.now(), settles_at)) return;
   job.paid.push_back(bolt11);
   if (invoice->hold && faults.strikes(Mishap::wallet_loses_hold)) {

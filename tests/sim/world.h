@@ -23,7 +23,7 @@ struct Violation : std::runtime_error {
 };
 
 // The same bytes for the same seed, for keys and salts.
-ledger::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number);
+base::Salt seeded_bytes(std::uint64_t seed, std::uint64_t number);
 nostr::SecretKey seeded_key(std::uint64_t seed);
 
 enum class Payer { at_once, slowly, never, twice, second };  // second: an invoice that takes another's place
@@ -51,7 +51,7 @@ struct CustomerJob {
   std::size_t customer = 0;
   ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
-  std::set<ledger::EventId> results;
+  std::set<base::EventId> results;
   std::set<std::string> answers;   // what the results say, as it can be read by all
   std::set<std::string> invoices;  // every invoice that was ever shown to them
   std::vector<std::string> statuses;
@@ -76,13 +76,13 @@ class World {
   SimDisk disk;
   WalletBooks wallet;
   bool wallet_pushes = false;  // tells the process of each payment
-  std::function<void(const ledger::Hash256&)> on_paid = [](const ledger::Hash256&) {};
+  std::function<void(const base::Hash256&)> on_paid = [](const base::Hash256&) {};
   PurseBooks purse;       // out of which is paid back
   TimeMs wallet_back_at;  // unreachable until then
   TimeMs space_back_at;   // no space on the disk until then
   nostr::SecretKey provider_key;
   std::vector<std::unique_ptr<SimRelay>> relays;
-  std::map<ledger::EventId, CustomerJob> jobs;
+  std::map<base::EventId, CustomerJob> jobs;
   std::unique_ptr<Referee> referee;
 
   int inference_failures = 0;  // so many of the next ones fail
@@ -92,20 +92,20 @@ class World {
   std::function<void()> on_port_call = [] {};
 
   // Signs a request and leaves it with relays.
-  ledger::EventId ask(const Ask& ask);
+  base::EventId ask(const Ask& ask);
   // Its customer takes the request back, with all relays.
-  void cancel(const ledger::EventId& id);
+  void cancel(const base::EventId& id);
   // Asks every relay whether the provider is there (kind 7007).
   void ping(std::size_t customer);
-  bool pinged(const ledger::EventId& id) const { return pings_.contains(id); }
+  bool pinged(const base::EventId& id) const { return pings_.contains(id); }
   // Leaves a note of somebody's with the first relay.
-  ledger::EventId write_note(const std::string& content);
+  base::EventId write_note(const std::string& content);
   // What a web page says.
   static std::string page(const std::string& url) { return "The page at " + url; }
   // What the input may be gathered as: what is public by now.
   std::set<std::string> public_texts(const nostr::Tag& source) const;
   // What their payments came to: what was given back was not paid.
-  ledger::Msat paid_by(const CustomerJob& job) const;
+  base::Msat paid_by(const CustomerJob& job) const;
   // A relay has it: everybody can see it.
   void show(const nostr::Event& event);
 
@@ -125,8 +125,8 @@ class World {
   std::uint64_t seed_;
   std::uint64_t numbers_ = 0;
   std::map<std::size_t, nostr::SecretKey> customer_keys_;
-  std::set<ledger::EventId> shown_;
-  std::set<ledger::EventId> pings_;
+  std::set<base::EventId> shown_;
+  std::set<base::EventId> pings_;
   std::map<std::string, std::string> notes_;  // by id in hex
 };
 

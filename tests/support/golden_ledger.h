@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "ledger/types.h"
+#include "base/types.h"
 
 namespace sim {
 
 struct Golden {
   std::string dump;  // SimDisk::dump() of the whole store
-  ledger::Hash256 root;
+  base::Hash256 root;
 };
 
 // 260 sample entries (more than one tile), with a view, in groups of several sizes.

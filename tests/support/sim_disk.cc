@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <sstream>
 
-#include "ledger/types.h"
+#include "base/types.h"
 
 namespace sim {
 
+using base::Result;
 using ledger::Batch;
 using ledger::Family;
-using ledger::Result;
 
 namespace {
 
@@ -21,15 +21,15 @@ static_assert(std::size(kFamilies) == ledger::kFamilyCount);
 Result<void> SimDisk::commit(const Batch& batch) {
   const std::uint64_t number = commits_++;
   if (failed_) {
-    return ledger::fail(ledger::ErrorKind::invocation, "sim.written_after_failure", "a failed disk was written again");
+    return base::fail(base::ErrorKind::invocation, "sim.written_after_failure", "a failed disk was written again");
   }
   const Fault fault = hook_ ? hook_(number, batch) : Fault::none;
   if (fault == Fault::crash_before) throw Crashed{};
   if (fault == Fault::fail_lost || fault == Fault::fail_kept) {
     failed_ = true;
     if (fault == Fault::fail_kept) limbo_ = batch;
-    return ledger::fail(ledger::ErrorKind::invocation, "sim.commit_failed", "the simulated disk failed",
-                        "commit " + std::to_string(number));
+    return base::fail(base::ErrorKind::invocation, "sim.commit_failed", "the simulated disk failed",
+                      "commit " + std::to_string(number));
   }
   apply(batch);
   if (fault == Fault::crash_after) throw Crashed{};
@@ -78,8 +78,8 @@ std::string SimDisk::dump() const {
   std::string out;
   for (const Family family : kFamilies) {
     for (const auto& [key, value] : map(family)) {
-      out.append(name(family)).append(" ").append(ledger::to_hex(key)).append(" ");
-      out.append(ledger::to_hex(value)).append("\n");
+      out.append(name(family)).append(" ").append(base::to_hex(key)).append(" ");
+      out.append(base::to_hex(value)).append("\n");
     }
   }
   return out;
@@ -94,8 +94,8 @@ std::optional<SimDisk> SimDisk::from_dump(std::string_view text) {
     if (second == std::string::npos) return std::nullopt;
     const auto* family = std::find_if(std::begin(kFamilies), std::end(kFamilies),
                                       [&](Family f) { return name(f) == line.substr(0, first); });
-    auto key = ledger::from_hex(line.substr(first + 1, second - first - 1));
-    auto value = ledger::from_hex(line.substr(second + 1));
+    auto key = base::from_hex(line.substr(first + 1, second - first - 1));
+    auto value = base::from_hex(line.substr(second + 1));
     if (family == std::end(kFamilies) || !key || !value) return std::nullopt;
     out.map(*family).insert_or_assign(std::move(*key), std::move(*value));
   }

@@ -32,12 +32,12 @@ class SimDisk final : public ledger::KeyValue {
 
   // After a failed commit every later one fails with "sim.written_after_failure", until crash(): nobody may write to a
   // disk that has failed.
-  ledger::Result<void> commit(const ledger::Batch& batch) override;
-  ledger::Result<std::optional<std::string>> get(ledger::Family family, std::string_view key) const override;
-  ledger::Result<void> scan(ledger::Family family, std::string_view from, std::string_view until,
-                            const Visitor& visit) const override;
-  ledger::Result<void> scan_back(ledger::Family family, std::string_view from, std::string_view until,
-                                 const Visitor& visit) const override;
+  base::Result<void> commit(const ledger::Batch& batch) override;
+  base::Result<std::optional<std::string>> get(ledger::Family family, std::string_view key) const override;
+  base::Result<void> scan(ledger::Family family, std::string_view from, std::string_view until,
+                          const Visitor& visit) const override;
+  base::Result<void> scan_back(ledger::Family family, std::string_view from, std::string_view until,
+                               const Visitor& visit) const override;
 
   // The machine restarts: the disk can be used again and holds what was durable.
   void crash();

@@ -147,7 +147,7 @@ Due due_admission(const Job& job, TimeMs now) {
   return {.work = {{.action = Action::decide}}};
 }
 
-std::vector<Event> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
+std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
   const auto& request = *job.request;
   const ledger::Basis used = basis(shop, policy, request.customer, now);
   auto refusal = refuse_by_itself(job, policy, now);

@@ -38,8 +38,8 @@ Due due_delivery(const Job& job, TimeMs now) {
 }
 
 // Past its deadline, a notice that no relay took is closed.
-std::vector<Event> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
-  std::vector<Event> events;
+std::vector<Fact> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
+  std::vector<Fact> events;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice) || waits_for_payment(job, notice) || deadline_of(job, notice) > now) continue;
     events.push_back(ledger::NoticePublished{

@@ -44,7 +44,7 @@ Due due_expiry(const Job& job, TimeMs now) {
   return out;
 }
 
-std::vector<Event> decide_expiry(const Job& job, const Shop&, const Policy&, TimeMs now) {
+std::vector<Fact> decide_expiry(const Job& job, const Shop&, const Policy&, TimeMs now) {
   const char* reason = over(job, now, nullptr);
   if (!reason) return {};
   return {ledger::JobExpired{.reason = reason}};

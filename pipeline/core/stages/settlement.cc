@@ -60,8 +60,8 @@ Due due_settlement(const Job& job, TimeMs) {
   return out;
 }
 
-std::vector<Event> decide_settlement(const Job& job, const Shop&, const Policy&, TimeMs) {
-  std::vector<Event> events;
+std::vector<Fact> decide_settlement(const Job& job, const Shop&, const Policy&, TimeMs) {
+  std::vector<Fact> events;
   for (auto& refund : refunds_owed(job)) events.emplace_back(std::move(refund));
   return events;
 }

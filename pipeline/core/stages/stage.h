@@ -40,7 +40,7 @@ struct Stage {
   std::string_view name;
   Due (*due)(const Job& job, TimeMs now);
   // The events that the stage's `decide` work comes to; null for stages that decide nothing.
-  std::vector<Event> (*decide)(const Job& job, const Shop& shop, const Policy& policy, TimeMs now);
+  std::vector<Fact> (*decide)(const Job& job, const Shop& shop, const Policy& policy, TimeMs now);
 };
 
 std::span<const Stage> stages();

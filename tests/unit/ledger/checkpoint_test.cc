@@ -4,10 +4,16 @@
 #include <gtest/gtest.h>
 #include <secp256k1_schnorrsig.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 
 namespace ledger {
 namespace {
+
+using base::ErrorKind;
+using base::fail;
+using base::from_base64;
+using base::sha256;
+using base::to_base64;
 
 // A provider with a key of its own.
 class Provider {

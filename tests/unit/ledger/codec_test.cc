@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 #include "ledger/text.h"
 
 namespace ledger {
 namespace {
+
+using base::from_hex;
+using base::sha256;
+using base::to_hex;
 
 TEST(Codec, WritesProtobufBytesInFieldOrderWithoutDefaults) {
   InvoiceFailed event;
@@ -54,7 +58,7 @@ TEST(Codec, RefusesAnIdOfTheWrongSize) {
 }
 
 TEST(Facts, EveryTypeHasANumberANameAndItsBytes) {
-  const Event event = JobQuoted{.price = Msat{9000}};
+  const Fact event = JobQuoted{.price = Msat{9000}};
   EXPECT_EQ(type_name(type_of(event)), "JobQuoted");
   const auto back = decode_facts(type_of(event), encode_facts(event));
   ASSERT_TRUE(back);

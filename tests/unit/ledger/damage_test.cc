@@ -4,15 +4,17 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
 #include "ledger/verify.h"
 #include "tests/support/sample_ledger.h"
-#include "tests/support/temporary_folder.h"
 
 namespace ledger {
 namespace {
+
+using base::sha256;
 
 namespace fs = std::filesystem;
 
@@ -106,7 +108,7 @@ class Damage : public testing::Test {
   }
 
   sim::SampleView view_;
-  sim::TemporaryFolder original_;
+  base::TemporaryFolder original_;
   std::string whole_;
 };
 

@@ -1,7 +1,7 @@
 // Facts with every field set: no default, no two neighbours alike, all text plain ASCII.
 #pragma once
 
-#include "ledger/event.h"
+#include "ledger/fact.h"
 
 namespace ledger {
 
@@ -53,13 +53,13 @@ T filled() {
 }
 
 template <class... Facts>
-std::vector<Event> filled_alternatives(std::type_identity<std::variant<Facts...>>) {
+std::vector<Fact> filled_alternatives(std::type_identity<std::variant<Facts...>>) {
   return {filled<Facts>()...};
 }
 
 // One of each type.
-inline std::vector<Event> every_event_filled() {
-  return filled_alternatives(std::type_identity<Event>{});
+inline std::vector<Fact> every_event_filled() {
+  return filled_alternatives(std::type_identity<Fact>{});
 }
 
 }  // namespace ledger

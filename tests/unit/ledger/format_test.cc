@@ -10,6 +10,8 @@
 namespace ledger {
 namespace {
 
+using base::to_hex;
+
 // Some text of FORMAT.md without its spaces and line breaks.
 std::string squeezed(std::istream& in) {
   std::string out;

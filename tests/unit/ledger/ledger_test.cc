@@ -13,6 +13,7 @@
 namespace ledger {
 namespace {
 
+using base::sha256;
 using sim::Fault;
 using sim::sample_entry;
 using sim::sample_group;

@@ -11,6 +11,11 @@
 namespace ledger {
 namespace {
 
+using base::ErrorKind;
+using base::fail;
+using base::from_hex;
+using base::to_hex;
+
 // ---- the definitions of RFC 6962, section 2.1, word for word ----
 
 using Leaves = std::span<const Hash256>;

@@ -15,6 +15,8 @@
 namespace ledger {
 namespace {
 
+using base::to_hex;
+
 // ---- protobuf's text format, as protoc prints it ----
 
 // payment_first of PaymentMode: PAYMENT_MODE_PAYMENT_FIRST.
@@ -157,7 +159,7 @@ TEST_F(Protoc, TakesTheSchemaWithoutAWord) {
 }
 
 TEST_F(Protoc, ReadsEveryEventAndWritesTheSameBytes) {
-  for (const Event& event : every_event_filled()) {
+  for (const Fact& event : every_event_filled()) {
     std::visit([&](const auto& e) { expect_same(e, type_name(type_of(event))); }, event);
   }
 }
@@ -193,7 +195,7 @@ TEST(Schema, PrintsAnEventWithItsTypeNumber) {
 
 TEST(Schema, NamesEveryTypeNumber) {
   const std::string schema = proto_schema();
-  for (const Event& event : every_event_filled()) {
+  for (const Fact& event : every_event_filled()) {
     const std::string message(type_name(type_of(event)));
     EXPECT_NE(schema.find("// Type " + std::to_string(type_of(event)) + ".\nmessage " + message + " {\n"),
               std::string::npos)

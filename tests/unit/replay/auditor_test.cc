@@ -32,7 +32,7 @@ Audit audit_of(HonestShop& shop) {
 }
 
 // The wrong is found, at this entry, in these words, and nothing comes before it.
-void expect_first(const Audit& audit, Check check, ledger::Seq seq, const std::string& what) {
+void expect_first(const Audit& audit, Check check, base::Seq seq, const std::string& what) {
   ASSERT_FALSE(audit.findings.empty()) << what;
   EXPECT_EQ(audit.findings.front().check, check) << text_of(audit);
   EXPECT_EQ(audit.findings.front().position, ledger::entry_position(seq)) << text_of(audit);
@@ -158,7 +158,7 @@ TEST(Audit, AViewRowThatTheEntriesDoNotGiveIsFound) {
 
 TEST(AuditOfMoney, AQuoteAboveTheBid) {
   HonestShop shop = paid_sale();
-  shop.fact<ledger::JobRequested>().bid = shop.fact<ledger::JobQuoted>().price - ledger::Msat{1};
+  shop.fact<ledger::JobRequested>().bid = shop.fact<ledger::JobQuoted>().price - base::Msat{1};
   expect_first(audit_of(shop), Check::money, shop.position_of<ledger::JobQuoted>(), "above the bid");
 }
 
@@ -176,13 +176,13 @@ TEST(AuditOfMoney, AnInputThatWasNotGathered) {
 
 TEST(AuditOfMoney, AnInvoiceAboveTheQuote) {
   HonestShop shop = paid_sale();
-  shop.fact<ledger::JobQuoted>().price = shop.fact<ledger::InvoiceIssued>().amount - ledger::Msat{1};
+  shop.fact<ledger::JobQuoted>().price = shop.fact<ledger::InvoiceIssued>().amount - base::Msat{1};
   expect_first(audit_of(shop), Check::money, shop.position_of<ledger::InvoiceIssued>(), "above the quote");
 }
 
 TEST(AuditOfMoney, AnInvoiceWhoseTextSaysSomethingElse) {
   HonestShop amount = paid_sale();
-  amount.fact<ledger::InvoiceIssued>().amount -= ledger::Msat{1};
+  amount.fact<ledger::InvoiceIssued>().amount -= base::Msat{1};
   expect_first(audit_of(amount), Check::money, amount.position_of<ledger::InvoiceIssued>(), "another amount");
 
   HonestShop hash = paid_sale();
@@ -251,7 +251,7 @@ TEST(AuditOfMoney, ARefundThatIsPaidAgainBeforeItIsKnownWhatBecameOfIt) {
   HonestShop shop = paid_sale();
   const auto job = shop.entries.back().job;
   const auto hash = shop.fact<ledger::InvoiceIssued>().payment_hash;
-  const auto add = [&](ledger::Event event) {
+  const auto add = [&](ledger::Fact event) {
     shop.entries.push_back({.time = shop.now, .job = job, .event = std::move(event), .texts = {}});
   };
   const auto& invoice = shop.fact<ledger::InvoiceIssued>();
@@ -355,7 +355,7 @@ TEST(AuditOfSignatures, AnAlteredTextOfAnInput) {
 
 TEST(AuditOfSignatures, AnAlteredAnswerThatIsNotSignedYet) {
   HonestShop shop = paid_sale();
-  const ledger::Seq seq = shop.position_of<ledger::InferenceCompleted>();
+  const base::Seq seq = shop.position_of<ledger::InferenceCompleted>();
   shop.entries.resize(seq + 1);
   ShopLedger ledger;
   ledger.write(shop.entries);

@@ -7,8 +7,8 @@
 namespace replay {
 namespace {
 
+using base::TimeMs;
 using core::EngineDriver;
-using ledger::TimeMs;
 
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 // Friday, 2023-11-17, 12:00 UTC.
@@ -48,7 +48,7 @@ TEST(Earnings, DeliveredIsNotEarnedUntilTheWalletSaysSo) {
   EngineDriver driver(policy());
   driver.now = kNoon;
   const core::Job job = driver.ask(1);
-  const ledger::Msat billed = job.invoices.front().issued.amount;
+  const base::Msat billed = job.invoices.front().issued.amount;
   ShopLedger shop;
   shop.write(driver.entries);
   EXPECT_EQ(must_report(shop, {}).total,
@@ -63,16 +63,16 @@ TEST(Earnings, DeliveredIsNotEarnedUntilTheWalletSaysSo) {
 
 TEST(Earnings, WhatIsNeverPaidMovesFromDeliveredUnpaidToUnpaidAndALatePaymentStillCounts) {
   EngineDriver driver(policy());
-  const ledger::Msat billed = driver.ask(1).invoices.front().issued.amount;
+  const base::Msat billed = driver.ask(1).invoices.front().issued.amount;
   driver.invoice_never_paid(1);
   ShopLedger shop;
   shop.write(driver.entries);
-  EXPECT_EQ(must_report(shop, {}).total.delivered_unpaid, ledger::Msat{});
+  EXPECT_EQ(must_report(shop, {}).total.delivered_unpaid, base::Msat{});
   EXPECT_EQ(must_report(shop, {}).total.unpaid, billed);
 
-  const ledger::Hash256 hash = driver.job(1).invoices.front().issued.payment_hash;
+  const base::Hash256 hash = driver.job(1).invoices.front().issued.payment_hash;
   shop.write(driver.now, EngineDriver::id(1), ledger::InvoiceSettled{.payment_hash = hash, .received = billed});
-  EXPECT_EQ(must_report(shop, {}).total.unpaid, ledger::Msat{});
+  EXPECT_EQ(must_report(shop, {}).total.unpaid, base::Msat{});
   EXPECT_EQ(must_report(shop, {}).total.settled, billed);
 }
 
@@ -85,7 +85,7 @@ TEST(Earnings, MoneyForWorkThatCouldNotBeDoneIsOwedBack) {
   driver.pay(1);
   ShopLedger shop;
   shop.write(driver.entries);
-  const ledger::Msat price = driver.job(1).quote->price;
+  const base::Msat price = driver.job(1).quote->price;
   EXPECT_EQ(must_report(shop, {}).total.paid_undelivered, price);
 
   const auto before = driver.entries.size();
@@ -93,7 +93,7 @@ TEST(Earnings, MoneyForWorkThatCouldNotBeDoneIsOwedBack) {
   driver.release_inference();
   shop.write({driver.entries.begin() + static_cast<std::ptrdiff_t>(before), driver.entries.end()});
   const Figures total = must_report(shop, {}).total;
-  EXPECT_EQ(total.paid_undelivered, ledger::Msat{});
+  EXPECT_EQ(total.paid_undelivered, base::Msat{});
   EXPECT_EQ(total.owed_back, price);
   EXPECT_EQ(total.settled, price) << "it did arrive";
 
@@ -104,7 +104,7 @@ TEST(Earnings, MoneyForWorkThatCouldNotBeDoneIsOwedBack) {
       .job = job.id, .at_rest = job, .facts = {.payment_hash = job.refunds[0].owed.payment_hash, .amount = price}});
   shop.write({driver.entries.begin() + static_cast<std::ptrdiff_t>(owed), driver.entries.end()});
   const Figures after = must_report(shop, {}).total;
-  EXPECT_EQ(after.owed_back, ledger::Msat{});
+  EXPECT_EQ(after.owed_back, base::Msat{});
   EXPECT_EQ(after.refunded, price);
   EXPECT_EQ(after.settled, price) << "what had settled had settled";
 }
@@ -205,7 +205,7 @@ std::vector<ledger::NewEntry> random_history(std::uint32_t seed) {
     driver.wallet_creates = chance(90);
     driver.inference_fails = chance(10) ? std::optional(ledger::InferenceFailure::rejected) : std::nullopt;
     auto request = driver.request(static_cast<std::uint8_t>(random() % 5));
-    if (chance(10)) request.bid = ledger::Msat{1};
+    if (chance(10)) request.bid = base::Msat{1};
     const core::Job job = driver.ask(n, request);
     if (chance(50)) driver.wait(random() % kDayMs);
     if (!job.invoices.empty() && chance(30)) driver.invoice_never_paid(n);
@@ -220,7 +220,7 @@ TEST(EarningsProperty, EveryGroupingHasTheSameTotalAndSettledIsWhatTheWalletRece
     ShopLedger shop;
     const auto entries = random_history(seed);
     shop.write(entries);
-    ledger::Msat received;
+    base::Msat received;
     std::uint64_t jobs = 0;
     for (const auto& entry : entries) {
       if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.event)) received += e->received;
@@ -247,7 +247,7 @@ TEST(EarningsProperty, OpenAmountsAreThoseOfTheJobs) {
     for (const auto& entry : entries) {
       if (!entry.job.is_zero()) core::evolve(jobs[entry.job], entry.job, entry.time, entry.event);
     }
-    ledger::Msat delivered_unpaid, unpaid, owed_back, quoted;
+    base::Msat delivered_unpaid, unpaid, owed_back, quoted;
     for (const auto& [id, job] : jobs) {
       if (core::state(job) == core::State::delivered_unpaid) delivered_unpaid += job.invoices.back().issued.amount;
       if (core::state(job) == core::State::unpaid) unpaid += job.invoices.back().issued.amount;

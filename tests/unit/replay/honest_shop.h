@@ -6,9 +6,9 @@
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90.h"
-#include "pipeline/notice.h"
+#include "pipeline/runtime/notice.h"
 #include "pipeline/wallet/bolt11.h"
-#include "tests/unit/core/engine_driver.h"
+#include "tests/unit/pipeline/core/engine_driver.h"
 
 namespace replay {
 
@@ -21,12 +21,12 @@ class HonestShop {
     give(core::Configured{policy_});
   }
 
-  ledger::TimeMs now{1'700'000'000'000};
+  base::TimeMs now{1'700'000'000'000};
   std::vector<ledger::NewEntry> entries;
   nostr::SecretKey key = secret(1);
 
   // Asks, and answers everything that follows but the payment.
-  ledger::JobId ask(const std::string& prompt, std::vector<ledger::InputSource> sources = {}) {
+  base::JobId ask(const std::string& prompt, std::vector<ledger::InputSource> sources = {}) {
     const auto customer = secret(2);
     const nostr::Event request = nostr::sign(
         {.kind = 5050, .created_at_s = now.ms / 1000, .tags = {{"i", prompt, "text"}, {"p", key.public_key().hex()}}},
@@ -46,7 +46,7 @@ class HonestShop {
     return request.id;
   }
 
-  void pay(const ledger::JobId& id) {
+  void pay(const base::JobId& id) {
     const auto& invoice = engine_.find(id)->invoices.front().issued;
     give(core::Settled{id,
                        {.payment_hash = invoice.payment_hash,
@@ -57,21 +57,21 @@ class HonestShop {
 
   // The first entry with this kind of fact.
   template <class E>
-  ledger::Seq position_of() const {
+  base::Seq position_of() const {
     const auto it = std::ranges::find_if(entries, [](const auto& e) { return std::holds_alternative<E>(e.event); });
-    return static_cast<ledger::Seq>(it - entries.begin());
+    return static_cast<base::Seq>(it - entries.begin());
   }
   template <class E>
   E& fact() {
     return std::get<E>(entries.at(position_of<E>()).event);
   }
   // The entry with the notice of this purpose.
-  ledger::Seq position_of_notice(ledger::NoticePurpose purpose) const {
+  base::Seq position_of_notice(ledger::NoticePurpose purpose) const {
     const auto it = std::ranges::find_if(entries, [&](const auto& entry) {
       const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event);
       return e && e->purpose == purpose;
     });
-    return static_cast<ledger::Seq>(it - entries.begin());
+    return static_cast<base::Seq>(it - entries.begin());
   }
 
  private:
@@ -80,10 +80,10 @@ class HonestShop {
     bytes.bytes.fill(n);
     return std::move(nostr::SecretKey::from_bytes(bytes.view()).value());
   }
-  static ledger::Hash256 preimage(const ledger::JobId& id) { return ledger::sha256("preimage of " + id.hex()); }
+  static base::Hash256 preimage(const base::JobId& id) { return base::sha256("preimage of " + id.hex()); }
 
-  ledger::Salt salt() {
-    ledger::Salt out;
+  base::Salt salt() {
+    base::Salt out;
     out.bytes.fill(++salts_);
     return out;
   }
@@ -144,7 +144,7 @@ class HonestShop {
   }
 
   ledger::InvoiceIssued invoice(const core::Job& job, std::uint32_t attempt) const {
-    const auto hash = ledger::sha256(preimage(job.id).view());
+    const auto hash = base::sha256(preimage(job.id).view());
     wallet::NodeKey node;
     node.bytes.fill(3);
     const wallet::Invoice text{.network = wallet::Network::regtest,
@@ -165,7 +165,7 @@ class HonestShop {
 
   core::Policy policy_;
   core::Engine engine_;
-  std::map<ledger::TextRef, std::string> texts_;
+  std::map<base::TextRef, std::string> texts_;
   std::uint8_t salts_ = 0;
 };
 

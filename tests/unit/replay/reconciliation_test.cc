@@ -8,8 +8,8 @@
 namespace replay {
 namespace {
 
+using base::Msat;
 using core::EngineDriver;
-using ledger::Msat;
 using Kind = Difference::Kind;
 
 // One paid sale and one that is open, with what an honest wallet lists.
@@ -26,7 +26,7 @@ class ReconciliationTest : public testing::Test {
     const auto invoice = driver.job(job).invoices.at(0).issued;
     return {invoice.payment_hash, invoice.amount, driver.now, std::string(wallet::kJobDescription) + "01020304"};
   }
-  Reconciliation books(ledger::TimeMs since = {}) const {
+  Reconciliation books(base::TimeMs since = {}) const {
     return reconcile(shop.reader, {{"sandbox", listed}}, {.since = since, .until = driver.now}).value();
   }
   void expect_only(Kind kind) const {
@@ -65,12 +65,12 @@ TEST_F(ReconciliationTest, AnotherAmount) {
 }
 
 TEST_F(ReconciliationTest, AnOrphanThatWasPaidAllTheSame) {
-  listed.push_back({ledger::sha256("lost"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + "0f"});
+  listed.push_back({base::sha256("lost"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + "0f"});
   expect_only(Kind::orphan);
 }
 
 TEST_F(ReconciliationTest, WhatWasPaidForSomethingElseIsCountedAndNoDifference) {
-  listed.push_back({ledger::sha256("coffee"), Msat{50'000}, driver.now, "coffee"});
+  listed.push_back({base::sha256("coffee"), Msat{50'000}, driver.now, "coffee"});
   const auto out = books();
   EXPECT_TRUE(out.differences.empty());
   EXPECT_EQ(out.others_amount, Msat{50'000});

@@ -8,13 +8,13 @@
 namespace replay {
 namespace {
 
+using base::Msat;
 using core::EngineDriver;
 using core::Policy;
 using core::Shop;
-using ledger::Msat;
 using ledger::PaymentMode;
 
-core::Engine recovered(const ShopLedger& shop, ledger::TimeMs now, const Policy& policy) {
+core::Engine recovered(const ShopLedger& shop, base::TimeMs now, const Policy& policy) {
   core::Engine engine(recover(shop.reader, now, policy).value());
   engine.step(core::Configured{policy}, now);
   engine.resume(now);
@@ -23,7 +23,7 @@ core::Engine recovered(const ShopLedger& shop, ledger::TimeMs now, const Policy&
 }
 
 ledger::Basis basis_of(const core::Engine& engine, std::uint8_t customer) {
-  ledger::PublicKey key;
+  base::PublicKey key;
   key.bytes.fill(customer);
   return core::basis(engine.shop(), engine.policy(), key, engine.now());
 }

@@ -6,9 +6,9 @@
 namespace replay {
 namespace {
 
+using base::Seq;
+using base::TimeMs;
 using core::EngineDriver;
-using ledger::Seq;
-using ledger::TimeMs;
 
 struct OneSale : ShopLedger {
   EngineDriver driver{EngineDriver::policy()};
@@ -89,7 +89,7 @@ TEST(Phrase, ABasisSaysWhatTheDecisionStoodOn) {
   EXPECT_EQ(phrase(ledger::Basis{.slots = 2,
                                  .slots_busy = 1,
                                  .stranger = true,
-                                 .stranger_pool_left = ledger::Msat{20'000},
+                                 .stranger_pool_left = base::Msat{20'000},
                                  .inference_healthy = true,
                                  .wallet_healthy = true}),
             "1 of 2 slots free, a stranger, strangers' pool 20 sat");
@@ -97,8 +97,8 @@ TEST(Phrase, ABasisSaysWhatTheDecisionStoodOn) {
       phrase(ledger::Basis{.slots = 1,
                            .slots_busy = 1,
                            .queued = 3,
-                           .customer_exposure = ledger::Msat{1'500},
-                           .customer_credit = ledger::Msat{40'000},
+                           .customer_exposure = base::Msat{1'500},
+                           .customer_credit = base::Msat{40'000},
                            .wallet_healthy = true}),
       "0 of 1 slot free, 3 waiting, credit 40 sat of which 1.5 sat is used, strangers' pool 0 sat, model server down");
 }

@@ -7,7 +7,7 @@
 #include "ledger/reader.h"
 #include "replay/projections.h"
 #include "tests/support/sim_disk.h"
-#include "tests/unit/core/engine_driver.h"
+#include "tests/unit/pipeline/core/engine_driver.h"
 
 namespace replay {
 
@@ -27,7 +27,7 @@ struct ShopLedger {
       ASSERT_TRUE(done) << done.error().describe();
     }
   }
-  void write(ledger::TimeMs time, ledger::JobId job, ledger::Event event) {
+  void write(base::TimeMs time, base::JobId job, ledger::Fact event) {
     write({{.time = time, .job = job, .event = std::move(event), .texts = {}}});
   }
 };

@@ -1,0 +1,34 @@
+// How other commands reach the single writer: a unix socket of mode 0600 in the data folder. One JSON object a line
+// each way:
+//   {"method":"offline","drain":true}  ->  {"ok":true,…}  or  {"ok":false,"error":"…"}
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+
+namespace cmd {
+
+std::filesystem::path control_socket_path(const std::filesystem::path& data_dir);
+
+// Serves the socket on the io_context. `handle` gets each request and a function that answers it, now or later.
+class ControlSocket {
+ public:
+  using Answer = std::function<void(nlohmann::json)>;
+  using Handler = std::function<void(const nlohmann::json& request, Answer answer)>;
+
+  // A socket file that a dead process left is replaced. Fails with "control.socket".
+  static base::Result<std::unique_ptr<ControlSocket>> listen(boost::asio::io_context& io,
+                                                             const std::filesystem::path& path, Handler handler);
+  virtual ~ControlSocket() = default;
+};
+
+// Asks a running `serve` and waits for its answer. Fails with "control.not_running" when nobody listens, and with
+// "control.refused" carrying what the other side says.
+base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request);
+
+}  // namespace cmd

@@ -1,0 +1,22 @@
+// What the program tells its caller when it ends.
+#pragma once
+
+#include "base/result.h"
+
+namespace cmd {
+
+enum class ExitCode : int {
+  done = 0,
+  failed = 1,
+  usage = 2,         // wrong arguments or configuration
+  unreachable = 3,   // something needed did not answer
+  audit_wrong = 4,   // `audit` found a wrong
+  ledger = 5,        // the ledger is locked or damaged, or could not be written
+  interrupted = 130  // by a signal, as shells count
+};
+
+// The one place where failures become exit codes: by the code's room where that decides ("audit.", "ledger."), else by
+// who has to act (ErrorKind).
+ExitCode exit_code_of(const base::Error& error);
+
+}  // namespace cmd

@@ -1,0 +1,161 @@
+#include "cmd/cli/help.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "cmd/text/humanize.h"
+
+namespace cmd {
+namespace {
+
+constexpr std::string_view kOwn{};
+constexpr std::string_view kGlobal = "Everywhere";
+constexpr std::string_view kSettings = "Settings";
+
+// A group may be missing: commands without options of their own.
+std::vector<cxxopts::HelpOptionDetails> details(const cxxopts::Options& options, std::string_view group) {
+  const auto groups = options.groups();
+  if (std::ranges::find(groups, group) == groups.end()) return {};
+  return options.group_help(std::string(group)).options;
+}
+
+std::string_view value_word(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::integer:
+      return "N";
+    case ValueKind::duration:
+      return "TIME";
+    case ValueKind::http_url:
+    case ValueKind::relay_urls:
+      return "URL";
+    case ValueKind::config_path:
+    case ValueKind::data_path:
+      return "PATH";
+    default:
+      return "WORD";
+  }
+}
+
+std::string padded(std::string text, std::size_t width) {
+  const auto shown = static_cast<std::size_t>(display_width(text));
+  return shown < width ? text.append(width - shown, ' ') : text + "  ";
+}
+
+void print_list(std::ostream& out, std::span<const Command> commands) {
+  std::size_t width = 0;
+  for (const Command& command : commands) width = std::max(width, command.name.size() + 4);
+  for (const Command& command : commands)
+    out << "  " << padded(std::string(command.name), width) << command.summary << '\n';
+}
+
+void print_options(std::ostream& out, std::string_view title, const std::vector<cxxopts::HelpOptionDetails>& options) {
+  constexpr std::size_t kColumn = 26;
+  if (options.empty()) return;
+  out << '\n' << title << ":\n";
+  for (const auto& option : options) {
+    std::string name = option.s.empty() ? "    " : "-" + option.s + (option.l.empty() ? "" : ", ");
+    if (!option.l.empty()) name += "--" + option.l.front();
+    if (!option.is_boolean && !option.has_implicit) name += " " + (option.arg_help.empty() ? "ARG" : option.arg_help);
+    out << "  " << padded(name, kColumn) << option.desc << '\n';
+  }
+}
+
+void add_settings(cxxopts::Options& options) {
+  auto add = options.add_options(std::string(kSettings));
+  for (const Key& key : config_keys()) {
+    if (key.flag.empty()) continue;
+    auto value = cxxopts::value<std::vector<std::string>>();
+    if (key.kind == ValueKind::boolean) value->implicit_value("true");
+    const std::string choices = key.choices.empty() ? "" : ": " + std::string(key.choices);
+    add(std::string(key.flag), std::string(key.description) + " (" + std::string(key.name) + choices + ")", value,
+        std::string(value_word(key.kind)));
+  }
+}
+
+}  // namespace
+
+std::string_view version() {
+  return SELLCOMPUTE_VERSION;
+}
+
+cxxopts::Options options_of(const Command& command) {
+  cxxopts::Options options("sellcompute");
+  options.allow_unrecognised_options();
+  auto own = options.add_options(std::string(kOwn));
+  if (command.options) command.options(own);
+  options.add_options(std::string(kGlobal))("config", "the config file", cxxopts::value<std::string>(), "FILE")(
+      "data-dir", "where the ledger and the wallet's files are", cxxopts::value<std::string>(), "DIR")(
+      "v,verbose", "say more")("q,quiet", "say only what went wrong")(
+      "color", "colours: auto, always or never", cxxopts::value<std::string>()->default_value("auto"), "WHEN")(
+      "h,help", "this text");
+  add_settings(options);
+  return options;
+}
+
+std::vector<cxxopts::HelpOptionDetails> own_options(const Command& command) {
+  return details(options_of(command), kOwn);
+}
+
+std::vector<std::string> option_names(const Command& command) {
+  std::vector<std::string> names;
+  const auto options = options_of(command);
+  for (const std::string_view group : {kOwn, kGlobal, kSettings}) {
+    for (const auto& option : details(options, group)) {
+      for (const auto& name : option.l) names.push_back("--" + name);
+      if (!option.s.empty()) names.push_back("-" + option.s);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> global_options_with_value() {
+  std::vector<std::string> names;
+  const auto options = options_of(Command{});
+  for (const std::string_view group : {kGlobal, kSettings}) {
+    for (const auto& option : details(options, group)) {
+      if (!option.is_boolean && !option.has_implicit) names.push_back("--" + option.l.front());
+    }
+  }
+  return names;
+}
+
+void print_program_help(std::ostream& out, std::span<const Command> commands) {
+  out << "sellcompute sells AI inference on Nostr, paid over Lightning.\n"
+         "\n"
+         "Examples:\n"
+         "  sellcompute init                     write a config file and a new key\n"
+         "  sellcompute status                   is everything there that selling needs?\n"
+         "  sellcompute config                   each setting and where it comes from\n"
+         "\n"
+         "Usage: sellcompute [OPTION...] COMMAND ...\n"
+         "\n"
+         "Commands:\n";
+  print_list(out, commands);
+  print_options(out, "Options", details(options_of(Command{}), kGlobal));
+  out << "      --version               the version\n"
+         "\n"
+         "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
+         "`sellcompute COMMAND --help` shows a command's examples, options and settings.\n"
+         "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
+         "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted.\n";
+}
+
+void print_group_help(std::ostream& out, const Command& group) {
+  out << group.summary << "\n\nExamples:\n"
+      << group.examples << "\nUsage: sellcompute " << group.name << " COMMAND ...\n\nCommands:\n";
+  print_list(out, group.subcommands);
+  out << "\n`sellcompute " << group.name << " COMMAND --help` says more.\n";
+}
+
+void print_command_help(std::ostream& out, const std::string& path, const Command& command) {
+  const auto options = options_of(command);
+  out << command.summary << "\n\nExamples:\n"
+      << command.examples << "\nUsage: " << path << " [OPTION...]" << (command.words.empty() ? "" : " ")
+      << command.words << '\n';
+  if (!command.notes.empty()) out << '\n' << command.notes;
+  print_options(out, "Options", details(options, kOwn));
+  print_options(out, kGlobal, details(options, kGlobal));
+  if (command.uses_settings) print_options(out, "Settings (instead of the config file's)", details(options, kSettings));
+}
+
+}  // namespace cmd

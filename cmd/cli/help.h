@@ -1,0 +1,33 @@
+// The options a command accepts, and its help: examples first.
+#pragma once
+
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cmd/cli/command.h"
+
+namespace cmd {
+
+std::string_view version();
+
+// The command's own options, the global ones, and the settings that have a flag. Unknown options are left for the
+// caller.
+cxxopts::Options options_of(const Command& command);
+
+// Those that only this command has.
+std::vector<cxxopts::HelpOptionDetails> own_options(const Command& command);
+
+// "--config", "-v", ...: of the command and global. For suggestions and shell completion.
+std::vector<std::string> option_names(const Command& command);
+
+// Those global options (dashes included) behind which a value follows.
+std::vector<std::string> global_options_with_value();
+
+void print_program_help(std::ostream& out, std::span<const Command> commands);
+void print_group_help(std::ostream& out, const Command& group);
+// `path` is what one types: "sellcompute wallet pay".
+void print_command_help(std::ostream& out, const std::string& path, const Command& command);
+
+}  // namespace cmd

@@ -1,0 +1,226 @@
+#include "cmd/cli/program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+
+#include "cmd/cli/help.h"
+#include "cmd/text/humanize.h"
+
+namespace cmd {
+namespace {
+
+using base::Result;
+
+// What was typed, taken apart: which command, and everything else in its order.
+struct Typed {
+  std::vector<std::string> path;     // "wallet", "pay"
+  std::vector<std::string> options;  // all before "--" that is not the command's name
+  std::vector<std::string> words;    // all behind "--"
+};
+
+std::optional<std::string> suggestion(const std::string& word, std::span<const Command> commands) {
+  std::vector<std::string_view> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  return nearest(word, names);
+}
+
+const Command* find(std::span<const Command> commands, std::string_view name) {
+  const auto found = std::ranges::find(commands, name, &Command::name);
+  return found == commands.end() ? nullptr : &*found;
+}
+
+// Global options may stand before the command's name, so finding it means knowing which of them take a value.
+Typed take_apart(std::span<const std::string> arguments, std::span<const Command> commands) {
+  const std::vector<std::string> with_value = global_options_with_value();
+  Typed typed;
+  bool name_expected = true;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") {
+      typed.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      break;
+    }
+    const bool option = argument.size() > 1 && argument.starts_with('-');
+    if (!option && name_expected) {
+      typed.path.push_back(argument);
+      const Command* command = typed.path.size() == 1 ? find(commands, argument) : nullptr;
+      name_expected = command != nullptr && !command->subcommands.empty();
+      continue;
+    }
+    typed.options.push_back(argument);
+    const bool takes_next = option && std::ranges::find(with_value, argument) != with_value.end();
+    if (takes_next && i + 1 < arguments.size()) typed.options.push_back(arguments[++i]);
+  }
+  return typed;
+}
+
+bool asks(const Typed& typed, std::string_view option, std::string_view letter = {}) {
+  return std::ranges::any_of(typed.options, [&](const std::string& o) { return o == option || o == letter; });
+}
+
+// The words that are no option; an option that nobody knows is a mistake.
+Result<std::vector<std::string>> plain_words(const cxxopts::ParseResult& parsed, const Typed& typed,
+                                             const std::string& path, const Command& command) {
+  std::vector<std::string> words;
+  for (const std::string& word : parsed.unmatched()) {
+    if (word.size() < 2 || word.front() != '-') {
+      words.push_back(word);
+      continue;
+    }
+    const std::string option = word.substr(0, word.find('='));
+    const auto meant = nearest(option, option_names(command));
+    return usage_error("there is no option " + option,
+                       meant ? "did you mean " + *meant + "?" : "see `" + path + " --help`");
+  }
+  words.insert(words.end(), typed.words.begin(), typed.words.end());
+  return words;
+}
+
+Result<void> check_word_count(std::size_t count, const std::string& path, const Command& command) {
+  std::size_t needed = 0, allowed = 0;
+  bool any_number = false;
+  std::string_view rest = command.words;
+  while (!rest.empty()) {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    ++allowed;
+    if (!word.starts_with('[')) ++needed;
+    if (word.ends_with("...")) any_number = true;
+  }
+  if (count >= needed && (any_number || count <= allowed)) return {};
+  const std::string usage = path + (command.words.empty() ? "" : " ") + std::string(command.words);
+  return usage_error(count < needed ? "something is missing" : "too many words", "usage: " + usage);
+}
+
+// The settings that were given as flags, under their keys.
+std::vector<std::pair<std::string_view, std::string>> flag_settings(const cxxopts::ParseResult& parsed) {
+  std::vector<std::pair<std::string_view, std::string>> out;
+  for (const Key& key : config_keys()) {
+    if (key.flag.empty() || parsed.count(std::string(key.flag)) == 0) continue;
+    std::string text;
+    for (const auto& part : parsed[std::string(key.flag)].as<std::vector<std::string>>()) {
+      text = key.kind == ValueKind::relay_urls && !text.empty() ? text + "," + part : part;
+    }
+    out.emplace_back(key.name, text);
+  }
+  return out;
+}
+
+Result<void> apply_global_options(const cxxopts::ParseResult& parsed, Context& context) {
+  const auto text = [&](const std::string& option) {
+    return parsed.count(option) == 0 ? std::string() : parsed[option].as<std::string>();
+  };
+  const bool verbose = parsed.count("verbose") > 0, quiet = parsed.count("quiet") > 0;
+  if (verbose && quiet) return usage_error("-v and -q contradict each other", "choose one");
+  if (parsed.count("json") > 0 && parsed.count("csv") > 0)
+    return usage_error("--json and --csv contradict each other", "choose one");
+
+  context.sources.config_file = text("config");
+  context.sources.data_dir = text("data-dir");
+  context.sources.flags = flag_settings(parsed);
+  context.verbosity = verbose ? Verbosity::verbose : quiet ? Verbosity::quiet : Verbosity::normal;
+  const bool level_given = parsed.count("log-level") > 0;
+  if (verbose && !level_given) context.sources.flags.emplace_back("log.level", "debug");
+  if (quiet && !level_given) context.sources.flags.emplace_back("log.level", "error");
+  return {};
+}
+
+Result<void> detect_terminals(const std::string& choice_text, Context& context) {
+  ColourChoice choice = ColourChoice::automatic;
+  if (choice_text == "always")
+    choice = ColourChoice::always;
+  else if (choice_text == "never")
+    choice = ColourChoice::never;
+  else if (choice_text != "auto")
+    return usage_error("--color cannot be " + choice_text, "it is auto, always or never");
+  const auto variable = [&](const char* name) {
+    const auto found = context.sources.environment.find(name);
+    return found == context.sources.environment.end() ? std::string() : found->second;
+  };
+  context.terminal = detect_terminal(STDOUT_FILENO, choice, variable("NO_COLOR"), variable("TERM"));
+  context.error_terminal = detect_terminal(STDERR_FILENO, choice, variable("NO_COLOR"), variable("TERM"));
+  return {};
+}
+
+Result<ExitCode> run_command(const Command& command, const std::string& path, const Typed& typed, Context& context) {
+  std::vector<const char*> argv = {"sellcompute"};
+  for (const std::string& option : typed.options) argv.push_back(option.c_str());
+  try {
+    const auto parsed = options_of(command).parse(static_cast<int>(argv.size()), argv.data());
+    auto words = plain_words(parsed, typed, path, command);
+    if (!words) return tl::unexpected(words.error());
+    if (auto done = check_word_count(words->size(), path, command); !done) return tl::unexpected(done.error());
+    if (auto done = apply_global_options(parsed, context); !done) return tl::unexpected(done.error());
+    if (auto done = detect_terminals(parsed["color"].as<std::string>(), context); !done) {
+      return tl::unexpected(done.error());
+    }
+    return command.run({parsed, std::move(*words)}, context);
+  } catch (const cxxopts::exceptions::exception& error) {
+    return usage_error(error.what(), "see `" + path + " --help`");
+  }
+}
+
+Result<ExitCode> dispatch(std::span<const Command> commands, const Typed& typed, Context& context) {
+  std::string path = "sellcompute";
+  const Command* command = nullptr;
+  for (const std::string& name : typed.path) {
+    const std::span<const Command> candidates = command ? std::span<const Command>(command->subcommands) : commands;
+    const Command* found = find(candidates, name);
+    if (!found) {
+      const auto meant = suggestion(name, candidates);
+      return usage_error("there is no command `" + (path + " " + name).substr(12) + "`",
+                         meant ? "did you mean `" + *meant + "`?" : "see `" + path + " --help`");
+    }
+    command = found;
+    path += " " + name;
+  }
+  const bool help = asks(typed, "--help", "-h");
+  if (!command && asks(typed, "--version")) {
+    context.out << "sellcompute " << version() << '\n';
+    return ExitCode::done;
+  }
+  if (!command || !command->subcommands.empty()) {
+    std::ostream& out = help ? context.out : context.err;
+    if (command)
+      print_group_help(out, *command);
+    else
+      print_program_help(out, commands);
+    return help ? ExitCode::done : ExitCode::usage;
+  }
+  if (help) {
+    print_command_help(context.out, path, *command);
+    return ExitCode::done;
+  }
+  return run_command(*command, path, typed, context);
+}
+
+ExitCode report(const base::Error& error, Context& context) {
+  context.out.flush();
+  context.err << "sellcompute: " << printable(error.describe()) << std::endl;
+  return exit_code_of(error);
+}
+
+}  // namespace
+
+ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context) {
+  try {
+    const auto code = dispatch(commands, take_apart(arguments, commands), context);
+    if (!code) return report(code.error(), context);
+    if (context.out.flush()) return *code;
+    return report({base::ErrorKind::invocation, "output.write", "the output could not be written", "stdout",
+                   "is the disk full, or the receiver gone?"},
+                  context);
+  } catch (const std::exception& error) {
+    return report({base::ErrorKind::invocation,
+                   "program.unexpected",
+                   "something unforeseen failed: " + std::string(error.what()),
+                   {},
+                   "this is a bug: please report it"},
+                  context);
+  }
+}
+
+}  // namespace cmd

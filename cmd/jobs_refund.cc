@@ -1,0 +1,98 @@
+#include "cmd/jobs_refund.h"
+
+#include <ostream>
+
+#include "base/secret_file.h"
+#include "cmd/cli/about_job.h"
+#include "cmd/text/humanize.h"
+
+namespace cmd {
+namespace {
+
+using base::Msat;
+using base::Result;
+using nlohmann::json;
+
+constexpr std::size_t kMaxEventBytes = 32 * 1024;
+constexpr std::int64_t kMaxFeeSat = 100'000'000;
+constexpr std::size_t kMaxWordBytes = 300;
+
+Result<std::string> read_event(const std::string& file) {
+  const auto text = base::read_public_file(file);
+  if (!text) return text;
+  if (text->size() <= kMaxEventBytes) return text;
+  return usage_error("\"" + file + "\" is too large to be a customer's event", "give one event as JSON");
+}
+
+Result<json> read_word(const Arguments& arguments) {
+  const std::string word = arguments.text("not-paid");
+  if (word.empty() || word.size() > kMaxWordBytes) {
+    return usage_error("--not-paid is empty or too long", "say in a few words what you saw in the wallet");
+  }
+  if (arguments.has("invoice") || arguments.has("event")) {
+    return usage_error("--not-paid pays nothing", "leave --invoice and --event out, and pay back afterwards");
+  }
+  return json{{"method", "refund"}, {"not_paid", word}};
+}
+
+Result<json> read_order(const Arguments& arguments) {
+  if (arguments.has("not-paid")) return read_word(arguments);
+  json out = {{"method", "refund"}};
+  if (arguments.has("invoice") == arguments.has("event")) {
+    return usage_error("where is it to be paid?", "give --invoice or --event, one of them");
+  }
+  if (arguments.has("invoice")) {
+    out["bolt11"] = arguments.text("invoice");
+  } else {
+    const auto event = read_event(arguments.text("event"));
+    if (!event) return tl::unexpected(event.error());
+    out["event"] = *event;
+  }
+  if (arguments.has("max-fee")) {
+    const auto sat = Msat::from_digits(arguments.text("max-fee"));
+    if (!sat || sat->value > kMaxFeeSat) return usage_error("--max-fee is no amount", "give whole satoshis, like 5");
+    out["fee_limit_msat"] = sat->value * 1000;
+  }
+  return out;
+}
+
+Result<ExitCode> run(const Arguments& arguments, Context& context) {
+  auto order = read_order(arguments);
+  if (!order) return tl::unexpected(order.error());
+  const auto reply = ask_about_job(arguments.words[0], std::move(*order), context);
+  if (!reply) return tl::unexpected(reply.error());
+  context.out << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command refund_command() {
+  return {
+      .name = "refund",
+      .summary = "Pays a customer back what is owed for a job.",
+      .examples =
+          "  sellcompute jobs list --state refund_owed\n"
+          "  sellcompute jobs refund a53c --invoice lnbc90n1...\n"
+          "  sellcompute jobs refund a53c --event invoice.json --max-fee 3\n"
+          "  sellcompute jobs refund a53c --not-paid \"Electrum shows it as failed\"\n",
+      .words = "ID",
+      .notes =
+          "The invoice is the customer's, for exactly what is owed. An event that brings it is signed by who\n"
+          "asked for the job, names it in an e tag, and has the invoice in a bolt11 tag or as its content.\n"
+          "A running serve pays, with wallet.refund_credential_file; nothing is ever paid twice. Without\n"
+          "--max-fee the fee is a hundredth of the amount at most, and may always be 10 sat.\n"
+          "Some wallets cannot say for certain that a payment failed, and then it stays under way. When you have\n"
+          "seen in the wallet that it was not paid, and the customer's invoice has expired, say so with --not-paid.\n",
+      .options =
+          [](cxxopts::OptionAdder& add) {
+            const auto text = [] { return cxxopts::value<std::string>(); };
+            add("invoice", "the customer's invoice", text(), "BOLT11");
+            add("event", "a file with the customer's signed event that has it", text(), "FILE");
+            add("not-paid", "end an attempt that stays under way: what you saw in the wallet", text(), "WORDS");
+            add("max-fee", "the most that paying may cost besides, in satoshis", text(), "SATS");
+          },
+      .run = run};
+}
+
+}  // namespace cmd

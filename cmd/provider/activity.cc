@@ -1,0 +1,43 @@
+#include "cmd/provider/activity.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "cmd/text/humanize.h"
+#include "replay/phrases.h"
+
+namespace cmd {
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json) {
+  auto logger =
+      std::make_shared<spdlog::logger>("sellcompute", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+  logger->set_level(spdlog::level::from_str(level));
+  logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})" : "%H:%M:%S %^%L%$ %v");
+  logger->flush_on(spdlog::level::info);
+  return logger;
+}
+
+std::string describe(const ledger::NewEntry& entry) {
+  const std::string phrase = printable(replay::phrase(entry.event));  // strangers' words are in it
+  return entry.job.is_zero() ? phrase : "job " + entry.job.hex().substr(0, 8) + " " + phrase;
+}
+
+void Activity::count(const ledger::NewEntry& entry) {
+  if (std::holds_alternative<ledger::JobRequested>(entry.event)) ++requested;
+  if (std::holds_alternative<ledger::JobDeclined>(entry.event)) ++declined;
+  if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.event)) settled += e->received;
+  if (const auto* e = std::get_if<ledger::NoticePublished>(&entry.event)) {
+    if (e->purpose == ledger::NoticePurpose::result && !e->final) ++delivered;
+  }
+}
+
+std::string Activity::line(std::size_t open_jobs, bool online) const {
+  const auto live = std::ranges::count_if(relays, [](const auto& one) { return one.second; });
+  return std::string(online ? "online" : "offline") + " · " + std::to_string(live) + "/" +
+         std::to_string(relays.size()) + " relays · " + std::to_string(requested) + " requests, " +
+         std::to_string(declined) + " declined · " + std::to_string(open_jobs) + " open · " +
+         std::to_string(delivered) + " delivered · " + sats(settled) + " settled";
+}
+
+}  // namespace cmd

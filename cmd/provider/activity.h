@@ -1,0 +1,37 @@
+// What happens in the shop, told to the operator: one log line a fact, or one live line on a terminal.
+#pragma once
+
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "cmd/config/config.h"
+#include "ledger/entry.h"
+
+namespace spdlog {
+class logger;
+}
+
+namespace cmd {
+
+// A logger on standard error: lines for people, or one JSON object a line, whose members after "level" the caller
+// gives.
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json);
+
+// A fact as one line for a person: "job a53c9389 quoted 9 sat, llama3.2". Never the text of a prompt or a result.
+std::string describe(const ledger::NewEntry& entry);
+
+// The counters of the live line, since the program started.
+struct Activity {
+  std::uint64_t requested = 0;
+  std::uint64_t declined = 0;
+  std::uint64_t delivered = 0;
+  base::Msat settled;
+  std::map<std::string, bool> relays;  // live or not
+  void count(const ledger::NewEntry& entry);
+  std::string line(std::size_t open_jobs, bool online) const;
+};
+
+}  // namespace cmd

@@ -1,0 +1,23 @@
+// From the settings and what is sold to what the relays should say of us; and what is told of where they say it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cmd/config/config.h"
+#include "pipeline/runtime/announcer.h"
+
+namespace cmd {
+
+inline constexpr char kAnnouncementD[] = "sellcompute";  // one shop a key
+inline constexpr char kDefaultShopName[] = "sellcompute";
+
+// What the announcer of this provider must bring about.
+runtime::Announcer::Options announcer_options(const Config& config, const ledger::ProviderConfigured& policy);
+
+// [{"relay":"wss://…","visible":true,"looked_at_ms":…,"trouble":""},…]; looked_at_ms is null before the first look.
+nlohmann::json to_json(const std::vector<runtime::Visibility>& visibility);
+
+// {"enabled":true,"withdrawn":false,"relays":[…],"heartbeat_at_ms":…,"heartbeat_trouble":""}: for `status`.
+nlohmann::json describe_announcing(const runtime::Announcer& announcer, const Config::Announce& settings);
+
+}  // namespace cmd

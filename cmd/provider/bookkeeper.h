@@ -1,0 +1,55 @@
+// Compares the wallets' own lists with the ledger while we sell: soon after the start, then daily. Every open invoice
+// is looked up anyway; this finds what nobody watches: orphans that were paid, and money that one side does not know.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "base/scheduler.h"
+#include "replay/reconciliation.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cmd {
+
+class Bookkeeper {
+ public:
+  // All outlive it; the first wallet is today's. `problem` is called with each difference, and must not destroy it.
+  Bookkeeper(boost::asio::io_context& io, base::Scheduler& scheduler, const ledger::KeyValue& store,
+             std::vector<wallet::Wallet*> wallets, std::function<void(const std::string&)> problem);
+  ~Bookkeeper();
+
+  void start();
+
+  // For `status`; null before the first comparison.
+  nlohmann::json summary() const { return summary_; }
+
+ private:
+  struct Round {
+    replay::Period period;
+    std::size_t asked = 0;  // wallets
+    replay::WalletLists lists = {};
+    std::set<std::string> left_out = {};  // kinds of which one that was used before did not answer
+  };
+
+  void look_later(std::int64_t delay_ms);
+  void ask_next(const std::shared_ptr<Round>& round);
+  void compare(const std::shared_ptr<Round>& round);
+  void tell(const base::Result<replay::Reconciliation>& books);
+
+  boost::asio::io_context& io_;
+  base::Scheduler& scheduler_;
+  const ledger::KeyValue& store_;
+  std::vector<wallet::Wallet*> wallets_;  // those that list
+  const std::string kind_;                // of today's
+  const std::function<void(const std::string&)> problem_;
+  nlohmann::json summary_;
+  std::atomic<bool> stop_ = false;
+  std::thread reading_;  // the ledger, which may be long
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace cmd

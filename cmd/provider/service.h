@@ -1,0 +1,102 @@
+// The whole provider, put together: ledger, wallet, backend, relays, runtime and control socket on one io_context.
+// `serve` runs it in the foreground, `demo` beside a customer.
+#pragma once
+
+#include <map>
+
+#include "cmd/cli/control_socket.h"
+#include "cmd/config/config.h"
+#include "cmd/provider/bookkeeper.h"
+#include "cmd/wallets/open_wallet.h"
+#include "ledger/group_commit.h"
+#include "ledger/projection.h"
+#include "pipeline/inference/ollama_client.h"
+#include "pipeline/net/io_scheduler.h"
+#include "pipeline/nostr/relay/pool.h"
+#include "pipeline/runtime/announcer.h"
+#include "pipeline/runtime/journal.h"
+#include "pipeline/runtime/runtime.h"
+#include "pipeline/web/web_client.h"
+
+namespace cmd {
+
+struct ServiceHooks {
+  std::function<void(const ledger::NewEntry&)> entry = [](const ledger::NewEntry&) {};  // durable
+  std::function<void()> online = [] {};
+  std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)>
+      relay =  // of our own relays
+      [](const std::string&, nostr::RelayState, const std::string&) {};
+  std::function<void(const std::string& what)> problem = [](const std::string&) {};  // needs the operator; we go on
+  std::function<void(base::Error)> fatal = [](const base::Error&) {};  // once; the service must be destroyed
+};
+
+class Service {
+ public:
+  // Opens everything that can be opened without waiting. `kill_at`: see kill_points.h; empty: never.
+  static base::Result<std::unique_ptr<Service>> open(boost::asio::io_context& io, Config config, base::Clock clock,
+                                                     std::string kill_at, ServiceHooks hooks);
+  ~Service();
+
+  // Asks the backend for its models, then goes online: hooks.online, or hooks.fatal when nothing can be sold.
+  void start();
+  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. After stop() nobody can say `online`
+  // again.
+  void go_offline(std::string reason, std::function<void()> done);
+  void stop(std::function<void()> done);
+
+  // What `status` and the live line show: identity, relays, wallet, open jobs, online or not.
+  nlohmann::json summary() const;
+  const base::PublicKey& public_key() const { return key_.public_key(); }
+
+ private:
+  class PoolRelays;
+  Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks, nostr::SecretKey key);
+
+  base::Result<void> open_ledger();
+  base::Result<void> open_adapters();
+  base::Result<void> check_escrow() const;
+  base::Result<void> open_runtime(std::string kill_at);
+  base::Result<void> connect_relays();
+  void go_online();
+  void sell(const base::Result<inference::BackendStatus>& status);
+  void read_relay_infos();
+  void read_relay_infos_regularly();
+  void on_received(nostr::Received received);
+  void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
+  nlohmann::json cancel(const std::string& job);
+  void open_announcer(const ledger::ProviderConfigured& policy);
+  void check_health(std::function<void(std::string trouble)> done);
+  void announce(const ControlSocket::Answer& answer);
+  void checkpoint_regularly();
+  void make_checkpoint(std::function<void()> then);
+  std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
+
+  boost::asio::io_context& io_;
+  const Config config_;
+  const base::Clock clock_;
+  const ServiceHooks hooks_;
+  const nostr::SecretKey key_;
+
+  // In the order in which they need each other.
+  std::unique_ptr<ledger::KeyValue> store_;
+  std::vector<std::unique_ptr<ledger::Projection>> projections_;
+  std::unique_ptr<ledger::GroupCommit> commits_;
+  std::unique_ptr<net::IoScheduler> scheduler_;
+  OpenedWallet wallet_;
+  std::vector<OpenedWallet> former_wallets_;
+  OpenedPayer payer_;
+  std::unique_ptr<inference::Backend> backend_;
+  std::unique_ptr<web::WebClient> web_;
+  std::unique_ptr<runtime::Journal> ledger_journal_;
+  std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
+  std::unique_ptr<PoolRelays> relays_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
+  std::unique_ptr<Bookkeeper> bookkeeper_;
+  std::unique_ptr<nostr::RelayPool> pool_;
+  std::unique_ptr<ControlSocket> control_;
+  bool online_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace cmd

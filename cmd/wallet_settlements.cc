@@ -1,0 +1,164 @@
+#include "cmd/wallet_settlements.h"
+
+#include <algorithm>
+#include <map>
+#include <ostream>
+#include <set>
+
+#include "cmd/cli/clock.h"
+#include "cmd/cli/open_ledger.h"
+#include "cmd/text/humanize.h"
+#include "cmd/text/when.h"
+#include "cmd/wallets/wallet_session.h"
+
+namespace cmd {
+namespace {
+
+using base::Result;
+using base::TimeMs;
+using nlohmann::ordered_json;
+using Listed = std::vector<wallet::PaidInvoice>;
+
+constexpr std::int64_t kListPatienceMs = 10LL * 60 * 1000;  // for all pages of a wallet
+
+Result<Listed> list(WalletSession& counter, wallet::Wallet& wallet, TimeMs since) {
+  return counter.ask<Listed>([&](auto done) { wallet.list_paid(since, done); }, kListPatienceMs);
+}
+
+// Of the wallets used before, one that does not list is named, and its kind is left out.
+Result<replay::WalletLists> list_all(const Config& config, Context& context) {
+  const auto counter = WalletSession::open(config, make_clock(context.sources));
+  if (!counter) return tl::unexpected(counter.error());
+  if (const auto opened = (*counter)->open_former(config); !opened) return tl::unexpected(opened.error());
+  replay::WalletLists out;
+  std::set<std::string> left_out;
+  for (wallet::Wallet* wallet : (*counter)->wallets()) {
+    const auto listed = list(**counter, *wallet, {});
+    if (!listed && wallet->kind() != (*counter)->wallet().kind()) {
+      context.err << "not compared: the " << wallet->kind() << " wallet used before: " << listed.error().message
+                  << '\n';
+      left_out.insert(wallet->kind());
+      continue;
+    }
+    if (!listed) return tl::unexpected(listed.error());
+    std::ranges::copy(*listed, std::back_inserter(out[wallet->kind()]));
+  }
+  for (const auto& kind : left_out) out.erase(kind);
+  return out;
+}
+
+// Which job each of our invoices was for; none before the first start.
+Result<std::map<base::Hash256, base::JobId>> jobs_by_hash(Context& context) {
+  std::map<base::Hash256, base::JobId> out;
+  const auto ledger = open_ledger(context);
+  if (!ledger && ledger.error().code == "ledger.absent") return out;
+  if (!ledger) return tl::unexpected(ledger.error());
+  const auto size = ledger->reader.size();
+  if (!size) return tl::unexpected(size.error());
+  const auto read = ledger->reader.for_each(0, *size, [&](const ledger::Entry& entry) {
+    const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event);
+    if (issued) out.emplace(issued->payment_hash, entry.header.job);
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
+  return out;
+}
+
+Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const auto since = parse_when(arguments.text("since"), make_clock(context.sources)());
+  if (!since) return tl::unexpected(since.error());
+  const auto counter = WalletSession::open(*config, make_clock(context.sources));
+  if (!counter) return tl::unexpected(counter.error());
+  auto listed = list(**counter, (*counter)->wallet(), *since);
+  if (!listed) return tl::unexpected(listed.error());
+  const auto jobs = jobs_by_hash(context);
+  if (!jobs) return tl::unexpected(jobs.error());
+  std::ranges::sort(*listed, std::greater<>(), &wallet::PaidInvoice::settled_at);
+  Table table({{"WHEN", "settled_at_ms"},
+               {"AMOUNT", "received_msat", Align::right},
+               {"JOB", "job"},
+               {"DESCRIPTION", "description"},
+               {"", "payment_hash"}});
+  for (const auto& one : *listed) {
+    const auto job = jobs->find(one.payment_hash);
+    const std::string id = job == jobs->end() ? "" : job->second.hex();
+    table.add({{local_time(one.settled_at), one.settled_at.ms},
+               {sats(one.received), one.received.value},
+               {id.empty() ? "–" : short_id(id), id.empty() ? ordered_json(nullptr) : ordered_json(id)},
+               {printable(one.description), one.description},
+               {"", one.payment_hash.hex()}});
+  }
+  if (listed->empty() && arguments.format() == Format::people) {
+    context.err << "nothing was paid into this wallet since then\n";
+    return ExitCode::done;
+  }
+  table.print(context.out, arguments.format(), context.terminal);
+  return ExitCode::done;
+}
+
+std::string settlements(std::uint64_t count) {
+  return grouped(static_cast<std::int64_t>(count)) + (count == 1 ? " settlement" : " settlements");
+}
+
+}  // namespace
+
+Result<replay::Reconciliation> reconcile_with_wallet(const ledger::Reader& reader, Context& context) {
+  const auto config = context.config();
+  if (!config) return tl::unexpected(config.error());
+  const auto listed = list_all(*config, context);
+  if (!listed) return tl::unexpected(listed.error());
+  return replay::reconcile(reader, *listed, {.until = {INT64_MAX}});
+}
+
+void print(const replay::Reconciliation& books, Context& context) {
+  context.out << "the wallet and the ledger have " << settlements(books.matched) << " in common, "
+              << sats(books.matched_amount);
+  if (books.others > 0) {
+    context.out << "; besides, " << sats(books.others_amount) << " were paid into the wallet for something else";
+  }
+  context.out << '\n';
+  Table table({{"", ""}, {"", ""}});
+  for (const auto& one : books.differences) {
+    const std::string about =
+        one.job.is_zero() ? "payment hash " + short_id(one.payment_hash.hex()) : "job " + short_id(one.job.hex());
+    table.add({{about, nullptr, Colour::red}, {replay::phrase(one), nullptr}});
+  }
+  table.print(context.out, Format::people, context.terminal);
+}
+
+ordered_json to_json(const replay::Reconciliation& books) {
+  ordered_json out{{"matched", books.matched},
+                   {"matched_msat", books.matched_amount.value},
+                   {"others", books.others},
+                   {"others_msat", books.others_amount.value},
+                   {"differences", ordered_json::array()}};
+  for (const auto& one : books.differences) {
+    out["differences"].push_back({{"kind", replay::name(one.kind)},
+                                  {"payment_hash", one.payment_hash.hex()},
+                                  {"job", one.job.is_zero() ? ordered_json(nullptr) : ordered_json(one.job.hex())},
+                                  {"in_ledger_msat", one.in_ledger.value},
+                                  {"in_wallet_msat", one.in_wallet.value}});
+  }
+  return out;
+}
+
+Command settlements_command() {
+  return {.name = "settlements",
+          .summary = "Lists what the wallet itself says was paid into it, and which jobs it was for.",
+          .examples =
+              "  sellcompute wallet settlements --since 1d\n"
+              "  sellcompute wallet settlements --csv > paid.csv\n",
+          .notes = "`sellcompute audit --wallet` compares it with the ledger.\n",
+          .uses_settings = true,
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                add("since", "from then on: 7d, 2026-11-20", cxxopts::value<std::string>()->default_value("7d"),
+                    "WHEN");
+                add_json_and_csv_options(add);
+              },
+          .run = run_settlements};
+}
+
+}  // namespace cmd

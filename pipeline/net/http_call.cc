@@ -1,0 +1,209 @@
+#include "pipeline/net/http_call.h"
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <chrono>
+#include <exception>
+
+#include "pipeline/net/awaitable.h"
+#include "pipeline/net/tls_trust.h"
+
+namespace net {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using beast::error_code;
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::uint32_t kMaxHeadBytes = 16 * 1024;
+
+tl::unexpected<base::Error> bad_url(std::string message) {
+  return base::fail(base::ErrorKind::config, "http.bad_url", std::move(message), {},
+                    "write it like http://127.0.0.1:11434");
+}
+
+// Read once: the system has hundreds of authorities.
+std::shared_ptr<asio::ssl::context> system_trust() {
+  static const auto trust = [] {
+    auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+    made->set_default_verify_paths();
+    made->set_verify_mode(asio::ssl::verify_peer);
+    return made;
+  }();
+  return trust;
+}
+
+http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequest&& from) {
+  http::request<http::string_body> request(from.body.empty() ? http::verb::get : http::verb::post,
+                                           origin.prefix + from.path, 11);
+  request.set(http::field::host, origin.authority);
+  request.set(http::field::user_agent, "sellcompute");
+  request.keep_alive(false);
+  if (!from.body.empty()) request.set(http::field::content_type, from.content_type);
+  for (const auto& [name, value] : from.headers) request.set(name, value);
+  request.body() = std::move(from.body);
+  request.prepare_payload();
+  return request;
+}
+
+}  // namespace
+
+std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
+  if (origin.trusted_pem.empty()) return system_trust();
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
+  made->set_verify_mode(asio::ssl::verify_peer);
+  return made;
+}
+
+base::Result<HttpOrigin> parse_origin(std::string_view url) {
+  const auto parsed = boost::urls::parse_uri(url);
+  if (!parsed) return bad_url("the URL cannot be read");
+  const boost::urls::url_view& view = *parsed;
+  if (view.has_userinfo()) return bad_url("the URL must not hold a user name or password");
+  if (view.scheme() != "http" && view.scheme() != "https") return bad_url("the URL must be http or https");
+  if (view.host_address().empty()) return bad_url("the URL names no host");
+  if (!view.port().empty() && view.port_number() == 0) return bad_url("the URL names an impossible port");
+  if (view.has_query() || view.has_fragment()) return bad_url("the URL must end with its path");
+  HttpOrigin origin;
+  origin.tls = view.scheme() == "https";
+  origin.host = view.host_address();
+  origin.port = view.port().empty() ? (origin.tls ? "443" : "80") : std::string(view.port());
+  origin.authority = std::string(view.encoded_host_and_port());
+  origin.prefix = std::string(view.encoded_path());
+  while (origin.prefix.ends_with('/')) origin.prefix.pop_back();
+  return origin;
+}
+
+// Owned by its own coroutine, so that a callback may destroy the call it belongs to.
+class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
+ public:
+  Exchange(asio::io_context& io, const HttpOrigin& origin, HttpRequest request, HttpTimeouts timeouts,
+           HttpCallbacks callbacks)
+      : origin_(origin),
+        request_(make_request(origin, std::move(request))),
+        timeouts_(timeouts),
+        callbacks_(std::move(callbacks)),
+        resolver_(io),
+        tcp_(io) {
+    parser_.header_limit(kMaxHeadBytes);
+    parser_.body_limit(boost::none);  // the caller bounds what it keeps
+  }
+
+  void start() {
+    // What a callback throws is the caller's: it comes out of the io_context, as from any other handler.
+    asio::co_spawn(
+        tcp_.get_executor(), [self = shared_from_this()] { return self->run(); },
+        [](const std::exception_ptr& thrown) {
+          if (thrown) std::rethrow_exception(thrown);
+        });
+  }
+
+  void close() {
+    closed_ = true;
+    resolver_.cancel();
+    tcp_.close();
+  }
+
+ private:
+  asio::awaitable<void> run() {
+    error_code error;
+    const auto addresses = co_await resolver_.async_resolve(origin_.host, origin_.port, into(error));
+    if (closed_) co_return;
+    if (error) co_return fail_connect(error);
+    expire_after(timeouts_.connect_ms);
+    co_await tcp_.async_connect(addresses, into(error));
+    if (error) co_return fail_connect(error);
+    if (!origin_.tls) co_return co_await exchange(tcp_);
+
+    const auto trust = trust_of(origin_, error);
+    if (error) co_return fail_connect(error);
+    asio::ssl::stream<beast::tcp_stream&> tls(tcp_, *trust);
+    prepare_tls(tls, origin_.host);
+    co_await tls.async_handshake(asio::ssl::stream_base::client, into(error));
+    if (error) co_return fail_connect(error);
+    co_await exchange(tls);
+  }
+
+  template <class Stream>
+  asio::awaitable<void> exchange(Stream& stream) {
+    error_code error;
+    expire_after(timeouts_.first_byte_ms);
+    co_await http::async_write(stream, request_, into(error));
+    // A server may refuse before it has read everything: its answer says why, so it is read whatever became of the
+    // write.
+    if (error != beast::error::timeout) co_await http::async_read_header(stream, buffer_, parser_, into(error));
+    if (error) co_return fail(error);
+    if (!closed_) callbacks_.head(parser_.get().result_int());
+    std::array<char, kReadBytes> bytes;
+    while (!closed_ && !parser_.is_done()) {
+      parser_.get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
+      co_await http::async_read_some(stream, buffer_, parser_, into(error));
+      if (error && error != http::error::need_buffer) co_return fail(error);
+      const std::size_t size = bytes.size() - parser_.get().body().size;
+      if (size == 0 || closed_) continue;
+      expire_after(timeouts_.stall_ms);
+      callbacks_.body({bytes.data(), size});
+    }
+    if (!closed_) finish([this] { callbacks_.end(); });
+  }
+
+  void expire_after(std::int64_t limit_ms) {
+    limit_ms_ = limit_ms;
+    tcp_.expires_after(std::chrono::milliseconds(limit_ms));
+  }
+
+  void fail_connect(const error_code& error) {
+    const bool late = error == beast::error::timeout;
+    const std::string why = late ? "no connection within " + std::to_string(limit_ms_) + " ms" : error.message();
+    fail(HttpFailure{.message = why});
+  }
+
+  void fail(const error_code& error) {
+    const bool late = error == beast::error::timeout;
+    const bool silent = error == http::error::end_of_stream;
+    fail(HttpFailure{.timed_out_ms = late ? limit_ms_ : 0, .message = silent ? "the server hung up" : error.message()});
+  }
+
+  void fail(const HttpFailure& failure) {
+    if (!closed_) finish([&] { callbacks_.failed(failure); });
+  }
+
+  template <class Last>
+  void finish(Last&& last) {
+    close();
+    last();
+  }
+
+  const HttpOrigin origin_;
+  const http::request<http::string_body> request_;
+  const HttpTimeouts timeouts_;
+  const HttpCallbacks callbacks_;
+  asio::ip::tcp::resolver resolver_;
+  beast::tcp_stream tcp_;
+  beast::flat_buffer buffer_;
+  http::response_parser<http::buffer_body> parser_;
+  std::int64_t limit_ms_ = 0;
+  bool closed_ = false;
+};
+
+HttpCall::HttpCall(asio::io_context& io, const HttpOrigin& origin, HttpRequest request, HttpTimeouts timeouts,
+                   HttpCallbacks callbacks)
+    : exchange_(std::make_shared<Exchange>(io, origin, std::move(request), timeouts, std::move(callbacks))) {
+  exchange_->start();
+}
+
+HttpCall::~HttpCall() {
+  exchange_->close();
+}
+
+}  // namespace net

@@ -1,0 +1,69 @@
+#include "pipeline/nostr/relay/intake.h"
+
+#include <algorithm>
+
+#include "pipeline/nostr/relay/filter.h"
+
+namespace nostr {
+
+std::string_view name(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::malformed:
+      return "malformed";
+    case Refusal::bad_id:
+      return "bad_id";
+    case Refusal::bad_signature:
+      return "bad_signature";
+    case Refusal::not_ours:
+      return "not_ours";
+    case Refusal::too_large:
+      return "too_large";
+    case Refusal::skewed:
+      return "skewed";
+    case Refusal::duplicate:
+      return "duplicate";
+    case Refusal::unasked:
+      return "unasked";
+  }
+  return "";
+}
+
+std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::span<const Filter> wanted,
+                              const IntakeLimits& limits, TimeMs now) {
+  if (raw_bytes > limits.max_event_bytes) return Refusal::too_large;
+  const std::int64_t oldest_s = (now - limits.max_age_ms - limits.overlap_ms).ms / 1000;
+  const std::int64_t newest_s = (now + limits.max_future_ms).ms / 1000;
+  if (event.created_at < oldest_s || event.created_at > newest_s) return Refusal::skewed;
+  if (!matches_any(wanted, event)) return Refusal::not_ours;
+  return std::nullopt;
+}
+
+std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now) {
+  return std::max<std::int64_t>(0, std::max(cursor - limits.overlap_ms, now - limits.max_age_ms).ms / 1000);
+}
+
+std::optional<std::shared_ptr<void>> Remembered::find(const EventId& id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return std::nullopt;
+  recent_first_.splice(recent_first_.begin(), recent_first_, found->second);
+  return found->second->receipt.lock();
+}
+
+void Remembered::insert(const EventId& id, const std::shared_ptr<void>& receipt) {
+  recent_first_.push_front({id, receipt});
+  entries_[id] = recent_first_.begin();
+  if (recent_first_.size() <= capacity_) return;
+  entries_.erase(recent_first_.back().id);
+  recent_first_.pop_back();
+}
+
+void IntakeCursor::on_caught_up(TimeMs now) {
+  live_ = true;
+  on_heard(now);
+}
+
+void IntakeCursor::on_heard(TimeMs now) {
+  if (live_) reached_ = std::max(reached_, now);
+}
+
+}  // namespace nostr

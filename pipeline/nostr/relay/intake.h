@@ -1,0 +1,85 @@
+// What may come in from the relays: the cheap refusals, the memory of what came already, and the cursor that makes
+// intake free of gaps. Pure.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "pipeline/nostr/messages.h"
+
+namespace nostr {
+
+using base::TimeMs;
+
+enum class Refusal { malformed, bad_id, bad_signature, not_ours, too_large, skewed, duplicate, unasked };
+std::string_view name(Refusal refusal);
+
+struct IntakeLimits {
+  std::size_t max_event_bytes = 64 * 1024;
+  std::int64_t max_future_ms = 900'000;        // accepted clock skew of a sender: strfry's default
+  std::int64_t max_age_ms = 7 * 86'400'000LL;  // an absence of ours after which nobody waits any more
+  std::int64_t overlap_ms = 1'000'000;         // at least max_future_ms and the time to find a dead connection together
+  std::size_t max_remembered = 100'000;        // event ids
+  std::size_t max_unhandled = 1'024;           // of one relay: it is not read any further until some are handled
+};
+
+// The refusals that cost nothing, in the order of their cost. Nothing means: worth verifying.
+std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::span<const Filter> wanted,
+                              const IntakeLimits& limits, TimeMs now);
+
+// The `since` for a relay with this cursor: it filters the sender's clock, the cursor is ours.
+std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now);
+
+// The ids of verified events, the least recently seen forgotten first, each with the receipt of its event while that is
+// out.
+class Remembered {
+ public:
+  explicit Remembered(std::size_t capacity) : capacity_(capacity) {}
+
+  // Nothing if the id is new; else the receipt (null if the event is handled).
+  std::optional<std::shared_ptr<void>> find(const EventId& id);
+  void insert(const EventId& id, const std::shared_ptr<void>& receipt);
+
+ private:
+  struct Entry {
+    EventId id;
+    std::weak_ptr<void> receipt;
+  };
+  std::size_t capacity_;
+  std::list<Entry> recent_first_;
+  std::unordered_map<EventId, std::list<Entry>::iterator, base::FixedBytesHash> entries_;
+};
+
+// How far one relay's events are safe: our clock when its subscription was last live and everything received until then
+// was handled (durable or refused). An event that is not handled holds it back: one that came live to when it came, one
+// of the stored events to the cursor with which they were asked for.
+class IntakeCursor {
+ public:
+  using Hold = std::multiset<TimeMs>::iterator;
+
+  explicit IntakeCursor(TimeMs start) : reached_(start) {}
+
+  void on_caught_up(TimeMs now);
+  // The relay gave a sign of life; meaningless unless caught up.
+  void on_heard(TimeMs now);
+  // The connection or the subscription ended.
+  void on_gap() { live_ = false; }
+
+  Hold hold(TimeMs now) { return holds_.insert(live_ ? now : reached_); }
+  void release(Hold hold) { holds_.erase(hold); }
+
+  std::size_t unhandled() const { return holds_.size(); }
+  TimeMs value() const { return holds_.empty() ? reached_ : std::min(reached_, *holds_.begin()); }
+
+ private:
+  bool live_ = false;
+  TimeMs reached_;
+  std::multiset<TimeMs> holds_;
+};
+
+}  // namespace nostr

@@ -1,0 +1,88 @@
+// One relay, driven: a RelaySession and whoever carries out what it says. Transports derive from it: sockets in
+// relay_client.h, virtual time in the simulator. Pure.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+
+#include "pipeline/nostr/relay/session.h"
+
+namespace nostr {
+
+// Called on the link's thread. The link may be used from inside them, but not destroyed.
+struct RelayLinkHandlers {
+  std::function<void(Deliver)> on_event = [](const Deliver&) {};
+  std::function<void(const std::string& subscription)> on_caught_up = [](const std::string&) {};
+  std::function<void(PublishAnswer)> on_answer = [](const PublishAnswer&) {};
+  std::function<void(QueryEnd)> on_query_end = [](const QueryEnd&) {};
+  std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};
+  std::function<void(RelayState, const std::string& reason)> on_health = [](RelayState, const std::string&) {};
+  std::function<void(const std::string& text)> on_notice = [](const std::string&) {};
+  std::function<void()> on_heard = [] {};  // any sign of life, after what it carried was delivered
+};
+
+class RelayLink {
+ public:
+  RelayLink(RelaySessionOptions options, std::function<TimeMs()> clock, RelayLinkHandlers handlers);
+  virtual ~RelayLink() = default;
+  RelayLink(const RelayLink&) = delete;
+  RelayLink& operator=(const RelayLink&) = delete;
+
+  // As the functions of RelaySession.
+  void start() { perform(session_.start(now())); }
+  void subscribe(const std::string& id, RelaySession::FilterSource filters, bool vital = true) {
+    perform(session_.subscribe(id, std::move(filters), now(), vital));
+  }
+  void unsubscribe(const std::string& id) { perform(session_.unsubscribe(id, now())); }
+  void publish(EventId id, std::string event_json) { perform(session_.publish(id, std::move(event_json), now())); }
+  void query(const std::string& id, Filter filter) { perform(session_.query(id, std::move(filter), now())); }
+  void junk() { perform(session_.on_junk(now())); }
+  void set_limits(RelayLimits limits) { session_.set_limits(limits); }
+  void shut_down() { perform(session_.shut_down()); }
+  const RelaySession& session() const { return session_; }
+
+  // While paused nothing more is read: the relay is slowed down, nothing is lost.
+  virtual void pause_reading(bool paused) = 0;
+
+ protected:
+  TimeMs now() const { return clock_(); }
+
+  // What the transport has to do. A dial that hang_up() follows, or another dial, reports nothing any more.
+  virtual void dial() = 0;
+  virtual void send_text(const std::string& text) = 0;
+  virtual void ping() = 0;
+  virtual void hang_up() = 0;
+  // Call ticked() at this time or soon after, unless an earlier time was asked for already.
+  virtual void wake_at(TimeMs time) = 0;
+
+  // What the transport reports, never from inside one of the calls above.
+  void opened() { perform(session_.on_open(now())); }
+  void received(std::string_view text);
+  void ponged();
+  void closed(const std::string& reason) { perform(session_.on_closed(clean_relay_text(reason), now())); }
+  void forbidden(const std::string& reason) { perform(session_.on_forbidden(reason, now())); }
+  void ticked() { perform(session_.on_tick(now())); }
+
+ private:
+  void perform(RelayActions actions);
+  void perform(Dial) { dial(); }
+  void perform(const SendFrame& action) { send_text(action.text); }
+  void perform(SendPing) { ping(); }
+  void perform(HangUp) { hang_up(); }
+  void perform(Deliver& action) { handlers_.on_event(std::move(action)); }
+  void perform(const CaughtUp& action) { handlers_.on_caught_up(action.subscription); }
+  void perform(const PublishAnswer& action) { handlers_.on_answer(action); }
+  void perform(QueryEnd& action) { handlers_.on_query_end(std::move(action)); }
+  void perform(const Dropped& action) { handlers_.on_dropped(action.reason); }
+  void perform(const Notice& action) { handlers_.on_notice(action.text); }
+  void perform(const HealthChange& action) { handlers_.on_health(action.state, action.reason); }
+
+  std::function<TimeMs()> clock_;
+  RelayLinkHandlers handlers_;
+  RelaySession session_;
+  std::deque<RelayAction> to_do_;
+  bool performing_ = false;
+};
+
+}  // namespace nostr

@@ -1,0 +1,52 @@
+// The answer while it grows, shown to a customer who asked to see it (NIP-90: 7000 with the status `partial`).
+#pragma once
+
+#include "base/random.h"
+#include "base/scheduler.h"
+#include "pipeline/nostr/keys.h"
+#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/relays.h"
+
+namespace runtime {
+
+using base::Random;
+using base::Scheduler;
+using nostr::Relays;
+
+// Publishes the whole text so far, at a bounded rate and with a bounded sum of bytes: each time it has grown by a
+// tenth, at most once in kPartialIntervalMs. One try a relay; one that refuses is asked no more. Nothing of it is kept:
+// partials are a courtesy, the result is the answer.
+inline constexpr std::int64_t kPartialIntervalMs = 1'000;
+inline constexpr std::int64_t kPartialLifeMs = 10LL * 60 * 1000;  // relays may forget it then (NIP-40)
+
+class Partials {
+ public:
+  // `key` and the ports outlive it. Of an encrypted job each text is encrypted in the `form` that it was asked in.
+  Partials(Relays& relays, Scheduler& scheduler, Random random, const nostr::SecretKey& key, nostr::RequestRef about,
+           ledger::Encryption form, std::vector<std::string> targets);
+
+  // The answer so far. A failure to encrypt or to publish shows nothing, and is no failure of the job.
+  void grow(std::string_view text);
+  // How many some relay has taken: the customer may have seen them.
+  std::uint32_t shown() const { return state_->shown; }
+
+ private:
+  // What an answer of a relay finds, should it come after the end.
+  struct State {
+    std::vector<std::string> targets;
+    std::uint32_t shown = 0;
+  };
+  void publish(const nostr::Event& event);
+
+  Relays& relays_;
+  Scheduler& scheduler_;
+  Random random_;
+  const nostr::SecretKey& key_;
+  nostr::RequestRef about_;
+  ledger::Encryption form_;
+  std::shared_ptr<State> state_;
+  std::size_t next_bytes_ = 1;
+  base::TimeMs next_at_;
+};
+
+}  // namespace runtime

@@ -1,0 +1,162 @@
+// Paying back, at the operator's word.
+#include <algorithm>
+
+#include "pipeline/core/pricing.h"
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/runtime/runtime.h"
+
+namespace runtime {
+
+using base::ErrorKind;
+using base::Msat;
+using base::Result;
+using base::TimeMs;
+using core::Job;
+using core::Work;
+
+namespace {
+
+constexpr std::int64_t kPatienceMs = 10'000;
+constexpr Msat kSat{1'000};
+constexpr Msat kLeastFeeLimit{10'000};
+
+auto refuse(const char* code, std::string message, std::string hint = {}) {
+  return base::fail(ErrorKind::payment, code, std::move(message), {}, std::move(hint));
+}
+
+struct Destination {
+  std::string bolt11;
+  base::EventId event;
+};
+
+Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
+  if (order.event_json.empty()) return Destination{order.bolt11, {}};
+  const auto event = nostr::parse_event(order.event_json);
+  if (!event) return tl::unexpected(event.error());
+  if (!nostr::verify(*event)) return refuse("refund.event", "the event's signature is not good");
+  if (event->pubkey != job.request->customer) {
+    return refuse("refund.event", "the event is not by the customer of this job");
+  }
+  if (event->tag_value("e") != job.id.hex()) {
+    return refuse("refund.event", "the event is not about this job", "its e tag must be the job's id");
+  }
+  return Destination{std::string(event->tag_value("bolt11").value_or(event->content)), event->id};
+}
+
+}  // namespace
+
+Result<Job> Runtime::job_of(const core::JobId& id) {
+  if (const Job* job = engine_.find(id)) return *job;
+  auto job = ports_.journal.job(id);
+  if (!job) return tl::unexpected(job.error());
+  if (!*job) return refuse("refund.no_job", "there is no such job");
+  return std::move(**job);
+}
+
+// All facts but the number of the attempt.
+Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const RefundOrder& order) const {
+  const auto unpaid = std::ranges::find_if(job.refunds, [](const core::Refund& refund) { return !refund.paid; });
+  if (unpaid == job.refunds.end()) return refuse("refund.nothing_owed", "nothing is owed back for this job");
+  if (core::under_way(*unpaid)) {
+    return refuse("refund.under_way", "it is being paid back already",
+                  "`sellcompute jobs show` says how that goes; what stays so, `jobs refund --not-paid` can end");
+  }
+  const auto destination = destination_of(job, order);
+  if (!destination) return tl::unexpected(destination.error());
+  const Msat owed = unpaid->owed.amount;
+  // Many wallets know whole satoshis only: the next one is as good.
+  const Msat whole = owed.rounded_up_to(kSat);
+  const TimeMs now = ports_.scheduler.now();
+  auto invoice = wallet::check_invoice(destination->bolt11, owed, options_.networks, now);
+  if (!invoice && whole != owed) invoice = wallet::check_invoice(destination->bolt11, whole, options_.networks, now);
+  if (!invoice) {
+    auto error = invoice.error();
+    error.hint = "ask the customer for an invoice of exactly " + core::sats(whole);
+    return tl::unexpected(std::move(error));
+  }
+  if (core::find_invoice(job, invoice->payment_hash)) {
+    return refuse("refund.own_invoice", "this is our own invoice", "it must be one that the customer made");
+  }
+  return ledger::RefundStarted{
+      .payment_hash = unpaid->owed.payment_hash,
+      .wallet = ports_.payer_account,
+      .bolt11 = destination->bolt11,
+      .to = invoice->payment_hash,
+      .amount = *invoice->amount,
+      .fee_limit = order.fee_limit.value_or(std::max(kLeastFeeLimit, Msat{invoice->amount->value / 100})),
+      .event = destination->event};
+}
+
+void Runtime::refund(const core::JobId& id, const RefundOrder& order, std::function<void(Result<RefundOutcome>)> done) {
+  if (failed_) return done(refuse("refund.stopping", "the ledger has failed"));
+  if (!ports_.payer) {
+    return done(refuse("refund.receive_only", "nothing can be paid back: the wallet's credential only receives",
+                       "name one that may spend: wallet.refund_credential_file"));
+  }
+  auto facts = job_of(id).and_then([&](const Job& job) { return prepare_refund(job, order); });
+  if (!facts) return done(tl::unexpected(facts.error()));
+  const wallet::PaymentOrder payment{
+      .bolt11 = facts->bolt11, .payment_hash = facts->to, .amount = facts->amount, .fee_limit = facts->fee_limit};
+  refunds_.check_unpaid(payment,
+                        [this, id, facts = std::move(*facts), done = std::move(done)](const Result<void>& unpaid) {
+                          if (!unpaid) return done(tl::unexpected(unpaid.error()));
+                          begin_refund(id, facts, done);
+                        });
+}
+
+// The job as it is by now: another order may have come while the wallet was asked.
+void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
+                           std::function<void(Result<RefundOutcome>)> done) {
+  auto job = job_of(id);
+  if (!job) return done(tl::unexpected(job.error()));
+  const core::Refund* refund = core::find_refund(*job, facts.payment_hash);
+  if (!refund || refund->paid || core::under_way(*refund) || refund_waiters_.contains(facts.to)) {
+    return done(refuse("refund.under_way", "it is being paid back already"));
+  }
+  const base::Hash256 to = facts.to;
+  if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
+  refund_waiters_.emplace(to, std::move(done));
+  ports_.scheduler.after(kPatienceMs, [this, facts] { tell_refund(facts.to, facts); });
+  post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
+}
+
+void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
+  const auto job = job_of(id);
+  if (!job) return done(tl::unexpected(job.error()));
+  const auto refund = std::ranges::find_if(job->refunds, core::under_way);
+  if (refund == job->refunds.end())
+    return done(refuse("refund.not_under_way", "nothing is being paid back for this job"));
+  const ledger::RefundStarted& attempt = *refund->started;
+  const ledger::RefundFailed facts{.payment_hash = attempt.payment_hash,
+                                   .attempt = attempt.attempt,
+                                   .message = "not paid, by the operator's word: " + word};
+  const auto place = static_cast<std::uint32_t>(refund - job->refunds.begin());
+  refunds_.give_up(attempt,
+                   [this, id, facts, place, to = attempt.to, done = std::move(done)](const Result<void>& over) {
+                     if (over) {
+                       post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
+                       tell_refund(to, facts);
+                     }
+                     done(over);
+                   });
+}
+
+void Runtime::pay_back(const Job& job, const Work& work) {
+  const ledger::RefundStarted& attempt = *job.refunds[work.attempt].started;
+  const base::JobId id = job.id;
+  const bool followed = refunds_.follow(attempt, [this, id, work, to = attempt.to](const auto& ended) {
+    post(core::RefundEnded{id, work, ended});
+    std::visit([&](const auto& facts) { tell_refund(to, facts); }, ended);
+  });
+  if (followed) return;
+  on_problem("job " + id.hex() + " is being paid back by the wallet \"" + attempt.wallet +
+             "\", which is not configured to spend: what became of it is not known");
+}
+
+void Runtime::tell_refund(const base::Hash256& to, const RefundOutcome& outcome) {
+  const auto waiter = refund_waiters_.extract(to);
+  if (waiter) waiter.mapped()(outcome);
+}
+
+}  // namespace runtime

@@ -1,0 +1,151 @@
+#include "pipeline/wallet/links/http_client.h"
+
+#include <algorithm>
+
+#include "base/scheduler.h"
+#include "pipeline/net/websocket.h"
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using base::Result;
+
+namespace {
+
+constexpr std::size_t kMaxMessageBytes = 256 * 1024;  // that is pushed
+constexpr std::int64_t kFirstReconnectMs = 1'000;
+constexpr std::int64_t kLongestReconnectMs = 60'000;
+
+std::string why(const net::HttpFailure& failure, const std::string& where) {
+  return failure.message + " (" + where + ")";
+}
+
+}  // namespace
+
+// One call; its reply is kept until it is whole.
+class HttpClient::Call : public std::enable_shared_from_this<Call> {
+ public:
+  Call(HttpClient& client, std::function<void(Result<HttpReply>)> done) : client_(client), done_(std::move(done)) {}
+
+  void start(HttpCall call) {
+    const std::int64_t limit_ms = client_.timeouts_.reply_ms;
+    call_ = std::make_unique<net::HttpCall>(
+        client_.io_, client_.access_.origin,
+        net::HttpRequest{.path = std::move(call.path),
+                         .body = std::move(call.body),
+                         .content_type = std::move(call.content_type),
+                         .headers = client_.access_.headers},
+        net::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
+        net::HttpCallbacks{.head = [this](unsigned status) { reply_.status = status; },
+                           .body = [this](std::string_view bytes) { take(bytes); },
+                           .end = [this] { finish(std::move(reply_)); },
+                           .failed =
+                               [this](const net::HttpFailure& failure) {
+                                 finish(unreachable(why(failure, client_.access_.origin.authority)));
+                               }});
+  }
+
+ private:
+  void take(std::string_view bytes) {
+    if (reply_.body.size() + bytes.size() > kMaxReplyBytes) return finish(malformed("it is without end"));
+    reply_.body.append(bytes);
+  }
+
+  void finish(Result<HttpReply> reply) {
+    const auto self = shared_from_this();
+    client_.calls_.erase(self);
+    call_.reset();
+    done_(std::move(reply));
+  }
+
+  HttpClient& client_;
+  const std::function<void(Result<HttpReply>)> done_;
+  HttpReply reply_;
+  std::unique_ptr<net::HttpCall> call_;
+};
+
+// A connection that is made again whenever it ends.
+class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
+ public:
+  Feed(HttpClient& client, HttpFeed feed) : client_(client), feed_(std::move(feed)) {}
+
+  void connect() {
+    line_.clear();
+    feed_.websocket ? connect_websocket() : connect_lines();
+  }
+
+ private:
+  void connect_lines() {
+    const std::int64_t limit_ms = client_.timeouts_.feed_ms;
+    call_ = std::make_unique<net::HttpCall>(
+        client_.io_, client_.access_.origin,
+        net::HttpRequest{.path = feed_.path, .body = {}, .headers = client_.access_.headers},
+        net::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
+        net::HttpCallbacks{.head = [this](unsigned status) { status == 200 ? opened() : ended(); },
+                           .body = [this](std::string_view bytes) { take(bytes); },
+                           .end = [this] { ended(); },
+                           .failed = [this](const net::HttpFailure&) { ended(); }});
+  }
+
+  void connect_websocket() {
+    socket_ = std::make_unique<net::Websocket>(
+        client_.io_, client_.access_.origin,
+        net::WebsocketRequest{.path = feed_.path,
+                              .headers = client_.access_.headers,
+                              .max_message_bytes = kMaxMessageBytes,
+                              .connect_ms = client_.timeouts_.connect_ms},
+        net::WebsocketCallbacks{.opened = [this] { opened(); },
+                                .message = [this](std::string_view text) { feed_.said(text); },
+                                .closed = [this] { ended(); }});
+  }
+
+  void opened() {
+    pause_ms_ = kFirstReconnectMs;
+    feed_.opened();
+  }
+
+  void take(std::string_view bytes) {
+    line_.append(bytes);
+    std::size_t from = 0;
+    for (std::size_t end; (end = line_.find('\n', from)) != std::string::npos; from = end + 1) {
+      if (end > from) feed_.said(std::string_view(line_).substr(from, end - from));
+    }
+    line_.erase(0, from);
+    if (line_.size() > kMaxMessageBytes) ended();
+  }
+
+  void ended() {
+    call_.reset();
+    socket_.reset();
+    client_.scheduler_.after(pause_ms_, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->connect();
+    });
+    pause_ms_ = std::min(2 * pause_ms_, kLongestReconnectMs);
+  }
+
+  HttpClient& client_;
+  const HttpFeed feed_;
+  std::string line_;
+  std::int64_t pause_ms_ = kFirstReconnectMs;
+  std::unique_ptr<net::HttpCall> call_;
+  std::unique_ptr<net::Websocket> socket_;
+};
+
+HttpClient::HttpClient(boost::asio::io_context& io, base::Scheduler& scheduler, HttpAccess access,
+                       HttpClientTimeouts timeouts)
+    : io_(io), scheduler_(scheduler), access_(std::move(access)), timeouts_(timeouts) {}
+
+HttpClient::~HttpClient() = default;
+
+void HttpClient::call(HttpCall call, std::function<void(Result<HttpReply>)> done) {
+  const auto made = std::make_shared<Call>(*this, std::move(done));
+  calls_.insert(made);
+  made->start(std::move(call));
+}
+
+void HttpClient::feed(HttpFeed feed) {
+  feeds_.push_back(std::make_shared<Feed>(*this, std::move(feed)));
+  feeds_.back()->connect();
+}
+
+}  // namespace wallet

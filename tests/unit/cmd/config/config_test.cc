@@ -1,0 +1,287 @@
+// Settings: who wins, and what is said when something is wrong.
+#include "cmd/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace cmd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Configuration : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) /
+              (std::string("config-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(folder_);
+    sources_.environment = {{"HOME", "/home/seller"}};
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(std::string_view toml) {
+    sources_.config_file = folder_ / "config.toml";
+    std::ofstream(sources_.config_file) << toml;
+  }
+  void set(std::string_view variable, std::string_view value) {
+    sources_.environment.insert_or_assign(std::string(variable), std::string(value));
+  }
+  Config loaded() {
+    auto config = load_config(sources_);
+    EXPECT_TRUE(config) << config.error().describe();
+    return config ? *config : Config{};
+  }
+  // What a person reads, with the folder's name left out.
+  std::string complaint() {
+    const auto config = load_config(sources_);
+    if (config) return "none";
+    EXPECT_EQ(config.error().kind, base::ErrorKind::config);
+    std::string text = config.error().describe();
+    const std::string prefix = folder_.string() + "/";
+    for (std::size_t at = 0; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+    return text;
+  }
+  std::string complaint_about(std::string_view toml) {
+    write(toml);
+    return complaint();
+  }
+  Setting setting(const std::string& name) {
+    const Config config = loaded();
+    const auto found = std::ranges::find(config.settings, name, &Setting::name);
+    return found == config.settings.end() ? Setting{} : *found;
+  }
+
+  std::filesystem::path folder_;
+  ConfigSources sources_;
+};
+
+TEST_F(Configuration, WithoutAFileTheDefaultsHold) {
+  const Config config = loaded();
+  EXPECT_EQ(config.inference.url, "http://127.0.0.1:11434");
+  EXPECT_EQ(config.wallet.kind, "sandbox");
+  EXPECT_EQ(config.selling.slots, 1U);
+  EXPECT_EQ(config.selling.payment_mode, ledger::PaymentMode::result_first);
+  EXPECT_EQ(config.selling.invoice_expiry_ms, 3'600'000);
+  EXPECT_EQ(config.selling.stranger_pool, base::Msat{100'000});
+  EXPECT_TRUE(config.selling.models.empty()) << "whatever the backend has is offered";
+  EXPECT_TRUE(config.relays.urls.empty());
+}
+
+TEST_F(Configuration, EveryKeyHasADefaultADescriptionAndAPlace) {
+  const Config config = loaded();
+  for (const Key& key : config_keys()) {
+    EXPECT_FALSE(key.description.empty()) << key.name;
+    EXPECT_LE(key.minimum, key.maximum) << key.name;
+    if (key.of_list()) continue;
+    EXPECT_EQ(std::ranges::count(config.settings, key.name, &Setting::name), 1) << key.name;
+    EXPECT_EQ(key.environment_name().find('.'), std::string::npos) << key.name;
+  }
+}
+
+TEST_F(Configuration, FlagsWinOverTheEnvironmentThisOverTheFileThatOverDefaults) {
+  EXPECT_EQ(setting("selling.slots").source, Source::fallback);
+  write("[selling]\nslots = 2\n");
+  EXPECT_EQ(loaded().selling.slots, 2U);
+  EXPECT_EQ(setting("selling.slots").where, sources_.config_file + ":2");
+  set("SELLCOMPUTE_SELLING_SLOTS", "3");
+  EXPECT_EQ(loaded().selling.slots, 3U);
+  EXPECT_EQ(setting("selling.slots").where, "SELLCOMPUTE_SELLING_SLOTS");
+  sources_.flags = {{"selling.slots", "4"}};
+  EXPECT_EQ(loaded().selling.slots, 4U);
+  EXPECT_EQ(setting("selling.slots").where, "--slots");
+}
+
+TEST_F(Configuration, ListsInTheEnvironmentAreSeparatedByCommas) {
+  set("SELLCOMPUTE_RELAYS_URLS", "wss://relay.one, ws://127.0.0.1:7000");
+  EXPECT_THAT(loaded().relays.urls, ElementsAre("wss://relay.one", "ws://127.0.0.1:7000"));
+}
+
+TEST_F(Configuration, FilesAreWhereXdgSaysUnlessToldOtherwise) {
+  EXPECT_EQ(loaded().paths.config_file, "/home/seller/.config/sellcompute/config.toml");
+  EXPECT_EQ(loaded().paths.ledger(), "/home/seller/.local/share/sellcompute/ledger");
+  set("XDG_CONFIG_HOME", "/xdg/config");
+  set("XDG_DATA_HOME", "/xdg/data");
+  EXPECT_EQ(loaded().identity.key_file, "/xdg/config/sellcompute/identity.key");
+  EXPECT_EQ(loaded().wallet.folder, "/xdg/data/sellcompute/wallet");
+  set("XDG_DATA_HOME", "relative/is/invalid");
+  EXPECT_EQ(loaded().paths.data_dir, "/home/seller/.local/share/sellcompute");
+  set("SELLCOMPUTE_DATA_DIR", "/data");
+  EXPECT_EQ(loaded().paths.ledger(), "/data/ledger");
+  sources_.data_dir = "/other";
+  EXPECT_EQ(loaded().paths.ledger(), "/other/ledger");
+}
+
+TEST_F(Configuration, PathsStartAtTheConfigFileOrAtHome) {
+  write("[identity]\nkey_file = \"keys/mine\"\n[wallet]\nsecret_file = \"~/secret\"\nfolder = \"/var/wallet\"\n");
+  const Config config = loaded();
+  EXPECT_EQ(config.identity.key_file, folder_ / "keys/mine");
+  EXPECT_EQ(config.wallet.secret_file, "/home/seller/secret");
+  EXPECT_EQ(config.wallet.folder, "/var/wallet");
+}
+
+TEST_F(Configuration, ModelsTakeWhatTheyDoNotSayFromTheDefaultOffer) {
+  write(
+      "[[models]]\nname = \"llama3.2\"\nbase_msat = 5000\n"
+      "[[models]]\nname = \"qwen3:8b\"\n"
+      "[selling]\ndefault_output_msat_per_1k_tokens = 7000\n");
+  const auto models = loaded().selling.models;
+  ASSERT_EQ(models.size(), 2U);
+  EXPECT_EQ(models[0].name, "llama3.2");
+  EXPECT_EQ(models[0].base, base::Msat{5'000});
+  EXPECT_EQ(models[0].output_per_1k_tokens, base::Msat{7'000});
+  EXPECT_EQ(models[1].base, base::Msat{1'000});
+  EXPECT_EQ(setting("models[0].base_msat").where, sources_.config_file + ":3");
+}
+
+// ---- what is said ---------------------------------------------------------------------------------------------------
+
+TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
+  EXPECT_EQ(complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
+            "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
+            "network, url, socket, address, credential_file, refund_credential_file, certificate_file, former_file, "
+            "spark_options_file, secret_file, folder, "
+            "allow_public");
+  EXPECT_THAT(complaint_about("[wallet]\nslots = 1\n"), HasSubstr("did you mean `selling.slots`?"))
+      << "the right name in the wrong section";
+  EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
+  EXPECT_EQ(complaint_about("[sellin]\nslots = 1\n"),
+            "there is no setting `sellin` (config.toml:1): did you mean `selling`? known here: identity, relays, "
+            "web, inference, wallet, selling, announce, log, models, kinds");
+  EXPECT_THAT(complaint_about("[[models]]\nname = \"a\"\nprice = 1\n"),
+              StartsWith("there is no setting `models.price` (config.toml:3): known here: name, base_msat,"));
+}
+
+TEST_F(Configuration, AWrongTypeOrRangeNamesKeyValueAndWhatIsAllowed) {
+  EXPECT_EQ(complaint_about("[selling]\nslots = \"many\"\n"),
+            "`selling.slots` cannot be \"many\" (config.toml:2): it is a whole number from 1 to 1,024 (inferences)");
+  EXPECT_EQ(complaint_about("[selling]\nslots = 0\n"),
+            "`selling.slots` cannot be 0 (config.toml:2): it is a whole number from 1 to 1,024 (inferences)");
+  EXPECT_EQ(complaint_about("[selling]\nslots = 1.5\n"),
+            "`selling.slots` has the wrong type (config.toml:2): it is a whole number from 1 to 1,024 (inferences)");
+  EXPECT_EQ(complaint_about("[selling]\ninvoice_expiry = 60\n"),
+            "`selling.invoice_expiry` cannot be 60 (config.toml:2): it is a duration with its unit (ms, s, min, h, d) "
+            "from \"1 min\" to \"30 d\"");
+  EXPECT_EQ(complaint_about("[selling]\nserve_broadcast = \"yes\"\n"),
+            "`selling.serve_broadcast` cannot be \"yes\" (config.toml:2): it is true or false");
+  EXPECT_EQ(
+      complaint_about("[selling]\npayment_mode = \"later\"\n"),
+      "`selling.payment_mode` cannot be \"later\" (config.toml:2): it is one of result_first, payment_first, escrow");
+  EXPECT_EQ(
+      complaint_about("[inference]\nurl = \"localhost:11434\"\n"),
+      "`inference.url` cannot be \"localhost:11434\" (config.toml:2): it is an address that starts with http:// or "
+      "https://, without a password in it");
+  EXPECT_EQ(complaint_about("[relays]\nurls = \"wss://a\"\n"),
+            "`relays.urls` cannot be \"wss://a\" (config.toml:2): it is a list of addresses that start with ws:// or "
+            "wss://");
+  EXPECT_EQ(
+      complaint_about("[relays]\nurls = [\"https://a\"]\n"),
+      "`relays.urls` cannot be [\"https://a\"] (config.toml:2): it is a list of addresses that start with ws:// or "
+      "wss://");
+  EXPECT_EQ(complaint_about("[relays]\nurls = [1]\n"),
+            "`relays.urls` has the wrong type (config.toml:2): it is a list of addresses that start with ws:// or "
+            "wss://");
+  EXPECT_EQ(complaint_about("[identity]\nkey_file = \"\"\n"),
+            "`identity.key_file` cannot be \"\" (config.toml:2): it is the path of a file");
+}
+
+TEST_F(Configuration, AWrongVariableOrFlagIsNamedAsTheSource) {
+  set("SELLCOMPUTE_SELLING_SLOTS", "x");
+  EXPECT_EQ(complaint(),
+            "`selling.slots` cannot be \"x\" (SELLCOMPUTE_SELLING_SLOTS): it is a whole number from 1 to 1,024 "
+            "(inferences)");
+  sources_.flags = {{"selling.slots", "2000"}};
+  EXPECT_THAT(complaint(), StartsWith("`selling.slots` cannot be 2000 (--slots): "));
+}
+
+TEST_F(Configuration, AnUnknownVariableIsAnErrorToo) {
+  set("SELLCOMPUTE_SLOTS", "2");
+  EXPECT_EQ(complaint(),
+            "there is no setting for the variable SELLCOMPUTE_SLOTS (environment): did you mean "
+            "SELLCOMPUTE_SELLING_SLOTS?");
+  sources_.environment.erase("SELLCOMPUTE_SLOTS");
+  set("SELLCOMPUTE_TEST_ANYTHING", "2");
+  EXPECT_EQ(complaint(), "none") << "the tests' own";
+}
+
+TEST_F(Configuration, SectionsAndValuesAreNotMistakenForEachOther) {
+  EXPECT_EQ(complaint_about("wallet = \"sandbox\"\n"),
+            "`wallet` is a section, not a value (config.toml:1): write [wallet] on a line of its own");
+  EXPECT_EQ(complaint_about("[models]\nname = \"a\"\n"),
+            "`models` is not a list of tables (config.toml:1): begin each with a line [[models]]");
+  EXPECT_EQ(complaint_about("[[models]]\nbase_msat = 1\n"),
+            "a [[models]] table has no `name` (config.toml:1): `sellcompute init` writes a file that explains it");
+  EXPECT_THAT(complaint_about("[selling]\nslots = { a = 1 }\n"), StartsWith("`selling.slots` has the wrong type"));
+}
+
+TEST_F(Configuration, BrokenTomlNamesItsLine) {
+  EXPECT_THAT(complaint_about("[selling]\nslots = = 2\n"),
+              testing::AllOf(StartsWith("the config file is no TOML: "), HasSubstr("(config.toml:2)")));
+}
+
+TEST_F(Configuration, AFileThatWasNamedMustBeThere) {
+  sources_.config_file = folder_ / "none.toml";
+  EXPECT_EQ(complaint(),
+            "the config file cannot be read: No such file or directory (none.toml): `sellcompute init` writes one");
+  sources_.config_file = folder_;
+  EXPECT_THAT(complaint(), StartsWith("the config file cannot be read: "));
+}
+
+TEST_F(Configuration, AHugeFileIsNotRead) {
+  write(std::string(kMaxConfigFileBytes + 1, '#'));
+  EXPECT_THAT(complaint(), HasSubstr("it is larger than 1 MiB"));
+}
+
+TEST_F(Configuration, WithoutAHomeThePlacesMustBeNamed) {
+  sources_.environment.clear();
+  EXPECT_EQ(complaint(),
+            "HOME is not set, so there is no place for files (environment): set HOME, or give --config and --data-dir");
+}
+
+TEST_F(Configuration, AValueIsShownAsTheFileTakesIt) {
+  write("[identity]\nkey_file = \"a\\u007f\\u001b\\\"b\"\n");
+  const Value value = setting("identity.key_file").value;
+  write("[identity]\nkey_file = " + toml_text(value) + "\n");
+  EXPECT_EQ(setting("identity.key_file").value, value);
+}
+
+TEST_F(Configuration, WhatIsAnnouncedMayBeLeftOutButMustBeWhatItIs) {
+  EXPECT_TRUE(loaded().announce.profile.says_nothing());
+  write(
+      "[announce]\nname = \"A shop\"\nabout = \"\"\npicture = \"https://me.example/p.png\"\n"
+      "lud16 = \"me+tips@pay.example\"\n");
+  EXPECT_EQ(loaded().announce.profile,
+            (nostr::Profile{.name = "A shop", .picture = "https://me.example/p.png", .lud16 = "me+tips@pay.example"}));
+  for (const char* address : {"me", "@pay.example", "me@", "Me@pay.example", "a@b@c", "me@pay/x"}) {
+    EXPECT_EQ(complaint_about("[announce]\nlud16 = \"" + std::string(address) + "\"\n"),
+              "`announce.lud16` cannot be \"" + std::string(address) +
+                  "\" (config.toml:2): it is an address like name@domain in small letters, or \"\" for none");
+  }
+  EXPECT_THAT(complaint_about("[announce]\npicture = \"p.png\"\n"), HasSubstr("http:// or https://"));
+  EXPECT_THAT(complaint_about("[announce]\nname = \"" + std::string(201, 'x') + "\"\n"),
+              HasSubstr("at most 200 bytes"));
+  write("");
+  set("SELLCOMPUTE_ANNOUNCE_NAME", "\xff");
+  EXPECT_THAT(complaint(), HasSubstr("`announce.name` cannot be"));
+}
+
+TEST_F(Configuration, OffersMustMakeSense) {
+  EXPECT_EQ(
+      complaint_about("[[models]]\nname = \"a\"\nmax_output_tokens = 4096\n"),
+      "model `a`: an answer of 4,096 tokens leaves no room for a prompt in a context of 4,096 (config.toml): lower "
+      "max_output_tokens or raise context_tokens");
+  EXPECT_EQ(
+      complaint_about("[[kinds]]\nkind = 5001\n"),
+      "a [[kinds]] table has no `instruction` (config.toml:1): `sellcompute init` writes a file that explains it");
+  EXPECT_EQ(complaint_about("[[kinds]]\nkind = 5050\ninstruction = \"x\"\n"),
+            "kind 5050 is served already (config.toml): keep one of its [[kinds]] tables; 5050 needs none");
+  EXPECT_EQ(complaint_about("[[models]]\nname = \"a\"\n[[models]]\nname = \"a\"\n"),
+            "model `a` is offered twice (config.toml): keep one of its [[models]] tables");
+}
+
+}  // namespace
+}  // namespace cmd

@@ -1,0 +1,140 @@
+// Admission: who is served, at what price, and what a refused customer is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/pricing.h"
+#include "tests/unit/pipeline/core/engine_driver.h"
+
+namespace core {
+namespace {
+
+using ledger::DeclineReason;
+using testing::HasSubstr;
+
+struct Refused {
+  const char* what;
+  void (*spoil)(ledger::JobRequested& request, EngineDriver& shop);
+  DeclineReason reason;
+  const char* told;
+};
+
+const Refused kRefused[] = {
+    {"a fault that the codec found",
+     [](auto& request, auto&) {
+       request.fault = ledger::RequestFault{DeclineReason::parameter, "temperature: 9 is above 2.0", {}};
+     },
+     DeclineReason::parameter, "above 2.0"},
+    {"past its expiration", [](auto& request, auto& shop) { request.expires_at = shop.now; }, DeclineReason::expired,
+     "expired"},
+    {"too old", [](auto& request, auto& shop) { request.created_at_s = shop.now.ms / 1000 - 3601; },
+     DeclineReason::too_old, "60 minutes"},
+    {"a model that we do not have", [](auto& request, auto&) { request.model = "gpt-9"; }, DeclineReason::unknown_model,
+     "we serve llama3.2:latest"},
+    {"a prompt as long as the context", [](auto& request, auto&) { request.input_tokens = 4096; },
+     DeclineReason::too_long, "takes 4096 tokens"},
+    {"a request that fills the result's event", [](auto& request, auto&) { request.request_bytes = 60'000; },
+     DeclineReason::too_long, "no room for an answer"},
+    {"a bid below the price", [](auto& request, auto&) { request.bid = Msat{3000}; }, DeclineReason::bid_too_low,
+     "bid 3 sat, asked 7 sat for up to 500 tokens; max_tokens 198 would fit the bid"},
+    {"a bid that does not pay for the question", [](auto& request, auto&) { request.bid = Msat{500}; },
+     DeclineReason::bid_too_low, "bid 0.5 sat"},
+    {"no model server", [](auto&, auto& shop) { shop.give(HealthChanged{.inference = false}); },
+     DeclineReason::inference_unavailable, "model server"},
+    {"no wallet", [](auto&, auto& shop) { shop.give(HealthChanged{.wallet = false}); },
+     DeclineReason::wallet_unavailable, "wallet"},
+};
+
+TEST(Admission, RefusesWithANamedReasonAndSaysWhatWouldWork) {
+  for (const Refused& one : kRefused) {
+    EngineDriver shop(EngineDriver::policy());
+    auto request = shop.request();
+    one.spoil(request, shop);
+    const Job job = shop.ask(1, request);
+    ASSERT_TRUE(job.declined) << one.what;
+    EXPECT_EQ(job.declined->reason, one.reason) << one.what;
+    EXPECT_THAT(job.declined->message, HasSubstr(one.told)) << one.what;
+    EXPECT_TRUE(find_notice(job, NoticePurpose::error)) << one.what;
+  }
+}
+
+TEST(Admission, AsksStrangersForWorkAndCustomersForNone) {
+  Policy policy = EngineDriver::policy();
+  policy.stranger_pow_bits = 20;
+  EngineDriver shop(policy);
+  const Job refused = shop.ask(1);
+  ASSERT_TRUE(refused.declined);
+  EXPECT_EQ(refused.declined->reason, DeclineReason::needs_work);
+  EXPECT_THAT(refused.declined->message, HasSubstr("20 bits of proof of work"));
+  auto worked = shop.request();
+  worked.pow_bits = 20;
+  ASSERT_TRUE(shop.ask(2, worked).quote);
+  shop.pay(2);
+  EXPECT_TRUE(shop.ask(3).quote) << "who has paid is no stranger";
+}
+
+TEST(Admission, ABroadcastIsDeclinedSilently) {
+  EngineDriver shop(EngineDriver::policy());
+  auto request = shop.request();
+  request.addressed = false;
+  request.model = "gpt-9";
+  const Job job = shop.ask(1, request);
+  EXPECT_TRUE(job.declined);
+  EXPECT_TRUE(job.notices.empty());
+}
+
+TEST(Admission, ErrorNoticesAreLimitedPerCustomerAndInAll) {
+  EngineDriver shop(EngineDriver::policy());  // two an hour each, four in all
+  const auto told = [&](std::uint8_t n, std::uint8_t customer) {
+    auto request = shop.request(customer);
+    request.model = "gpt-9";
+    return shop.ask(n, request).declined->told;
+  };
+  EXPECT_TRUE(told(1, 1));
+  EXPECT_TRUE(told(2, 1));
+  EXPECT_FALSE(told(3, 1));
+  EXPECT_TRUE(told(4, 2));
+  EXPECT_TRUE(told(5, 3));
+  EXPECT_FALSE(told(6, 4));
+  shop.wait(3'600'000);
+  EXPECT_TRUE(told(7, 1));
+}
+
+TEST(Admission, JobsThatWaitForTheirPaymentAreLimited) {
+  Policy policy = EngineDriver::policy();
+  policy.payment_mode = ledger::PaymentMode::payment_first;
+  EngineDriver shop(policy);  // three may wait
+  for (std::uint8_t n = 1; n <= 3; ++n) EXPECT_TRUE(shop.ask(n, shop.request(n)).quote);
+  EXPECT_EQ(shop.ask(4, shop.request(4)).declined->reason, DeclineReason::busy);
+  shop.pay(1);
+  EXPECT_TRUE(shop.ask(5, shop.request(5)).quote);
+}
+
+TEST(Admission, AModelMayBeNamedWithoutItsTagAndTheFirstIsTheDefault) {
+  EngineDriver shop(EngineDriver::policy());
+  auto request = shop.request();
+  EXPECT_EQ(shop.ask(1, request).quote->terms.name, "llama3.2:latest");
+  request.model = "llama3.2";
+  EXPECT_EQ(shop.ask(2, request).quote->terms.name, "llama3.2:latest");
+}
+
+TEST(Admission, CapsTheAnswerByWhatWasAskedByTheModelAndByItsContext) {
+  EngineDriver shop(EngineDriver::policy());
+  auto request = shop.request();
+  request.params.max_tokens = 50;
+  EXPECT_EQ(shop.ask(1, request).quote->max_output_tokens, 50u);
+  request.params.max_tokens = 5000;
+  EXPECT_EQ(shop.ask(2, request).quote->max_output_tokens, 500u);
+  request.input_tokens = 4000;
+  EXPECT_EQ(shop.ask(3, request).quote->max_output_tokens, 96u);
+}
+
+TEST(Pricing, RoundsTheSumUpOnceToWhatTheWalletCanExpress) {
+  const ledger::ModelOffer terms{.base = Msat{100}, .input_per_1k_tokens = Msat{1}, .output_per_1k_tokens = Msat{1}};
+  EXPECT_EQ(price(terms, 1, 1, Msat{1}, Msat{}), Msat{101});
+  EXPECT_EQ(price(terms, 1, 1, Msat{1000}, Msat{}), Msat{1000});
+  EXPECT_EQ(price(terms, 1, 1, Msat{1000}, Msat{5000}), Msat{5000});
+  EXPECT_EQ(price({}, 10, 10, Msat{1000}, Msat{5000}), Msat{}) << "free stays free";
+}
+
+}  // namespace
+}  // namespace core

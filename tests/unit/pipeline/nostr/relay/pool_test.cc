@@ -1,0 +1,629 @@
+// The pool against a real relay on this machine: sockets, TLS, signatures. The clock is the test's.
+#include "pipeline/nostr/relay/pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "pipeline/loopback/loopback_relay.h"
+#include "pipeline/nostr/keys.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90.h"
+
+namespace nostr {
+namespace {
+
+using ledger::RelayAnswer;
+using loopback::LoopbackRelay;
+using loopback::LoopbackRelayOptions;
+using loopback::RelayFault;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr TimeMs kStart{1'700'000'000'000};
+
+class RelayPoolTest : public testing::Test {
+ protected:
+  ~RelayPoolTest() override {
+    received.clear();
+    pool.reset();
+    relays.clear();
+    io.restart();
+    io.run_for(std::chrono::milliseconds(20));  // what was under way ends
+  }
+
+  // Real time that passes moves the test's clock too.
+  TimeMs clock() const {
+    const auto passed = std::chrono::steady_clock::now() - began;
+    return kStart + jumped_ms + std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+  }
+
+  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    io.restart();
+    while (!done()) {
+      if (std::chrono::steady_clock::now() >= deadline) return false;
+      io.run_one_for(std::chrono::milliseconds(20));
+      io.restart();
+    }
+    return true;
+  }
+
+  void run_for(std::chrono::milliseconds time) {
+    run_until([] { return false; }, time);
+  }
+
+  LoopbackRelay& relay(LoopbackRelayOptions relay_options = {}) {
+    relays.push_back(std::make_unique<LoopbackRelay>(io, std::move(relay_options)));
+    return *relays.back();
+  }
+
+  void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
+    options.relays = own;
+    options.wanted = {request_filter(key.public_key(), false, served_kinds({}))};
+    options.clock = [this] { return clock(); };
+    options.random = [] { return 0.0; };
+    options.sign_auth = [](auto&&...) { return std::nullopt; };
+    PoolHandlers handlers;
+    handlers.on_event = [this](Received event) {
+      if (!keep_receipts) event.receipt.reset();
+      received.push_back(std::move(event));
+    };
+    handlers.on_control = [this](Received event) { control.push_back(std::move(event)); };
+    handlers.on_refused = [this](const std::string&, Refusal reason) { ++refused[reason]; };
+    handlers.on_health = [this](const std::string& url, RelayState state, const std::string& reason) {
+      states[url] = state;
+      if (!reason.empty()) reasons.push_back(reason);
+    };
+    handlers.on_notice = [](auto&&...) {};
+    pool = *RelayPool::make(io, options, std::move(handlers));
+    pool->start(cursors);
+  }
+
+  void open_live_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
+    open_pool(own, cursors);
+    for (const auto& url : own) ASSERT_TRUE(run_until([&] { return states[url] == RelayState::live; })) << url;
+  }
+
+  Event request(const std::string& prompt, std::int64_t age_s = 0) const {
+    Event event;
+    event.pubkey = key.public_key();
+    event.created_at = clock().ms / 1000 - age_s;
+    event.kind = 5050;
+    event.tags = {{"i", prompt, "text"}, {"p", key.public_key().hex()}};
+    event.id = compute_id(event);
+    event.sig = key.sign(event.id.view(), AuxRandom{});
+    return event;
+  }
+
+  // The answers of one publication; more than one would be a fault.
+  std::vector<RelayAnswer>& publish(const std::string& url, const Event& event) {
+    auto& answers = *published.emplace_back(std::make_unique<std::vector<RelayAnswer>>());
+    pool->publish(url, to_json(event), event.id,
+                  [&answers](RelayAnswer answer) { answers.push_back(std::move(answer)); });
+    EXPECT_TRUE(answers.empty()) << "never from inside the call";
+    return answers;
+  }
+
+  std::vector<std::string> prompts() const {
+    std::vector<std::string> all;
+    for (const auto& event : received) all.push_back(event.event.tags[0][1]);
+    return all;
+  }
+
+  std::int64_t jumped_ms = 0;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  SecretKey key = *SecretKey::from_bytes(std::string(32, '\x07'));
+  boost::asio::io_context io;
+  PoolOptions options;
+  bool keep_receipts = false;
+  std::vector<std::unique_ptr<LoopbackRelay>> relays;
+  std::unique_ptr<RelayPool> pool;
+  std::vector<Received> received;
+  std::vector<Received> control;
+  std::map<Refusal, int> refused;
+  std::map<std::string, RelayState> states;
+  std::vector<std::string> reasons;
+  std::vector<std::unique_ptr<std::vector<RelayAnswer>>> published;
+};
+
+// ---- intake ---------------------------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
+  auto& one = relay();
+  one.inject(request("stored"));
+  open_live_pool({one.url()});
+  one.inject(request("live"));
+  ASSERT_TRUE(run_until([&] { return received.size() == 2; }));
+  EXPECT_THAT(prompts(), ElementsAre("stored", "live"));
+  EXPECT_EQ(received[0].relay, one.url());
+  EXPECT_EQ(received[0].raw, to_json(received[0].event));
+  const auto health = pool->health();
+  ASSERT_EQ(health.size(), 1U);
+  EXPECT_TRUE(health[0].own);
+  EXPECT_EQ(health[0].state, RelayState::live);
+  EXPECT_TRUE(health[0].last_event);
+}
+
+TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {
+  const auto us = SecretKey::from_bytes(std::string(32, '\x07'))->public_key();
+  constexpr std::uint32_t kTwoKinds[] = {5050, 5100};
+  EXPECT_EQ(to_json(request_filter(us, false, served_kinds({}))), R"({"kinds":[5050],"#p":[")" + us.hex() + "\"]}");
+  EXPECT_EQ(to_json(request_filter(us, true, kTwoKinds)), R"({"kinds":[5050,5100]})");
+}
+
+TEST_F(RelayPoolTest, AnEventOfSeveralRelaysComesOnce) {
+  auto& one = relay();
+  auto& two = relay();
+  const auto event = request("same");
+  one.inject(event);
+  two.inject(event);
+  open_live_pool({one.url(), two.url()});
+  ASSERT_TRUE(run_until([&] { return refused[Refusal::duplicate] == 1; }));
+  EXPECT_THAT(prompts(), ElementsAre("same"));
+}
+
+TEST_F(RelayPoolTest, AFloodOfForgeriesIsCountedAndStopsNothing) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  auto forged = request("real");
+  forged.sig.bytes[5] ^= 1;
+  constexpr int kForgeries = 300;
+  for (int i = 0; i < kForgeries; ++i) one.inject(forged);
+  auto other_id = request("other");
+  other_id.content = "changed";
+  one.inject(other_id);
+  one.inject(request("real"));
+  ASSERT_TRUE(run_until([&] { return received.size() == 1 && refused[Refusal::bad_signature] == kForgeries; }));
+  EXPECT_EQ(refused[Refusal::bad_id], 1);
+  EXPECT_THAT(prompts(), ElementsAre("real")) << "a forgery with its id did not shut it out";
+}
+
+TEST_F(RelayPoolTest, WhatIsSkewedOrHugeIsRefused) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  one.inject(request("from tomorrow", -86'400));
+  one.inject(request(std::string(options.limits.max_event_bytes, 'x')));
+  one.inject(request(std::string(kMaxFrameBytes, 'x')));
+  ASSERT_TRUE(run_until([&] { return refused[Refusal::too_large] == 2; }));
+  EXPECT_EQ(refused[Refusal::skewed], 1);
+  EXPECT_EQ(states[one.url()], RelayState::live) << "the relay is not to blame";
+}
+
+TEST_F(RelayPoolTest, MoreStoredEventsThanARelaySendsAtOnceAllArrive) {
+  LoopbackRelayOptions small_pages;
+  small_pages.max_page = 25;
+  auto& one = relay(small_pages);
+  for (int i = 0; i < 90; ++i) one.inject(request(std::to_string(i), i));
+  open_live_pool({one.url()});
+  EXPECT_TRUE(run_until([&] { return received.size() == 90; })) << received.size();
+}
+
+// ---- coming back, the cursor ----------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, WhatCameWhileAwayIsFetched) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  one.drop_connections();
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  one.inject(request("while away"));
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::live; }));
+  EXPECT_TRUE(run_until([&] { return received.size() == 1; }));
+}
+
+TEST_F(RelayPoolTest, ARestartReadsFromTheCursorOn) {
+  auto& one = relay();
+  one.inject(request("two days ago", 2 * 86'400));
+  one.inject(request("four days ago", 4 * 86'400));
+  open_live_pool({one.url()}, {{one.url() + "/", kStart - 3 * 86'400'000LL}});
+  ASSERT_TRUE(run_until([&] { return received.size() == 1; }));
+  run_for(std::chrono::milliseconds(50));
+  EXPECT_THAT(prompts(), ElementsAre("two days ago"));
+}
+
+TEST_F(RelayPoolTest, TheCursorFollowsALiveRelayAndWaitsForReceipts) {
+  keep_receipts = true;
+  auto& one = relay();
+  open_live_pool({one.url()});
+  EXPECT_EQ(pool->cursor("wss://unknown.example"), std::nullopt);
+  one.inject(request("first"));
+  ASSERT_TRUE(run_until([&] { return received.size() == 1; }));
+  const auto held = pool->cursor(one.url());
+  jumped_ms += 10'000;
+  one.inject(request("second"));
+  ASSERT_TRUE(run_until([&] { return received.size() == 2; }));
+  EXPECT_EQ(pool->cursor(one.url()), held) << "the first is not handled";
+  received[0].receipt.reset();
+  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= *held + 9'000; }));
+  const auto second = pool->cursor(one.url());
+  run_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(pool->cursor(one.url()), second) << "the second still holds it";
+  EXPECT_LE(*pool->cursor(one.url()), clock());
+}
+
+TEST_F(RelayPoolTest, StoredEventsHoldTheCursorWhereItWas) {
+  keep_receipts = true;
+  const auto cursor = kStart - 86'400'000LL;
+  auto& one = relay();
+  one.inject(request("yesterday", 80'000));
+  open_live_pool({one.url()}, {{one.url(), cursor}});
+  ASSERT_TRUE(run_until([&] { return received.size() == 1; }));
+  EXPECT_EQ(pool->cursor(one.url()), cursor);
+  received.clear();
+  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= kStart; }));
+}
+
+TEST_F(RelayPoolTest, ADuplicateHoldsTheCursorOfItsRelayToo) {
+  keep_receipts = true;
+  const auto cursor = kStart - 86'400'000LL;
+  auto& one = relay();
+  auto& two = relay();
+  const auto event = request("same");
+  one.inject(event);
+  two.inject(event);
+  open_live_pool({one.url(), two.url()}, {{one.url(), cursor}, {two.url(), cursor}});
+  ASSERT_TRUE(run_until([&] { return refused[Refusal::duplicate] == 1; }));
+  EXPECT_EQ(pool->cursor(one.url()), cursor);
+  EXPECT_EQ(pool->cursor(two.url()), cursor);
+  std::thread([receipt = std::move(received[0].receipt)]() mutable { receipt.reset(); }).join();
+  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= kStart && *pool->cursor(two.url()) >= kStart; }));
+}
+
+TEST_F(RelayPoolTest, ARelayIsReadNoFurtherThanWeCanHandle) {
+  keep_receipts = true;
+  options.limits.max_unhandled = 8;
+  auto& one = relay();
+  open_live_pool({one.url()});
+  constexpr std::size_t kRequests = 600;
+  for (std::size_t i = 0; i < kRequests; ++i) one.inject(request(std::to_string(i) + std::string(1'000, ' ')));
+  run_for(std::chrono::milliseconds(300));
+  EXPECT_GE(received.size(), 8U);
+  EXPECT_LE(received.size(), 60U) << "what one read of the socket holds comes on top";
+  keep_receipts = false;
+  const auto release_all = [&] {
+    for (auto& event : received) event.receipt.reset();
+    return received.size() == kRequests;
+  };
+  EXPECT_TRUE(run_until(release_all)) << "nothing is lost: " << received.size();
+}
+
+// ---- publishing -----------------------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, APublicationIsAnsweredByTheRelay) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  const auto event = request("ours");
+  auto& first = publish(one.url(), event);
+  ASSERT_TRUE(run_until([&] { return first.size() == 1; }));
+  EXPECT_TRUE(first[0].accepted);
+  EXPECT_EQ(first[0].relay, one.url());
+  auto& again = publish(one.url(), event);
+  ASSERT_TRUE(run_until([&] { return again.size() == 1; }));
+  EXPECT_TRUE(again[0].accepted) << again[0].message;
+}
+
+TEST_F(RelayPoolTest, TwoPublicationsOfOneEventAreBothAnswered) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  const auto event = request("ours");
+  auto& first = publish(one.url(), event);
+  auto& second = publish(one.url(), event);
+  ASSERT_TRUE(run_until([&] { return first.size() == 1 && second.size() == 1; }));
+  EXPECT_EQ(one.stored(), 1U);
+}
+
+TEST_F(RelayPoolTest, ARefusalCarriesTheRelaysWords) {
+  LoopbackRelayOptions refusing;
+  refusing.fault = [](std::string_view frame) {
+    return RelayFault{.refuse = frame.starts_with(R"(["EVENT")") ? "blocked: not today" : ""};
+  };
+  auto& one = relay(refusing);
+  open_live_pool({one.url()});
+  auto& answers = publish(one.url(), request("ours"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_FALSE(answers[0].accepted);
+  EXPECT_EQ(answers[0].message, "blocked: not today");
+}
+
+TEST_F(RelayPoolTest, SilenceIsAnAnswerToo) {
+  LoopbackRelayOptions silent;
+  silent.fault = [](std::string_view frame) { return RelayFault{.ignore = frame.starts_with(R"(["EVENT")")}; };
+  auto& one = relay(silent);
+  open_live_pool({one.url()});
+  auto& answers = publish(one.url(), request("ours"));
+  run_for(std::chrono::milliseconds(50));
+  jumped_ms += kPublishTimeoutMs;
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_EQ(answers[0].message, "no answer within 30 s");
+}
+
+TEST_F(RelayPoolTest, APublicationSurvivesADroppedConnection) {
+  int drops = 1;
+  LoopbackRelayOptions dropping;
+  dropping.fault = [&](std::string_view frame) {
+    return RelayFault{.drop = frame.starts_with(R"(["EVENT")") && drops-- > 0};
+  };
+  auto& one = relay(dropping);
+  open_live_pool({one.url()});
+  auto& answers = publish(one.url(), request("ours"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_TRUE(answers[0].accepted);
+}
+
+TEST_F(RelayPoolTest, ARelayThatCannotBeReachedIsAnAnswerWithTheReason) {
+  const auto nobody = relay().url();
+  relays.clear();
+  options.allow_private = true;
+  open_pool({});
+  auto& answers = publish(nobody, request("ours"));
+  run_for(std::chrono::milliseconds(100));
+  jumped_ms += kPublishTimeoutMs;
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_FALSE(answers[0].accepted);
+  EXPECT_THAT(answers[0].message, HasSubstr("connection refused"));
+}
+
+// ---- customers' relays ----------------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, ACustomersRelayAtAPrivateAddressIsRefused) {
+  auto& inside = relay();
+  open_pool({});
+  auto& answers = publish(inside.url(), request("ours"));
+  auto& by_name = publish("ws://localhost:" + std::to_string(inside.port()), request("ours"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1 && by_name.size() == 1; }));
+  EXPECT_FALSE(answers[0].accepted);
+  EXPECT_EQ(answers[0].message, "refused: 127.0.0.1 is at 127.0.0.1, which is not a public address");
+  EXPECT_THAT(by_name[0].message, HasSubstr("not a public address"));
+  EXPECT_EQ(inside.connections(), 0U);
+}
+
+TEST_F(RelayPoolTest, WhatIsNoRelayUrlIsAnswered) {
+  open_pool({});
+  auto& answers = publish("http://example.com", request("ours"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_FALSE(answers[0].accepted);
+  EXPECT_FALSE(answers[0].message.empty());
+}
+
+TEST_F(RelayPoolTest, ACustomersRelayIsLeftWhenIdle) {
+  options.allow_private = true;
+  auto& guest = relay();
+  open_pool({});
+  auto& answers = publish(guest.url(), request("ours"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  EXPECT_TRUE(answers[0].accepted);
+  EXPECT_EQ(guest.connections(), 1U);
+  EXPECT_FALSE(pool->health()[0].own);
+  run_for(std::chrono::milliseconds(50));
+  jumped_ms += kIdleMs;
+  EXPECT_TRUE(run_until([&] { return guest.connections() == 0; }));
+  EXPECT_EQ(states[guest.url()], RelayState::idle);
+}
+
+TEST_F(RelayPoolTest, CustomersRelaysAreLimitedInNumber) {
+  options.allow_private = true;
+  options.max_guests = 1;
+  LoopbackRelayOptions silent;
+  silent.fault = [](std::string_view) { return RelayFault{.ignore = true}; };
+  auto& busy = relay(silent);
+  auto& other = relay();
+  open_pool({});
+  auto& waiting = publish(busy.url(), request("ours"));
+  auto& refusal = publish(other.url(), request("ours"));
+  ASSERT_TRUE(run_until([&] { return refusal.size() == 1; }));
+  EXPECT_EQ(refusal[0].message, "not sent: 1 customers' relays are in use already");
+  jumped_ms += kPublishTimeoutMs;
+  ASSERT_TRUE(run_until([&] { return waiting.size() == 1; }));
+  auto& later = publish(other.url(), request("ours"));
+  ASSERT_TRUE(run_until([&] { return later.size() == 1; }));
+  EXPECT_TRUE(later[0].accepted) << "the idle guest made room";
+}
+
+// ---- asking ---------------------------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, ACustomersRelayCanBeAsked) {
+  options.allow_private = true;
+  auto& guest = relay();
+  const auto theirs = request("theirs");
+  auto forged = request("forged");
+  forged.sig.bytes[5] ^= 1;
+  guest.inject(theirs);
+  guest.inject(forged);
+  open_pool({});
+  std::vector<Event> found;
+  int answers = 0;
+  pool->query(guest.url(), {.kinds = {5050}, .limit = 10}, [&](base::Result<std::vector<Event>> answer) {
+    ++answers;
+    found = std::move(*answer);
+  });
+  EXPECT_EQ(answers, 0) << "never from inside the call";
+  ASSERT_TRUE(run_until([&] { return answers == 1; }));
+  EXPECT_THAT(found, ElementsAre(theirs));
+  EXPECT_TRUE(received.empty());
+}
+
+TEST_F(RelayPoolTest, AQueryLeadsToNoPrivateAddressEither) {
+  auto& inside = relay();
+  open_pool({});
+  std::string why;
+  pool->query(inside.url(), {.limit = 1},
+              [&](const base::Result<std::vector<Event>>& answer) { why = answer.error().message; });
+  ASSERT_TRUE(run_until([&] { return !why.empty(); }));
+  EXPECT_THAT(why, HasSubstr("not a public address"));
+  EXPECT_EQ(inside.connections(), 0U);
+}
+
+TEST_F(RelayPoolTest, WhatIsWatchedComesBesideTheRequests) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  ASSERT_TRUE(pool->watch({{.kinds = {5}}}));
+  Event cancel = request("x");
+  cancel.kind = 5;
+  cancel.id = compute_id(cancel);
+  cancel.sig = key.sign(cancel.id.view(), AuxRandom{});
+  one.inject(cancel);
+  one.inject(request("y"));
+  ASSERT_TRUE(run_until([&] { return control.size() == 1 && received.size() == 1; }));
+  EXPECT_EQ(control[0].event, cancel);
+}
+
+// ---- one bad relay, the end -----------------------------------------------------------------------------------------
+
+TEST_F(RelayPoolTest, OneBadRelayStopsNoOther) {
+  const auto nobody = relay().url();
+  relays.clear();
+  auto& good = relay();
+  open_pool({nobody, good.url()});
+  ASSERT_TRUE(run_until([&] { return states[good.url()] == RelayState::live; }));
+  EXPECT_EQ(states[nobody], RelayState::offline);
+  EXPECT_THAT(reasons, testing::Contains("connection refused"));
+}
+
+TEST_F(RelayPoolTest, AMessageBeyondAllLimitsEndsTheConnection) {
+  auto& one = relay();
+  open_live_pool({one.url()});
+  one.inject(request(std::string(kMaxRelayMessageBytes, 'x')));
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains(testing::StartsWith("broke the protocol: ")));
+}
+
+TEST_F(RelayPoolTest, AServerThatIsNoRelayIsNamedByItsAnswer) {
+  namespace asio = boost::asio;
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  asio::ip::tcp::socket client(io);
+  acceptor.async_accept(client, [&](const boost::system::error_code&) {
+    asio::write(client, asio::buffer(std::string("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")));
+  });
+  const auto url = "ws://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains("HTTP 403 Forbidden"));
+}
+
+TEST_F(RelayPoolTest, OurOwnRelaysMustBeRelayUrls) {
+  options.relays = {"https://example.com"};
+  options.clock = [this] { return clock(); };
+  const auto made = RelayPool::make(io, options, {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, "relay_url.invalid");
+}
+
+TEST_F(RelayPoolTest, ShuttingDownAnswersWhatWaits) {
+  LoopbackRelayOptions silent;
+  silent.fault = [](std::string_view frame) { return RelayFault{.ignore = frame.starts_with(R"(["EVENT")")}; };
+  auto& one = relay(silent);
+  open_live_pool({one.url()});
+  auto& answers = publish(one.url(), request("ours"));
+  pool->shut_down();
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1 && one.connections() == 0; }));
+  EXPECT_EQ(answers[0].message, "shutting down");
+}
+
+// ---- TLS ------------------------------------------------------------------------------------------------------------
+
+class RelayTls : public RelayPoolTest {
+ protected:
+  void SetUp() override {
+    folder = std::filesystem::temp_directory_path() / ("relay_tls_" + key.public_key().hex().substr(0, 8) + "_" +
+                                                       std::to_string(began.time_since_epoch().count()));
+    std::filesystem::create_directory(folder);
+  }
+  ~RelayTls() override { std::filesystem::remove_all(folder); }
+
+  // A relay with a certificate of its own making; its file is what has to be trusted.
+  LoopbackRelay& secure_relay(const std::string& host) {
+    LoopbackRelayOptions secure;
+    secure.certificate_file = (folder / (host + ".crt")).string();
+    secure.key_file = (folder / (host + ".key")).string();
+    const auto command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + host +
+                         " -addext subjectAltName=DNS:" + host + " -keyout " + secure.key_file + " -out " +
+                         secure.certificate_file + " 2>/dev/null";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return relay(secure);
+  }
+
+  std::filesystem::path folder;
+};
+
+TEST_F(RelayTls, ATrustedCertificateForTheHostIsAccepted) {
+  auto& one = secure_relay("localhost");
+  options.extra_ca_file = (folder / "localhost.crt").string();
+  one.inject(request("over TLS"));
+  open_live_pool({one.url()});
+  EXPECT_TRUE(run_until([&] { return received.size() == 1; }));
+  EXPECT_THAT(one.url(), testing::StartsWith("wss://"));
+}
+
+TEST_F(RelayTls, ACertificateForAnotherHostIsRefused) {
+  auto& one = secure_relay("other.example");
+  options.extra_ca_file = (folder / "other.example.crt").string();
+  open_pool({one.url()});
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains("TLS: certificate is not for localhost"));
+}
+
+TEST_F(RelayTls, ACertificateThatNobodyVouchesForIsRefused) {
+  auto& one = secure_relay("localhost");
+  open_pool({one.url()});
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains(HasSubstr("TLS: self-signed certificate")));
+}
+
+TEST_F(RelayTls, ATrustFileThatCannotBeReadFailsTheConnection) {
+  auto& one = secure_relay("localhost");
+  options.extra_ca_file = "/nonexistent/ca.pem";
+  open_pool({one.url()});
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains(HasSubstr("/nonexistent/ca.pem")));
+}
+
+// The certificate in this file, signed again by its own key so that it ended `days` days ago.
+void expire(const std::string& certificate_file, const std::string& key_file, int days) {
+  const auto open = [](const std::string& file, const char* mode) {
+    return std::unique_ptr<BIO, int (*)(BIO*)>(BIO_new_file(file.c_str(), mode), BIO_free);
+  };
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(
+      PEM_read_bio_X509(open(certificate_file, "r").get(), nullptr, nullptr, nullptr), X509_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> private_key(
+      PEM_read_bio_PrivateKey(open(key_file, "r").get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+  constexpr long kDay = 86'400;
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -(days + 1) * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), -days * kDay);
+  ASSERT_GT(X509_sign(certificate.get(), private_key.get(), EVP_sha256()), 0);
+  ASSERT_EQ(PEM_write_bio_X509(open(certificate_file, "w").get(), certificate.get()), 1);
+}
+
+TEST_F(RelayTls, AnExpiredCertificateIsRefusedWithItsAge) {
+  const auto files = (folder / "localhost").string();
+  secure_relay("localhost");
+  relays.clear();
+  expire(files + ".crt", files + ".key", 3);
+  LoopbackRelayOptions expired;
+  expired.certificate_file = files + ".crt";
+  expired.key_file = files + ".key";
+  auto& one = relay(expired);
+  options.extra_ca_file = files + ".crt";
+  open_pool({one.url()});
+  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  EXPECT_THAT(reasons, testing::Contains("TLS: certificate expired 3 days ago"));
+}
+
+TEST_F(RelayTls, APlainRelayBehindAWssUrlIsRefused) {
+  auto& plain = relay();
+  open_pool({"wss://127.0.0.1:" + std::to_string(plain.port())});
+  ASSERT_TRUE(run_until([&] { return !reasons.empty(); }));
+  EXPECT_THAT(reasons[0], testing::StartsWith("TLS: "));
+}
+
+}  // namespace
+}  // namespace nostr
