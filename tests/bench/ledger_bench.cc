@@ -24,6 +24,7 @@
 
 namespace {
 
+using namespace base;
 using namespace ledger;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;

@@ -8,6 +8,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace ledger;
 
 const nostr::SecretKey& key() {

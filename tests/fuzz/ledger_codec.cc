@@ -9,6 +9,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace ledger;
 
 // Writing is canonical: what is read of written bytes is written as the same bytes.
@@ -34,7 +35,7 @@ void check_facts(const Entry& entry) {
   require(newer.has_value() && encode_facts(*newer) == facts + kNewer, "what a newer version wrote is kept");
 
   // An event that is read over another one holds nothing of it.
-  Event reused = *again;
+  Fact reused = *again;
   require(decode_facts_to(reused, type_of(entry.event), facts).has_value() && encode_facts(reused) == facts,
           "an event that is used again is as good as a new one");
   require(!type_name(type_of(entry.event)).empty() && type_name(type_of(entry.event)) != "Unknown",

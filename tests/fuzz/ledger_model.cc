@@ -16,6 +16,7 @@ namespace {
 
 using fuzz::Choices;
 using fuzz::require;
+using namespace base;
 using namespace ledger;
 using sim::Fault;
 

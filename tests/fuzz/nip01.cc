@@ -12,6 +12,7 @@ namespace {
 
 using fuzz::require;
 using nlohmann::json;
+using namespace base;
 using namespace nostr;
 
 std::string dumped(const std::string& text) {

@@ -7,6 +7,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace nostr;
 
 void check_bech32(std::string_view text) {

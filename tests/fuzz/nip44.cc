@@ -12,6 +12,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace nostr;
 
 const SecretKey kOurs = *SecretKey::from_bytes(std::string(31, '\0') + '\1');

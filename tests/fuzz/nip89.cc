@@ -11,6 +11,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace nostr;
 
 Event with_content(std::uint32_t kind, std::string content) {

@@ -11,6 +11,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace inference;
 
 constexpr unsigned kOk = 200;

@@ -11,6 +11,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace ledger;
 
 constexpr Seq kLeaves = 700;  // two full tiles and a partial one

@@ -7,6 +7,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace nostr;
 
 bool has_controls(const std::string& text) {

@@ -13,6 +13,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace nostr;
 
 constexpr std::int64_t kLongestWaitMs = 400'000;

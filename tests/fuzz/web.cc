@@ -10,6 +10,7 @@
 namespace {
 
 using fuzz::require;
+using namespace base;
 using namespace web;
 
 const Address kPublic = {93, 184, 216, 34};

@@ -2,6 +2,7 @@
 
 namespace sim {
 
+using namespace base;
 using namespace ledger;
 
 namespace {
@@ -58,7 +59,7 @@ JobRequested requested(Seq sale, TimeMs at) {
           .request_bytes = 900};
 }
 
-Event fact(Seq step, Seq sale, TimeMs at) {
+Fact fact(Seq step, Seq sale, TimeMs at) {
   const auto payment_hash = bytes_for<Hash256>("payment", sale);
   switch (step) {
     case 0:

@@ -9,7 +9,7 @@
 #include <vector>
 
 namespace fs = std::filesystem;
-using namespace runtime;
+using namespace base;
 
 namespace {
 

@@ -8,12 +8,13 @@
 
 #include "pipeline/inference/ollama_api.h"
 
-namespace inference {
+namespace loopback {
 namespace {
 
-using loopback::stand_in_answer;
-using loopback::StandInAnswer;
-using loopback::StandInModel;
+using inference::ChatRequest;
+using inference::failure_of_status;
+using inference::make_chat_body;
+
 using nlohmann::json;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -101,4 +102,4 @@ TEST(StandIn, WithoutMessagesItOnlyLoadsTheModel) {
 }
 
 }  // namespace
-}  // namespace inference
+}  // namespace loopback

@@ -6,12 +6,9 @@
 #include <boost/url/ipv6_address.hpp>
 #include <vector>
 
-namespace nostr {
+namespace net {
 namespace {
 
-using net::is_public_address;
-using net::parse_relay_url;
-using net::RelayUrl;
 
 bool is_public(std::string_view text) {
   if (text.find(':') == std::string_view::npos) return is_public_address(boost::urls::ipv4_address(text).to_bytes());
@@ -149,4 +146,4 @@ TEST(PublicAddress, IsNothingElse) {
 }
 
 }  // namespace
-}  // namespace nostr
+}  // namespace net
