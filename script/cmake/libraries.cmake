@@ -1,4 +1,4 @@
-# The rules of the house, as targets.
+# How the libraries and the unit tests are built.
 
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
                     -Wno-missing-field-initializers)  # facts are written with designated initializers
@@ -11,16 +11,16 @@ if(SELLCOMPUTE_SANITIZE)
   add_link_options(-fsanitize=${SELLCOMPUTE_SANITIZE})
 endif()
 
-# Most compiling is what the files of a room include alike, so the presets compile a room as few pieces, and a name in
-# an anonymous namespace is used once a room (as in its tests). The preset `debug` compiles each file by itself.
+# The presets compile the files of a library together in a few pieces (unity builds), because most of the compile time
+# goes into headers that these files share. A name in an anonymous namespace must therefore be unique in its library.
+# The preset `debug` compiles each file by itself.
 function(compile_alone target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 endfunction()
 
 find_program(CCACHE ccache)
 
-# A room that meets the outside world (sockets, disks, clocks, threads).
-function(adapter_library name)
+function(add_our_library name)
   add_library(${name} STATIC ${ARGN})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   list(LENGTH ARGN files)
@@ -32,19 +32,20 @@ function(adapter_library name)
   endif()
 endfunction()
 
-# A pure room: compiling it fails if any of its files reaches a header of RocksDB, Asio, Beast, websocketpp, sockets or
-# threads, however indirectly. The launcher reads the dependency file that the compiler has just written.
-function(pure_library name)
-  add_library(${name} STATIC ${ARGN})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  list(LENGTH ARGN files)
-  if(files EQUAL 1)
-    compile_alone(${name})
-  endif()
-  set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/script/compile-pure;${CCACHE}")
+# A library that uses sockets, disks, clocks, randomness, the environment or threads.
+function(adapter_library name)
+  add_our_library(${name} ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY ADAPTER_LIBRARIES ${name})
 endfunction()
 
-# unit_test(NAME sources... LIBRARIES libs...): one GoogleTest program a room, each of its tests known to ctest.
+# A library that uses none of them; the test layers.pure checks its object code and its includes. It may need other pure
+# libraries only.
+function(pure_library name)
+  add_our_library(${name} ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY PURE_LIBRARIES ${name})
+endfunction()
+
+# unit_test(NAME sources... LIBRARIES libs...): one GoogleTest program; ctest lists each of its tests.
 include(GoogleTest)
 function(unit_test name)
   cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})

@@ -1,0 +1,5 @@
+#include <cstdlib>
+
+const char* planted_environment() {
+  return std::getenv("PLANTED");
+}

@@ -1,0 +1,5 @@
+#include <cstdio>
+
+bool planted_file() {
+  return std::fopen("planted", "r") != nullptr;
+}

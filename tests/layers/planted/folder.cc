@@ -1,0 +1,5 @@
+#include <filesystem>
+
+bool planted_folder() {
+  return std::filesystem::exists("planted");
+}

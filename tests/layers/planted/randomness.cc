@@ -1,0 +1,5 @@
+#include <random>
+
+unsigned planted_randomness() {
+  return std::random_device()();
+}

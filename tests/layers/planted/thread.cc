@@ -1,0 +1,5 @@
+#include <thread>
+
+void planted_thread() {
+  std::thread([] {}).join();
+}
