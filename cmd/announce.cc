@@ -108,7 +108,7 @@ Result<ExitCode> announce(const Config& config, const Context& context) {
   return ExitCode::done;
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_announce(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   if (!arguments.has("withdraw")) return announce(*config, context);
@@ -139,7 +139,7 @@ Command announce_command() {
             add("withdraw", "take the announcement back from every relay; profile and relay list stay");
             add_json_option(add);
           },
-      .run = run};
+      .run = run_announce};
 }
 
 }  // namespace cmd

@@ -160,7 +160,7 @@ Result<ExitCode> verdict(const Audit& audit, const std::optional<replay::Reconci
                      : "was another wallet configured, or was the wallet restored?"});
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_audit(const Arguments& arguments, Context& context) {
   const auto held = read_held(arguments);
   if (!held) return tl::unexpected(held.error());
   auto audit = run_audit(context, *held);
@@ -199,7 +199,7 @@ Command audit_command() {
                 add("wallet", "compare with what the wallet itself lists as paid into it");
                 add_json_option(add);
               },
-          .run = run};
+          .run = run_audit};
 }
 
 }  // namespace cmd

@@ -110,7 +110,7 @@ void print_fish(std::ostream& out) {
   }
 }
 
-base::Result<ExitCode> run(const Arguments& arguments, Context& context) {
+base::Result<ExitCode> run_completion(const Arguments& arguments, Context& context) {
   const std::string& shell = arguments.words.front();
   if (shell == "bash")
     print_bash(context.out);
@@ -132,7 +132,7 @@ Command completion_command() {
               "  source <(sellcompute completion bash)\n"
               "  sellcompute completion fish > ~/.config/fish/completions/sellcompute.fish\n",
           .words = "SHELL",
-          .run = run};
+          .run = run_completion};
 }
 
 }  // namespace cmd

@@ -10,7 +10,7 @@ std::string source_text(const Setting& setting) {
   return setting.where.empty() ? std::string(name(setting.source)) : setting.where;
 }
 
-base::Result<ExitCode> run(const Arguments& arguments, Context& context) {
+base::Result<ExitCode> run_config(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   Table table({{"SETTING", "key"}, {"VALUE", "value"}, {"", "source"}, {"FROM", "where"}});
@@ -43,7 +43,7 @@ Command config_command() {
               "A variable's name is its setting's in capitals, with _ for the dot; lists are separated by commas.\n",
           .uses_settings = true,
           .options = add_json_and_csv_options,
-          .run = run};
+          .run = run_config};
 }
 
 }  // namespace cmd

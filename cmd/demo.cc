@@ -323,7 +323,7 @@ void show_next(const path& folder, const base::JobId& job, Context& context) {
               {program + " init", program + " status", program + " serve"});
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_demo(const Arguments& arguments, Context& context) {
   const path folder = arguments.text("keep");
   if (folder.empty()) return usage_error("--keep names no folder", "give one, like --keep my-demo");
   const bool continued = is_demo_folder(folder);
@@ -358,7 +358,7 @@ Command demo_command() {
                     cxxopts::value<std::string>()->default_value("./demo-ledger"), "DIR");
                 add("payment-first", "the customer pays before the work is done");
               },
-          .run = run};
+          .run = run_demo};
 }
 
 }  // namespace cmd

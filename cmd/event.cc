@@ -78,7 +78,7 @@ void report_batch(std::span<const Line> lines, Tally& tally, Context& context) {
   }
 }
 
-Result<ExitCode> verify(const Arguments&, Context& context) {
+Result<ExitCode> run_verify(const Arguments&, Context& context) {
   LineReader lines(context.in, nostr::kMaxEventBytes + 1);
   Tally tally;
   std::vector<Line> batch;
@@ -138,7 +138,7 @@ Result<ExitCode> for_each_line(Context& context, const Each& each) {
   return code;
 }
 
-Result<ExitCode> decode(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_decode(const Arguments& arguments, Context& context) {
   const bool for_people = arguments.format() == Format::people;
   return for_each_line(context, [&](const Line& line) -> Result<void> {
     const auto event = parse(line);
@@ -189,7 +189,7 @@ Result<nostr::SecretKey> signing_key(const Arguments& arguments, const Context& 
   return nostr::read_key_file(config->identity.key_file, passphrase_source(config->identity));
 }
 
-Result<ExitCode> sign(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_sign(const Arguments& arguments, Context& context) {
   const auto key = signing_key(arguments, context);
   if (!key) return tl::unexpected(key.error());
   return for_each_line(context, [&](const Line& line) -> Result<void> {
@@ -219,13 +219,13 @@ Command event_command() {
                .examples = "  sellcompute event verify < events.jsonl && echo all good\n"
                            "  sellcompute event verify < events.jsonl 2> reasons.txt > bad.jsonl\n",
                .notes = "Exit code 1 if any is bad. All cores take part.\n",
-               .run = verify},
+               .run = run_verify},
               {.name = "decode",
                .summary = "Prints events for people, each with the check of its id and signature.",
                .examples = "  sellcompute event decode < events.jsonl\n"
                            "  sellcompute event decode --json < events.jsonl | jq 'select(.good | not) | .id'\n",
                .options = add_json_option,
-               .run = decode},
+               .run = run_decode},
               {.name = "sign",
                .summary = "Signs events with your key and prints them.",
                .examples = "  echo '{\"kind\":1,\"content\":\"hello\"}' | sellcompute event sign\n"
@@ -238,7 +238,7 @@ Command event_command() {
                      add("key", "a file with the key, instead of the configured one", cxxopts::value<std::string>(),
                          "FILE");
                    },
-               .run = sign},
+               .run = run_sign},
           }};
 }
 

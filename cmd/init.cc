@@ -74,7 +74,7 @@ Result<Made> make_wallet_secret(const std::filesystem::path& path) {
   return Made{.what = "wallet secret", .path = path, .is_new = !existed};
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
   const auto config_file = make_config_file(paths->config_file);
@@ -119,7 +119,7 @@ Command init_command() {
                     cxxopts::value<std::string>(), "FILE");
                 add_json_option(add);
               },
-          .run = run};
+          .run = run_init};
 }
 
 }  // namespace cmd

@@ -56,7 +56,7 @@ Result<json> read_order(const Arguments& arguments) {
   return out;
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_jobs_refund(const Arguments& arguments, Context& context) {
   auto order = read_order(arguments);
   if (!order) return tl::unexpected(order.error());
   const auto reply = ask_about_job(arguments.words[0], std::move(*order), context);
@@ -92,7 +92,7 @@ Command refund_command() {
             add("not-paid", "end an attempt that stays under way: what you saw in the wallet", text(), "WORDS");
             add("max-fee", "the most that paying may cost besides, in satoshis", text(), "SATS");
           },
-      .run = run};
+      .run = run_jobs_refund};
 }
 
 }  // namespace cmd

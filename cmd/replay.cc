@@ -138,14 +138,14 @@ Result<ExitCode> rebuild_views(Context& context) {
   return ExitCode::done;
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_replay(const Arguments& arguments, Context& context) {
   const bool rebuild = arguments.has("rebuild-views");
   if (rebuild == arguments.has("job")) return usage_error("say what to replay", "one of --job ID and --rebuild-views");
   if (rebuild && arguments.has("at")) return usage_error("--at belongs to --job", "leave it out");
   return rebuild ? rebuild_views(context) : replay_one(arguments, context);
 }
 
-void options(cxxopts::OptionAdder& add) {
+void replay_options(cxxopts::OptionAdder& add) {
   const auto text = [] { return cxxopts::value<std::string>(); };
   add("job", "the job: a unique prefix of its id, a note or nevent", text(), "ID");
   add("at", "the job as it was then: a position (#1201), a time, how long ago", text(), "WHEN");
@@ -166,8 +166,8 @@ Command replay_command() {
           .notes =
               "Everything is folded anew from the ledger's facts by the code that serves. --rebuild-views loses "
               "nothing.\n",
-          .options = options,
-          .run = run};
+          .options = replay_options,
+          .run = run_replay};
 }
 
 }  // namespace cmd

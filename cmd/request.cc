@@ -215,7 +215,7 @@ Result<ExitCode> take_back(const Arguments& arguments, Context& context, const C
   return Conversation(context, arguments, config).take_back(*request, config.relays.urls, std::move(*key), timeout_ms);
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_request(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   if (config->relays.urls.empty()) return usage_error("no relay is named", "give --relay URL, or set relays.urls");
@@ -236,7 +236,7 @@ Result<ExitCode> run(const Arguments& arguments, Context& context) {
   return conversation.ask(*question, std::move(*key), *timeout_ms);
 }
 
-void options(cxxopts::OptionAdder& add) {
+void request_options(cxxopts::OptionAdder& add) {
   const auto text = [&](const char* name, const char* description, const char* arg) {
     add(name, description, cxxopts::value<std::string>(), arg);
   };
@@ -278,8 +278,8 @@ Command request_command() {
               "Exit codes: 0 the result came (and was paid with --pay) or a relay took the cancellation, 1 the\n"
               "provider refused or the payment failed, 3 no relay took the request or no result came in time,\n"
               "130 interrupted.\n",
-          .options = options,
-          .run = run};
+          .options = request_options,
+          .run = run_request};
 }
 
 }  // namespace cmd

@@ -118,7 +118,7 @@ class Foreground {
   std::unique_ptr<Service> service_;
 };
 
-Result<ExitCode> run(const Arguments&, Context& context) {
+Result<ExitCode> run_serve(const Arguments&, Context& context) {
   auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   return Foreground(context, *config).run(*config);
@@ -137,7 +137,7 @@ Command serve_command() {
               "Ctrl-C drains: no new jobs, started ones finish. A second Ctrl-C ends at once; nothing is lost either "
               "way.\n",
           .uses_settings = true,
-          .run = run};
+          .run = run_serve};
 }
 
 }  // namespace cmd

@@ -350,7 +350,7 @@ void print(const std::vector<Check>& checks, Format format, Context& context) {
   table.print(context.out, format, context.terminal);
 }
 
-Result<ExitCode> run(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_status(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   const bool show_progress = context.error_terminal.interactive && context.verbosity != Verbosity::quiet;
@@ -374,7 +374,7 @@ Command status_command() {
               "should.\n",
           .uses_settings = true,
           .options = add_json_option,
-          .run = run};
+          .run = run_status};
 }
 
 }  // namespace cmd

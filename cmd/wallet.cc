@@ -28,7 +28,7 @@ std::string marked(base::Msat amount, bool play_money) {
 
 // ---- pay ------------------------------------------------------------------------------------------------------------
 
-Result<ExitCode> pay(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_wallet_pay(const Arguments& arguments, Context& context) {
   const std::string& bolt11 = arguments.words.front();
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
@@ -64,7 +64,7 @@ std::string what_it_can(const wallet::Wallet& wallet) {
          (abilities.takes_fees ? "; a part of them may be kept as a fee" : "");
 }
 
-Result<ExitCode> status(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_wallet_status(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   const auto counter = WalletSession::open(*config, make_clock(context.sources));
@@ -168,7 +168,7 @@ Result<ExitCode> print_end(const wallet::LookupAnswer& end, bool play_money, For
   return ExitCode::done;
 }
 
-Result<ExitCode> invoice(const Arguments& arguments, Context& context) {
+Result<ExitCode> run_wallet_invoice(const Arguments& arguments, Context& context) {
   const auto amount = parse_sats(arguments.words.front());
   if (!amount) return tl::unexpected(amount.error());
   const auto config = context.config();
@@ -206,14 +206,14 @@ Command wallet_command() {
                  add("wait", "wait until it is paid");
                  add_json_option(add);
                },
-           .run = invoice},
+           .run = run_wallet_invoice},
           {.name = "pay",
            .summary = "Pays an invoice of the sandbox with play money, as a customer would.",
            .examples = "  sellcompute wallet pay lnbcrt90n1...\n",
            .words = "BOLT11",
            .notes = "Only invoices that this sandbox made; they are found in wallet.folder, also while `serve` runs.\n",
            .options = add_json_option,
-           .run = pay},
+           .run = run_wallet_pay},
           settlements_command(),
           {.name = "status",
            .summary = "The wallet, its balance, and what it is able to do.",
@@ -221,7 +221,7 @@ Command wallet_command() {
                        "  sellcompute wallet status --json | jq .balance_msat\n",
            .uses_settings = true,
            .options = add_json_option,
-           .run = status},
+           .run = run_wallet_status},
       }};
 }
 

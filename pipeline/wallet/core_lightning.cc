@@ -13,24 +13,24 @@ constexpr std::int64_t kDuplicateLabel = 900;
 constexpr std::int64_t kDuplicatePreimage = 901;  // said first when both repeat
 constexpr std::int64_t kWaitSeconds = 60;         // of one wait for a payment
 constexpr std::int64_t kWaitAgainMs = 5'000;      // after the node was away
-constexpr std::int64_t kPayPatienceS = 60;
-constexpr std::size_t kPage = 500;  // invoices
+constexpr std::int64_t kCoreLightningPayPatienceS = 60;
+constexpr std::size_t kCoreLightningPage = 500;  // invoices
 
-Result<Json> result_of(const RpcReply& reply) {
+Result<Json> result_of_core_lightning(const RpcReply& reply) {
   if (reply.result.empty()) return refused(reply.error);
   return parse(std::string_view(reply.result));
 }
 
 // The one invoice that a list was asked for; null when there is none.
 Result<Json> only_invoice(const RpcReply& reply) {
-  const auto result = result_of(reply);
+  const auto result = result_of_core_lightning(reply);
   if (!result) return tl::unexpected(result.error());
   const Json& invoices = member(*result, "invoices");
   if (!invoices.is_array()) return malformed("no list of invoices");
   return invoices.empty() ? Json() : invoices.front();
 }
 
-MadeInvoice made_of(const Json& said) {
+MadeInvoice made_by_core_lightning(const Json& said) {
   return {.bolt11 = text(said, "bolt11"), .payment_hash = hash(said, "payment_hash")};
 }
 
@@ -42,7 +42,8 @@ std::optional<std::int64_t> msat(const Json& from, const char* name) {
   return amount ? std::optional(amount->value) : std::nullopt;
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply, base::TimeMs now) {
+Result<LookupAnswer> read_core_lightning_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply,
+                                                 base::TimeMs now) {
   const auto invoice = only_invoice(reply);
   if (!invoice) return tl::unexpected(invoice.error());
   if (invoice->is_null()) return Unknown{};
@@ -74,7 +75,7 @@ void CoreLightningWallet::create_invoice(const InvoiceOrder& order, std::functio
               if (!reply) return done(tl::unexpected(reply.error()));
               const bool repeated = reply->error_code == kDuplicateLabel || reply->error_code == kDuplicatePreimage;
               if (repeated) return find_made(order, done);
-              done(result_of(*reply).map([](const Json& made) { return made_of(made); }));
+              done(result_of_core_lightning(*reply).map([](const Json& made) { return made_by_core_lightning(made); }));
             });
 }
 
@@ -84,7 +85,7 @@ void CoreLightningWallet::find_made(const InvoiceOrder& order, std::function<voi
               const auto made = reply.and_then(only_invoice);
               if (!made) return done(tl::unexpected(made.error()));
               if (made->is_null()) return done(refused("the order's label or preimage is used, and cannot be found"));
-              done(made_of(*made));
+              done(made_by_core_lightning(*made));
             });
 }
 
@@ -92,17 +93,18 @@ void CoreLightningWallet::look_up(const ledger::InvoiceIssued& invoice,
                                   std::function<void(Result<LookupAnswer>)> done) {
   rpc_.call({.method = "listinvoices", .params = Json{{"payment_hash", invoice.payment_hash.hex()}}.dump()},
             [this, invoice, done = std::move(done)](const Result<RpcReply>& reply) {
-              done(reply.and_then([&](const RpcReply& said) { return read_invoice(invoice, said, ports_.clock()); }));
+              done(reply.and_then(
+                  [&](const RpcReply& said) { return read_core_lightning_invoice(invoice, said, ports_.clock()); }));
             });
 }
 
 void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done) {
   rpc_.call({.method = "getinfo"}, [this, done = std::move(done)](const Result<RpcReply>& reply) {
-    const auto info = reply.and_then(result_of);
+    const auto info = reply.and_then(result_of_core_lightning);
     if (!info) return done(tl::unexpected(info.error()));
     const std::string alias = text(*info, "alias");
     rpc_.call({.method = "listfunds"}, [alias, done](const Result<RpcReply>& funds) {
-      done(funds.and_then(result_of).map([&](const Json& said) {
+      done(funds.and_then(result_of_core_lightning).map([&](const Json& said) {
         Msat sum;
         for (const Json& channel : member(said, "channels")) {
           const std::int64_t ours = msat(channel, "our_amount_msat").value_or(0);
@@ -120,9 +122,9 @@ void CoreLightningWallet::list_paid(base::TimeMs since, std::function<void(Resul
 
 // From the oldest on: what was made long ago may have been paid lately.
 void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std::int64_t start) {
-  const Json params = {{"index", "created"}, {"start", start}, {"limit", kPage}};
+  const Json params = {{"index", "created"}, {"start", start}, {"limit", kCoreLightningPage}};
   rpc_.call({.method = "listinvoices", .params = params.dump()}, [this, listing](const Result<RpcReply>& reply) {
-    const auto page = reply.and_then(result_of);
+    const auto page = reply.and_then(result_of_core_lightning);
     if (!page) return listing->done(tl::unexpected(page.error()));
     const Json& invoices = member(*page, "invoices");
     std::int64_t last = 0;
@@ -133,7 +135,7 @@ void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std
                     {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
     }
     // Without its index the next page would be this one again.
-    if (invoices.size() < kPage || last == 0 || listing->full()) return listing->end();
+    if (invoices.size() < kCoreLightningPage || last == 0 || listing->full()) return listing->end();
     list_page(listing, last + 1);
   });
 }
@@ -156,7 +158,7 @@ void CoreLightningWallet::wait_for_payment(std::int64_t after_index) {
                   wait_for_payment(after_index);
                 });
               }
-              const auto paid = result_of(*reply);
+              const auto paid = result_of_core_lightning(*reply);
               const auto index = paid ? integer(*paid, "pay_index") : std::nullopt;
               if (paid) news_(hash(*paid, "payment_hash"));
               // After the callback: a node that answers at once must not nest the calls.
@@ -193,7 +195,7 @@ Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, b
   for (const Json& pay : pays) {
     if (text(pay, "status") == "complete") return read_pay(order, pay, now);
     const base::TimeMs begun{integer(pay, "created_at").value_or(0) * 1000};
-    const bool over = ended || now - begun > kPayPatienceS * 1000;
+    const bool over = ended || now - begun > kCoreLightningPayPatienceS * 1000;
     all_failed = all_failed && text(pay, "status") == "failed" && over;
   }
   if (all_failed) return PaymentFailed{"Core Lightning says that it failed"};
@@ -203,19 +205,21 @@ Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, b
 }  // namespace
 
 void CoreLightningPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
-  const Json params = {{"bolt11", order.bolt11}, {"maxfee", order.fee_limit.value}, {"retry_for", kPayPatienceS / 2}};
-  rpc_.call(
-      {.method = "pay", .params = params.dump(), .timeout_ms = kPayPatienceS * 1000},
-      [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
-        if (reply) answered_.insert(order.payment_hash);
-        done(reply.and_then(result_of).and_then([&](const Json& pay) { return read_pay(order, pay, ports_.clock()); }));
-      });
+  const Json params = {
+      {"bolt11", order.bolt11}, {"maxfee", order.fee_limit.value}, {"retry_for", kCoreLightningPayPatienceS / 2}};
+  rpc_.call({.method = "pay", .params = params.dump(), .timeout_ms = kCoreLightningPayPatienceS * 1000},
+            [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
+              if (reply) answered_.insert(order.payment_hash);
+              done(reply.and_then(result_of_core_lightning).and_then([&](const Json& pay) {
+                return read_pay(order, pay, ports_.clock());
+              }));
+            });
 }
 
 void CoreLightningPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   rpc_.call({.method = "listpays", .params = Json{{"payment_hash", order.payment_hash.hex()}}.dump()},
             [this, order, done = std::move(done)](const Result<RpcReply>& reply) {
-              done(reply.and_then(result_of).and_then([&](const Json& result) {
+              done(reply.and_then(result_of_core_lightning).and_then([&](const Json& result) {
                 return read_pays(order, result, ports_.clock(), answered_.contains(order.payment_hash));
               }));
             });

@@ -20,7 +20,7 @@ HttpCall rpc(const char* method, Json params) {
   return {.path = "/", .body = body.dump()};
 }
 
-Result<Json> result_of(const HttpReply& reply) {
+Result<Json> result_of_electrum(const HttpReply& reply) {
   const auto said = parse(reply);
   if (!said) return said;
   const Json& error = member(*said, "error");
@@ -60,7 +60,7 @@ void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<voi
                        {"expiration", order.expiry_ms / 1000},
                        {"force", true}};
   http_.call(rpc("add_request", params), [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json& made) {
+    done(reply.and_then(result_of_electrum).map([](const Json& made) {
       return MadeInvoice{text(made, "lightning_invoice"), reference_of(made), hash(made, "rhash")};
     }));
   });
@@ -69,7 +69,7 @@ void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<voi
 void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
   http_.call(rpc("get_request", {{"request_id", invoice.reference}}),
              [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
-               const auto request = reply.and_then(result_of);
+               const auto request = reply.and_then(result_of_electrum);
                if (!request) return done(tl::unexpected(request.error()));
                if (request->is_null()) return done(Unknown{});
                if (hash(*request, "rhash") != invoice.payment_hash)
@@ -89,7 +89,7 @@ void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function
 void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::function<void(Result<LookupAnswer>)> done) {
   http_.call(rpc("lightning_history", Json::object()),
              [settlement = std::move(settlement), done = std::move(done)](const Result<HttpReply>& reply) mutable {
-               const auto history = reply.and_then(result_of);
+               const auto history = reply.and_then(result_of_electrum);
                for (const Json& one : history && history->is_array() ? *history : Json::array()) {
                  if (hash(one, "payment_hash") != settlement.payment_hash) continue;
                  settlement.preimage = hash(one, "preimage").value_or(base::Hash256{});
@@ -103,7 +103,7 @@ void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::funct
 // What was sent has amounts below zero, and what opens a channel no payment hash.
 void ElectrumWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
   http_.call(rpc("lightning_history", Json::object()), [since, done = std::move(done)](const Result<HttpReply>& reply) {
-    const auto history = reply.and_then(result_of);
+    const auto history = reply.and_then(result_of_electrum);
     if (!history) return done(tl::unexpected(history.error()));
     if (!history->is_array()) return done(malformed("no history"));
     Listing listing{.since = since, .done = done};
@@ -119,7 +119,7 @@ void ElectrumWallet::list_paid(base::TimeMs since, std::function<void(Result<std
 
 void ElectrumWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call(rpc("getbalance", Json::object()), [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json& balance) {
+    done(reply.and_then(result_of_electrum).map([](const Json& balance) {
       return WalletStatus{.name = "Electrum", .balance = from_bitcoins(text(balance, "lightning"))};
     }));
   });
@@ -160,14 +160,14 @@ void ElectrumPayer::pay(const PaymentOrder& order, std::function<void(Result<Pay
   if (std::max(kOwnFeeLimit, Msat{order.amount.value / 100}) > order.fee_limit)
     return done(refused("it may pay 10 sat or 1 % as a fee, above the limit", "raise --max-fee"));
   http_.call(rpc("lnpay", {{"invoice", order.bolt11}}), [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json&) -> PaymentAnswer { return PaymentUnderWay{}; }));
+    done(reply.and_then(result_of_electrum).map([](const Json&) -> PaymentAnswer { return PaymentUnderWay{}; }));
   });
 }
 
 void ElectrumPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   http_.call(rpc("list_invoices", Json::object()),
              [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
-               const auto invoices = reply.and_then(result_of);
+               const auto invoices = reply.and_then(result_of_electrum);
                if (!invoices) return done(tl::unexpected(invoices.error()));
                if (!invoices->is_array()) return done(malformed("no list of invoices"));
                find_sent(order, listed(*invoices, order), done);
@@ -179,7 +179,7 @@ void ElectrumPayer::find_sent(const PaymentOrder& order, PaymentAnswer otherwise
                               std::function<void(Result<PaymentAnswer>)> done) {
   http_.call(rpc("lightning_history", Json::object()),
              [this, order, otherwise = std::move(otherwise), done = std::move(done)](const Result<HttpReply>& reply) {
-               const auto history = reply.and_then(result_of);
+               const auto history = reply.and_then(result_of_electrum);
                if (!history) return done(tl::unexpected(history.error()));
                if (!history->is_array()) return done(malformed("no history"));
                for (const Json& one : *history) {
@@ -198,7 +198,7 @@ void ElectrumPayer::check_whole(const PaymentOrder& order, PaymentAnswer failed,
   if (order.amount >= kLeastSplit) return done(PaymentUnderWay{});
   http_.call(rpc("list_channels", Json::object()),
              [failed = std::move(failed), done = std::move(done)](const Result<HttpReply>& reply) {
-               const auto channels = reply.and_then(result_of);
+               const auto channels = reply.and_then(result_of_electrum);
                if (!channels) return done(tl::unexpected(channels.error()));
                if (!channels->is_array()) return done(malformed("no list of channels"));
                const auto ways = std::count_if(channels->begin(), channels->end(),

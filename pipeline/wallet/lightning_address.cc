@@ -43,7 +43,7 @@ Result<std::string> callback_url(const Json& offer, base::Msat amount) {
 }
 
 // The invoice must be for the offer that was made (LUD-06): its description hash is that of the metadata.
-Result<MadeInvoice> read_invoice(const Json& said, const std::string& metadata) {
+Result<MadeInvoice> read_address_invoice(const Json& said, const std::string& metadata) {
   const std::string bolt11 = text(said, "pr");
   const std::string verify = text(said, "verify");
   if (verify.empty() || verify.size() > kMaxUrlBytes) {
@@ -96,7 +96,7 @@ void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::func
     const auto url = offer.and_then([&](const Json& said) { return callback_url(said, order.amount); });
     if (!url) return done(tl::unexpected(url.error()));
     web_.get(*url, [metadata = text(*offer, "metadata"), done](const Result<std::string>& answer) {
-      done(parse_lnurl(answer).and_then([&](const Json& said) { return read_invoice(said, metadata); }));
+      done(parse_lnurl(answer).and_then([&](const Json& said) { return read_address_invoice(said, metadata); }));
     });
   });
 }

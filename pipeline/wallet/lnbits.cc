@@ -14,30 +14,30 @@ using base::Result;
 
 namespace {
 
-constexpr char kOrder[] = "sellcompute_order";  // in `extra`
-constexpr int kLookedThrough = 100;             // of the newest payments
+constexpr char kLnbitsOrder[] = "sellcompute_order";  // in `extra`
+constexpr int kLnbitsLookedThrough = 100;             // of the newest payments
 
 std::string bolt11_of(const Json& payment) {
   const std::string now = text(payment, "bolt11");
   return now.empty() ? text(payment, "payment_request") : now;  // as it was called before 1.0
 }
 
-MadeInvoice made_of(const Json& payment) {
+MadeInvoice made_by_lnbits(const Json& payment) {
   return {.bolt11 = bolt11_of(payment), .payment_hash = hash(payment, "payment_hash")};
 }
 
-std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
+std::optional<MadeInvoice> find_made_by_lnbits(const Json& payments, const InvoiceOrder& order) {
   const Json& list = payments.is_array() ? payments : member(payments, "data");
   if (!list.is_array()) return std::nullopt;
   for (const Json& one : list) {
     const bool same =
-        text(member(one, "extra"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
-    if (same && !bolt11_of(one).empty()) return made_of(one);
+        text(member(one, "extra"), kLnbitsOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    if (same && !bolt11_of(one).empty()) return made_by_lnbits(one);
   }
   return std::nullopt;
 }
 
-Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
+Result<LookupAnswer> read_lnbits_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404 && said_in(reply.body).find("Wallet") == std::string::npos) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -57,11 +57,11 @@ Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const Http
 }  // namespace
 
 void LnbitsWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
-  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLookedThrough)},
+  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLnbitsLookedThrough)},
              [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
                const auto known = reply.and_then([](const HttpReply& said) { return parse(said); });
                if (!known) return done(tl::unexpected(known.error()));
-               if (auto made = find_made(*known, order)) return done(std::move(*made));
+               if (auto made = find_made_by_lnbits(*known, order)) return done(std::move(*made));
                make(order, done);
              });
 }
@@ -72,20 +72,20 @@ void LnbitsWallet::make(const InvoiceOrder& order, std::function<void(Result<Mad
                      {"unit", "sat"},
                      {"memo", order.description},
                      {"expiry", order.expiry_ms / 1000},
-                     {"extra", {{kOrder, label(order)}}}};
+                     {"extra", {{kLnbitsOrder, label(order)}}}};
   http_.call({.path = "/api/v1/payments", .body = body.dump()},
              [done = std::move(done)](const Result<HttpReply>& reply) {
                done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& made) {
-                 return made_of(made);
+                 return made_by_lnbits(made);
                }));
              });
 }
 
 void LnbitsWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
-  http_.call({.path = "/api/v1/payments/" + invoice.payment_hash.hex()},
-             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_payment(invoice, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/api/v1/payments/" + invoice.payment_hash.hex()}, [this, invoice, done = std::move(done)](
+                                                                             const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_lnbits_payment(invoice, said, ports_.clock()); }));
+  });
 }
 
 void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
@@ -124,7 +124,7 @@ void LnbitsWallet::list_paid(base::TimeMs since, std::function<void(Result<std::
 
 // Backwards from the newest.
 void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
-  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLookedThrough) +
+  http_.call({.path = "/api/v1/payments?sortby=time&direction=desc&limit=" + std::to_string(kLnbitsLookedThrough) +
                       "&offset=" + std::to_string(listing->seen)},
              [this, listing](const Result<HttpReply>& reply) {
                const auto page = reply.and_then([](const HttpReply& said) { return parse(said); });
@@ -140,7 +140,8 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                    listing->keep(hash(one, "payment_hash"), {received}, time, text(one, "memo"));
                }
                listing->seen += list.size();
-               const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || older || listing->full();
+               const bool last =
+                   list.size() < static_cast<std::size_t>(kLnbitsLookedThrough) || older || listing->full();
                last ? listing->end() : list_page(listing);
              });
 }
@@ -160,7 +161,7 @@ void LnbitsWallet::on_news(News news) {
 
 namespace {
 
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
+Result<PaymentAnswer> read_lnbits_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -188,10 +189,10 @@ void LnbitsPayer::pay(const PaymentOrder& order, std::function<void(Result<Payme
 }
 
 void LnbitsPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
-  http_.call({.path = "/api/v1/payments/" + order.payment_hash.hex()},
-             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/api/v1/payments/" + order.payment_hash.hex()}, [this, order, done = std::move(done)](
+                                                                           const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_lnbits_outgoing(order, said, ports_.clock()); }));
+  });
 }
 
 }  // namespace wallet

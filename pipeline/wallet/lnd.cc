@@ -11,16 +11,16 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kPage = 100;  // invoices: with what each was paid by, they may have some KiB
-constexpr int kHoldBlocks = 144;    // about a day: then the network gives back what is held
-constexpr int kPayPatienceS = 15;   // less than a call may take
+constexpr std::size_t kLndPage = 100;  // invoices: with what each was paid by, they may have some KiB
+constexpr int kLndHoldBlocks = 144;    // about a day: then the network gives back what is held
+constexpr int kLndPayPatienceS = 15;   // less than a call may take
 
 std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   const auto bytes = base::from_base64(text(from, name));
   return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
 }
 
-MadeInvoice made_of(const Json& said, const Preimage& preimage) {
+MadeInvoice made_by_lnd(const Json& said, const Preimage& preimage) {
   return {.bolt11 = text(said, "payment_request"), .payment_hash = base::sha256(preimage.view())};
 }
 
@@ -42,7 +42,7 @@ Result<Json> parse_lnd(const HttpReply& reply) {
   return parse(reply);
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
+Result<LookupAnswer> read_lnd_invoice(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
   if (unknown(reply)) return Unknown{};
   const auto invoice = parse_lnd(reply);
   if (!invoice) return tl::unexpected(invoice.error());
@@ -66,7 +66,7 @@ Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Http
 }
 
 // The last of the lines that tell how a payment goes.
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
+Result<PaymentAnswer> read_lnd_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   const std::string said = said_in(reply.body);
   if (said.find("payment isn't initiated") != std::string::npos) return Unknown{};
   if (reply.status >= 300) return parse_lnd(reply).map([](const Json&) -> PaymentAnswer { return Unknown{}; });
@@ -91,23 +91,24 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& 
 
 void LndPayer::pay(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   const Json body = {{"payment_request", order.bolt11},
-                     {"timeout_seconds", kPayPatienceS},
+                     {"timeout_seconds", kLndPayPatienceS},
                      {"fee_limit_msat", std::to_string(order.fee_limit.value)},
                      {"no_inflight_updates", true}};
-  http_.call({.path = "/v2/router/send", .body = body.dump()},
-             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/v2/router/send", .body = body.dump()}, [this, order, done = std::move(done)](
+                                                                   const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_lnd_outgoing(order, said, ports_.clock()); }));
+  });
 }
 
 // Answers when the payment has come to its end; until then the call has none.
 void LndPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
   std::string id = base::to_base64(order.payment_hash.view());
   for (char& c : id) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  http_.call({.path = "/v2/router/track/" + url_encoded(id) + "?no_inflight_updates=true"},
-             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
-             });
+  http_.call(
+      {.path = "/v2/router/track/" + url_encoded(id) + "?no_inflight_updates=true"},
+      [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+        done(reply.and_then([&](const HttpReply& said) { return read_lnd_outgoing(order, said, ports_.clock()); }));
+      });
 }
 
 void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
@@ -117,7 +118,7 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
                {"expiry", std::to_string(order.expiry_ms / 1000)}};
   if (order.hold) {
     body["hash"] = base::to_base64(base::sha256(preimage.view()).view());
-    body["cltv_expiry"] = kHoldBlocks;
+    body["cltv_expiry"] = kLndHoldBlocks;
   } else {
     body["r_preimage"] = base::to_base64(preimage.view());
   }
@@ -125,22 +126,22 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
              [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
                if (!reply) return done(tl::unexpected(reply.error()));
                if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
-               done(parse_lnd(*reply).map([&](const Json& made) { return made_of(made, preimage); }));
+               done(parse_lnd(*reply).map([&](const Json& made) { return made_by_lnd(made, preimage); }));
              });
 }
 
 void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
   http_.call({.path = "/v1/invoice/" + base::sha256(preimage.view()).hex()},
              [preimage, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then(parse_lnd).map([&](const Json& made) { return made_of(made, preimage); }));
+               done(reply.and_then(parse_lnd).map([&](const Json& made) { return made_by_lnd(made, preimage); }));
              });
 }
 
 void LndWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
-  http_.call({.path = "/v1/invoice/" + invoice.payment_hash.hex()},
-             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_invoice(invoice, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/v1/invoice/" + invoice.payment_hash.hex()}, [this, invoice, done = std::move(done)](
+                                                                        const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_lnd_invoice(invoice, said, ports_.clock()); }));
+  });
 }
 
 void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
@@ -179,7 +180,7 @@ void LndWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vec
 // Backwards from the newest. An invoice that is older than `since` by more than its life cannot have been paid since.
 void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::string& before) {
   http_.call(
-      {.path = "/v1/invoices?reversed=true&num_max_invoices=" + std::to_string(kPage) + "&index_offset=" + before},
+      {.path = "/v1/invoices?reversed=true&num_max_invoices=" + std::to_string(kLndPage) + "&index_offset=" + before},
       [this, listing](const Result<HttpReply>& reply) {
         const auto page = reply.and_then(parse_lnd);
         if (!page) return listing->done(tl::unexpected(page.error()));
@@ -193,7 +194,7 @@ void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::st
           listing->keep(base64_hash(one, "r_hash"), {integer(one, "amt_paid_msat").value_or(0)}, settled_at,
                         text(one, "memo"));
         }
-        const bool last = !invoices.is_array() || invoices.size() < kPage || older;
+        const bool last = !invoices.is_array() || invoices.size() < kLndPage || older;
         if (last || listing->full()) return listing->end();
         list_page(listing, text(*page, "first_index_offset"));
       });

@@ -26,10 +26,10 @@ struct NwcReply {
 namespace {
 
 constexpr char kScheme[] = "nostr+walletconnect://";
-constexpr char kOrder[] = "sellcompute_order";  // in an invoice's metadata
-constexpr int kHoldBlocks = 144;                // about a day: then the network gives back what is held
+constexpr char kNwcOrder[] = "sellcompute_order";  // in an invoice's metadata
+constexpr int kNwcHoldBlocks = 144;                // about a day: then the network gives back what is held
 constexpr std::int64_t kLongestHoldMs = 2LL * 24 * 60 * 60 * 1000;  // no chain is that slow
-constexpr int kLookedThrough = 50;                                  // of the newest transactions
+constexpr int kNwcLookedThrough = 50;                               // of the newest transactions
 constexpr std::int64_t kReplyTimeoutMs = 10'000;
 constexpr std::size_t kMaxWaiting = 1'000;
 
@@ -65,7 +65,7 @@ std::vector<std::pair<std::string, std::string>> query_of(std::string_view text)
   return out;
 }
 
-Result<Json> result_of(const NwcReply& reply) {
+Result<Json> result_of_nwc(const NwcReply& reply) {
   const auto& [result, error_code, error, said] = reply;
   if (!result.is_null()) return result;
   if (error_code == "UNAUTHORIZED" || error_code == "RESTRICTED") {
@@ -76,15 +76,15 @@ Result<Json> result_of(const NwcReply& reply) {
   return refused(error.empty() ? error_code : error);
 }
 
-MadeInvoice made_of(const Json& transaction) {
+MadeInvoice made_by_nwc(const Json& transaction) {
   return {.bolt11 = text(transaction, "invoice"), .payment_hash = hash(transaction, "payment_hash")};
 }
 
-std::optional<MadeInvoice> find_made(const Json& result, const InvoiceOrder& order) {
+std::optional<MadeInvoice> find_made_by_nwc(const Json& result, const InvoiceOrder& order) {
   for (const Json& one : member(result, "transactions")) {
     const bool same =
-        text(member(one, "metadata"), kOrder) == label(order) && integer(one, "amount") == order.amount.value;
-    if (same && !text(one, "invoice").empty()) return made_of(one);
+        text(member(one, "metadata"), kNwcOrder) == label(order) && integer(one, "amount") == order.amount.value;
+    if (same && !text(one, "invoice").empty()) return made_by_nwc(one);
   }
   return std::nullopt;
 }
@@ -106,8 +106,8 @@ bool may_be_held(const ledger::InvoiceIssued& asked, const Json& invoice, base::
          now < asked.expires_at + kLongestHoldMs;
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& invoice, const std::string& said,
-                                  base::TimeMs now) {
+Result<LookupAnswer> read_nwc_invoice(const ledger::InvoiceIssued& asked, const Json& invoice, const std::string& said,
+                                      base::TimeMs now) {
   if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(invoice, "state");
   if (state == "failed" && asked.hold) return GivenBack{evidence(said)};
@@ -179,10 +179,10 @@ void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
   learn_abilities([this, order, done = std::move(done)] {
     if (order.hold) return make_hold(order, done);
     if (!can("list_transactions")) return make(order, done);
-    const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kLookedThrough}};
+    const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kNwcLookedThrough}};
     ask("list_transactions", params.dump(), [this, order, done](const Result<NwcReply>& reply) {
       if (!reply) return done(tl::unexpected(reply.error()));
-      if (auto made = find_made(reply->result, order)) return done(std::move(*made));
+      if (auto made = find_made_by_nwc(reply->result, order)) return done(std::move(*made));
       make(order, done);
     });
   });
@@ -192,9 +192,9 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
   const Json params = {{"amount", order.amount.value},
                        {"description", order.description},
                        {"expiry", order.expiry_ms / 1000},
-                       {"metadata", {{kOrder, label(order)}}}};
+                       {"metadata", {{kNwcOrder, label(order)}}}};
   ask("make_invoice", params.dump(), [done = std::move(done)](const Result<NwcReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json& made) { return made_of(made); }));
+    done(reply.and_then(result_of_nwc).map([](const Json& made) { return made_by_nwc(made); }));
   });
 }
 
@@ -205,8 +205,9 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
   }
   const base::Hash256 payment_hash = base::sha256(ports_.preimage(order).view());
   const auto made = [payment_hash](const Result<NwcReply>& reply) {
-    return reply.and_then(result_of).map(
-        [&](const Json& said) { return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash}; });
+    return reply.and_then(result_of_nwc).map([&](const Json& said) {
+      return MadeInvoice{.bolt11 = text(said, "invoice"), .payment_hash = payment_hash};
+    });
   };
   ask("lookup_invoice", Json{{"payment_hash", payment_hash.hex()}}.dump(),
       [this, order, payment_hash, made, done = std::move(done)](const Result<NwcReply>& known) {
@@ -216,7 +217,7 @@ void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<M
                              {"description", order.description},
                              {"expiry", order.expiry_ms / 1000},
                              {"payment_hash", payment_hash.hex()},
-                             {"min_cltv_expiry_delta", kHoldBlocks}};
+                             {"min_cltv_expiry_delta", kNwcHoldBlocks}};
         ask("make_hold_invoice", params.dump(), [made, done](const Result<NwcReply>& reply) { done(made(reply)); });
       });
 }
@@ -232,7 +233,7 @@ void NwcWallet::give_back(const InvoiceOrder& order, std::function<void(Result<v
         if (given_back_.size() >= kMaxWaiting) given_back_.clear();  // those that are asked about are told again
         if (reply && (!reply->result.is_null() || reply->error_code == "NOT_FOUND"))
           given_back_[payment_hash] = asked_at;
-        done(reply.and_then(result_of).map([](const Json&) {}));
+        done(reply.and_then(result_of_nwc).map([](const Json&) {}));
       });
 }
 
@@ -244,7 +245,7 @@ bool NwcWallet::was_given_back(const ledger::InvoiceIssued& invoice) const {
 
 void NwcWallet::tell(const std::string& method, const std::string& params, std::function<void(Result<void>)> done) {
   ask(method, params, [done = std::move(done)](const Result<NwcReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json&) {}));
+    done(reply.and_then(result_of_nwc).map([](const Json&) {}));
   });
 }
 
@@ -253,17 +254,17 @@ void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void
       [this, invoice, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
         if (reply->error_code == "NOT_FOUND") return done(Unknown{});
-        const auto result = result_of(*reply);
+        const auto result = result_of_nwc(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         if (may_be_held(invoice, *result, ports_.clock()) && was_given_back(invoice))
           return done(GivenBack{evidence(reply->said)});
-        done(read_invoice(invoice, *result, reply->said, ports_.clock()));
+        done(read_nwc_invoice(invoice, *result, reply->said, ports_.clock()));
       });
 }
 
 void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
   ask("get_info", "{}", [this, done = std::move(done)](const Result<NwcReply>& reply) {
-    const auto info = reply.and_then(result_of);
+    const auto info = reply.and_then(result_of_nwc);
     if (!info) return done(tl::unexpected(info.error()));
     const std::string alias = text(*info, "alias");
     // A connection that may only receive is often not told the balance: that is no fault.
@@ -283,10 +284,12 @@ void NwcWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vec
 }
 
 void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
-  const Json params = {
-      {"type", "incoming"}, {"from", listing->since.ms / 1000}, {"limit", kLookedThrough}, {"offset", listing->seen}};
+  const Json params = {{"type", "incoming"},
+                       {"from", listing->since.ms / 1000},
+                       {"limit", kNwcLookedThrough},
+                       {"offset", listing->seen}};
   ask("list_transactions", params.dump(), [this, listing](const Result<NwcReply>& reply) {
-    const auto page = reply.and_then(result_of);
+    const auto page = reply.and_then(result_of_nwc);
     if (!page) return listing->done(tl::unexpected(page.error()));
     const Json& list = member(*page, "transactions");
     if (!list.is_array()) return listing->done(malformed("no list of transactions"));
@@ -297,7 +300,7 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
                     text(one, "description"));
     }
     listing->seen += list.size();
-    const bool last = list.size() < static_cast<std::size_t>(kLookedThrough) || listing->full();
+    const bool last = list.size() < static_cast<std::size_t>(kNwcLookedThrough) || listing->full();
     last ? listing->end() : list_page(listing);
   });
 }
@@ -327,7 +330,7 @@ void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<Payment
   ask("pay_invoice", Json{{"invoice", order.bolt11}}.dump(),
       [this, order, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
-        const auto result = result_of(*reply);
+        const auto result = result_of_nwc(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         done(made(order, {.fee = {std::max<std::int64_t>(0, integer(*result, "fees_paid").value_or(0))},
                           .paid_at = ports_.clock(),
@@ -341,7 +344,7 @@ void NwcWallet::look_up(const PaymentOrder& order, std::function<void(Result<Pay
       [this, order, done = std::move(done)](const Result<NwcReply>& reply) {
         if (!reply) return done(tl::unexpected(reply.error()));
         if (reply->error_code == "NOT_FOUND") return done(Unknown{});
-        const auto result = result_of(*reply);
+        const auto result = result_of_nwc(*reply);
         if (!result) return done(tl::unexpected(result.error()));
         done(read_outgoing(order, *result, reply->said, ports_.clock()));
       });

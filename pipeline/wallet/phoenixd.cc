@@ -13,10 +13,10 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kPage = 200;  // payments
+constexpr std::size_t kPhoenixdPage = 200;  // payments
 
 // Of the invoices with the order's label the one for its amount, if it can still be used.
-std::optional<MadeInvoice> find_made(const Json& payments, const InvoiceOrder& order) {
+std::optional<MadeInvoice> find_made_by_phoenixd(const Json& payments, const InvoiceOrder& order) {
   if (!payments.is_array()) return std::nullopt;
   for (const Json& one : payments) {
     const bool same =
@@ -32,7 +32,8 @@ Msat paid_sat(std::int64_t received_sat, Msat fee) {
   return (Msat{received_sat * 1000} + fee).rounded_up_to(Msat{1000});
 }
 
-Result<LookupAnswer> read_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
+Result<LookupAnswer> read_phoenixd_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply,
+                                           base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -58,7 +59,7 @@ void PhoenixdWallet::create_invoice(const InvoiceOrder& order, std::function<voi
              [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
                const auto known = reply.and_then([](const HttpReply& said) { return parse(said); });
                if (!known) return done(tl::unexpected(known.error()));
-               if (auto made = find_made(*known, order)) return done(std::move(*made));
+               if (auto made = find_made_by_phoenixd(*known, order)) return done(std::move(*made));
                make(order, done);
              });
 }
@@ -77,10 +78,10 @@ void PhoenixdWallet::make(const InvoiceOrder& order, std::function<void(Result<M
 }
 
 void PhoenixdWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
-  http_.call({.path = "/payments/incoming/" + invoice.payment_hash.hex()},
-             [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_payment(invoice, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/payments/incoming/" + invoice.payment_hash.hex()}, [this, invoice, done = std::move(done)](
+                                                                               const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_phoenixd_payment(invoice, said, ports_.clock()); }));
+  });
 }
 
 void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
@@ -102,7 +103,7 @@ void PhoenixdWallet::list_paid(base::TimeMs since, std::function<void(Result<std
 
 void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
   http_.call({.path = "/payments/incoming?from=" + std::to_string(listing->since.ms) +
-                      "&limit=" + std::to_string(kPage) + "&offset=" + std::to_string(listing->seen)},
+                      "&limit=" + std::to_string(kPhoenixdPage) + "&offset=" + std::to_string(listing->seen)},
              [this, listing](const Result<HttpReply>& reply) {
                const auto page = reply.and_then([](const HttpReply& said) { return parse(said); });
                if (!page) return listing->done(tl::unexpected(page.error()));
@@ -115,7 +116,7 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                  listing->keep(hash(one, "paymentHash"), received, settled_at, text(one, "description"));
                }
                listing->seen += page->size();
-               const bool last = page->size() < kPage || listing->full();
+               const bool last = page->size() < kPhoenixdPage || listing->full();
                last ? listing->end() : list_page(listing);
              });
 }
@@ -147,7 +148,7 @@ Result<PaymentAnswer> read_answer(const HttpReply& reply) {
   return PaymentUnderWay{};
 }
 
-Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
+Result<PaymentAnswer> read_phoenixd_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
   if (reply.status == 404) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
@@ -175,10 +176,10 @@ void PhoenixdPayer::pay(const PaymentOrder& order, std::function<void(Result<Pay
 }
 
 void PhoenixdPayer::look_up(const PaymentOrder& order, std::function<void(Result<PaymentAnswer>)> done) {
-  http_.call({.path = "/payments/outgoingbyhash/" + order.payment_hash.hex()},
-             [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then([&](const HttpReply& said) { return read_outgoing(order, said, ports_.clock()); }));
-             });
+  http_.call({.path = "/payments/outgoingbyhash/" + order.payment_hash.hex()}, [this, order, done = std::move(done)](
+                                                                                   const Result<HttpReply>& reply) {
+    done(reply.and_then([&](const HttpReply& said) { return read_phoenixd_outgoing(order, said, ports_.clock()); }));
+  });
 }
 
 }  // namespace wallet

@@ -11,12 +11,12 @@ using base::Result;
 
 namespace {
 
-Result<Json> result_of(const RpcReply& reply) {
+Result<Json> result_of_spark(const RpcReply& reply) {
   if (reply.result.empty()) return refused(reply.error);
   return parse(std::string_view(reply.result));
 }
 
-Result<LookupAnswer> read_invoice(const ledger::InvoiceIssued& asked, const Json& said, base::TimeMs now) {
+Result<LookupAnswer> read_spark_invoice(const ledger::InvoiceIssued& asked, const Json& said, base::TimeMs now) {
   const std::string state = text(said, "state");
   const std::string words = text(said, "evidence");
   if (state == "unknown") return Unknown{};
@@ -45,7 +45,7 @@ void SparkWallet::create_invoice(const InvoiceOrder& order, std::function<void(R
   if (order.hold) params["hold"] = true;
   rpc_.call({.method = "create_invoice", .params = params.dump()},
             [done = std::move(done)](const Result<RpcReply>& reply) {
-              done(reply.and_then(result_of).map([](const Json& made) {
+              done(reply.and_then(result_of_spark).map([](const Json& made) {
                 return MadeInvoice{text(made, "bolt11"), text(made, "id"), hash(made, "payment_hash")};
               }));
             });
@@ -56,8 +56,9 @@ void SparkWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<vo
   if (invoice.hold) params["hold"] = true;
   rpc_.call({.method = "look_up", .params = params.dump()},
             [this, invoice, done = std::move(done)](const Result<RpcReply>& reply) {
-              done(reply.and_then(result_of).and_then(
-                  [&](const Json& said) { return read_invoice(invoice, said, ports_.clock()); }));
+              done(reply.and_then(result_of_spark).and_then([&](const Json& said) {
+                return read_spark_invoice(invoice, said, ports_.clock());
+              }));
             });
 }
 
@@ -65,7 +66,7 @@ void SparkWallet::take(const InvoiceOrder& order, std::function<void(Result<void
   const Preimage preimage = ports_.preimage(order);
   const Json params = {{"payment_hash", base::sha256(preimage.view()).hex()}, {"preimage", preimage.hex()}};
   rpc_.call({.method = "take", .params = params.dump()}, [done = std::move(done)](const Result<RpcReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json&) {}));
+    done(reply.and_then(result_of_spark).map([](const Json&) {}));
   });
 }
 
@@ -76,7 +77,7 @@ void SparkWallet::give_back(const InvoiceOrder&, std::function<void(Result<void>
 
 void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
   rpc_.call({.method = "status"}, [done = std::move(done)](const Result<RpcReply>& reply) {
-    done(reply.and_then(result_of).map([](const Json& said) {
+    done(reply.and_then(result_of_spark).map([](const Json& said) {
       WalletStatus out{.name = text(said, "name")};
       if (const auto msat = integer(said, "balance_msat")) out.balance = Msat{*msat};
       return out;
@@ -88,7 +89,7 @@ void SparkWallet::list_paid(base::TimeMs since, std::function<void(Result<std::v
   rpc_.call(
       {.method = "list", .params = Json{{"since_ms", std::max<std::int64_t>(0, since.ms - kOldestOpenMs)}}.dump()},
       [since, done = std::move(done)](const Result<RpcReply>& reply) {
-        const auto said = reply.and_then(result_of);
+        const auto said = reply.and_then(result_of_spark);
         if (!said) return done(tl::unexpected(said.error()));
         const Json& invoices = member(*said, "invoices");
         if (!invoices.is_array()) return done(malformed("no list of invoices"));
