@@ -1,19 +1,18 @@
 // A request that crossed public relays in April 2025, served as on that day.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { REQUEST_KIND } from './customer.mjs';
 import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { skipWithoutProgram as skip } from './provider.mjs';
 
-const file = fileURLToPath(new URL('../../../shared/real/kind5050-and-6050.jsonl', import.meta.url));
-const skip = skipWithoutProgram || (existsSync(file) ? false : `there is no ${file}`);
+const file = new URL('../../fixtures/vectors/real-events.jsonl', import.meta.url);
+const events = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+assert.equal(events.length, 2, 'real-events.jsonl must hold two events');
+const request = events.find((event) => event.kind === REQUEST_KIND);
 
 for (const mode of MODES) {
   test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 120_000 }, async (t) => {
-    const events = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
-    const request = events.find((event) => event.kind === REQUEST_KIND);
     const market = await openMarket(t, { mode, start: { clockMs: (request.created_at + 5) * 1000 } });
     const job = await market.customer.publish(request);
     await buy(market, job);
@@ -25,7 +24,6 @@ for (const mode of MODES) {
 }
 
 test('years later it is too old, and the market hears nothing of it', { skip, timeout: 60_000 }, async (t) => {
-  const request = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line)).find((event) => event.kind === REQUEST_KIND);
   const market = await openMarket(t);
   const job = await market.customer.publish(request);
   await (await market.customer.ask({ tags: [['i', 'hello', 'text'], ['p', market.provider.pubkey]] })).result();

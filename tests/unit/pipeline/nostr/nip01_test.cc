@@ -2,21 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "pipeline/nostr/keys.h"
+#include "tests/support/vectors.h"
 
 namespace nostr {
 namespace {
 
 using namespace std::string_literals;
-
-std::vector<std::string> real_pair() {
-  std::ifstream file(SOURCE_DIR "/../shared/real/kind5050-and-6050.jsonl");
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  return lines;
-}
 
 Event an_event() {
   Event event;
@@ -62,10 +54,8 @@ TEST(Canonical, OtherControlCharactersStandVerbatim) {
 }
 
 TEST(Verify, AcceptsTheRealPairAndWritesItBackByteForByte) {
-  const auto lines = real_pair();
-  if (lines.empty()) GTEST_SKIP() << "../shared/real is not there";
-  ASSERT_EQ(lines.size(), 2U);
-  for (const std::string& line : lines) {
+  const vectors::RealEvents events = vectors::real_events();
+  for (const std::string& line : {events.request, events.result}) {
     const auto event = parse_event(line);
     ASSERT_TRUE(event) << event.error().describe();
     EXPECT_TRUE(verify(*event));

@@ -1,13 +1,12 @@
 // The official test vectors of NIP-44.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "pipeline/nostr/nip44.h"
+#include "tests/support/vectors.h"
 
 namespace nostr {
 namespace {
@@ -33,13 +32,7 @@ std::string sha256_hex(std::string_view data) {
 
 class Nip44Vectors : public testing::Test {
  protected:
-  void SetUp() override {
-    const std::filesystem::path path = SOURCE_DIR "/../shared/vectors/nip44.vectors.json";
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << "the official vectors are not at " << path;
-    vectors_ = json::parse(std::ifstream(path)).at("v2");
-  }
-
-  // The vectors of one group, which must be as many as there were when this was written.
+  // The vectors of one group, which must be as many as the official file holds.
   const json& group(const char* pointer, std::size_t count) const {
     const json& found = vectors_.at(json::json_pointer(pointer));
     EXPECT_EQ(found.size(), count);
@@ -47,7 +40,7 @@ class Nip44Vectors : public testing::Test {
     return found;
   }
 
-  json vectors_;
+  const json vectors_ = json::parse(vectors::read("nip44.vectors.json")).at("v2");
 };
 
 TEST_F(Nip44Vectors, ConversationKeys) {

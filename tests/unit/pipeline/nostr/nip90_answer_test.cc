@@ -1,9 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90.h"
+#include "tests/support/vectors.h"
 
 namespace nostr {
 namespace {
@@ -134,18 +133,15 @@ TEST(KeptNotice, OtherTextsAreNoticed) {
 }
 
 TEST(KeptNotice, TheRealResultIsRebuiltFromItsParts) {
-  std::ifstream lines(SOURCE_DIR "/../shared/real/kind5050-and-6050.jsonl");
-  std::string raw_request, raw_result;
-  if (!std::getline(lines, raw_request) || !std::getline(lines, raw_result))
-    GTEST_SKIP() << "../shared/real is not there";
-  const Event event = *parse_event(raw_result);
+  const auto [raw_request, raw_result] = vectors::real_events();
+  const Event event = parse_event(raw_result).value();
   const auto rebuilt =
       rebuild_notice(notice_of(event), event.pubkey, event.content, stored_tags(event.tags), raw_request);
   ASSERT_TRUE(rebuilt) << rebuilt.error().describe();
   EXPECT_EQ(to_json(*rebuilt), raw_result);
   const auto answer = read_answer(event);
   ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->request, parse_event(raw_request)->id);
+  EXPECT_EQ(answer->request, parse_event(raw_request).value().id);
   EXPECT_TRUE(answer->is_result);
   EXPECT_EQ(answer->known, Status::success);
   EXPECT_EQ(answer->amount, std::nullopt);

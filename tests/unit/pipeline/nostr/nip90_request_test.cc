@@ -8,6 +8,7 @@
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip90.h"
+#include "tests/support/vectors.h"
 
 namespace nostr {
 namespace {
@@ -357,17 +358,16 @@ TEST(Fault, QuotesOnlyTheStartOfWhatTheCustomerWrote) {
 }
 
 TEST(RealRequest, IsRead) {
-  std::ifstream lines(SOURCE_DIR "/../shared/real/kind5050-and-6050.jsonl");
-  std::string raw;
-  if (!std::getline(lines, raw)) GTEST_SKIP() << "../shared/real is not there";
-  const auto request = read_request(*parse_event(raw), raw, kUs);
+  const std::string raw = vectors::real_events().request;
+  const Event event = parse_event(raw).value();
+  const auto request = read_request(event, raw, kUs);
   ASSERT_TRUE(request);
   EXPECT_FALSE(request->fault);
   EXPECT_FALSE(request->addressed);
   EXPECT_EQ(request->request_bytes, json_string_bytes(raw));
   EXPECT_EQ(request->reply_relays,
             (std::vector<std::string>{"wss://relay.nostrdvm.com", "wss://nostr.mom", "wss://nostr.oxtr.dev"}));
-  EXPECT_EQ(conversation(*parse_event(raw)), "<user>What is a data vending machine?");
+  EXPECT_EQ(conversation(event), "<user>What is a data vending machine?");
 }
 
 // ---- encrypted ------------------------------------------------------------------------------------------------------
