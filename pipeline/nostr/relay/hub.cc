@@ -47,55 +47,56 @@ struct RelayHub::Source {
   std::optional<TimeMs> last_event;
 };
 
-// A source's cursor stays behind an event while this lives. On the hub's thread only.
-class RelayHub::Hold {
+// Keeps a source's cursor behind an event while this lives, and pauses reading while too many events are pinned. On the
+// hub's thread only.
+class RelayHub::CursorPin {
  public:
-  Hold(const std::shared_ptr<Source>& source, TimeMs now, std::size_t max_unhandled)
-      : source_(source), hold_(source->cursor.hold(now)), resume_at_(max_unhandled / 2) {
+  CursorPin(const std::shared_ptr<Source>& source, TimeMs now, std::size_t max_unhandled)
+      : source_(source), pin_(source->cursor.pin(now)), resume_at_(max_unhandled / 2) {
     if (source->cursor.unhandled() == max_unhandled) source->link->pause_reading(true);
   }
-  ~Hold() {
+  ~CursorPin() {
     const auto source = source_.lock();
     if (!source) return;
-    source->cursor.release(hold_);
+    source->cursor.release(pin_);
     if (source->cursor.unhandled() == resume_at_) source->link->pause_reading(false);
   }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
+  CursorPin(const CursorPin&) = delete;
+  CursorPin& operator=(const CursorPin&) = delete;
 
  private:
   std::weak_ptr<Source> source_;
-  IntakeCursor::Hold hold_;
+  IntakeCursor::Pin pin_;
   std::size_t resume_at_;
 };
 
-// What the hub's user keeps until the event is handled. The holds go home to the hub's thread to end.
+// What the hub's user keeps until the event is handled. The pins are released on the hub's thread.
 class RelayHub::Receipt {
  public:
-  Receipt(std::function<void(std::function<void()>)> dispatch, std::unique_ptr<Hold> first)
-      : dispatch_(std::move(dispatch)), holds_(std::make_shared<Holds>()) {
+  Receipt(std::function<void(std::function<void()>)> dispatch, std::unique_ptr<CursorPin> first)
+      : dispatch_(std::move(dispatch)), pins_(std::make_shared<Pins>()) {
     add(std::move(first));
   }
   ~Receipt() {
-    dispatch_([holds = std::move(holds_)] { holds->clear(); });
+    dispatch_([pins = std::move(pins_)] { pins->clear(); });
   }
   Receipt(const Receipt&) = delete;
   Receipt& operator=(const Receipt&) = delete;
 
   // The same event came from another relay too.
-  void add(std::unique_ptr<Hold> hold) { holds_->push_back(std::move(hold)); }
+  void add(std::unique_ptr<CursorPin> pin) { pins_->push_back(std::move(pin)); }
 
  private:
-  using Holds = std::vector<std::unique_ptr<Hold>>;
+  using Pins = std::vector<std::unique_ptr<CursorPin>>;
   std::function<void(std::function<void()>)> dispatch_;
-  std::shared_ptr<Holds> holds_;
+  std::shared_ptr<Pins> pins_;
 };
 
 // An event on its way through the signature check.
 struct RelayHub::Candidate {
   std::shared_ptr<Source> source;
   Deliver delivered;
-  std::unique_ptr<Hold> hold;
+  std::unique_ptr<CursorPin> pin;
 };
 
 // A question under way.
@@ -354,9 +355,9 @@ void RelayHub::screen_event(const std::shared_ptr<Source>& source, Deliver deliv
     if (*reason == Refusal::not_ours) blame(source->url);
     return;
   }
-  auto hold = std::make_unique<Hold>(source, now(), options_.limits.max_unhandled);
-  if (is_known(delivered, *source, hold)) return;
-  auto candidate = std::make_shared<Candidate>(Candidate{source, std::move(delivered), std::move(hold)});
+  auto pin = std::make_unique<CursorPin>(source, now(), options_.limits.max_unhandled);
+  if (is_known(delivered, *source, pin)) return;
+  auto candidate = std::make_shared<Candidate>(Candidate{source, std::move(delivered), std::move(pin)});
   const std::shared_ptr<const Event> event(candidate, &candidate->delivered.event);
   ports_.verify(event, [self = shared_from_this(), candidate = std::move(candidate)](std::optional<Refusal> reason) {
     if (!self->abandoned_) self->judged(*candidate, reason);
@@ -364,10 +365,10 @@ void RelayHub::screen_event(const std::shared_ptr<Source>& source, Deliver deliv
 }
 
 // True if the event came before. While that one is not handled, this relay's cursor waits for it too.
-bool RelayHub::is_known(const Deliver& delivered, const Source& source, std::unique_ptr<Hold>& hold) {
+bool RelayHub::is_known(const Deliver& delivered, const Source& source, std::unique_ptr<CursorPin>& pin) {
   const auto known = remembered_.find(delivered.event.id);
   if (!known) return false;
-  if (const auto receipt = std::static_pointer_cast<Receipt>(*known)) receipt->add(std::move(hold));
+  if (const auto receipt = std::static_pointer_cast<Receipt>(*known)) receipt->add(std::move(pin));
   // What is watched comes again whenever the relay is asked again.
   if (delivered.subscription == kIntake) refuse(source.url, Refusal::duplicate);
   return true;
@@ -380,14 +381,14 @@ void RelayHub::judged(Candidate& candidate, std::optional<Refusal> reason) {
     blame(url);
     return handlers_.on_refused(url, *reason);
   }
-  if (is_known(candidate.delivered, *candidate.source, candidate.hold)) return;
+  if (is_known(candidate.delivered, *candidate.source, candidate.pin)) return;
   const auto id = candidate.delivered.event.id;
   if (candidate.delivered.subscription == kControl) {
     remembered_.insert(id, nullptr);
     return handlers_.on_control(
         {url, std::move(candidate.delivered.event), std::move(candidate.delivered.raw), nullptr});
   }
-  auto receipt = std::make_shared<Receipt>(ports_.dispatch, std::move(candidate.hold));
+  auto receipt = std::make_shared<Receipt>(ports_.dispatch, std::move(candidate.pin));
   remembered_.insert(id, receipt);
   handlers_.on_event(
       {url, std::move(candidate.delivered.event), std::move(candidate.delivered.raw), std::move(receipt)});

@@ -1,6 +1,6 @@
-// All relays, without their sockets: our own, which bring requests and keep a cursor each, and customers' relays, which
-// are published to and asked. What comes out of here is verified, and new unless it was asked for by a query. Pure:
-// relay_pool.h gives it sockets and threads, the simulator virtual time.
+// All relays, without their sockets: our own, which bring requests and have a cursor each, and customers' relays, to
+// which events are published and which are queried. Every event that the hub delivers is verified, and new unless a
+// query asked for it. Pure: pool.h gives the hub sockets and threads, the simulator virtual time.
 #pragma once
 
 #include <functional>
@@ -70,7 +70,7 @@ inline constexpr std::size_t kMaxWatchValues = 512;  // ids, authors, kinds and 
 inline constexpr std::uint64_t kMaxWatchStored =
     500;  // events that a relay has stored, for each filter without a limit
 
-// What the hub needs from the world.
+// What the hub needs from its owner.
 struct HubPorts {
   std::function<std::unique_ptr<RelayLink>(const RelayUrl& url, bool own, RelayLinkHandlers handlers)> link;
   // Runs the task on the hub's thread: later, never inside the call; or at once, if the call comes from there.
@@ -109,7 +109,7 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
 
  private:
   struct Source;
-  class Hold;
+  class CursorPin;
   class Receipt;
   struct Candidate;
   struct Query;
@@ -133,7 +133,7 @@ class RelayHub : public std::enable_shared_from_this<RelayHub> {
   void refuse(const std::string& url, Refusal reason);
   void blame(const std::string& url);
   void screen_event(const std::shared_ptr<Source>& source, Deliver delivered);
-  bool is_known(const Deliver& delivered, const Source& source, std::unique_ptr<Hold>& hold);
+  bool is_known(const Deliver& delivered, const Source& source, std::unique_ptr<CursorPin>& pin);
   void judged(Candidate& candidate, std::optional<Refusal> reason);
   void collect(Deliver delivered);
   void end_query(QueryEnd end);

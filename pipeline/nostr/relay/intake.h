@@ -56,11 +56,11 @@ class Remembered {
 };
 
 // How far one relay's events are safe: our clock when its subscription was last live and everything received until then
-// was handled (durable or refused). An event that is not handled holds it back: one that came live to when it came, one
-// of the stored events to the cursor with which they were asked for.
+// was handled (durable or refused). An event that is not handled pins the cursor: a live event to the time at which it
+// came, a stored event to the cursor with which the stored events were asked for.
 class IntakeCursor {
  public:
-  using Hold = std::multiset<TimeMs>::iterator;
+  using Pin = std::multiset<TimeMs>::iterator;
 
   explicit IntakeCursor(TimeMs start) : reached_(start) {}
 
@@ -70,16 +70,17 @@ class IntakeCursor {
   // The connection or the subscription ended.
   void on_gap() { live_ = false; }
 
-  Hold hold(TimeMs now) { return holds_.insert(live_ ? now : reached_); }
-  void release(Hold hold) { holds_.erase(hold); }
+  // The cursor stays at this point or before it until the pin is released, once.
+  Pin pin(TimeMs now) { return pins_.insert(live_ ? now : reached_); }
+  void release(Pin pin) { pins_.erase(pin); }
 
-  std::size_t unhandled() const { return holds_.size(); }
-  TimeMs value() const { return holds_.empty() ? reached_ : std::min(reached_, *holds_.begin()); }
+  std::size_t unhandled() const { return pins_.size(); }
+  TimeMs value() const { return pins_.empty() ? reached_ : std::min(reached_, *pins_.begin()); }
 
  private:
   bool live_ = false;
   TimeMs reached_;
-  std::multiset<TimeMs> holds_;
+  std::multiset<TimeMs> pins_;
 };
 
 }  // namespace nostr

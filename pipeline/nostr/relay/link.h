@@ -1,5 +1,5 @@
-// One relay, driven: a RelaySession and whoever carries out what it says. Transports derive from it: sockets in
-// relay_client.h, virtual time in the simulator. Pure.
+// Drives one RelaySession: carries out its actions over a transport and passes what concerns the user to handlers.
+// Transports derive from RelayLink: sockets in client.h, virtual time in the simulator. Pure.
 #pragma once
 
 #include <deque>
@@ -42,13 +42,13 @@ class RelayLink {
   void shut_down() { perform(session_.shut_down()); }
   const RelaySession& session() const { return session_; }
 
-  // While paused nothing more is read: the relay is slowed down, nothing is lost.
+  // While paused, nothing more is read: the relay is slowed down and nothing is lost.
   virtual void pause_reading(bool paused) = 0;
 
  protected:
   TimeMs now() const { return clock_(); }
 
-  // What the transport has to do. A dial that hang_up() follows, or another dial, reports nothing any more.
+  // What the transport has to do. A dial reports nothing any more after a hang_up() or another dial.
   virtual void dial() = 0;
   virtual void send_text(const std::string& text) = 0;
   virtual void ping() = 0;
@@ -65,18 +65,9 @@ class RelayLink {
   void ticked() { perform(session_.on_tick(now())); }
 
  private:
+  struct Performer;
+
   void perform(RelayActions actions);
-  void perform(Dial) { dial(); }
-  void perform(const SendFrame& action) { send_text(action.text); }
-  void perform(SendPing) { ping(); }
-  void perform(HangUp) { hang_up(); }
-  void perform(Deliver& action) { handlers_.on_event(std::move(action)); }
-  void perform(const CaughtUp& action) { handlers_.on_caught_up(action.subscription); }
-  void perform(const PublishAnswer& action) { handlers_.on_answer(action); }
-  void perform(QueryEnd& action) { handlers_.on_query_end(std::move(action)); }
-  void perform(const Dropped& action) { handlers_.on_dropped(action.reason); }
-  void perform(const Notice& action) { handlers_.on_notice(action.text); }
-  void perform(const HealthChange& action) { handlers_.on_health(action.state, action.reason); }
 
   std::function<TimeMs()> clock_;
   RelayLinkHandlers handlers_;

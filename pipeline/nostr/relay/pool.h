@@ -1,5 +1,4 @@
-// All relays, over sockets (relay_hub.h says what it is about). One io_context thread owns everything but the signature
-// checks.
+// All relays, over sockets (see hub.h). One io_context thread owns everything but the signature checks.
 #pragma once
 
 #include <functional>
@@ -52,7 +51,7 @@ class RelayPool final : public nostr::Relays {
                std::function<void(ledger::RelayAnswer)> done) override;
 
   // Asks one of our relays or a customer's once. `done` is called exactly once, within kQueryTimeoutMs and the time
-  // that the signatures take. Refused beyond the caps of relay_hub.h, "relay.query" in any case. Not intake: nothing of
+  // that the signatures take. Refused beyond the caps of hub.h, "relay.query" in any case. Not intake: nothing of
   // it is counted or remembered.
   void query(const std::string& relay, Filter filter,
              std::function<void(base::Result<std::vector<Event>>)> done) override;
@@ -60,7 +59,7 @@ class RelayPool final : public nostr::Relays {
   // From now on our own relays are asked for this too, in a subscription of its own, and handlers.on_control gets each
   // event once: for short messages that need no cursor. Replaces what was watched before; a relay is told at most once
   // in kResubscribeMs, and sends again what it has stored: the newest, none older than limits.max_age_ms. Fails with
-  // "relay.watch" beyond the caps of relay_hub.h.
+  // "relay.watch" beyond the caps of hub.h.
   base::Result<void> watch(std::vector<Filter> filters) override;
 
   // What a relay's information document says of it (NIP-11); forgotten with a customer's relay that is left, ignored

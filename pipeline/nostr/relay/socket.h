@@ -1,5 +1,5 @@
 // One websocket connection to a relay over TCP or TLS (RFC 6455). The only place where websocketpp is used; this header
-// is free of it, and of C++20: relay_socket.cc is compiled as C++17, because websocketpp 0.8.2 does not compile as
+// is free of it, and of C++20: socket.cc is compiled as C++17, because websocketpp 0.8.2 does not compile as
 // C++20.
 #pragma once
 

@@ -217,8 +217,8 @@ TEST(IntakeCursor, StopsAtTheLastSignOfLifeBeforeAGap) {
 TEST(IntakeCursor, IsHeldBackByTheOldestEventThatIsNotHandled) {
   IntakeCursor cursor(kNow);
   cursor.on_caught_up(kNow);
-  const auto first = cursor.hold(kNow + 1'000);
-  const auto second = cursor.hold(kNow + 2'000);
+  const auto first = cursor.pin(kNow + 1'000);
+  const auto second = cursor.pin(kNow + 2'000);
   cursor.on_heard(kNow + 3'000);
   EXPECT_EQ(cursor.value(), kNow + 1'000);
   EXPECT_EQ(cursor.unhandled(), 2U);
@@ -231,7 +231,7 @@ TEST(IntakeCursor, IsHeldBackByTheOldestEventThatIsNotHandled) {
 
 TEST(IntakeCursor, AStoredEventHoldsItWhereTheQuestionWasAsked) {
   IntakeCursor cursor(kNow - 86'400'000);  // we were away for a day
-  const auto stored = cursor.hold(kNow);
+  const auto stored = cursor.pin(kNow);
   cursor.on_caught_up(kNow + 1'000);
   EXPECT_EQ(cursor.value(), kNow - 86'400'000) << "after a crash now, the event must be asked for again";
   cursor.release(stored);

@@ -1,141 +1,20 @@
-// The pool against a real relay on this machine: sockets, TLS, signatures. The clock is the test's.
+// The pool against real relays on this machine: intake, cursors, publishing, asking, relays that misbehave.
 #include "pipeline/nostr/relay/pool.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
-#include "pipeline/loopback/loopback_relay.h"
-#include "pipeline/nostr/keys.h"
-#include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "tests/unit/pipeline/nostr/relay/relay_pool_fixture.h"
 
 namespace nostr {
 namespace {
 
-using ledger::RelayAnswer;
-using loopback::LoopbackRelay;
 using loopback::LoopbackRelayOptions;
 using loopback::RelayFault;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr TimeMs kStart{1'700'000'000'000};
-
-class RelayPoolTest : public testing::Test {
- protected:
-  ~RelayPoolTest() override {
-    received.clear();
-    pool.reset();
-    relays.clear();
-    io.restart();
-    io.run_for(std::chrono::milliseconds(20));  // what was under way ends
-  }
-
-  // Real time that passes moves the test's clock too.
-  TimeMs clock() const {
-    const auto passed = std::chrono::steady_clock::now() - began;
-    return kStart + jumped_ms + std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
-  }
-
-  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds(10)) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    io.restart();
-    while (!done()) {
-      if (std::chrono::steady_clock::now() >= deadline) return false;
-      io.run_one_for(std::chrono::milliseconds(20));
-      io.restart();
-    }
-    return true;
-  }
-
-  void run_for(std::chrono::milliseconds time) {
-    run_until([] { return false; }, time);
-  }
-
-  LoopbackRelay& relay(LoopbackRelayOptions relay_options = {}) {
-    relays.push_back(std::make_unique<LoopbackRelay>(io, std::move(relay_options)));
-    return *relays.back();
-  }
-
-  void open_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
-    options.relays = own;
-    options.wanted = {request_filter(key.public_key(), false, served_kinds({}))};
-    options.clock = [this] { return clock(); };
-    options.random = [] { return 0.0; };
-    options.sign_auth = [](auto&&...) { return std::nullopt; };
-    PoolHandlers handlers;
-    handlers.on_event = [this](Received event) {
-      if (!keep_receipts) event.receipt.reset();
-      received.push_back(std::move(event));
-    };
-    handlers.on_control = [this](Received event) { control.push_back(std::move(event)); };
-    handlers.on_refused = [this](const std::string&, Refusal reason) { ++refused[reason]; };
-    handlers.on_health = [this](const std::string& url, RelayState state, const std::string& reason) {
-      states[url] = state;
-      if (!reason.empty()) reasons.push_back(reason);
-    };
-    handlers.on_notice = [](auto&&...) {};
-    pool = *RelayPool::make(io, options, std::move(handlers));
-    pool->start(cursors);
-  }
-
-  void open_live_pool(const std::vector<std::string>& own, const std::map<std::string, TimeMs>& cursors = {}) {
-    open_pool(own, cursors);
-    for (const auto& url : own) ASSERT_TRUE(run_until([&] { return states[url] == RelayState::live; })) << url;
-  }
-
-  Event request(const std::string& prompt, std::int64_t age_s = 0) const {
-    Event event;
-    event.pubkey = key.public_key();
-    event.created_at = clock().ms / 1000 - age_s;
-    event.kind = 5050;
-    event.tags = {{"i", prompt, "text"}, {"p", key.public_key().hex()}};
-    event.id = compute_id(event);
-    event.sig = key.sign(event.id.view(), AuxRandom{});
-    return event;
-  }
-
-  // The answers of one publication; more than one would be a fault.
-  std::vector<RelayAnswer>& publish(const std::string& url, const Event& event) {
-    auto& answers = *published.emplace_back(std::make_unique<std::vector<RelayAnswer>>());
-    pool->publish(url, to_json(event), event.id,
-                  [&answers](RelayAnswer answer) { answers.push_back(std::move(answer)); });
-    EXPECT_TRUE(answers.empty()) << "never from inside the call";
-    return answers;
-  }
-
-  std::vector<std::string> prompts() const {
-    std::vector<std::string> all;
-    for (const auto& event : received) all.push_back(event.event.tags[0][1]);
-    return all;
-  }
-
-  std::int64_t jumped_ms = 0;
-  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  SecretKey key = *SecretKey::from_bytes(std::string(32, '\x07'));
-  boost::asio::io_context io;
-  PoolOptions options;
-  bool keep_receipts = false;
-  std::vector<std::unique_ptr<LoopbackRelay>> relays;
-  std::unique_ptr<RelayPool> pool;
-  std::vector<Received> received;
-  std::vector<Received> control;
-  std::map<Refusal, int> refused;
-  std::map<std::string, RelayState> states;
-  std::vector<std::string> reasons;
-  std::vector<std::unique_ptr<std::vector<RelayAnswer>>> published;
-};
 
 // ---- intake ---------------------------------------------------------------------------------------------------------
 
@@ -225,7 +104,7 @@ TEST_F(RelayPoolTest, ARestartReadsFromTheCursorOn) {
   auto& one = relay();
   one.inject(request("two days ago", 2 * 86'400));
   one.inject(request("four days ago", 4 * 86'400));
-  open_live_pool({one.url()}, {{one.url() + "/", kStart - 3 * 86'400'000LL}});
+  open_live_pool({one.url()}, {{one.url() + "/", kPoolStart - 3 * 86'400'000LL}});
   ASSERT_TRUE(run_until([&] { return received.size() == 1; }));
   run_for(std::chrono::milliseconds(50));
   EXPECT_THAT(prompts(), ElementsAre("two days ago"));
@@ -253,19 +132,19 @@ TEST_F(RelayPoolTest, TheCursorFollowsALiveRelayAndWaitsForReceipts) {
 
 TEST_F(RelayPoolTest, StoredEventsHoldTheCursorWhereItWas) {
   keep_receipts = true;
-  const auto cursor = kStart - 86'400'000LL;
+  const auto cursor = kPoolStart - 86'400'000LL;
   auto& one = relay();
   one.inject(request("yesterday", 80'000));
   open_live_pool({one.url()}, {{one.url(), cursor}});
   ASSERT_TRUE(run_until([&] { return received.size() == 1; }));
   EXPECT_EQ(pool->cursor(one.url()), cursor);
   received.clear();
-  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= kStart; }));
+  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= kPoolStart; }));
 }
 
 TEST_F(RelayPoolTest, ADuplicateHoldsTheCursorOfItsRelayToo) {
   keep_receipts = true;
-  const auto cursor = kStart - 86'400'000LL;
+  const auto cursor = kPoolStart - 86'400'000LL;
   auto& one = relay();
   auto& two = relay();
   const auto event = request("same");
@@ -276,7 +155,8 @@ TEST_F(RelayPoolTest, ADuplicateHoldsTheCursorOfItsRelayToo) {
   EXPECT_EQ(pool->cursor(one.url()), cursor);
   EXPECT_EQ(pool->cursor(two.url()), cursor);
   std::thread([receipt = std::move(received[0].receipt)]() mutable { receipt.reset(); }).join();
-  EXPECT_TRUE(run_until([&] { return *pool->cursor(one.url()) >= kStart && *pool->cursor(two.url()) >= kStart; }));
+  EXPECT_TRUE(
+      run_until([&] { return *pool->cursor(one.url()) >= kPoolStart && *pool->cursor(two.url()) >= kPoolStart; }));
 }
 
 TEST_F(RelayPoolTest, ARelayIsReadNoFurtherThanWeCanHandle) {
@@ -527,102 +407,6 @@ TEST_F(RelayPoolTest, ShuttingDownAnswersWhatWaits) {
   pool->shut_down();
   ASSERT_TRUE(run_until([&] { return answers.size() == 1 && one.connections() == 0; }));
   EXPECT_EQ(answers[0].message, "shutting down");
-}
-
-// ---- TLS ------------------------------------------------------------------------------------------------------------
-
-class RelayTls : public RelayPoolTest {
- protected:
-  void SetUp() override {
-    folder = std::filesystem::temp_directory_path() / ("relay_tls_" + key.public_key().hex().substr(0, 8) + "_" +
-                                                       std::to_string(began.time_since_epoch().count()));
-    std::filesystem::create_directory(folder);
-  }
-  ~RelayTls() override { std::filesystem::remove_all(folder); }
-
-  // A relay with a certificate of its own making; its file is what has to be trusted.
-  LoopbackRelay& secure_relay(const std::string& host) {
-    LoopbackRelayOptions secure;
-    secure.certificate_file = (folder / (host + ".crt")).string();
-    secure.key_file = (folder / (host + ".key")).string();
-    const auto command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + host +
-                         " -addext subjectAltName=DNS:" + host + " -keyout " + secure.key_file + " -out " +
-                         secure.certificate_file + " 2>/dev/null";
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    return relay(secure);
-  }
-
-  std::filesystem::path folder;
-};
-
-TEST_F(RelayTls, ATrustedCertificateForTheHostIsAccepted) {
-  auto& one = secure_relay("localhost");
-  options.extra_ca_file = (folder / "localhost.crt").string();
-  one.inject(request("over TLS"));
-  open_live_pool({one.url()});
-  EXPECT_TRUE(run_until([&] { return received.size() == 1; }));
-  EXPECT_THAT(one.url(), testing::StartsWith("wss://"));
-}
-
-TEST_F(RelayTls, ACertificateForAnotherHostIsRefused) {
-  auto& one = secure_relay("other.example");
-  options.extra_ca_file = (folder / "other.example.crt").string();
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
-  EXPECT_THAT(reasons, testing::Contains("TLS: certificate is not for localhost"));
-}
-
-TEST_F(RelayTls, ACertificateThatNobodyVouchesForIsRefused) {
-  auto& one = secure_relay("localhost");
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
-  EXPECT_THAT(reasons, testing::Contains(HasSubstr("TLS: self-signed certificate")));
-}
-
-TEST_F(RelayTls, ATrustFileThatCannotBeReadFailsTheConnection) {
-  auto& one = secure_relay("localhost");
-  options.extra_ca_file = "/nonexistent/ca.pem";
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
-  EXPECT_THAT(reasons, testing::Contains(HasSubstr("/nonexistent/ca.pem")));
-}
-
-// The certificate in this file, signed again by its own key so that it ended `days` days ago.
-void expire(const std::string& certificate_file, const std::string& key_file, int days) {
-  const auto open = [](const std::string& file, const char* mode) {
-    return std::unique_ptr<BIO, int (*)(BIO*)>(BIO_new_file(file.c_str(), mode), BIO_free);
-  };
-  const std::unique_ptr<X509, void (*)(X509*)> certificate(
-      PEM_read_bio_X509(open(certificate_file, "r").get(), nullptr, nullptr, nullptr), X509_free);
-  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> private_key(
-      PEM_read_bio_PrivateKey(open(key_file, "r").get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  constexpr long kDay = 86'400;
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -(days + 1) * kDay);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), -days * kDay);
-  ASSERT_GT(X509_sign(certificate.get(), private_key.get(), EVP_sha256()), 0);
-  ASSERT_EQ(PEM_write_bio_X509(open(certificate_file, "w").get(), certificate.get()), 1);
-}
-
-TEST_F(RelayTls, AnExpiredCertificateIsRefusedWithItsAge) {
-  const auto files = (folder / "localhost").string();
-  secure_relay("localhost");
-  relays.clear();
-  expire(files + ".crt", files + ".key", 3);
-  LoopbackRelayOptions expired;
-  expired.certificate_file = files + ".crt";
-  expired.key_file = files + ".key";
-  auto& one = relay(expired);
-  options.extra_ca_file = files + ".crt";
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
-  EXPECT_THAT(reasons, testing::Contains("TLS: certificate expired 3 days ago"));
-}
-
-TEST_F(RelayTls, APlainRelayBehindAWssUrlIsRefused) {
-  auto& plain = relay();
-  open_pool({"wss://127.0.0.1:" + std::to_string(plain.port())});
-  ASSERT_TRUE(run_until([&] { return !reasons.empty(); }));
-  EXPECT_THAT(reasons[0], testing::StartsWith("TLS: "));
 }
 
 }  // namespace

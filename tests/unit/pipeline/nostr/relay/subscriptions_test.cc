@@ -1,0 +1,241 @@
+// The lasting subscriptions at one relay, without a session around them.
+#include "pipeline/nostr/relay/subscriptions.h"
+
+#include "tests/unit/pipeline/nostr/relay/relay_session_fixture.h"
+
+namespace nostr {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr char kReqIn[] = R"(send ["REQ","in",{"kinds":[5050],"since":1000}])";
+
+class SubscriptionsTest : public RelayPartTest {
+ protected:
+  bool subscribe(const std::string& id, bool vital = true) {
+    const auto source = [this] {
+      return wanted ? std::vector<Filter>{{.kinds = {5050}, .since_s = 1'000}} : std::vector<Filter>{};
+    };
+    return subscriptions.subscribe(id, source, vital, now, out);
+  }
+  void open() { subscriptions.on_open(now, out); }
+  void tick() { subscriptions.on_tick(now, out); }
+  bool eose(const std::string& wire_id) { return subscriptions.on_eose({wire_id}, out); }
+  auto closed(const std::string& wire_id, bool awaits_auth = false) {
+    return subscriptions.on_closed({wire_id, "error: no"}, awaits_auth, now, out);
+  }
+  bool event(const std::string& wire_id, std::int64_t created_at = 5'000) {
+    RelayEvent message{wire_id, an_event("x", created_at), "{}"};
+    return subscriptions.on_event(message, out);
+  }
+  void page(const std::string& wire_id, std::int64_t newest_s) {
+    for (std::size_t i = 0; i < kFullPage; ++i) event(wire_id, newest_s - static_cast<std::int64_t>(i));
+  }
+
+  bool wanted = true;
+  double jitter = 0.0;
+  Subscriptions subscriptions{[this] { return jitter; }};
+};
+
+TEST_F(SubscriptionsTest, AreOpenedWithTheConnection) {
+  EXPECT_TRUE(subscriptions.empty());
+  EXPECT_FALSE(subscribe("in")) << "nothing has changed yet";
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_FALSE(subscriptions.empty());
+  open();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+  EXPECT_FALSE(subscriptions.all_live());
+  EXPECT_TRUE(eose("in"));
+  EXPECT_THAT(said(), ElementsAre("caught up in"));
+  EXPECT_TRUE(subscriptions.all_live());
+}
+
+TEST_F(SubscriptionsTest, AreLiveAgainOnlyAfterTheNextConnectionsStoredEvents) {
+  subscribe("in");
+  open();
+  eose("in");
+  subscriptions.on_lost();
+  EXPECT_FALSE(subscriptions.all_live());
+  said();
+  open();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+  EXPECT_FALSE(subscriptions.all_live());
+}
+
+TEST_F(SubscriptionsTest, ThatAreNotVitalDoNotCount) {
+  open();
+  EXPECT_TRUE(subscribe("also", false));
+  EXPECT_TRUE(subscriptions.all_live());
+}
+
+TEST_F(SubscriptionsTest, ThatChangeAreAskedForOncePerInterval) {
+  open();
+  EXPECT_TRUE(subscribe("in"));
+  said();
+  now = now + 300;
+  EXPECT_TRUE(subscribe("in"));
+  EXPECT_FALSE(subscribe("in")) << "scheduled already";
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_EQ(subscriptions.wake_at(), kStart + kResubscribeMs);
+  now = kStart + kResubscribeMs;
+  tick();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+  EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
+}
+
+TEST_F(SubscriptionsTest, WithoutFiltersAreCaughtUpAndClosed) {
+  wanted = false;
+  open();
+  subscribe("in");
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_TRUE(subscriptions.all_live());
+  wanted = true;
+  now = now + kResubscribeMs;
+  subscribe("in");
+  said();
+  wanted = false;
+  now = now + kResubscribeMs;
+  subscribe("in");
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","in"])"));
+}
+
+TEST_F(SubscriptionsTest, ThatEndAreClosedOnAnOpenConnectionOnly) {
+  subscribe("a");
+  subscribe("b");
+  EXPECT_TRUE(subscriptions.unsubscribe("a", out));
+  EXPECT_FALSE(subscriptions.unsubscribe("a", out));
+  EXPECT_THAT(said(), IsEmpty());
+  open();
+  said();
+  EXPECT_TRUE(subscriptions.unsubscribe("b", out));
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","b"])"));
+  EXPECT_TRUE(subscriptions.empty());
+}
+
+TEST_F(SubscriptionsTest, TakeTheEventsOfAllTheirPages) {
+  open();
+  subscribe("in");
+  said();
+  EXPECT_TRUE(event("in"));
+  EXPECT_TRUE(event("in~7")) << "a page that was asked for earlier";
+  EXPECT_THAT(said(), ElementsAre("deliver in x", "deliver in x"));
+  RelayEvent message{"other", an_event("x"), "{}"};
+  EXPECT_FALSE(subscriptions.on_event(message, out));
+  EXPECT_EQ(message.event.content, "x") << "it is left in its message";
+}
+
+TEST_F(SubscriptionsTest, ReadOlderPagesUntilAShortOne) {
+  open();
+  subscribe("in");
+  page("in", 5'000);
+  said();
+  EXPECT_FALSE(eose("in"));
+  EXPECT_THAT(said(), ElementsAre(R"(send ["REQ","in~1",{"kinds":[5050],"since":1000,"until":4981}])"));
+  EXPECT_FALSE(eose("in")) << "that page is over";
+  event("in~1", 4'981);
+  said();
+  EXPECT_TRUE(eose("in~1"));
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","in~1"])", "caught up in"));
+}
+
+TEST_F(SubscriptionsTest, NumberTheirOlderPagesTogether) {
+  open();
+  subscribe("a");
+  subscribe("b");
+  page("a", 5'000);
+  page("b", 5'000);
+  said();
+  eose("a");
+  eose("b");
+  EXPECT_THAT(said(), ElementsAre(R"(send ["REQ","a~1",{"kinds":[5050],"since":1000,"until":4981}])",
+                                  R"(send ["REQ","b~2",{"kinds":[5050],"since":1000,"until":4981}])"));
+}
+
+TEST_F(SubscriptionsTest, ThatTheRelayClosesAreOpenedAgainAfterABackOff) {
+  open();
+  subscribe("in");
+  eose("in");
+  said();
+  jitter = 0.5;
+  EXPECT_EQ(closed("in"), "subscription closed by the relay: error: no");
+  EXPECT_FALSE(subscriptions.all_live());
+  EXPECT_EQ(subscriptions.wake_at(), now + 750) << "half of the back-off is chance";
+  now = now + 749;
+  tick();
+  EXPECT_THAT(said(), IsEmpty());
+  now = now + 1;
+  tick();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+}
+
+TEST_F(SubscriptionsTest, ThatCaughtUpStartTheirBackOffAfresh) {
+  open();
+  subscribe("in");
+  for (int i = 0; i < 5; ++i) {
+    closed("in");
+    now = *subscriptions.wake_at();
+    tick();
+  }
+  eose("in");
+  closed("in");
+  EXPECT_EQ(subscriptions.wake_at(), now + kMinBackoffMs / 2);
+}
+
+TEST_F(SubscriptionsTest, ThatAreClosedAreNoticedIfNobodySeesItOtherwise) {
+  open();
+  subscribe("also", false);
+  said();
+  closed("also");
+  EXPECT_THAT(said(), ElementsAre("notice subscription closed by the relay: error: no"));
+}
+
+TEST_F(SubscriptionsTest, IgnoreWhatTheRelayClosesWithoutHavingIt) {
+  open();
+  subscribe("in");
+  said();
+  EXPECT_EQ(closed("other"), std::nullopt);
+  EXPECT_EQ(closed("in~9"), std::nullopt) << "an earlier page";
+  EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
+  EXPECT_FALSE(eose("other"));
+  EXPECT_THAT(said(), IsEmpty());
+}
+
+TEST_F(SubscriptionsTest, ThatWereRefusedForWantOfAuthAreOpenedByIt) {
+  open();
+  subscribe("in");
+  subscribe("other");
+  closed("in", true);
+  EXPECT_TRUE(subscriptions.awaits_auth());
+  said();
+  subscriptions.on_authenticated(now, out);
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+  EXPECT_FALSE(subscriptions.awaits_auth());
+  EXPECT_EQ(subscriptions.wake_at(), std::nullopt) << "no second try is scheduled";
+}
+
+TEST_F(SubscriptionsTest, ThatWereRefusedAreTriedAgainWithoutAuthToo) {
+  open();
+  subscribe("in");
+  closed("in", true);
+  subscriptions.on_auth_failed();
+  EXPECT_FALSE(subscriptions.awaits_auth());
+  said();
+  now = *subscriptions.wake_at();
+  tick();
+  EXPECT_THAT(said(), Contains(kReqIn));
+}
+
+TEST_F(SubscriptionsTest, ALostConnectionCancelsWhatWasScheduled) {
+  open();
+  subscribe("in");
+  closed("in");
+  subscriptions.on_lost();
+  EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
+  EXPECT_FALSE(subscribe("in"));
+  EXPECT_EQ(subscriptions.wake_at(), std::nullopt) << "the next connection opens it";
+}
+
+}  // namespace
+}  // namespace nostr
