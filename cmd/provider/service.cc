@@ -54,36 +54,6 @@ nostr::RelayLimits limits_of(const nostr::RelayInfo& info) {
 
 }  // namespace
 
-// Publishes through whatever pool there is; while offline it says so, and the delivery tries again.
-class Service::PoolRelays final : public nostr::Relays {
- public:
-  PoolRelays(Service& service) : service_(service) {}
-  void publish(const std::string& relay, const std::string& event_json, const base::EventId& id,
-               std::function<void(ledger::RelayAnswer)> done) override {
-    if (service_.pool_) return service_.pool_->publish(relay, event_json, id, std::move(done));
-    service_.scheduler_->after(0, [relay, done = std::move(done), now = service_.clock_()] {
-      done({.relay = relay, .message = "we are offline", .at = now});
-    });
-  }
-  void query(const std::string& relay, nostr::Filter filter,
-             std::function<void(Result<std::vector<nostr::Event>>)> done) override {
-    if (service_.pool_) return service_.pool_->query(relay, std::move(filter), std::move(done));
-    service_.scheduler_->after(0, [relay, done = std::move(done)] {
-      done(fail(ErrorKind::connection, "relay.query", "not asked: we are offline", relay));
-    });
-  }
-  Result<void> watch(std::vector<nostr::Filter> filters) override {
-    if (service_.pool_) return service_.pool_->watch(std::move(filters));
-    return fail(ErrorKind::connection, "relay.watch", "not asked: we are offline");
-  }
-  unsigned required_pow(const std::string& relay) const override {
-    return service_.pool_ ? service_.pool_->required_pow(relay) : 0;
-  }
-
- private:
-  Service& service_;
-};
-
 Service::Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks,
                  nostr::SecretKey key)
     : io_(io), config_(std::move(config)), clock_(std::move(clock)), hooks_(std::move(hooks)), key_(std::move(key)) {}
@@ -91,6 +61,7 @@ Service::Service(boost::asio::io_context& io, Config config, base::Clock clock, 
 Service::~Service() {
   control_.reset();
   if (pool_) pool_->shut_down();
+  if (relays_) relays_->use(nullptr);
   pool_.reset();
   if (commits_) commits_->stop();
 }
@@ -143,7 +114,7 @@ Result<void> Service::open_adapters() {
   if (!ollama) return tl::unexpected(ollama.error());
   backend_ = std::move(*ollama);
   web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
-  relays_ = std::make_unique<PoolRelays>(*this);
+  relays_ = std::make_unique<nostr::SwitchableRelays>(*scheduler_);
   return {};
 }
 
@@ -263,6 +234,7 @@ Result<void> Service::connect_relays() {
     if (*cursor) known[relay] = **cursor;
   }
   pool_ = std::move(*pool);
+  relays_->use(pool_.get());
   pool_->start(known);
   read_relay_infos();
   return {};
@@ -304,6 +276,7 @@ void Service::go_offline(std::string reason, std::function<void()> done) {
     if (pool_) pool_->shut_down();
     // What still waited in the pool is answered first.
     make_checkpoint([this, done] {
+      relays_->use(nullptr);
       pool_.reset();
       online_ = false;
       done();

@@ -13,6 +13,7 @@
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/relay/pool.h"
+#include "pipeline/nostr/switchable_relays.h"
 #include "pipeline/runtime/announcer.h"
 #include "pipeline/runtime/journal.h"
 #include "pipeline/runtime/runtime.h"
@@ -49,7 +50,6 @@ class Service {
   const base::PublicKey& public_key() const { return key_.public_key(); }
 
  private:
-  class PoolRelays;
   Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks, nostr::SecretKey key);
 
   base::Result<void> open_ledger();
@@ -89,7 +89,7 @@ class Service {
   std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
-  std::unique_ptr<PoolRelays> relays_;
+  std::unique_ptr<nostr::SwitchableRelays> relays_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
   std::unique_ptr<Bookkeeper> bookkeeper_;
