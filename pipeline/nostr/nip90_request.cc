@@ -19,7 +19,6 @@ using base::utf8_prefix;
 using core::ChatMessage;
 using ledger::DeclineReason;
 using ledger::GenerationParams;
-using ledger::InputType;
 using ledger::JobRequested;
 using ledger::RequestFault;
 using net::parse_relay_url;
@@ -76,33 +75,33 @@ bool is_text_type(std::string_view type) {
   return type == "text" || type == "prompt";
 }
 // What an input's type asks to be gathered; unspecified for text, and for types that nobody knows.
-InputType source_type(std::string_view type) {
-  for (const InputType known : {InputType::url, InputType::event, InputType::job}) {
+ledger::InputType source_type(std::string_view type) {
+  for (const ledger::InputType known : {ledger::InputType::url, ledger::InputType::event, ledger::InputType::job}) {
     if (type == ledger::name(known)) return known;
   }
-  return InputType::unspecified;
+  return ledger::InputType::unspecified;
 }
 bool is_input_type(std::string_view type) {
-  return is_text_type(type) || source_type(type) != InputType::unspecified;
+  return is_text_type(type) || source_type(type) != ledger::InputType::unspecified;
 }
 bool is_role(std::string_view marker) {
   return marker == "system" || marker == "user" || marker == "assistant";
 }
 
-struct Input {
+struct RequestInput {
   std::string_view text;
   std::string type;    // lower case; empty: text
   std::string marker;  // as it stands
   std::string relay;   // where to find it, as it stands
 
-  bool is_source() const { return source_type(type) != InputType::unspecified; }
+  bool is_source() const { return source_type(type) != ledger::InputType::unspecified; }
   // As whose words it is read.
   std::string role() const { return is_role(lower(marker)) ? lower(marker) : "user"; }
 };
 
 // ["i", data, type, relay, marker]; some put the marker where the relay belongs.
-Input read_i(const Tag& tag) {
-  Input input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
+RequestInput read_i(const Tag& tag) {
+  RequestInput input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
   input.marker = trimmed(element(tag, 4));
   const std::string_view relay = trimmed(element(tag, 3));
   const bool is_url = relay.find("://") != std::string_view::npos;
@@ -112,24 +111,24 @@ Input read_i(const Tag& tag) {
 }
 
 // ["input", type, data], or the form of an i tag.
-Input read_input(const Tag& tag) {
+RequestInput read_input(const Tag& tag) {
   const std::string first = lower(trimmed(element(tag, 1)));
   if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}, .relay = {}};
   return read_i(tag);
 }
 
-std::optional<Input> input_of(const Tag& tag) {
+std::optional<RequestInput> input_of(const Tag& tag) {
   const std::string_view name = element(tag, 0);
-  std::optional<Input> input;
+  std::optional<RequestInput> input;
   if (name == "i") input = read_i(tag);
   if (name == "input") input = read_input(tag);
-  if (is_param(tag, "prompt")) input = Input{.text = element(tag, 2), .type = {}, .marker = {}, .relay = {}};
+  if (is_param(tag, "prompt")) input = RequestInput{.text = element(tag, 2), .type = {}, .marker = {}, .relay = {}};
   if (input && trimmed(input->text).empty()) input.reset();
   return input;
 }
 
-std::vector<Input> inputs_of(const Event& request) {
-  std::vector<Input> inputs;
+std::vector<RequestInput> inputs_of(const Event& request) {
+  std::vector<RequestInput> inputs;
   for (const Tag& tag : request.tags) {
     if (auto input = input_of(tag)) inputs.push_back(std::move(*input));
   }
@@ -177,7 +176,7 @@ Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource
   const auto id = parse_event_id(text);
   if (!id) {
     return fault(DeclineReason::malformed, "the input " + in_quotes(text) + " is not the id of " +
-                                               (out.type == InputType::job ? "a job" : "an event") +
+                                               (out.type == ledger::InputType::job ? "a job" : "an event") +
                                                "; write its 64 digits of hex");
   }
   out.data = id->hex();
@@ -185,21 +184,21 @@ Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource
   return {};
 }
 
-Fault read_source(const Input& input, JobRequested& out) {
+Fault read_source(const RequestInput& input, JobRequested& out) {
   if (out.sources.size() == kMaxSources) {
     return fault(DeclineReason::unsupported_input, "at most " + std::to_string(kMaxSources) +
                                                        " inputs are gathered; send the texts of the others themselves");
   }
   ledger::InputSource source{.type = source_type(input.type)};
   const std::string_view data = trimmed(input.text);
-  auto bad = source.type == InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
+  auto bad = source.type == ledger::InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
   if (!bad) out.sources.push_back(std::move(source));
   return bad;
 }
 
 Fault read_inputs(const Event& event, JobRequested& out) {
   bool asks = false;
-  for (const Input& input : inputs_of(event)) {
+  for (const RequestInput& input : inputs_of(event)) {
     asks = asks || input.role() == "user";
     if (input.type.empty() || is_text_type(input.type)) continue;
     if (!input.is_source()) {
@@ -423,7 +422,7 @@ std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::
   for (const Tag& tag : request.tags) {
     if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
   }
-  for (const Input& input : inputs_of(request)) {
+  for (const RequestInput& input : inputs_of(request)) {
     std::string_view text = input.text;
     if (input.is_source()) {
       if (gathered.empty()) continue;
