@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/scheduler.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "pipeline/nostr/nip90_ask.h"
 
 namespace boost::asio {

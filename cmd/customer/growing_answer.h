@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 
 namespace cmd {
 

@@ -8,7 +8,7 @@
 #include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace cmd {
 

@@ -6,7 +6,7 @@
 #include "cmd/cli/random.h"
 #include "ledger/reader.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace cmd {
 namespace {

@@ -5,7 +5,7 @@
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace nostr {
 namespace {

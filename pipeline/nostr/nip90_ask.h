@@ -1,5 +1,5 @@
 // NIP-90 text jobs as a customer asks for them: the request (kind 5050), and the deletion that cancels it (NIP-09).
-// nip90.h reads them. Pure: randomness is an argument.
+// nip90_request.h reads them. Pure: randomness is an argument.
 #pragma once
 
 #include <cstdint>

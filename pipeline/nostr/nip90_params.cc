@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace nostr::nip90 {
 namespace {

@@ -1,4 +1,6 @@
 // Requests, read liberally: what clients send is listed in tests/unit/pipeline/nostr/nip90_request_test.cc.
+#include "pipeline/nostr/nip90_request.h"
+
 #include <algorithm>
 
 #include "pipeline/core/chat_message.h"
@@ -7,7 +9,6 @@
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
 #include "pipeline/nostr/nip90_params.h"
 #include "pipeline/nostr/nip90_words.h"
 

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "base/scheduler.h"
 #include "pipeline/nostr/keys.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "pipeline/nostr/relays.h"
 
 namespace runtime {

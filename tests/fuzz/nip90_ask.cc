@@ -9,7 +9,7 @@
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

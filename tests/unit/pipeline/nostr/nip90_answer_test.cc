@@ -1,9 +1,10 @@
+#include "pipeline/nostr/nip90_answer.h"
+
 #include <gtest/gtest.h>
 
 #include <fstream>
 
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {

@@ -1,4 +1,6 @@
 // What customers send, shape by shape. The files in fixtures/requests are signed events.
+#include "pipeline/nostr/nip90_request.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,7 +9,6 @@
 #include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 namespace {
