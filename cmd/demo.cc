@@ -173,10 +173,10 @@ class Sale {
     auto key = nostr::generate_key();
     if (!key) return end(key.error());
     screen_.part("customer", nostr::encode_npub(key->public_key()));
-    const Question question{.inputs = {{.data = kQuestion}},
-                            .provider = service_->public_key(),
-                            .relays = {relay_->url()},
-                            .params = {{"model", model_}, {"max_tokens", kMaxTokens}}};
+    const nostr::Question question{.inputs = {{.data = kQuestion}},
+                                   .provider = service_->public_key(),
+                                   .relays = {relay_->url()},
+                                   .params = {{"model", model_}, {"max_tokens", kMaxTokens}}};
     screen_.separate();
     began_ = clock_();
     screen_.happened(elapsed_ms(), "customer", "asks through the relay:");

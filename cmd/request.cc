@@ -28,7 +28,7 @@ class Conversation {
         screen_(context, arguments.has("json"), clock_) {}
 
   // The provider that suits the question best, as the market announces itself. Shows the others too.
-  Result<nostr::PublicKey> find(const Question& question, const nostr::SecretKey& key) {
+  Result<nostr::PublicKey> find(const nostr::Question& question, const nostr::SecretKey& key) {
     screen_.note("looking who sells");
     const auto news = read_market(question.relays, key, clock_);
     if (!news) return tl::unexpected(news.error());
@@ -41,7 +41,7 @@ class Conversation {
                       {}, "ask the whole market without --find, or other relays with --relay");
   }
 
-  Result<ExitCode> ask(const Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
+  Result<ExitCode> ask(const nostr::Question& question, nostr::SecretKey key, std::int64_t timeout_ms) {
     bid_ = question.bid;
     addressed_ = question.provider.has_value();
     auto customer = Customer::ask(io_, question, std::move(key), clock_, timeout_ms,

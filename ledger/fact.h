@@ -346,9 +346,9 @@ struct InferenceFailed {
   }
 };
 
-// An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90.h rebuilds it and checks its
-// id), so the same bytes are published again after a crash. `content` is zero where the event's content is empty; it
-// may be the result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the
+// An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90_answer.h rebuilds it and
+// checks its id), so the same bytes are published again after a crash. `content` is zero where the event's content is
+// empty; it may be the result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the
 // request's text.
 struct NoticeSigned {
   static constexpr std::uint32_t kType = 26;

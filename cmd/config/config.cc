@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "cmd/text/humanize.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace cmd {
 namespace {

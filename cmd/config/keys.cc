@@ -4,7 +4,8 @@
 #include <cctype>
 
 #include "cmd/config/config.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace cmd {
 namespace {

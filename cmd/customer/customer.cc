@@ -5,13 +5,9 @@
 #include <map>
 
 #include "base/scheduler.h"
-#include "base/utf8.h"
 #include "cmd/text/humanize.h"
-#include "pipeline/net/url_guard.h"
-#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip19.h"
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/relay/pool.h"
 #include "pipeline/wallet/sandbox.h"
@@ -21,149 +17,6 @@ namespace cmd {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
-
-namespace {
-
-constexpr std::pair<InputType, std::string_view> kInputTypes[] = {
-    {InputType::text, "text"}, {InputType::url, "url"}, {InputType::event, "event"}, {InputType::job, "job"}};
-
-auto refuse(std::string message, std::string hint) {
-  return fail(ErrorKind::config, "request.prompt", std::move(message), {}, std::move(hint));
-}
-
-Result<void> check_inputs(const std::vector<Input>& inputs) {
-  if (inputs.empty()) return refuse("there is no prompt", "type it behind the options, or send it to stdin");
-  if (inputs.size() > kMaxInputs) return refuse("there are more than 32 inputs", "put several texts into one file");
-  std::size_t bytes = 0;
-  for (const Input& input : inputs) {
-    if (const auto good = check_text("the prompt", input.data); !good) return good;
-    bytes += input.data.size();
-  }
-  if (bytes > kMaxQuestionBytes) return refuse("the inputs are longer than 48 KiB together", "relays refuse more");
-  return {};
-}
-
-nostr::Tag to_tag(const Input& input, const std::vector<std::string>& relays) {
-  nostr::Tag tag = {"i", nostr::without_disputed_controls(input.data), std::string(name(input.type))};
-  if (input.type != InputType::event && input.type != InputType::job) return tag;
-  if (!input.relay.empty()) {
-    tag.push_back(input.relay);
-  } else if (!relays.empty()) {
-    tag.push_back(relays.front());
-  }
-  return tag;
-}
-
-Result<nostr::Event> sign(nostr::Unsigned event, const nostr::SecretKey& key) {
-  const auto aux = nostr::generate_aux();
-  if (!aux) return tl::unexpected(aux.error());
-  return nostr::sign(std::move(event), key, *aux);
-}
-
-// What the question says, for the provider's eyes only (NIP-90).
-Result<void> hide_tags(nostr::Unsigned& event, const Question& question, const nostr::SecretKey& key) {
-  const auto random = nostr::generate_aux();
-  if (!random) return tl::unexpected(random.error());
-  const std::string inner = nostr::tags_to_json(std::exchange(event.tags, {{"encrypted"}}));
-  auto content = nostr::encrypt(question.encryption, inner, key, *question.provider, {random->bytes});
-  if (!content) return tl::unexpected(content.error());
-  event.content = std::move(*content);
-  return {};
-}
-
-Result<Input> parse_address(std::string_view typed) {
-  const auto url = net::parse_url(typed, "http");
-  if (url && typed.size() <= nostr::kMaxSourceBytes) return Input{InputType::url, std::string(typed), {}};
-  return fail(ErrorKind::config, "request.input", "--url cannot be \"" + std::string(typed.substr(0, 200)) + "\"",
-              url ? "it is longer than 2 KiB" : url.error(), "it is an address like https://example.com/page");
-}
-
-}  // namespace
-
-std::string_view name(InputType type) {
-  for (const auto& [known, name] : kInputTypes) {
-    if (known == type) return name;
-  }
-  return "text";
-}
-
-Result<void> check_text(const std::string& what, std::string_view text) {
-  if (text.empty()) return refuse(what + " is empty", "say what shall be answered");
-  if (text.size() > kMaxQuestionBytes) return refuse(what + " is longer than 48 KiB", "relays refuse more");
-  if (!base::is_utf8(text)) return refuse(what + " is no UTF-8 text", "convert it, for example with iconv");
-  return {};
-}
-
-Result<Input> parse_source(InputType type, std::string_view typed) {
-  if (type == InputType::url) return parse_address(typed);
-  const std::size_t at = typed.find('@');
-  const std::string_view id_text = typed.substr(0, at);
-  const auto id = nostr::parse_event_id(id_text);
-  const auto refuse = [&](const base::Error& error) {
-    return fail(ErrorKind::config, "request.input", "--" + std::string(name(type)) + ": " + error.message,
-                error.context, error.hint);
-  };
-  if (!id) return refuse(id.error());
-  Input input{type, id->hex(), {}};
-  if (at != std::string_view::npos) {
-    const auto relay = net::parse_relay_url(typed.substr(at + 1));
-    if (!relay) return refuse(relay.error());
-    input.relay = relay->text();
-  } else if (const auto nevent = nostr::decode_nevent(id_text); nevent && !nevent->relays.empty()) {
-    input.relay = nevent->relays.front();
-  }
-  return input;
-}
-
-Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey& key, base::TimeMs now) {
-  if (const auto good = check_inputs(question.inputs); !good) return tl::unexpected(good.error());
-  nostr::Unsigned event{.kind = nostr::kTextRequestKind, .created_at_s = now.ms / 1000};
-  for (const Input& input : question.inputs) event.tags.push_back(to_tag(input, question.relays));
-  for (const auto& [name, value] : question.params) event.tags.push_back({"param", name, value});
-  if (question.encryption != ledger::Encryption::none) {
-    if (const auto hidden = hide_tags(event, question, key); !hidden) return tl::unexpected(hidden.error());
-  }
-  if (!question.output.empty()) event.tags.push_back({"output", question.output});
-  if (question.bid) event.tags.push_back({"bid", std::to_string(question.bid->value)});
-  nostr::Tag& relays = event.tags.emplace_back(nostr::Tag{"relays"});
-  relays.insert(relays.end(), question.relays.begin(), question.relays.end());
-  if (question.provider) event.tags.push_back({"p", question.provider->hex()});
-  return sign(std::move(event), key);
-}
-
-Result<nostr::Event> to_cancellation(const nostr::EventId& request, const nostr::SecretKey& key, base::TimeMs now) {
-  nostr::Unsigned event{.kind = nostr::kDeletionKind, .created_at_s = now.ms / 1000};
-  event.tags = {{"e", request.hex()}, {"k", std::to_string(nostr::kTextRequestKind)}};
-  return sign(std::move(event), key);
-}
-
-// ---- the answer while it grows --------------------------------------------------------------------------------------
-
-std::string GrowingAnswer::part(const nostr::Answer& partial) {
-  if (partial.encrypted || provider_.value_or(partial.provider) != partial.provider) return {};
-  provider_ = partial.provider;
-  const bool overtaken = printed_.starts_with(partial.content);
-  return overtaken ? std::string() : advance(partial.content);
-}
-
-std::string GrowingAnswer::result(const nostr::Answer& answer) {
-  std::string rest = advance(answer.content) + '\n';
-  printed_.clear();
-  return rest;
-}
-
-std::string GrowingAnswer::interrupt() {
-  std::string end = is_open() ? "\n" : "";
-  printed_.clear();
-  return end;
-}
-
-std::string GrowingAnswer::advance(std::string_view whole) {
-  const bool continues = whole.starts_with(printed_);
-  std::string out = continues ? std::string(whole.substr(printed_.size())) : interrupt().append(whole);
-  printed_ = whole;
-  return out;
-}
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
 
@@ -205,9 +58,9 @@ class Customer::Impl {
   }
 
   Result<void> cancel(const std::function<void(const ledger::RelayAnswer&)>& published) {
-    const auto cancellation = to_cancellation(request_, key_, clock_());
-    if (!cancellation) return tl::unexpected(cancellation.error());
-    publish(*cancellation, published);
+    const auto aux = nostr::generate_aux();
+    if (!aux) return tl::unexpected(aux.error());
+    publish(nostr::to_cancellation(request_, key_, clock_(), *aux), published);
     return {};
   }
 
@@ -294,10 +147,14 @@ class Customer::Impl {
   std::unique_ptr<nostr::RelayPool> pool_;
 };
 
-Result<std::unique_ptr<Customer>> Customer::ask(boost::asio::io_context& io, const Question& question,
+Result<std::unique_ptr<Customer>> Customer::ask(boost::asio::io_context& io, const nostr::Question& question,
                                                 nostr::SecretKey key, base::Clock clock, std::int64_t timeout_ms,
                                                 CustomerHooks hooks) {
-  auto request = to_request(question, key, clock());
+  const auto nonce = nostr::generate_aux();
+  if (!nonce) return tl::unexpected(nonce.error());
+  const auto aux = nostr::generate_aux();
+  if (!aux) return tl::unexpected(aux.error());
+  auto request = nostr::to_request(question, key, clock(), {nonce->bytes}, *aux);
   if (!request) return tl::unexpected(request.error());
   const nostr::EventId id = request->id;
   auto impl = std::make_unique<Impl>(io, std::move(key), std::move(*request), id, std::move(clock), std::move(hooks));
@@ -310,10 +167,11 @@ Result<std::unique_ptr<Customer>> Customer::ask(boost::asio::io_context& io, con
 Result<std::unique_ptr<Customer>> Customer::take_back(boost::asio::io_context& io, const nostr::EventId& request,
                                                       const std::vector<std::string>& relays, nostr::SecretKey key,
                                                       base::Clock clock, std::int64_t timeout_ms, CustomerHooks hooks) {
-  auto cancellation = to_cancellation(request, key, clock());
-  if (!cancellation) return tl::unexpected(cancellation.error());
+  const auto aux = nostr::generate_aux();
+  if (!aux) return tl::unexpected(aux.error());
+  auto cancellation = nostr::to_cancellation(request, key, clock(), *aux);
   auto impl =
-      std::make_unique<Impl>(io, std::move(key), std::move(*cancellation), request, std::move(clock), std::move(hooks));
+      std::make_unique<Impl>(io, std::move(key), std::move(cancellation), request, std::move(clock), std::move(hooks));
   if (auto started = impl->start(io, relays, {}, timeout_ms); !started) return tl::unexpected(started.error());
   return std::unique_ptr<Customer>(new Customer(std::move(impl)));
 }

@@ -7,86 +7,17 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/scheduler.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
+#include "pipeline/nostr/nip90_ask.h"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace cmd {
-
-inline constexpr std::size_t kMaxQuestionBytes = 48 * 1024;  // of all inputs: relays refuse events over 64 KiB
-inline constexpr std::size_t kMaxInputs = 32;
-
-// ---- the question ---------------------------------------------------------------------------------------------------
-
-// What an input holds: the text itself, or where the provider finds it.
-enum class InputType { text, url, event, job };
-std::string_view name(InputType type);  // NIP-90's: "url"
-
-struct Input {
-  InputType type = InputType::text;
-  std::string data;   // the text, the address, or the id in hex
-  std::string relay;  // where the event, or the job's result, can be found; empty: the first of the question's relays
-  bool operator==(const Input&) const = default;
-};
-
-// Whether a text can be an input; `what` is its name in the message. Fails with "request.prompt" when it is empty,
-// longer than kMaxQuestionBytes or no UTF-8.
-base::Result<void> check_text(const std::string& what, std::string_view text);
-
-// What a person types for an input that the provider fetches: an address over http(s), or an id in hex, as note or as
-// nevent, with "@" and a relay behind it if wished ("note1…@wss://relay.one"; else a nevent's own relay counts). Fails
-// with "request.input".
-base::Result<Input> parse_source(InputType type, std::string_view typed);
-
-struct Question {
-  std::vector<Input> inputs;                                // in the order in which they are read
-  std::optional<nostr::PublicKey> provider;                 // absent: the whole market is asked
-  std::vector<std::string> relays;                          // where it is published and answers are expected
-  std::vector<std::pair<std::string, std::string>> params;  // by NIP-90's names: {"max_tokens", "200"}
-  std::string output;                                       // a MIME type; empty: the provider's choice
-  std::optional<base::Msat> bid;
-  ledger::Encryption encryption = ledger::Encryption::none;  // else it needs the provider
-};
-
-// The signed request. Encrypted, it hides inputs and parameters (NIP-90). Fails with "request.prompt" when there is no
-// input, when check_text() refuses one, and when they are more than kMaxInputs or kMaxQuestionBytes together.
-base::Result<nostr::Event> to_request(const Question& question, const nostr::SecretKey& key, base::TimeMs now);
-
-// The signed kind 5 that takes a request of this key back (NIP-09). Fails with "key.no_randomness".
-base::Result<nostr::Event> to_cancellation(const nostr::EventId& request, const nostr::SecretKey& key,
-                                           base::TimeMs now);
-
-// ---- the answer while it grows --------------------------------------------------------------------------------------
-
-// What is to be printed of an answer that comes in parts: each 7000 `partial` holds the whole text so far (NIP-90). Of
-// several providers, the first to send a part is followed. Pure.
-class GrowingAnswer {
- public:
-  // What a part adds; all of it, on a fresh line, if it does not continue what was printed; nothing of one that was
-  // overtaken, that cannot be read, or that is another provider's.
-  std::string part(const nostr::Answer& partial);
-  // What is still missing of the result, whoever made it, and the line's end.
-  std::string result(const nostr::Answer& answer);
-  // Ends a line that stands open: something else is printed, and what comes then begins afresh.
-  std::string interrupt();
-
-  // What was printed last waits for more on the same line.
-  bool is_open() const { return !printed_.empty() && !printed_.ends_with('\n'); }
-
- private:
-  std::string advance(std::string_view whole);
-
-  std::optional<nostr::PublicKey> provider_;
-  std::string printed_;
-};
-
-// ---- the conversation -----------------------------------------------------------------------------------------------
 
 struct CustomerHooks {
   // One relay's answer to the request (of take_back(): to the cancellation).
@@ -103,7 +34,7 @@ class Customer {
  public:
   // Publishes the question and listens until it is destroyed. Fails as to_request does, and with "relay_url.invalid" or
   // "key.no_randomness".
-  static base::Result<std::unique_ptr<Customer>> ask(boost::asio::io_context& io, const Question& question,
+  static base::Result<std::unique_ptr<Customer>> ask(boost::asio::io_context& io, const nostr::Question& question,
                                                      nostr::SecretKey key, base::Clock clock, std::int64_t timeout_ms,
                                                      CustomerHooks hooks);
 

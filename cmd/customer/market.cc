@@ -10,7 +10,7 @@
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "pipeline/nostr/relay/pool.h"
 
 namespace cmd {

@@ -8,10 +8,14 @@
 #include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace cmd {
 
 using base::Result;
+using nostr::Input;
+using nostr::InputType;
+using nostr::Question;
 
 namespace {
 
@@ -55,7 +59,7 @@ Result<void> check(const Parameter& parameter, const std::string& text) {
 
 // Without the last line's end, and never more than a little too much.
 std::string read_text(std::istream& in) {
-  std::string text(kMaxQuestionBytes + 1, '\0');
+  std::string text(nostr::kMaxQuestionBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   while (text.ends_with('\n')) text.pop_back();
@@ -70,10 +74,18 @@ Result<Input> read_file(const std::string& path, std::istream& in) {
   if (!is_stdin && (!file.is_open() || file.bad())) {
     return usage_error("--file " + path + " cannot be read", "is the name right, and may you read it?");
   }
-  if (const auto good = check_text(is_stdin ? "stdin" : "the file " + path, input.data); !good) {
+  if (const auto good = nostr::check_text(is_stdin ? "stdin" : "the file " + path, input.data); !good) {
     return tl::unexpected(good.error());
   }
   return input;
+}
+
+// An option for an input that the provider fetches: "--url". The error begins with the option's name.
+Result<Input> read_source(InputType type, const std::string& typed) {
+  return nostr::parse_source(type, typed).map_error([](base::Error error) {
+    error.message.insert(0, "--");
+    return error;
+  });
 }
 
 // What the options name, in the order in which they were typed; then the prompt: a question stands best behind what it
@@ -83,7 +95,7 @@ Result<std::vector<Input>> read_inputs(const Arguments& arguments, std::istream&
   for (const auto& option : arguments.options.arguments()) {
     for (const auto type : {InputType::text, InputType::url, InputType::event, InputType::job}) {
       if (option.key() != (type == InputType::text ? "file" : name(type))) continue;
-      auto input = type == InputType::text ? read_file(option.value(), in) : parse_source(type, option.value());
+      auto input = type == InputType::text ? read_file(option.value(), in) : read_source(type, option.value());
       if (!input) return tl::unexpected(input.error());
       inputs.push_back(std::move(*input));
     }

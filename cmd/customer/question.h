@@ -4,19 +4,19 @@
 #include <iosfwd>
 
 #include "cmd/cli/command.h"
-#include "cmd/customer/customer.h"
 #include "cmd/customer/market.h"
+#include "pipeline/nostr/nip90_ask.h"
 
 namespace cmd {
 
 void add_question_options(cxxopts::OptionAdder& add);
 
 // Each fails with a usage error that names the option.
-base::Result<Question> read_question(const Arguments& arguments, const Config& config, std::istream& in);
+base::Result<nostr::Question> read_question(const Arguments& arguments, const Config& config, std::istream& in);
 base::Result<std::int64_t> read_timeout_ms(const Arguments& arguments);
 
 // What its provider must be able to do.
-Need need_of(const Question& question, const Arguments& arguments);
+Need need_of(const nostr::Question& question, const Arguments& arguments);
 
 // The customer's: of --key-file, else one that is made and thrown away. Fails as read_key_file().
 base::Result<nostr::SecretKey> read_key(const Arguments& arguments);

@@ -5,6 +5,7 @@
 #include "base/scheduler.h"
 #include "cmd/cli/command.h"
 #include "cmd/customer/customer.h"
+#include "cmd/customer/growing_answer.h"
 #include "cmd/customer/market.h"
 
 namespace cmd {

@@ -1,5 +1,9 @@
 #include "cmd/provider/control.h"
 
+#include <algorithm>
+#include <array>
+
+#include "cmd/provider/announcement.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -8,6 +12,19 @@ namespace {
 using base::Msat;
 using base::Result;
 using nlohmann::json;
+using Answer = ControlSocket::Answer;
+
+json succeeded(const std::string& text) {
+  return {{"ok", true}, {"text", text}};
+}
+
+json refused(const std::string& error) {
+  return {{"ok", false}, {"error", error}};
+}
+
+json refused(const base::Error& error) {
+  return {{"ok", false}, {"error", error.message}, {"hint", error.hint}};
+}
 
 json told(const ledger::RefundPaid& paid) {
   std::string text = "paid back " + sats(paid.amount) + ", for a fee of " + sats(paid.fee);
@@ -29,23 +46,85 @@ json told(const ledger::RefundStarted&) {
 
 }  // namespace
 
-void answer_refund(runtime::Runtime& runtime, const json& request, const ControlSocket::Answer& answer) {
+Control::Method Control::find(const std::string& name) {
+  static constexpr std::array kMethods = {
+      std::pair<std::string_view, Method>{"status", &Control::status},
+      std::pair<std::string_view, Method>{"online", &Control::online},
+      std::pair<std::string_view, Method>{"offline", &Control::offline},
+      std::pair<std::string_view, Method>{"cancel", &Control::cancel},
+      std::pair<std::string_view, Method>{"refund", &Control::refund},
+      std::pair<std::string_view, Method>{"announce", &Control::announce},
+      std::pair<std::string_view, Method>{"withdraw", &Control::withdraw},
+  };
+  const auto* const found = std::ranges::find(kMethods, name, &std::pair<std::string_view, Method>::first);
+  return found == kMethods.end() ? nullptr : found->second;
+}
+
+void Control::handle(const json& request, const Answer& answer) const {
+  const std::string name = request.value("method", "");
+  const Method method = find(name);
+  if (!method) return answer(refused("unknown method \"" + name + "\""));
+  (this->*method)(request, answer);
+}
+
+void Control::status(const json&, const Answer& answer) const {
+  answer({{"ok", true}, {"status", actions_.summary()}});
+}
+
+void Control::online(const json&, const Answer& answer) const {
+  const auto state = actions_.state();
+  if (state.ending) return answer(refused("it is ending"));
+  if (state.online && state.draining) return answer(refused("still finishing started jobs; try again"));
+  if (state.online) return answer(succeeded("already online"));
+  actions_.go_online();
+  answer(succeeded("online"));
+}
+
+void Control::offline(const json& request, const Answer& answer) const {
+  if (!actions_.state().online) return answer(succeeded("already offline"));
+  const bool wait = request.value("drain", false);
+  actions_.go_offline("told so", [answer, wait] {
+    if (wait) answer(succeeded("offline; every started job is finished"));
+  });
+  if (!wait) answer(succeeded("offline for new jobs; started ones finish"));
+}
+
+void Control::cancel(const json& request, const Answer& answer) const {
   const auto id = base::JobId::from_hex(request.value("job", ""));
-  if (!id) return answer({{"ok", false}, {"error", "no job was named"}});
+  if (id && actions_.cancel(*id)) return answer(succeeded("cancelled; the customer is told"));
+  answer(refused("it is too late: the job has ended, or its result is signed"));
+}
+
+void Control::refund(const json& request, const Answer& answer) const {
+  const auto id = base::JobId::from_hex(request.value("job", ""));
+  if (!id) return answer(refused("no job was named"));
   if (const auto word = request.value("not_paid", ""); !word.empty()) {
-    return runtime.give_up_refund(*id, word, [answer](const Result<void>& given_up) {
-      if (!given_up)
-        return answer({{"ok", false}, {"error", given_up.error().message}, {"hint", given_up.error().hint}});
-      answer({{"ok", true}, {"text", "it is owed as before; pay it back to another invoice of the customer's"}});
+    return actions_.give_up_refund(*id, word, [answer](const Result<void>& given_up) {
+      if (!given_up) return answer(refused(given_up.error()));
+      answer(succeeded("it is owed as before; pay it back to another invoice of the customer's"));
     });
   }
   runtime::RefundOrder order{.bolt11 = request.value("bolt11", ""), .event_json = request.value("event", "")};
   if (const auto limit = request.value("fee_limit_msat", std::int64_t{-1}); limit >= 0) order.fee_limit = Msat{limit};
-  runtime.refund(*id, order, [answer](const Result<runtime::RefundOutcome>& outcome) {
-    if (!outcome) {
-      return answer({{"ok", false}, {"error", outcome.error().message}, {"hint", outcome.error().hint}});
-    }
+  actions_.refund(*id, order, [answer](const Result<runtime::RefundOutcome>& outcome) {
+    if (!outcome) return answer(refused(outcome.error()));
     answer(std::visit([](const auto& facts) { return told(facts); }, *outcome));
+  });
+}
+
+void Control::announce(const json&, const Answer& answer) const {
+  if (!actions_.may_announce) return answer(refused("the settings say not to: set announce.enabled = true"));
+  const auto state = actions_.state();
+  if (!state.online || state.draining) {
+    return answer(refused("we are offline: `sellcompute online` announces too"));
+  }
+  actions_.announce();
+  answer(succeeded("announcing; `sellcompute status` shows where it is seen"));
+}
+
+void Control::withdraw(const json&, const Answer& answer) const {
+  actions_.withdraw([answer](const std::vector<runtime::Visibility>& report) {
+    answer({{"ok", true}, {"relays", to_json(report)}});
   });
 }
 

@@ -2,17 +2,16 @@
 // `serve` runs it in the foreground, `demo` beside a customer.
 #pragma once
 
-#include <map>
-
-#include "cmd/cli/control_socket.h"
 #include "cmd/config/config.h"
 #include "cmd/provider/bookkeeper.h"
+#include "cmd/provider/checkpoints.h"
+#include "cmd/provider/control.h"
+#include "cmd/provider/relay_connections.h"
 #include "cmd/wallets/open_wallet.h"
 #include "ledger/group_commit.h"
 #include "ledger/projection.h"
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/net/io_scheduler.h"
-#include "pipeline/nostr/relay/pool.h"
 #include "pipeline/runtime/announcer.h"
 #include "pipeline/runtime/journal.h"
 #include "pipeline/runtime/runtime.h"
@@ -49,27 +48,16 @@ class Service {
   const base::PublicKey& public_key() const { return key_.public_key(); }
 
  private:
-  class PoolRelays;
   Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks, nostr::SecretKey key);
 
   base::Result<void> open_ledger();
   base::Result<void> open_adapters();
   base::Result<void> check_escrow() const;
   base::Result<void> open_runtime(std::string kill_at);
-  base::Result<void> connect_relays();
   void go_online();
   void sell(const base::Result<inference::BackendStatus>& status);
-  void read_relay_infos();
-  void read_relay_infos_regularly();
-  void on_received(nostr::Received received);
-  void on_control(const nlohmann::json& request, const ControlSocket::Answer& answer);
-  nlohmann::json cancel(const std::string& job);
+  ControlActions control_actions();
   void open_announcer(const ledger::ProviderConfigured& policy);
-  void check_health(std::function<void(std::string trouble)> done);
-  void announce(const ControlSocket::Answer& answer);
-  void checkpoint_regularly();
-  void make_checkpoint(std::function<void()> then);
-  std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
 
   boost::asio::io_context& io_;
   const Config config_;
@@ -82,6 +70,7 @@ class Service {
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
   std::unique_ptr<ledger::GroupCommit> commits_;
   std::unique_ptr<net::IoScheduler> scheduler_;
+  std::unique_ptr<Checkpoints> checkpoints_;
   OpenedWallet wallet_;
   std::vector<OpenedWallet> former_wallets_;
   OpenedPayer payer_;
@@ -89,12 +78,12 @@ class Service {
   std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
-  std::unique_ptr<PoolRelays> relays_;
+  std::unique_ptr<RelayConnections> connections_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
   std::unique_ptr<Bookkeeper> bookkeeper_;
-  std::unique_ptr<nostr::RelayPool> pool_;
-  std::unique_ptr<ControlSocket> control_;
+  std::unique_ptr<Control> control_;
+  std::unique_ptr<ControlSocket> control_socket_;
   bool online_ = false;
   bool stopping_ = false;
 };

@@ -78,6 +78,13 @@ void append_json_tags(std::string& out, const std::vector<Tag>& tags, OtherContr
   out.push_back(']');
 }
 
+std::size_t json_string_bytes(std::string_view text) {
+  std::string quoted;
+  quoted.reserve(text.size() + text.size() / 4 + 2);
+  append_json_string(quoted, text);
+  return quoted.size() - 2;
+}
+
 // ---- JsonReader -----------------------------------------------------------------------------------------------------
 
 JsonReader::JsonReader(std::string_view text) : text_(text) {

@@ -23,6 +23,9 @@ enum class OtherControls { escaped, verbatim };
 void append_json_string(std::string& out, std::string_view text, OtherControls others = OtherControls::escaped);
 void append_json_tags(std::string& out, const std::vector<Tag>& tags, OtherControls others = OtherControls::escaped);
 
+// The bytes of a text inside a JSON string, without its quotation marks.
+std::size_t json_string_bytes(std::string_view text);
+
 // Reads one JSON text from front to back. Every read skips white space first; after the first failure all reads fail
 // and fault() says why.
 class JsonReader {

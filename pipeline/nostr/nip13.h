@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "pipeline/nostr/event.h"
-#include "pipeline/nostr/nip90.h"
 
 namespace nostr {
 

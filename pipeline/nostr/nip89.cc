@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace nostr {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 using base::utf8_prefix;
 using nlohmann::ordered_json;
 
-// What read_request (nip90.h) takes from `param` tags, besides the model.
+// What read_request (nip90_request.h) takes from `param` tags, besides the model.
 constexpr std::array kParams = {"max_tokens",       "temperature", "top_k", "top_p", "frequency_penalty",
                                 "presence_penalty", "seed",        "stop",  "system"};
 

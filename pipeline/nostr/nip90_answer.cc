@@ -1,10 +1,12 @@
 // Answers: written exactly, kept without saying anything twice, read liberally.
+#include "pipeline/nostr/nip90_answer.h"
+
 #include <algorithm>
 #include <array>
 
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip01.h"
 
 namespace nostr {
 namespace {
@@ -137,13 +139,6 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
 
 std::size_t result_event_bytes(std::string_view raw, std::size_t content_json_bytes) {
   return kResultOverheadBytes + json_string_bytes(raw) + content_json_bytes;
-}
-
-std::size_t json_string_bytes(std::string_view text) {
-  std::string quoted;
-  quoted.reserve(text.size() + text.size() / 4 + 2);
-  append_json_string(quoted, text);
-  return quoted.size() - 2;
 }
 
 std::string stored_tags(std::vector<Tag> tags) {

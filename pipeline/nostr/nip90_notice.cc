@@ -1,7 +1,7 @@
 #include "pipeline/nostr/nip90_notice.h"
 
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 
 namespace nostr {
 

@@ -1,74 +1,35 @@
-// Requests, read liberally: what clients send is listed in tests/unit/nostr/nip90_request_test.cc.
-#include <algorithm>
-#include <charconv>
-#include <limits>
+// Requests, read liberally: what clients send is listed in tests/unit/pipeline/nostr/nip90_request_test.cc.
+#include "pipeline/nostr/nip90_request.h"
 
-#include "base/utf8.h"
+#include <algorithm>
+
 #include "pipeline/core/chat_message.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_params.h"
+#include "pipeline/nostr/nip90_words.h"
 
 namespace nostr {
 namespace {
 
-using base::utf8_prefix;
 using core::ChatMessage;
 using ledger::DeclineReason;
-using ledger::GenerationParams;
-using ledger::InputType;
 using ledger::JobRequested;
-using ledger::RequestFault;
 using net::parse_relay_url;
+using nip90::element;
+using nip90::fault;
+using nip90::in_quotes;
+using nip90::is_param;
+using nip90::lower;
+using nip90::MaybeFault;
+using nip90::parse_number;
+using nip90::trimmed;
 
 constexpr std::size_t kBytesPerToken = 4;
 constexpr std::size_t kTokensPerMessage = 4;  // the marks of a chat template around it
-constexpr std::uint64_t kMaxTokensParam = 1'000'000;
-constexpr std::uint64_t kMaxTopK = 100'000;
-constexpr std::size_t kMaxModelNameBytes = 200;
-constexpr std::size_t kMaxStops = 16;
-constexpr std::size_t kMaxStopBytes = 200;
-constexpr std::size_t kMaxQuotedBytes = 60;  // of the customer's own words in a message to them
-
-// ---- words ----------------------------------------------------------------------------------------------------------
-
-std::string_view trimmed(std::string_view text) {
-  static constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-std::string in_quotes(std::string_view text) {
-  const std::string_view start = utf8_prefix(text, kMaxQuotedBytes);
-  return "\"" + without_disputed_controls(std::string(start)) + (start.size() < text.size() ? "…\"" : "\"");
-}
-
-std::string_view element(const Tag& tag, std::size_t index) {
-  return index < tag.size() ? std::string_view(tag[index]) : std::string_view();
-}
-
-// "top-k" and "Top_K" are one parameter.
-std::string param_name(const Tag& tag) {
-  std::string name = lower(trimmed(element(tag, 1)));
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
-bool is_param(const Tag& tag, std::string_view name) {
-  return element(tag, 0) == "param" && param_name(tag) == name;
-}
 
 // ---- inputs ---------------------------------------------------------------------------------------------------------
 
@@ -76,33 +37,33 @@ bool is_text_type(std::string_view type) {
   return type == "text" || type == "prompt";
 }
 // What an input's type asks to be gathered; unspecified for text, and for types that nobody knows.
-InputType source_type(std::string_view type) {
-  for (const InputType known : {InputType::url, InputType::event, InputType::job}) {
+ledger::InputType source_type(std::string_view type) {
+  for (const ledger::InputType known : {ledger::InputType::url, ledger::InputType::event, ledger::InputType::job}) {
     if (type == ledger::name(known)) return known;
   }
-  return InputType::unspecified;
+  return ledger::InputType::unspecified;
 }
 bool is_input_type(std::string_view type) {
-  return is_text_type(type) || source_type(type) != InputType::unspecified;
+  return is_text_type(type) || source_type(type) != ledger::InputType::unspecified;
 }
 bool is_role(std::string_view marker) {
   return marker == "system" || marker == "user" || marker == "assistant";
 }
 
-struct Input {
+struct RequestInput {
   std::string_view text;
   std::string type;    // lower case; empty: text
   std::string marker;  // as it stands
   std::string relay;   // where to find it, as it stands
 
-  bool is_source() const { return source_type(type) != InputType::unspecified; }
+  bool is_source() const { return source_type(type) != ledger::InputType::unspecified; }
   // As whose words it is read.
   std::string role() const { return is_role(lower(marker)) ? lower(marker) : "user"; }
 };
 
 // ["i", data, type, relay, marker]; some put the marker where the relay belongs.
-Input read_i(const Tag& tag) {
-  Input input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
+RequestInput read_i(const Tag& tag) {
+  RequestInput input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
   input.marker = trimmed(element(tag, 4));
   const std::string_view relay = trimmed(element(tag, 3));
   const bool is_url = relay.find("://") != std::string_view::npos;
@@ -112,24 +73,24 @@ Input read_i(const Tag& tag) {
 }
 
 // ["input", type, data], or the form of an i tag.
-Input read_input(const Tag& tag) {
+RequestInput read_input(const Tag& tag) {
   const std::string first = lower(trimmed(element(tag, 1)));
   if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}, .relay = {}};
   return read_i(tag);
 }
 
-std::optional<Input> input_of(const Tag& tag) {
+std::optional<RequestInput> input_of(const Tag& tag) {
   const std::string_view name = element(tag, 0);
-  std::optional<Input> input;
+  std::optional<RequestInput> input;
   if (name == "i") input = read_i(tag);
   if (name == "input") input = read_input(tag);
-  if (is_param(tag, "prompt")) input = Input{.text = element(tag, 2), .type = {}, .marker = {}, .relay = {}};
+  if (is_param(tag, "prompt")) input = RequestInput{.text = element(tag, 2), .type = {}, .marker = {}, .relay = {}};
   if (input && trimmed(input->text).empty()) input.reset();
   return input;
 }
 
-std::vector<Input> inputs_of(const Event& request) {
-  std::vector<Input> inputs;
+std::vector<RequestInput> inputs_of(const Event& request) {
+  std::vector<RequestInput> inputs;
   for (const Tag& tag : request.tags) {
     if (auto input = input_of(tag)) inputs.push_back(std::move(*input));
   }
@@ -148,14 +109,8 @@ void append_message(std::vector<ChatMessage>& messages, std::string_view role, s
 
 // ---- faults ---------------------------------------------------------------------------------------------------------
 
-using Fault = std::optional<RequestFault>;
-
-RequestFault fault(DeclineReason reason, std::string message) {
-  return {.reason = reason, .message = std::move(message)};
-}
-
 // http or https; whatever else may be wrong with it is told when it is fetched.
-Fault read_url(std::string_view url, ledger::InputSource& out) {
+MaybeFault read_url(std::string_view url, ledger::InputSource& out) {
   const std::string start = lower(url.substr(0, 8));
   const bool is_web = start.starts_with("http://") || start == "https://";
   const bool is_printable =
@@ -173,11 +128,11 @@ Fault read_url(std::string_view url, ledger::InputSource& out) {
 }
 
 // Of an event, or of a job. A bad relay is dropped: others may have it.
-Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource& out) {
+MaybeFault read_id(std::string_view text, std::string_view relay, ledger::InputSource& out) {
   const auto id = parse_event_id(text);
   if (!id) {
     return fault(DeclineReason::malformed, "the input " + in_quotes(text) + " is not the id of " +
-                                               (out.type == InputType::job ? "a job" : "an event") +
+                                               (out.type == ledger::InputType::job ? "a job" : "an event") +
                                                "; write its 64 digits of hex");
   }
   out.data = id->hex();
@@ -185,21 +140,21 @@ Fault read_id(std::string_view text, std::string_view relay, ledger::InputSource
   return {};
 }
 
-Fault read_source(const Input& input, JobRequested& out) {
+MaybeFault read_source(const RequestInput& input, JobRequested& out) {
   if (out.sources.size() == kMaxSources) {
     return fault(DeclineReason::unsupported_input, "at most " + std::to_string(kMaxSources) +
                                                        " inputs are gathered; send the texts of the others themselves");
   }
   ledger::InputSource source{.type = source_type(input.type)};
   const std::string_view data = trimmed(input.text);
-  auto bad = source.type == InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
+  auto bad = source.type == ledger::InputType::url ? read_url(data, source) : read_id(data, input.relay, source);
   if (!bad) out.sources.push_back(std::move(source));
   return bad;
 }
 
-Fault read_inputs(const Event& event, JobRequested& out) {
+MaybeFault read_inputs(const Event& event, JobRequested& out) {
   bool asks = false;
-  for (const Input& input : inputs_of(event)) {
+  for (const RequestInput& input : inputs_of(event)) {
     asks = asks || input.role() == "user";
     if (input.type.empty() || is_text_type(input.type)) continue;
     if (!input.is_source()) {
@@ -213,7 +168,7 @@ Fault read_inputs(const Event& event, JobRequested& out) {
   return fault(DeclineReason::no_prompt, "there is no prompt; send it as [\"i\",\"…\",\"text\"]");
 }
 
-Fault read_output(const Event& event, JobRequested& out) {
+MaybeFault read_output(const Event& event, JobRequested& out) {
   const std::string_view asked = trimmed(event.tag_value("output").value_or(""));
   out.output = lower(trimmed(asked.substr(0, asked.find(';'))));  // without parameters such as charset
   for (const std::string_view known : {"", "text/plain", "text/markdown", "application/json"}) {
@@ -225,7 +180,7 @@ Fault read_output(const Event& event, JobRequested& out) {
       "output " + in_quotes(asked) + " is not made here; ask for text/plain, text/markdown or application/json");
 }
 
-Fault read_bid(const Event& event, JobRequested& out) {
+MaybeFault read_bid(const Event& event, JobRequested& out) {
   const std::string_view bid = trimmed(event.tag_value("bid").value_or(""));
   if (bid.empty()) return {};
   out.bid = base::Msat::from_digits(bid);
@@ -234,15 +189,7 @@ Fault read_bid(const Event& event, JobRequested& out) {
                "the bid " + in_quotes(bid) + " is not an amount in millisatoshi, in plain digits");
 }
 
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-Fault read_expiration(const Event& event, JobRequested& out) {
+MaybeFault read_expiration(const Event& event, JobRequested& out) {
   const std::string_view text = trimmed(event.tag_value("expiration").value_or(""));
   if (text.empty()) return {};
   const auto seconds = parse_number<std::int64_t>(text);
@@ -252,124 +199,6 @@ Fault read_expiration(const Event& event, JobRequested& out) {
   }
   out.expires_at = base::TimeMs{*seconds * 1000};
   return {};
-}
-
-// ---- parameters -----------------------------------------------------------------------------------------------------
-
-template <class Number>
-struct ParamRange {
-  std::string_view name;
-  std::optional<Number> GenerationParams::*member;
-  Number low;
-  Number high;
-  std::string_view allowed;
-};
-
-constexpr ParamRange<std::uint64_t> kCounts[] = {
-    {"max_tokens", &GenerationParams::max_tokens, 1, kMaxTokensParam, "a whole number from 1 to 1000000"},
-    {"top_k", &GenerationParams::top_k, 0, kMaxTopK, "a whole number from 0 to 100000"},
-};
-constexpr ParamRange<std::int64_t> kIntegers[] = {
-    {"seed", &GenerationParams::seed, std::numeric_limits<std::int64_t>::min(),
-     std::numeric_limits<std::int64_t>::max(), "a whole number of 64 bits"},
-};
-constexpr ParamRange<double> kNumbers[] = {
-    {"temperature", &GenerationParams::temperature, 0.1, 2.0, "a number from 0.1 to 2.0"},
-    {"top_p", &GenerationParams::top_p, 0.0, 1.0, "a number from 0 to 1"},
-    {"frequency_penalty", &GenerationParams::frequency_penalty, -2.0, 2.0, "a number from -2 to 2"},
-    {"presence_penalty", &GenerationParams::presence_penalty, -2.0, 2.0, "a number from -2 to 2"},
-};
-
-Fault bad_param(std::string_view name, std::string_view value, std::string_view allowed) {
-  return fault(DeclineReason::parameter,
-               std::string(name) + " is " + in_quotes(value) + "; it must be " + std::string(allowed));
-}
-
-// Sets the parameter if it is one of the table. Not-a-number fails both comparisons, and so the range.
-template <class Number, std::size_t N>
-Fault read_from(const ParamRange<Number> (&table)[N], std::string_view name, std::string_view value,
-                GenerationParams& out) {
-  for (const auto& param : table) {
-    if (param.name != name) continue;
-    const auto number = parse_number<Number>(value);
-    if (!number || !(*number >= param.low && *number <= param.high)) return bad_param(name, value, param.allowed);
-    out.*(param.member) = number;
-  }
-  return {};
-}
-
-Fault read_stop(const Tag& tag, GenerationParams& out) {
-  for (std::size_t i = 2; i < tag.size(); ++i) {
-    if (tag[i].empty()) continue;
-    if (tag[i].size() > kMaxStopBytes || out.stop.size() == kMaxStops) {
-      return bad_param("stop", tag[i], "at most 16 texts of at most 200 bytes");
-    }
-    out.stop.push_back(tag[i]);
-  }
-  return {};
-}
-
-// One param tag. An empty value is a parameter that was not set; unknown parameters are for other providers.
-Fault read_param(const Tag& tag, JobRequested& out) {
-  const std::string name = param_name(tag);
-  if (name == "stop") return read_stop(tag, out.params);
-  const std::string_view value = trimmed(element(tag, 2));
-  if (value.empty()) return {};
-  if (name == "model") {
-    if (value.size() > kMaxModelNameBytes) return bad_param(name, value, "the name of a model");
-    out.model = value;
-    return {};
-  }
-  if (name == "stream") {
-    out.stream = lower(value) == "true" || value == "1";
-    return {};
-  }
-  if (auto bad = read_from(kCounts, name, value, out.params)) return bad;
-  if (auto bad = read_from(kIntegers, name, value, out.params)) return bad;
-  return read_from(kNumbers, name, value, out.params);
-}
-
-Fault read_params(const Event& event, JobRequested& out) {
-  Fault first;
-  for (const Tag& tag : event.tags) {
-    if (element(tag, 0) != "param") continue;
-    auto bad = read_param(tag, out);
-    if (!first) first = std::move(bad);
-  }
-  return first;
-}
-
-// ---- templates ------------------------------------------------------------------------------------------------------
-
-// What the customer says about `name`, harmless and short; empty: nothing.
-std::string template_param(const Event& event, std::string_view name) {
-  for (const Tag& tag : event.tags) {
-    if (!is_param(tag, name)) continue;
-    std::string value(utf8_prefix(trimmed(element(tag, 2)), kMaxTemplateParamBytes));
-    return without_disputed_controls(std::move(value));
-  }
-  return {};
-}
-
-// The instruction with each "{name}" and "{name|default}" replaced. What has neither is a fault.
-Fault fill_in(std::string_view instruction, const Event& event, std::string& out) {
-  for (;;) {
-    const std::size_t open = instruction.find('{');
-    const std::size_t close = instruction.find('}', open);
-    out += instruction.substr(0, close == std::string_view::npos ? close : open);
-    if (close == std::string_view::npos) return {};
-    const std::string_view inner = instruction.substr(open + 1, close - open - 1);
-    const std::size_t bar = inner.find('|');
-    std::string value = template_param(event, lower(inner.substr(0, bar)));
-    if (value.empty() && bar != std::string_view::npos) value = inner.substr(bar + 1);
-    if (value.empty()) {
-      return fault(DeclineReason::parameter, "the parameter " + std::string(inner) +
-                                                 " is missing; send it as [\"param\",\"" + std::string(inner) +
-                                                 "\",\"…\"]");
-    }
-    out += value;
-    instruction.remove_prefix(close + 1);
-  }
 }
 
 // ---- the rest -------------------------------------------------------------------------------------------------------
@@ -402,7 +231,7 @@ std::vector<std::string> reply_relays(const Event& event) {
   return relays;
 }
 
-Fault find_encryption_fault(const Event& event) {
+MaybeFault find_encryption_fault(const Event& event) {
   if (!is_encrypted(event)) return {};
   return fault(DeclineReason::encrypted,
                "the request cannot be decrypted; encrypt the i and param tags, as a JSON array, to our key with NIP-44 "
@@ -423,7 +252,7 @@ std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::
   for (const Tag& tag : request.tags) {
     if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
   }
-  for (const Input& input : inputs_of(request)) {
+  for (const RequestInput& input : inputs_of(request)) {
     std::string_view text = input.text;
     if (input.is_source()) {
       if (gathered.empty()) continue;
@@ -512,10 +341,10 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read
-  if (own != templates.end()) out.fault = fill_in(own->instruction, event, out.instruction);
+  if (own != templates.end()) out.fault = nip90::fill_in(own->instruction, event, out.instruction);
   read_prompt(messages_of(event, {}, out.instruction), out);
-  for (Fault found : {read_inputs(event, out), read_params(event, out), read_output(event, out), read_bid(event, out),
-                      read_expiration(event, out)}) {
+  for (MaybeFault found : {read_inputs(event, out), nip90::read_params(event, out), read_output(event, out),
+                           read_bid(event, out), read_expiration(event, out)}) {
     if (found && !out.fault) out.fault = std::move(found);
   }
   return out;

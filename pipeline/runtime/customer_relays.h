@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 
 #include "base/scheduler.h"
 #include "pipeline/nostr/relays.h"

@@ -4,7 +4,9 @@
 
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip90_answer.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace runtime {
 

@@ -4,7 +4,7 @@
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "pipeline/nostr/nip90_notice.h"
 
 namespace runtime {

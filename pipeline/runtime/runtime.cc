@@ -4,7 +4,8 @@
 
 #include "pipeline/core/canary.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace runtime {
 

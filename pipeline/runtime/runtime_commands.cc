@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "pipeline/core/chat_message.h"
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "pipeline/nostr/nip90_notice.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "pipeline/runtime/delivery.h"
 #include "pipeline/runtime/notice.h"
 #include "pipeline/runtime/runtime.h"

@@ -6,7 +6,6 @@
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
-#include "pipeline/nostr/nip90.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {

@@ -1,13 +1,12 @@
 // The input is the JSON text of an event: a request that is read and answered, and an answer that is read.
-#include "pipeline/nostr/nip90.h"
-
 #include <algorithm>
 
 #include "base/utf8.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -80,35 +80,6 @@ class Process::SimJournal final : public runtime::Journal {
   std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-class Process::HubRelays final : public nostr::Relays {
- public:
-  explicit HubRelays(Process& process) : process_(process) {}
-  void query(const std::string& relay, nostr::Filter filter,
-             std::function<void(base::Result<std::vector<nostr::Event>>)> done) override {
-    if (process_.hub_) return process_.hub_->query(relay, std::move(filter), std::move(done));
-    process_.time_.after(0, [done = std::move(done)] {
-      done(base::fail(base::ErrorKind::connection, "relay.query", "we are offline"));
-    });
-  }
-  base::Result<void> watch(std::vector<nostr::Filter> filters) override {
-    if (process_.hub_) return process_.hub_->watch(std::move(filters));
-    return base::fail(base::ErrorKind::connection, "relay.watch", "we are offline");
-  }
-  unsigned required_pow(const std::string& relay) const override {
-    return process_.hub_ ? process_.hub_->required_pow(relay) : 0;
-  }
-  void publish(const std::string& relay, const std::string& event_json, const base::EventId& id,
-               std::function<void(ledger::RelayAnswer)> done) override {
-    if (process_.hub_) return process_.hub_->publish(relay, event_json, id, std::move(done));
-    process_.time_.after(0, [relay, done = std::move(done), now = process_.time_.now()] {
-      done({.relay = relay, .message = "we are offline", .at = now});
-    });
-  }
-
- private:
-  Process& process_;
-};
-
 Process::Process(World& world, const core::Policy& policy)
     : world_(world),
       time_(world.time, world.clock_error_ms),
@@ -123,14 +94,13 @@ Process::Process(World& world, const core::Policy& policy)
   for (const auto& one : projections_) views.push_back(one.get());
   ledger_ = or_crash(ledger::Ledger::open(*disk_, views));
   journal_ = std::make_unique<SimJournal>(*this);
-  relays_ = std::make_unique<HubRelays>(*this);
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::Ports{.journal = *journal_,
                      .wallet = wallet_,
                      .payer = &payer_,
                      .payer_account = "simulated 01",
                      .backend = backend_,
-                     .relays = *relays_,
+                     .relays = relays_,
                      .web = web_,
                      .scheduler = time_,
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
@@ -196,6 +166,7 @@ void Process::start_relays() {
     hub_->add_own(*net::parse_relay_url(url));
     if (const auto cursor = or_crash(ledger::Reader(*disk_).cursor(url))) cursors[url] = *cursor;
   }
+  relays_.use(hub_.get());
   hub_->start(cursors);
 }
 
@@ -204,10 +175,7 @@ void Process::go_offline() {
   runtime_->drain("told so", [this] {
     hub_->shut_down();
     // What still waited in the hub is answered first.
-    time_.after(1, [this] {
-      hub_->abandon();
-      hub_.reset();
-    });
+    time_.after(1, [this] { @ @ });
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "ledger/ledger.h"
 #include "pipeline/nostr/relay/hub.h"
+#include "pipeline/nostr/switchable_relays.h"
 #include "pipeline/runtime/runtime.h"
 #include "replay/projections.h"
 #include "tests/sim/ports.h"
@@ -32,7 +33,6 @@ class Process {
  private:
   class ReadDisk;
   class SimJournal;
-  class HubRelays;
   void start_relays();
 
   World& world_;
@@ -46,7 +46,7 @@ class Process {
   SimBackend backend_;
   SimWeb web_;
   std::shared_ptr<nostr::RelayHub> hub_;
-  std::unique_ptr<HubRelays> relays_;
+  nostr::SwitchableRelays relays_{time_};
   std::unique_ptr<runtime::Runtime> runtime_;
   std::optional<base::Error> failure_;
 };

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "pipeline/nostr/keys.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/relay.h"
 #include "tests/sim/virtual_time.h"

@@ -15,6 +15,7 @@
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/relay/intake.h"
 #include "pipeline/nostr/relay/link.h"
+#include "pipeline/nostr/relays.h"
 
 namespace nostr {
 
@@ -85,22 +86,22 @@ std::optional<Refusal> judge(const Event& event);
 
 // Handlers and callbacks are called on the hub's thread, never from inside a call of the hub. URLs are compared in
 // their normal form (url_guard.h).
-class RelayHub : public std::enable_shared_from_this<RelayHub> {
+class RelayHub final : public Relays, public std::enable_shared_from_this<RelayHub> {
  public:
   RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers);
-  ~RelayHub();
+  ~RelayHub() override;
 
   // One of our own relays, before start().
   void add_own(const RelayUrl& url);
   // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
   void start(const std::map<std::string, TimeMs>& cursors);
-  // As RelayPool's.
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
-               std::function<void(ledger::RelayAnswer)> done);
-  void query(const std::string& relay, Filter filter, std::function<void(Result<std::vector<Event>>)> done);
-  Result<void> watch(std::vector<Filter> filters);
+               std::function<void(ledger::RelayAnswer)> done) override;
+  void query(const std::string& relay, Filter filter, std::function<void(Result<std::vector<Event>>)> done) override;
+  Result<void> watch(std::vector<Filter> filters) override;
+  unsigned required_pow(const std::string& relay) const override;
+  // As RelayPool's.
   void set_limits(const std::string& relay, RelayLimits limits);
-  unsigned required_pow(const std::string& relay) const;
   std::optional<TimeMs> cursor(const std::string& relay) const;
   std::vector<RelayHealth> health() const;
   void shut_down();

@@ -12,7 +12,6 @@
 #include "base/temporary_folder.h"
 #include "pipeline/loopback/loopback_relay.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip19.h"
 #include "pipeline/wallet/sandbox_books.h"
 
 namespace cmd {
@@ -33,184 +32,6 @@ nostr::SecretKey key_of(char byte) {
 TimeMs system_clock() {
   using namespace std::chrono;
   return {duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count()};
-}
-
-// ---- the request ----------------------------------------------------------------------------------------------------
-
-TEST(ToRequest, SaysAllThatWasAsked) {
-  const auto request = to_request({.inputs = {{.data = "Why?"}},
-                                   .provider = key_of(2).public_key(),
-                                   .relays = {"wss://one", "wss://two"},
-                                   .params = {{"model", "llama3.2"}, {"max_tokens", "20"}},
-                                   .output = "text/markdown",
-                                   .bid = Msat{9'000}},
-                                  key_of(1), kNow);
-  ASSERT_TRUE(request);
-  EXPECT_EQ(request->kind, 5050u);
-  EXPECT_EQ(request->created_at, 1'763'800'000);
-  EXPECT_EQ(request->pubkey, key_of(1).public_key());
-  EXPECT_TRUE(nostr::verify(*request));
-  EXPECT_THAT(request->tags,
-              ElementsAre(ElementsAre("i", "Why?", "text"), ElementsAre("param", "model", "llama3.2"),
-                          ElementsAre("param", "max_tokens", "20"), ElementsAre("output", "text/markdown"),
-                          ElementsAre("bid", "9000"), ElementsAre("relays", "wss://one", "wss://two"),
-                          ElementsAre("p", key_of(2).public_key().hex())));
-}
-
-TEST(ToRequest, IsReadByAProviderAsItWasMeant) {
-  const auto request =
-      to_request({.inputs = {{.data = "Why?"}}, .relays = {"wss://one"}, .bid = Msat{9'000}}, key_of(1), kNow);
-  const auto read = nostr::read_request(*request, nostr::to_json(*request), key_of(2).public_key());
-  ASSERT_TRUE(read);
-  EXPECT_FALSE(read->fault);
-  EXPECT_FALSE(read->addressed);
-  EXPECT_EQ(read->bid, Msat{9'000});
-  EXPECT_THAT(read->reply_relays, ElementsAre("wss://one"));
-}
-
-TEST(ToRequest, RefusesWhatIsNoPrompt) {
-  for (const std::string& prompt : {std::string(), std::string(kMaxQuestionBytes + 1, 'a'), std::string("\xff\xfe")}) {
-    const auto request = to_request({.inputs = {{.data = prompt}}}, key_of(1), kNow);
-    ASSERT_FALSE(request);
-    EXPECT_EQ(request.error().code, "request.prompt");
-  }
-}
-
-TEST(ToRequest, HasEveryInputInItsOrderAndSaysWhereItIsFound) {
-  const std::string id(64, 'a');
-  const auto request = to_request({.inputs = {{.data = "first"},
-                                              {InputType::job, id, "wss://far"},
-                                              {InputType::url, "https://example.com/page"},
-                                              {InputType::event, id},
-                                              {.data = "last"}},
-                                   .relays = {"wss://one", "wss://two"}},
-                                  key_of(1), kNow);
-  ASSERT_TRUE(request);
-  auto tags = request->tags;
-  tags.resize(5);
-  EXPECT_THAT(tags, ElementsAre(ElementsAre("i", "first", "text"), ElementsAre("i", id, "job", "wss://far"),
-                                ElementsAre("i", "https://example.com/page", "url"),
-                                ElementsAre("i", id, "event", "wss://one"), ElementsAre("i", "last", "text")));
-}
-
-TEST(ToRequest, HidesEveryInputOfAnEncryptedOne) {
-  const auto request = to_request({.inputs = {{InputType::url, "https://example.com/secret"}, {.data = "Why?"}},
-                                   .provider = key_of(2).public_key(),
-                                   .params = {{"stream", "true"}},
-                                   .encryption = ledger::Encryption::nip44},
-                                  key_of(1), kNow);
-  ASSERT_TRUE(request);
-  EXPECT_THAT(nostr::to_json(*request), testing::Not(HasSubstr("example.com")));
-  const auto open = nostr::open_request(*request, key_of(2));
-  ASSERT_TRUE(open);
-  EXPECT_THAT(open->event.tags,
-              testing::IsSupersetOf({nostr::Tag{"i", "https://example.com/secret", "url"},
-                                     nostr::Tag{"i", "Why?", "text"}, nostr::Tag{"param", "stream", "true"}}));
-}
-
-TEST(ToRequest, RefusesMoreThanRelaysTake) {
-  const std::string half(kMaxQuestionBytes / 2 + 1, 'a');
-  EXPECT_EQ(to_request({.inputs = {{.data = half}, {.data = half}}}, key_of(1), kNow).error().code, "request.prompt");
-  const std::vector<Input> many(kMaxInputs + 1, {.data = "a"});
-  EXPECT_EQ(to_request({.inputs = many}, key_of(1), kNow).error().code, "request.prompt");
-  EXPECT_EQ(to_request({.inputs = {}}, key_of(1), kNow).error().code, "request.prompt");
-}
-
-TEST(ParseSource, ReadsAnIdInEveryForm) {
-  const auto id = *nostr::EventId::from_hex(std::string(64, 'a'));
-  const Input plain{InputType::job, id.hex(), {}};
-  EXPECT_EQ(*parse_source(InputType::job, id.hex()), plain);
-  EXPECT_EQ(*parse_source(InputType::job, nostr::encode_note(id)), plain);
-  const Input hinted{InputType::event, id.hex(), "wss://one"};
-  EXPECT_EQ(*parse_source(InputType::event, id.hex() + "@wss://one/"), hinted);
-  const std::string nevent = nostr::encode_nevent({.id = id, .relays = {"wss://one", "wss://two"}});
-  EXPECT_EQ(*parse_source(InputType::event, nevent), hinted);
-  const Input elsewhere{InputType::event, id.hex(), "wss://three"};
-  EXPECT_EQ(*parse_source(InputType::event, nevent + "@wss://three"), elsewhere);
-}
-
-TEST(ParseSource, RefusesWhatNoProviderCouldFetch) {
-  EXPECT_EQ(parse_source(InputType::job, "nonsense").error().code, "request.input");
-  EXPECT_EQ(parse_source(InputType::event, "").error().code, "request.input");
-  EXPECT_EQ(parse_source(InputType::event, std::string(64, 'a') + "@http://one").error().code, "request.input");
-  for (const std::string url : {"", "example.com", "ftp://example.com", "https://", "https://user:word@example.com"}) {
-    EXPECT_EQ(parse_source(InputType::url, url).error().code, "request.input") << url;
-  }
-  EXPECT_FALSE(parse_source(InputType::url, "https://example.com/" + std::string(nostr::kMaxSourceBytes, 'a')));
-  EXPECT_EQ(parse_source(InputType::url, "https://example.com/a?b=c,d#e")->data, "https://example.com/a?b=c,d#e");
-}
-
-TEST(ToCancellation, NamesTheRequestAndItsKind) {
-  const auto request = *nostr::EventId::from_hex(std::string(64, 'a'));
-  const auto cancellation = to_cancellation(request, key_of(1), kNow);
-  ASSERT_TRUE(cancellation);
-  EXPECT_EQ(cancellation->kind, 5u);
-  EXPECT_EQ(cancellation->pubkey, key_of(1).public_key());
-  EXPECT_TRUE(nostr::verify(*cancellation));
-  EXPECT_THAT(cancellation->tags, ElementsAre(ElementsAre("e", request.hex()), ElementsAre("k", "5050")));
-}
-
-// ---- the answer while it grows --------------------------------------------------------------------------------------
-
-nostr::Answer saying(const std::string& text, char provider = 2) {
-  return {.provider = key_of(provider).public_key(), .content = text};
-}
-
-TEST(GrowingAnswer, IsPrintedOnceThoughEachPartHoldsAllOfIt) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Be")), "Be");
-  EXPECT_EQ(answer.part(saying("Because")), "cause");
-  EXPECT_TRUE(answer.is_open());
-  EXPECT_EQ(answer.result(saying("Because it is so.")), " it is so.\n");
-  EXPECT_FALSE(answer.is_open());
-  EXPECT_EQ(answer.interrupt(), "");
-}
-
-TEST(GrowingAnswer, WithoutPartsIsTheResult) {
-  EXPECT_EQ(GrowingAnswer().result(saying("Because.")), "Because.\n");
-}
-
-TEST(GrowingAnswer, PartsThatWereOvertakenAreNotPrintedAgain) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Because")), "Because");
-  EXPECT_EQ(answer.part(saying("Be")), "");
-  EXPECT_EQ(answer.part(saying("Because")), "");
-  EXPECT_EQ(answer.part(saying("")), "");
-  EXPECT_EQ(answer.result(saying("Because")), "\n");
-}
-
-TEST(GrowingAnswer, BeginsAfreshWhenItDoesNotContinue) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Because")), "Because");
-  EXPECT_EQ(answer.part(saying("No: well\n")), "\nNo: well\n");
-  EXPECT_EQ(answer.part(saying("Or")), "Or") << "a line that ended needs no other end";
-  EXPECT_EQ(answer.result(saying("Also")), "\nAlso\n");
-}
-
-TEST(GrowingAnswer, AResultThatIsShorterBeginsAfresh) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Because of")), "Because of");
-  EXPECT_EQ(answer.result(saying("Because")), "\nBecause\n");
-}
-
-TEST(GrowingAnswer, FollowsOneProviderUntilAnyHasTheResult) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Because", 2)), "Because");
-  EXPECT_EQ(answer.part(saying("Why not", 3)), "");
-  EXPECT_EQ(answer.result(saying("Why not?", 3)), "\nWhy not?\n");
-}
-
-TEST(GrowingAnswer, WhatCannotBeOpenedIsNotPrinted) {
-  auto sealed = saying("AgAAAA==");
-  sealed.encrypted = true;
-  EXPECT_EQ(GrowingAnswer().part(sealed), "");
-}
-
-TEST(GrowingAnswer, AnInterruptedOneIsPrintedWhole) {
-  GrowingAnswer answer;
-  EXPECT_EQ(answer.part(saying("Because")), "Because");
-  EXPECT_EQ(answer.interrupt(), "\n");
-  EXPECT_EQ(answer.result(saying("Because.")), "Because.\n");
 }
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
@@ -276,7 +97,7 @@ class CustomerTest : public testing::Test {
   std::string refuse;  // what the relay says instead of taking an event
   std::function<void(const nostr::Event& request)> provide = [](const nostr::Event&) {};
   std::function<void(const nostr::Event& deletion)> hear_cancellation = [](const nostr::Event&) {};
-  Question question{.inputs = {{.data = "Why?"}}};
+  nostr::Question question{.inputs = {{.data = "Why?"}}};
   std::int64_t timeout_ms = 20'000;
   std::unique_ptr<Customer> customer;
   std::vector<ledger::RelayAnswer> published;
@@ -302,8 +123,8 @@ TEST_F(CustomerTest, DoesNotHearForgeriesStrangersAndAnswersToOthers) {
     forged.content = "forged twice";
     relay->inject(forged);
     relay->inject(result(request, "a stranger's", key_of(3)));
-    relay->inject(
-        result(*to_request({.inputs = {{.data = "Other"}}}, key_of(1), system_clock()), "another's", key_of(2)));
+    relay->inject(result(*nostr::to_request({.inputs = {{.data = "Other"}}}, key_of(1), system_clock(), {}, {}),
+                         "another's", key_of(2)));
     relay->inject(result(request, "Because.", key_of(2)));
   };
   run_until([&] { return !heard.empty(); });

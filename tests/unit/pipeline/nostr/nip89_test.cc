@@ -9,8 +9,7 @@
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip89.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace nostr {
 namespace {

@@ -1,7 +1,8 @@
+#include "pipeline/nostr/nip90_answer.h"
+
 #include <gtest/gtest.h>
 
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
 #include "tests/support/vectors.h"
 
 namespace nostr {

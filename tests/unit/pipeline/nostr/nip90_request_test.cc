@@ -1,4 +1,6 @@
 // What customers send, shape by shape. The files in fixtures/requests are signed events.
+#include "pipeline/nostr/nip90_request.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,7 +9,6 @@
 #include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
-#include "pipeline/nostr/nip90.h"
 #include "tests/support/vectors.h"
 
 namespace nostr {
@@ -111,8 +112,6 @@ TEST(Prompt, IsMeasured) {
 
 // ---- inputs to gather -----------------------------------------------------------------------------------------------
 
-using ledger::InputType;
-
 const std::string kSourceId(64, 'a');
 
 TEST(Sources, AreNotedInTheOrderOfTheInputs) {
@@ -124,14 +123,14 @@ TEST(Sources, AreNotedInTheOrderOfTheInputs) {
                       {"input", "event", kSourceId}}));
   ASSERT_FALSE(request.fault) << request.fault->message;
   ASSERT_EQ(request.sources.size(), 4U);
-  EXPECT_EQ(request.sources[0].type, InputType::url);
+  EXPECT_EQ(request.sources[0].type, ledger::InputType::url);
   EXPECT_EQ(request.sources[0].data, "https://example.com/a?b");
-  EXPECT_EQ(request.sources[1].type, InputType::job);
+  EXPECT_EQ(request.sources[1].type, ledger::InputType::job);
   EXPECT_EQ(request.sources[1].data, kSourceId);
   EXPECT_EQ(request.sources[1].relay, "wss://relay.example");
   EXPECT_EQ(request.sources[2].data, kSourceId) << "a note is an id too";
   EXPECT_EQ(request.sources[2].relay, "") << "a hint that is no relay is dropped";
-  EXPECT_EQ(request.sources[3].type, InputType::event);
+  EXPECT_EQ(request.sources[3].type, ledger::InputType::event);
   for (const auto* name : {"url_input", "event_input", "job_input"}) {
     EXPECT_FALSE(read(fixture(name)).fault) << name;
     EXPECT_EQ(read(fixture(name)).sources.size(), 1U) << name;

@@ -7,7 +7,7 @@
 
 #include <map>
 
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "tests/sim/virtual_time.h"
 
 namespace runtime {

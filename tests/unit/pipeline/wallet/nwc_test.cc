@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
 #include "tests/sim/virtual_time.h"
 
 namespace wallet {

@@ -6,7 +6,7 @@
 
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 
 namespace nostr {
 namespace {

@@ -1,0 +1,38 @@
+// Signed checkpoints over the ledger (ledger/checkpoint.h): every five minutes while the provider runs, and on request.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/scheduler.h"
+#include "ledger/group_commit.h"
+#include "pipeline/nostr/keys.h"
+
+namespace cmd {
+
+class Checkpoints {
+ public:
+  // `post` runs a task on the scheduler's thread; it is called from other threads. `problem` gets why a checkpoint was
+  // not made, for the operator. Scheduler, commits, key and this object must outlive every task.
+  struct Ports {
+    base::Scheduler& scheduler;
+    std::function<void(std::function<void()> task)> post;
+    ledger::GroupCommit& commits;
+    const nostr::SecretKey& key;
+    std::function<base::Result<nostr::AuxRandom>()> random;
+    std::function<void(const std::string&)> problem;
+  };
+  explicit Checkpoints(Ports ports) : ports_(std::move(ports)) {}
+
+  // The first is made after five minutes.
+  void make_regularly();
+
+  // Makes one; `then` is called in a later task, whether it succeeded or not. A write that failed is only reported
+  // here: it ends the process with the next append.
+  void make(std::function<void()> then);
+
+ private:
+  const Ports ports_;
+};
+
+}  // namespace cmd

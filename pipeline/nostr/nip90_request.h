@@ -1,0 +1,69 @@
+// NIP-90 text jobs: what customers send (kind 5050), read liberally into the ledger's facts. nip90_ask.h writes it. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/fact.h"
+#include "pipeline/core/chat_message.h"
+#include "pipeline/nostr/encryption.h"
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/keys.h"
+
+namespace nostr {
+
+inline constexpr std::uint32_t kTextRequestKind = 5050;
+inline constexpr std::uint32_t kFirstRequestKind = 5000;
+inline constexpr std::uint32_t kLastRequestKind = 5999;
+inline constexpr std::uint32_t kPingKind = 7007;
+
+inline constexpr std::size_t kMaxReplyRelays = 8;
+inline constexpr std::size_t kMaxTemplateParamBytes = 100;  // of a parameter that a template uses
+inline constexpr std::size_t kMaxSources = 8;               // inputs of a request that are to be gathered
+inline constexpr std::size_t kMaxSourceBytes = 2'048;       // of an input's URL
+
+// The kinds of request that we serve: text generation, and those that have a template.
+std::vector<std::uint32_t> served_kinds(std::span<const ledger::PromptTemplate> templates);
+
+// What a verified event asks of us, or nothing when it is not ours: another kind, or its p tags name others only. `raw`
+// is its text as it crossed the wire. `request` and `relay` are left for the caller. Inputs that are not in the request
+// are noted as its `sources`. A request that cannot be served as it stands has its `fault` set, with a message for the
+// customer that says what would work.
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const PublicKey& us,
+                                                 std::span<const ledger::PromptTemplate> templates = {});
+
+bool is_encrypted(const Event& event);  // has the tag
+
+// The request as its customer wrote it. Of an encrypted one (the tag `encrypted`, and a content that is encrypted
+// between its author and us), the tags within are read in the place of the content. Fails with "encryption.…",
+// "nip04.…", "nip44.…", or with "request.encrypted" when what was encrypted is no JSON array of tags.
+struct OpenRequest {
+  Event event;  // in clear text; its id and signature are those of the encrypted one
+  Encryption form = Encryption::none;
+};
+Result<OpenRequest> open_request(const Event& request, const SecretKey& ours);
+
+// As above, with encrypted requests opened.
+std::optional<ledger::JobRequested> read_request(const Event& event, std::string_view raw, const SecretKey& ours,
+                                                 std::span<const ledger::PromptTemplate> templates = {});
+
+// The conversation that a request stands for. First, as the system's words, the `instruction` of its kind and the
+// `system` parameter; then each input in the order of its tag, as the role that its marker names (system, user,
+// assistant), else as the user's, with any other marker as a label before it ("label:\n…"); the content when no tag is
+// an input. Neighbours of one role are one message, with an empty line
+// between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
+// in the order of their inputs; those beyond its end are left out.
+std::vector<core::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {},
+                                           std::string_view instruction = {});
+
+// What a conversation says, without roles.
+std::uint64_t prompt_bytes(std::span<const core::ChatMessage> messages);
+
+// What we estimate, and bill, before a backend has counted: a token for every four bytes, rounded up, and four a
+// message.
+std::uint64_t estimate_tokens(std::span<const core::ChatMessage> messages);
+
+}  // namespace nostr
