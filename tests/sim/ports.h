@@ -3,6 +3,7 @@
 
 #include "pipeline/inference/backend.h"
 #include "pipeline/wallet/payer.h"
+#include "pipeline/web/page_reader.h"
 #include "tests/sim/world.h"
 
 namespace sim {
