@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/customer_relays.h"

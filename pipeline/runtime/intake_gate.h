@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/customer_relays.h"

@@ -1,6 +1,8 @@
 // The answer while it grows, shown to a customer who asked to see it (NIP-90: 7000 with the status `partial`).
 #pragma once
 
+#include <memory>
+
 #include "base/random.h"
 #include "base/scheduler.h"
 #include "pipeline/nostr/keys.h"

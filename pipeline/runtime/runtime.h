@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/control_watch.h"
