@@ -49,19 +49,16 @@ void Bookkeeper::start() {
 }
 
 void Bookkeeper::look_later(std::int64_t delay_ms) {
-  scheduler_.after(delay_ms, [this, weak = std::weak_ptr(alive_)] {
-    if (weak.expired()) return;
+  scheduler_.after(delay_ms, lifetime_.guard([this] {
     const base::TimeMs now = scheduler_.now();
     ask_next(std::make_shared<Round>(Round{{.since = now - kComparedMs, .until = now - kSettlingMs}}));
-  });
+  }));
 }
 
 void Bookkeeper::ask_next(const std::shared_ptr<Round>& round) {
   if (round->asked == wallets_.size()) return compare(round);
   wallet::Wallet* const asked = wallets_[round->asked++];
-  asked->list_paid(round->period.since, [this, weak = std::weak_ptr(alive_), round,
-                                         asked](const Result<std::vector<wallet::PaidInvoice>>& listed) {
-    if (weak.expired()) return;
+  const auto answered = [this, round, asked](const Result<std::vector<wallet::PaidInvoice>>& listed) {
     if (!listed && asked->kind() == kind_) return tell(tl::unexpected(listed.error()));
     if (listed) {
       std::ranges::copy(*listed, std::back_inserter(round->lists[asked->kind()]));
@@ -69,18 +66,18 @@ void Bookkeeper::ask_next(const std::shared_ptr<Round>& round) {
       round->left_out.insert(asked->kind());
     }
     ask_next(round);
-  });
+  };
+  asked->list_paid(round->period.since, lifetime_.guard(answered));
 }
 
 void Bookkeeper::compare(const std::shared_ptr<Round>& round) {
   for (const auto& kind : round->left_out) round->lists.erase(kind);
   if (reading_.joinable()) reading_.join();  // of the round before, long done
-  reading_ = std::thread([this, weak = std::weak_ptr(alive_), round] {
+  const auto compared = lifetime_.guard([this](const Result<Reconciliation>& books) { tell(books); });
+  reading_ = std::thread([this, compared, round] {
     auto books = replay::reconcile(ledger::Reader(store_), round->lists, round->period, &stop_);
     if (books) std::erase_if(books->differences, &replay::Difference::watched);  // the runtime asks about those
-    boost::asio::post(io_, [this, weak, books = std::move(books)] {
-      if (!weak.expired()) tell(books);
-    });
+    boost::asio::post(io_, [compared, books = std::move(books)] { compared(books); });
   });
 }
 

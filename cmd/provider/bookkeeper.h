@@ -2,10 +2,12 @@
 // is looked up anyway; this finds what nobody watches: orphans that were paid, and money that one side does not know.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "replay/reconciliation.h"
 
@@ -49,7 +51,7 @@ class Bookkeeper {
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 }  // namespace cmd

@@ -147,10 +147,10 @@ Result<void> Service::open_runtime(std::string kill_at) {
       key_,
       runtime::Options{
           .own_relays = config_.relays.urls, .networks = {network_of(config_)}, .stream = stream_of(config_.partials)},
-      std::move(*recovery), hooks_.fatal);
-  runtime_->on_entry = hooks_.entry;
-  runtime_->on_problem = hooks_.problem;
-  runtime_->cursors = [this] { return connections_->cursors(); };
+      std::move(*recovery),
+      runtime::RuntimeHooks{.fatal = hooks_.fatal, .problem = hooks_.problem, .entry = hooks_.entry, .cursors = [this] {
+                              return connections_->cursors();
+                            }});
   std::vector<wallet::Wallet*> wallets{wallet_.wallet.get()};
   for (const auto& one : former_wallets_) wallets.push_back(one.wallet.get());
   bookkeeper_ = std::make_unique<Bookkeeper>(io_, *scheduler_, *store_, std::move(wallets), hooks_.problem);

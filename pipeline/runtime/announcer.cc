@@ -23,6 +23,10 @@ constexpr std::int64_t kPulseMs = 15'000;
 constexpr std::int64_t kHeartbeatIntervalMs = nostr::kHeartbeatIntervalS * 1'000;
 constexpr std::uint64_t kMaxHeld = 100;  // of our events that a relay is asked for
 
+std::int64_t seconds(base::TimeMs time) {
+  return time.ms / 1000;
+}
+
 std::int64_t pause_ms(std::uint32_t tries) {
   return std::min(kLongestPauseMs, kFirstPauseMs << std::min<std::uint32_t>(2 * tries, 16));
 }
@@ -78,7 +82,7 @@ void Announcer::stop() {
 }
 
 void Announcer::end_turn() {
-  ++*turn_;
+  turn_.renew();
   heartbeat_under_way_ = false;
   if (!withdrawal_done_) return;
   auto report = visibility();
@@ -94,7 +98,7 @@ void Announcer::look(const std::function<void()>& then) {
   const auto open = std::make_shared<std::size_t>(sites_.size());
   for (Site& site : sites_) {
     ports_.relays.query(site.relay, filter,
-                        in_this_turn([this, &site, open, then](const Result<std::vector<Event>>& events) {
+                        turn_.guard([this, &site, open, then](const Result<std::vector<Event>>& events) {
                           hear(site, events);
                           if (--*open == 0) then();
                         }));
@@ -143,7 +147,7 @@ void Announcer::settle(Document& document) {
   }
   document.lacks_work = false;
   if (!update) return;
-  update->created_at_s = std::max({now_s(), newest_s + 1, document.deleted_at_s + 1});
+  update->created_at_s = std::max({seconds(ports_.scheduler.now()), newest_s + 1, document.deleted_at_s + 1});
   document.newest = sign(std::move(*update));
   document.work_bits = required_pow(ports_.relays, options_.relays);
 }
@@ -179,16 +183,16 @@ void Announcer::look_again(bool in_order) {
 }
 
 void Announcer::look_after(std::int64_t delay_ms) {
-  ports_.scheduler.after(delay_ms, in_this_turn([this] { look([this] { bring_up_to_date(); }); }));
+  ports_.scheduler.after(delay_ms, turn_.guard([this] { look([this] { bring_up_to_date(); }); }));
 }
 
 void Announcer::publish(const std::vector<Publication>& publications, const std::function<void()>& then) {
-  if (publications.empty()) return ports_.scheduler.after(0, in_this_turn(then));
+  if (publications.empty()) return ports_.scheduler.after(0, turn_.guard(then));
   const auto open = std::make_shared<std::size_t>(publications.size());
   for (const Publication& one : publications) one.site->refused = false;
   for (const Publication& one : publications) {
     ports_.relays.publish(one.site->relay, nostr::to_json(one.event), one.event.id,
-                          in_this_turn([this, open, then, one](const ledger::RelayAnswer& answer) {
+                          turn_.guard([this, open, then, one](const ledger::RelayAnswer& answer) {
                             if (!answer.accepted) on_refused(one, answer.message);
                             if (--*open == 0) then();
                           }));
@@ -213,7 +217,7 @@ void Announcer::on_refused(const Publication& publication, const std::string& wh
 
 void Announcer::pulse() {
   send_heartbeat_if_due();
-  ports_.scheduler.after(kPulseMs, in_this_turn([this] { pulse(); }));
+  ports_.scheduler.after(kPulseMs, turn_.guard([this] { pulse(); }));
 }
 
 void Announcer::send_heartbeat_if_due() {
@@ -223,7 +227,7 @@ void Announcer::send_heartbeat_if_due() {
   const bool due = age_ms < 0 || age_ms >= kHeartbeatIntervalMs;
   if (!shown || !due || heartbeat_under_way_) return;
   heartbeat_under_way_ = true;
-  ports_.check_health(in_this_turn([this](const std::string& trouble) {
+  ports_.check_health(turn_.guard([this](const std::string& trouble) {
     heartbeat_trouble_ = trouble;
     if (trouble.empty()) return send_heartbeat();
     heartbeat_under_way_ = false;
@@ -232,9 +236,9 @@ void Announcer::send_heartbeat_if_due() {
 
 void Announcer::send_heartbeat() {
   const base::TimeMs sent_at = ports_.scheduler.now();
-  const Event beat = sign(nostr::heartbeat(options_.announcement.d, now_s()));
+  const Event beat = sign(nostr::heartbeat(options_.announcement.d, seconds(ports_.scheduler.now())));
   const auto open = std::make_shared<std::size_t>(sites_.size());
-  const auto answered = in_this_turn([this, open, sent_at](const ledger::RelayAnswer& answer) {
+  const auto answered = turn_.guard([this, open, sent_at](const ledger::RelayAnswer& answer) {
     if (answer.accepted) {
       last_heartbeat_ = sent_at;
       heartbeat_trouble_.clear();
@@ -244,7 +248,7 @@ void Announcer::send_heartbeat() {
     if (--*open == 0) heartbeat_under_way_ = false;
   });
   for (const Site& site : sites_) ports_.relays.publish(site.relay, nostr::to_json(beat), beat.id, answered);
-  ports_.scheduler.after(kHeartbeatIntervalMs, in_this_turn([this] { send_heartbeat_if_due(); }));
+  ports_.scheduler.after(kHeartbeatIntervalMs, turn_.guard([this] { send_heartbeat_if_due(); }));
 }
 
 // ---- taken back -----------------------------------------------------------------------------------------------------
@@ -264,7 +268,8 @@ void Announcer::send_withdrawal() {
     const base::EventId& id = site.has.front();
     if (!id.is_zero() && std::ranges::find(known, id) == known.end()) known.push_back(id);
   }
-  announcement.deleted_at_s = std::max(now_s(), announcement.newest ? announcement.newest->created_at : 0);
+  announcement.deleted_at_s =
+      std::max(seconds(ports_.scheduler.now()), announcement.newest ? announcement.newest->created_at : 0);
   announcement.newest.reset();
   const Event event = sign(
       nostr::withdrawal(options_.announcement.provider, options_.announcement.d, known, announcement.deleted_at_s));
@@ -273,7 +278,7 @@ void Announcer::send_withdrawal() {
     if (site.answered) publications.push_back({&site, event, "withdrawal"});
   }
   publish(publications, [this] {
-    ports_.scheduler.after(kFirstPauseMs, in_this_turn([this] { look([this] { report_withdrawal(); }); }));
+    ports_.scheduler.after(kFirstPauseMs, turn_.guard([this] { look([this] { report_withdrawal(); }); }));
   });
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "pipeline/nostr/nip89.h"
 #include "pipeline/nostr/relays.h"
@@ -109,21 +110,11 @@ class Announcer {
 
   bool visible(const Site& site) const;
   bool all_answered() const;
-  std::int64_t now_s() const { return ports_.scheduler.now().ms / 1000; }
-  // The callback, unless start(), stop(), withdraw() or the end came in between.
-  template <class Callback>
-  auto in_this_turn(Callback callback) {
-    return [latest = std::weak_ptr(turn_), turn = *turn_, callback = std::move(callback)](auto&&... args) {
-      const auto alive = latest.lock();
-      if (alive && turn == *alive) callback(std::forward<decltype(args)>(args)...);
-    };
-  }
 
   Ports ports_;
   Options options_;
   std::vector<Document> documents_;  // the announcement first
   std::vector<Site> sites_;
-  std::shared_ptr<std::uint64_t> turn_ = std::make_shared<std::uint64_t>(0);
   std::uint32_t tries_ = 0;  // since all was in order
   bool sent_ = false;        // the next look reads back what was just published
   bool heartbeat_under_way_ = false;
@@ -131,6 +122,7 @@ class Announcer {
   std::string heartbeat_trouble_;
   bool withdrawn_ = false;
   std::function<void(std::vector<Visibility>)> withdrawal_done_;
+  base::Lifetime turn_;  // from one of start(), stop() and withdraw() to the next: what it began ends with it
 };
 
 }  // namespace runtime

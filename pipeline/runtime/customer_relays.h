@@ -1,10 +1,12 @@
-// Where customers read (NIP-65): looked up when they ask for something, so that it is known when their answer is ready.
+// Where customers read (NIP-65): looked up when they ask for something, so that it is known when their answer is ready;
+// and with it, where the answers to a job go.
 #pragma once
 
 #include <map>
 #include <memory>
 
 #include "base/scheduler.h"
+#include "pipeline/core/job.h"
 #include "pipeline/nostr/relays.h"
 
 namespace runtime {
@@ -14,17 +16,21 @@ using nostr::Relays;
 
 inline constexpr std::size_t kMaxCustomersKnown = 1'000;  // who asked longest ago is forgotten first
 inline constexpr std::int64_t kRelayListAgeMs = 6LL * 60 * 60 * 1000;
-inline constexpr std::size_t kMaxReadRelays = 4;  // of one customer
+inline constexpr std::size_t kMaxReadRelays = 4;     // of one customer
+inline constexpr std::size_t kMaxAnswerTargets = 8;  // of one job
 
 class CustomerRelays {
  public:
-  // `asked`: the relays that are asked for customers' lists. The ports outlive it.
-  CustomerRelays(Relays& relays, Scheduler& scheduler, std::vector<std::string> asked);
+  // Our own relays are asked for customers' lists, and get every answer. The ports outlive it.
+  CustomerRelays(Relays& relays, Scheduler& scheduler, std::vector<std::string> own_relays);
 
   // Asks for the customer's list, unless that was done lately. What goes wrong leaves it empty.
   void look_up(const base::PublicKey& customer);
   // As far as it is known by now; URLs in their normal form, first those that the list names first.
   std::vector<std::string> of(const base::PublicKey& customer) const;
+  // Where answers to this job go: where its request came from, where the customer wants answers, where they read, and
+  // our own relays; the first kMaxAnswerTargets of these. Each URL was checked when it was read.
+  std::vector<std::string> targets_of(const core::Job& job) const;
 
  private:
   struct Known {
@@ -36,7 +42,7 @@ class CustomerRelays {
 
   Relays& relays_;
   Scheduler& scheduler_;
-  std::vector<std::string> asked_;
+  std::vector<std::string> own_relays_;
   std::shared_ptr<std::map<base::PublicKey, Known>> known_;  // answers may come after the end
 };
 

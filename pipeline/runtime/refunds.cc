@@ -53,17 +53,15 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
     look(to);
     return true;
   }
-  payer_->pay(order_of(attempt),
-              [this, weak = std::weak_ptr(alive_), to](const base::Result<wallet::PaymentAnswer>& answer) {
-                if (weak.expired() || !entries_.contains(to)) return;
-                if (answer && conclude(to, *answer)) return;
-                entries_.at(to).accepted = answer && std::holds_alternative<wallet::PaymentUnderWay>(*answer);
-                // A refusal is an answer: the wallet has dealt with it, and what it does not know now it will not pay.
-                const std::string code = answer ? "" : answer.error().code;
-                if (code == "wallet.refused" || code == "wallet.unauthorized")
-                  entries_.at(to).refused = answer.error().message;
-                look(to);
-              });
+  payer_->pay(order_of(attempt), lifetime_.guard([this, to](const base::Result<wallet::PaymentAnswer>& answer) {
+    if (!entries_.contains(to)) return;
+    if (answer && conclude(to, *answer)) return;
+    entries_.at(to).accepted = answer && std::holds_alternative<wallet::PaymentUnderWay>(*answer);
+    // A refusal is an answer: the wallet has dealt with it, and what it does not know now it will not pay.
+    const std::string code = answer ? "" : answer.error().code;
+    if (code == "wallet.refused" || code == "wallet.unauthorized") entries_.at(to).refused = answer.error().message;
+    look(to);
+  }));
   return true;
 }
 
@@ -73,9 +71,8 @@ void Refunds::give_up(const ledger::RefundStarted& attempt, std::function<void(b
                            {}, "wait until some minutes after it has expired, and then look into the wallet again"));
   }
   if (!entries_.contains(attempt.to)) return done({});  // its wallet is not at hand
-  payer_->look_up(order_of(attempt), [this, weak = std::weak_ptr(alive_), to = attempt.to,
-                                      done = std::move(done)](const base::Result<wallet::PaymentAnswer>& answer) {
-    if (weak.expired()) return;
+  const auto answered = [this, to = attempt.to,
+                         done = std::move(done)](const base::Result<wallet::PaymentAnswer>& answer) {
     if (!answer) return done(tl::unexpected(answer.error()));
     const bool made = std::holds_alternative<wallet::PaymentMade>(*answer);
     if (!entries_.contains(to) || (made && conclude(to, *answer))) {
@@ -84,23 +81,24 @@ void Refunds::give_up(const ledger::RefundStarted& attempt, std::function<void(b
     }
     entries_.erase(to);
     done({});
-  });
+  };
+  payer_->look_up(order_of(attempt), lifetime_.guard(answered));
 }
 
 void Refunds::look(const base::Hash256& to) {
   payer_->look_up(order_of(entries_.at(to).attempt),
-                  [this, weak = std::weak_ptr(alive_), to](const base::Result<wallet::PaymentAnswer>& answer) {
-                    if (weak.expired() || !entries_.contains(to)) return;
+                  lifetime_.guard([this, to](const base::Result<wallet::PaymentAnswer>& answer) {
+                    if (!entries_.contains(to)) return;
                     if (!answer || !conclude(to, *answer)) look_later(to);
-                  });
+                  }));
 }
 
 void Refunds::look_later(const base::Hash256& to) {
   Entry& entry = entries_.at(to);
   entry.pause_ms = std::clamp(entry.pause_ms * 2, kFirstCheckPauseMs, kLongestCheckPauseMs);
-  scheduler_.after(entry.pause_ms, [this, weak = std::weak_ptr(alive_), to] {
-    if (!weak.expired() && entries_.contains(to)) look(to);
-  });
+  scheduler_.after(entry.pause_ms, lifetime_.guard([this, to] {
+    if (entries_.contains(to)) look(to);
+  }));
 }
 
 // True when it is known what became of it.

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <set>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "pipeline/wallet/payer.h"
 
@@ -60,7 +60,7 @@ class Refunds {
   std::set<base::Hash256> begun_;
   std::set<base::Hash256> paid_;            // in this life: a look-up that was asked before may not know it yet
   std::map<base::Hash256, Entry> entries_;  // by the payment hash of the customer's invoice
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 }  // namespace runtime

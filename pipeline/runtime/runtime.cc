@@ -3,54 +3,59 @@
 #include <algorithm>
 
 #include "pipeline/core/canary.h"
-#include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90_answer.h"
-#include "pipeline/nostr/nip90_request.h"
 
 namespace runtime {
 
 using base::Result;
-using base::TimeMs;
 using core::Action;
 using core::Job;
-using core::Work;
 
 namespace {
 
+constexpr std::int64_t kSecondMs = 1'000;
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
-// Appends that wait for the disk before requests wait too; the relays' receipts bound how many those are.
-constexpr std::size_t kMaxPending = 1'024;
-// Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
-// the same connections bring the answers to what is still published.
-constexpr std::size_t kMaxWaitForRoom = 512;
-constexpr std::int64_t kWatchIntervalMs = 1'000;
-constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
-constexpr std::int64_t kPingAgeMs = 2 * kMinuteMs;
-constexpr std::uint32_t kMaxPongs = 30;  // a minute
-
-std::vector<wallet::Wallet*> all_wallets(const Ports& ports) {
-  std::vector<wallet::Wallet*> out{&ports.wallet};
-  std::ranges::copy(ports.former_wallets, std::back_inserter(out));
-  return out;
-}
 
 }  // namespace
 
-Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery,
-                 std::function<void(base::Error)> fatal)
+Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery, RuntimeHooks hooks)
     : ports_(std::move(ports)),
       key_(key),
       options_(std::move(options)),
+      hooks_(std::move(hooks)),
       engine_(std::move(recovery)),
+      context_{.ports = ports_,
+               .key = key_,
+               .options = options_,
+               .engine = engine_,
+               .post = [this](core::Input input) { post(std::move(input)); },
+               .fail = [this](const base::Error& error) { fail(error); },
+               .failed = [this] { return failed_; },
+               .problem = hooks_.problem},
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),
-      gatherer_(ports_.relays, ports_.web, ports_.scheduler, options_.own_relays),
-      wallets_(all_wallets(ports_)),
-      settlements_(wallets_, ports_.scheduler),
-      refunds_(ports_.payer, ports_.payer_account, ports_.scheduler),
-      fatal_(std::move(fatal)),
-      refused_since_(ports_.scheduler.now()) {}
+      texts_(ports_.journal, key_, ports_.random),
+      inputs_(context_, texts_),
+      inferences_(context_, texts_, customer_relays_),
+      invoicing_(context_, [this](const core::JobId& id) { inferences_.stop(id); }),
+      notices_(context_, texts_, customer_relays_),
+      refund_desk_(context_),
+      intake_(context_, customer_relays_, recorder()),
+      control_(context_, [this](const core::JobId& id, ledger::JobCancelled facts) { cancel(id, std::move(facts)); }) {}
+
+IntakeGate::Recorder Runtime::recorder() {
+  return {.backlog = [this] { return pending_.size(); },
+          .is_recording =
+              [this](const base::EventId& id) {
+                return std::ranges::find(pending_, id, &Pending::arrived) != pending_.end();
+              },
+          .record =
+              [this](core::RequestArrived request, std::shared_ptr<void> receipt) {
+                const base::JobId id = request.job;
+                post(std::move(request), std::move(receipt));
+                if (!pending_.empty()) pending_.back().arrived = id;
+              }};
+}
 
 void Runtime::start(core::Policy policy, std::string version) {
   post(core::Configured{std::move(policy)});
@@ -59,7 +64,7 @@ void Runtime::start(core::Policy policy, std::string version) {
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
-  watch_for_words();
+  every_second();
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -89,7 +94,7 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
   Pending& pending = pending_.emplace_back();
   pending.commands = std::move(step.commands);
   if (receipt) pending.receipts.push_back(std::move(receipt));
-  if (on_entry) {
+  if (hooks_.entry) {
     for (const auto& entry : step.entries) pending.entries.push_back({entry.time, entry.job, entry.event, {}});
   }
   ports_.journal.append({.entries = std::move(step.entries)},
@@ -101,15 +106,15 @@ void Runtime::on_durable(const Result<void>& result) {
   if (!result) return fail(result.error());
   const Pending done = std::move(pending_.front());
   pending_.pop_front();
-  for (const auto& entry : done.entries) on_entry(entry);
+  for (const auto& entry : done.entries) hooks_.entry(entry);
   for (const core::Command& command : done.commands) dispatch(command);
-  take_waiting();
+  intake_.take_waiting();
   finish_drain();
 }
 
 void Runtime::fail(const base::Error& error) {
   failed_ = true;
-  fatal_(error);
+  hooks_.fatal(error);
 }
 
 void Runtime::dispatch(const core::Command& command) {
@@ -117,22 +122,22 @@ void Runtime::dispatch(const core::Command& command) {
   if (!job || failed_) return;
   switch (command.work.action) {
     case Action::gather:
-      return gather(*job, command.work);
+      return inputs_.gather(*job, command.work);
     case Action::infer:
-      return infer(*job, command.work);
+      return inferences_.start(*job, command.work);
     case Action::create_invoice:
-      return create_invoice(*job, command.work);
+      return invoicing_.create(*job, command.work);
     case Action::sign:
-      return sign(*job, command.work);
+      return notices_.sign(*job, command.work);
     case Action::publish:
-      return publish(*job, command.work);
+      return notices_.publish(*job, command.work);
     case Action::watch:
-      return watch_invoice(*job, command.work);
+      return invoicing_.watch(*job, command.work);
     case Action::take:
     case Action::give_back:
-      return resolve_hold(command.job, command.work, 0);
+      return invoicing_.resolve_hold(command.job, command.work);
     case Action::pay_back:
-      return pay_back(*job, command.work);
+      return refund_desk_.pay_back(*job, command.work);
     case Action::decide:
       return;  // the engine's own
   }
@@ -149,132 +154,47 @@ void Runtime::arm_wake() {
   });
 }
 
-// ---- the door -------------------------------------------------------------------------------------------------------
+// ---- from the relays, and from the operator -------------------------------------------------------------------------
 
 void Runtime::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
                          std::shared_ptr<void> receipt) {
-  if (failed_ || draining_) {
-    held_receipts_.push_back(std::move(receipt));
-    return;
-  }
-  const bool low = ports_.disk_low();
-  if (low && waiting_requests_.size() >= kMaxWaitForRoom) return on_refused("disk_full");
-  if (low && waiting_requests_.empty()) on_problem("disk space runs low: new requests wait until there is room");
-  if (low || pending_.size() > kMaxPending) {
-    waiting_requests_.push_back({event, std::move(raw), relay, std::move(receipt)});
-    return;
-  }
-  auto request = nostr::read_request(event, raw, key_, engine_.policy().templates);
-  if (!request || (!request->addressed && !engine_.policy().serve_broadcast)) return on_refused("not_ours");
-  const bool on_its_way = std::ranges::any_of(pending_, [&](const Pending& one) { return one.arrived == event.id; });
-  if (on_its_way || engine_.find(event.id)) return;
-  const auto known = ports_.journal.job(event.id);
-  if (!known) return fail(known.error());
-  if (*known) return;
-  ledger::Text text{.salt = ports_.random(), .bytes = std::move(raw)};
-  request->request = ledger::ref(text);
-  request->relay = relay;
-  customer_relays_.look_up(request->customer);
-  post(core::RequestArrived{event.id, std::move(*request), std::move(text)}, std::move(receipt));
-  if (!pending_.empty()) pending_.back().arrived = event.id;
+  intake_.on_request(event, std::move(raw), relay, std::move(receipt));
 }
-
-void Runtime::take_waiting() {
-  while (!waiting_requests_.empty() && pending_.size() <= kMaxPending && !ports_.disk_low()) {
-    Request next = std::move(waiting_requests_.front());
-    waiting_requests_.pop_front();
-    on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
-  }
-}
-
-// ---- words about open jobs, and to us -------------------------------------------------------------------------------
 
 void Runtime::on_control(const nostr::Event& event, const std::string& relay) {
-  if (failed_) return;
-  if (event.kind == nostr::kPingKind) return answer_ping(event, relay);
-  if (event.kind != nostr::kDeletionKind) return;
-  for (const nostr::Tag& tag : event.tags) {
-    const auto id = tag.size() > 1 && tag[0] == "e" ? core::JobId::from_hex(tag[1]) : std::nullopt;
-    const Job* job = id ? engine_.find(*id) : nullptr;
-    if (!job || job->request->customer != event.pubkey) continue;
-    cancel(*id,
-           {.by = ledger::CancelledBy::customer, .event = event.id, .reason = nostr::clean_relay_text(event.content)});
-  }
+  if (!failed_) control_.on_event(event, relay);
 }
 
 bool Runtime::cancel(const core::JobId& id, ledger::JobCancelled facts) {
   const Job* job = engine_.find(id);
   if (failed_ || !job || !core::cancellable(*job)) return false;
-  post(core::Cancelled{id, std::move(facts), stop_inference(id)});
+  post(core::Cancelled{id, std::move(facts), inferences_.stop(id)});
   return true;
 }
 
-void Runtime::answer_ping(const nostr::Event& ping, const std::string& relay) {
-  const TimeMs now = ports_.scheduler.now();
-  const std::int64_t age_ms = now.ms - ping.created_at * 1000;
-  const std::string us = key_.public_key().hex();
-  const bool ours = std::ranges::any_of(
-      ping.tags, [&](const nostr::Tag& tag) { return tag.size() > 1 && tag[0] == "p" && tag[1] == us; });
-  if (draining_ || !ours || age_ms > kPingAgeMs || age_ms < -kPingAgeMs || pongs_ >= kMaxPongs) return;
-  ++pongs_;
-  const nostr::Event pong =
-      nostr::sign(nostr::feedback({ping.id, ping.pubkey, relay}, nostr::Status::pong, {}, std::nullopt, now.ms / 1000),
-                  key_, {ports_.random().bytes});
-  ports_.relays.publish(relay, nostr::to_json(pong), pong.id, [](const ledger::RelayAnswer&) {});
+void Runtime::refund(const core::JobId& id, const RefundOrder& order, RefundDesk::Done done) {
+  refund_desk_.order(id, order, std::move(done));
 }
 
-// Keeps what the relays are asked for in step with the jobs that are open.
-void Runtime::watch_for_words() {
+void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
+  refund_desk_.give_up(id, word, std::move(done));
+}
+
+// ---- regularly ------------------------------------------------------------------------------------------------------
+
+void Runtime::every_second() {
   if (failed_) return;
-  auto jobs = engine_.cancellable_jobs(kMaxWatchedJobs);
-  std::ranges::sort(jobs);
-  if (!draining_ && (!watching_ || jobs != watched_)) {
-    std::vector<nostr::Filter> filters(1);
-    filters[0] = {.kinds = {nostr::kPingKind}, .tags = {{'p', {key_.public_key().hex()}}}, .limit = kMaxPongs};
-    if (!jobs.empty()) {
-      nostr::Filter& cancellations = filters.emplace_back();
-      cancellations.kinds = {nostr::kDeletionKind};
-      auto& ids = cancellations.tags.emplace_back('e', std::vector<std::string>()).second;
-      for (const core::JobId& job : jobs) ids.push_back(job.hex());
-    }
-    watched_ = std::move(jobs);
-    watching_ = ports_.relays.watch(std::move(filters)).has_value();
-  }
-  ports_.scheduler.after(kWatchIntervalMs, [this] { watch_for_words(); });
-}
-
-void Runtime::on_refused(const std::string& reason) {
-  ++refused_[reason];
-}
-
-void Runtime::record_refused() {
-  const TimeMs since = std::exchange(refused_since_, ports_.scheduler.now());
-  if (refused_.empty()) return;
-  ledger::RequestsDropped dropped{.from = since, .until = refused_since_};
-  for (const auto& [reason, count] : std::exchange(refused_, {}))
-    dropped.counts.push_back({.reason = reason, .count = count});
-  post(core::RequestsRefused{std::move(dropped)});
+  control_.refresh();
+  ports_.scheduler.after(kSecondMs, [this] { every_second(); });
 }
 
 void Runtime::every_minute() {
   if (failed_) return;
-  record_refused();
-  pongs_ = 0;
+  intake_.record_refused();
+  control_.every_minute();
   post(core::Tick{});
-  take_waiting();
+  intake_.take_waiting();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
-}
-
-void Runtime::save_cursors() {
-  if (failed_) return;
-  if (cursors && !draining_) {
-    ledger::Group group{.cursors = cursors()};
-    if (!group.cursors.empty()) {
-      pending_.emplace_back();
-      ports_.journal.append(std::move(group), [this](const Result<void>& result) { on_durable(result); });
-    }
-  }
-  ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
 }
 
 void Runtime::check_health() {
@@ -293,18 +213,33 @@ void Runtime::check_health() {
   ports_.scheduler.after(kHealthCheckMs, [this] { check_health(); });
 }
 
+void Runtime::save_cursors() {
+  if (failed_) return;
+  if (hooks_.cursors && !draining_) {
+    ledger::Group group{.cursors = hooks_.cursors()};
+    if (!group.cursors.empty()) {
+      pending_.emplace_back();
+      ports_.journal.append(std::move(group), [this](const Result<void>& result) { on_durable(result); });
+    }
+  }
+  ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
+}
+
+// ---- offline and online again ---------------------------------------------------------------------------------------
+
 void Runtime::drain(std::string reason, std::function<void()> done) {
   if (!draining_) drain_reason_ = std::move(reason);
   draining_ = true;
+  intake_.close();
+  control_.pause();
   drained_.push_back(std::move(done));
   finish_drain();
 }
 
 void Runtime::go_online(std::string version) {
   draining_ = false;
-  watching_ = false;  // those are new connections
-  held_receipts_.clear();
-  waiting_requests_.clear();  // the relays are asked for them again
+  control_.resume();
+  intake_.open();
   post(core::Online{std::move(version)});
 }
 
@@ -312,7 +247,7 @@ void Runtime::finish_drain() {
   if (!draining_ || drained_.empty() || !pending_.empty() || !engine_.drained()) return;
   if (!drain_reason_.empty()) {
     const std::string reason = std::exchange(drain_reason_, {});
-    record_refused();
+    intake_.record_refused();
     return post(core::Offline{reason});  // and again from on_durable
   }
   for (auto& done : std::exchange(drained_, {})) ports_.scheduler.after(0, std::move(done));

@@ -18,9 +18,7 @@ constexpr std::int64_t kBetweenLookUpsMs = 2;  // when all are to be looked at
 Settlements::Settlements(std::vector<wallet::Wallet*> wallets, Scheduler& scheduler)
     : wallets_(std::move(wallets)), scheduler_(scheduler) {
   for (wallet::Wallet* one : wallets_) {
-    one->on_news([this, weak = std::weak_ptr(alive_)](const std::optional<base::Hash256>& id) {
-      if (!weak.expired()) on_news(id);
-    });
+    one->on_news(lifetime_.guard([this](const std::optional<base::Hash256>& id) { on_news(id); }));
   }
 }
 
@@ -47,10 +45,10 @@ void Settlements::ask(const base::Hash256& id) {
   entry.news = false;
   ++entry.timer;
   const bool over = scheduler_.now() >= entry.watched.give_up_at;
-  entry.wallet->look_up(entry.watched.invoice, [this, weak = std::weak_ptr(alive_), id,
-                                                over](const base::Result<wallet::LookupAnswer>& answer) {
-    if (!weak.expired()) answered(id, over, answer);
-  });
+  entry.wallet->look_up(entry.watched.invoice,
+                        lifetime_.guard([this, id, over](const base::Result<wallet::LookupAnswer>& answer) {
+                          answered(id, over, answer);
+                        }));
 }
 
 void Settlements::answered(const base::Hash256& id, bool over, const base::Result<wallet::LookupAnswer>& answer) {
@@ -80,17 +78,20 @@ bool Settlements::conclude(const base::Hash256& id, bool over, const wallet::Loo
   if (!settled && !unpaid) return false;
   const Watched watched = entries_.at(id).watched;
   if (!core::canary(core::Canary::settlement_counted_twice)) entries_.erase(id);
-  settled ? watched.settled(*settled) : watched.never_paid({.payment_hash = id, .evidence = *unpaid});
+  if (settled) {
+    watched.settled(*settled);
+  } else {
+    watched.never_paid({.payment_hash = id, .evidence = *unpaid});
+  }
   return true;
 }
 
 void Settlements::ask_after(const base::Hash256& id, std::int64_t delay_ms) {
   const std::uint64_t timer = ++entries_.at(id).timer;
-  scheduler_.after(delay_ms, [this, weak = std::weak_ptr(alive_), id, timer] {
-    if (weak.expired()) return;
+  scheduler_.after(delay_ms, lifetime_.guard([this, id, timer] {
     const auto found = entries_.find(id);
     if (found != entries_.end() && found->second.timer == timer) ask(id);
-  });
+  }));
 }
 
 std::int64_t Settlements::pause_ms(const Entry& entry) const {

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <map>
-#include <memory>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "pipeline/wallet/wallet.h"
 
@@ -55,7 +55,7 @@ class Settlements {
   const std::vector<wallet::Wallet*> wallets_;
   Scheduler& scheduler_;
   std::map<base::Hash256, Entry> entries_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 }  // namespace runtime

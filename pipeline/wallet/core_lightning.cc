@@ -152,20 +152,17 @@ void CoreLightningWallet::wait_for_payment(std::int64_t after_index) {
   rpc_.call({.method = "waitanyinvoice", .params = params.dump(), .timeout_ms = (kWaitSeconds + 10) * 1000},
             [this, after_index](const Result<RpcReply>& reply) {
               if (!reply) {
-                return scheduler_.after(kWaitAgainMs, [this, weak = std::weak_ptr(alive_), after_index] {
-                  if (weak.expired()) return;
+                return scheduler_.after(kWaitAgainMs, lifetime_.guard([this, after_index] {
                   news_(std::nullopt);
                   wait_for_payment(after_index);
-                });
+                }));
               }
               const auto paid = result_of_core_lightning(*reply);
               const auto index = paid ? integer(*paid, "pay_index") : std::nullopt;
               if (paid) news_(hash(*paid, "payment_hash"));
               // After the callback: a node that answers at once must not nest the calls.
               scheduler_.after(index || !reply->result.empty() ? 0 : 1'000,
-                               [this, weak = std::weak_ptr(alive_), next = index.value_or(after_index)] {
-                                 if (!weak.expired()) wait_for_payment(next);
-                               });
+                               lifetime_.guard([this, next = index.value_or(after_index)] { wait_for_payment(next); }));
             });
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "pipeline/wallet/links/rpc.h"
 #include "pipeline/wallet/ports.h"
@@ -37,7 +38,7 @@ class CoreLightningWallet final : public Wallet {
   base::Scheduler& scheduler_;
   const WalletPorts ports_;
   News news_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 class CoreLightningPayer final : public Payer {

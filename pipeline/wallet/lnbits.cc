@@ -142,7 +142,11 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                listing->seen += list.size();
                const bool last =
                    list.size() < static_cast<std::size_t>(kLnbitsLookedThrough) || older || listing->full();
-               last ? listing->end() : list_page(listing);
+               if (last) {
+                 listing->end();
+               } else {
+                 list_page(listing);
+               }
              });
 }
 

@@ -300,7 +300,11 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
     }
     listing->seen += list.size();
     const bool last = list.size() < static_cast<std::size_t>(kNwcLookedThrough) || listing->full();
-    last ? listing->end() : list_page(listing);
+    if (last) {
+      listing->end();
+    } else {
+      list_page(listing);
+    }
   });
 }
 
@@ -361,11 +365,10 @@ void NwcWallet::learn_abilities(std::function<void()> then) {
   learning_.push_back(std::move(then));
   if (learning_.size() > 1) return;  // it is asked for already
   const nostr::Filter info{.authors = {uri_.wallet}, .kinds = {kNwcInfoKind}, .limit = 1};
-  relays_.query(uri_.relays.front(), info, [this, weak = std::weak_ptr(alive_)](const auto& events) {
-    if (weak.expired()) return;
+  relays_.query(uri_.relays.front(), info, lifetime_.guard([this](const auto& events) {
     if (events) read_info(*events);
     for (const auto& one : std::exchange(learning_, {})) one();
-  });
+  }));
 }
 
 void NwcWallet::read_info(const std::vector<nostr::Event>& events) {
@@ -405,19 +408,23 @@ void NwcWallet::send(const std::string& method, const std::string& params, OnRep
   const auto open = std::make_shared<std::size_t>(uri_.relays.size());
   for (const std::string& relay : uri_.relays) {
     relays_.publish(relay, json, event.id,
-                    [this, weak = std::weak_ptr(alive_), open, id = event.id](const ledger::RelayAnswer& answer_) {
-                      if (weak.expired() || answer_.accepted || --*open > 0) return;
+                    lifetime_.guard([this, open, id = event.id](const ledger::RelayAnswer& answer_) {
+                      if (answer_.accepted || --*open > 0) return;
                       answer(id, unreachable("no relay of it took our question: " + answer_.message));
-                    });
+                    }));
   }
-  scheduler_.after(kReplyTimeoutMs, [this, weak = std::weak_ptr(alive_), id = event.id] {
-    if (!weak.expired()) answer(id, unreachable("no answer within 10 s", "is the wallet running?"));
-  });
+  scheduler_.after(kReplyTimeoutMs, lifetime_.guard([this, id = event.id] {
+    answer(id, unreachable("no answer within 10 s", "is the wallet running?"));
+  }));
 }
 
 void NwcWallet::on_event(const nostr::Event& event) {
   if (event.pubkey != uri_.wallet) return;
-  event.kind == kNwcResponseKind ? on_response(event) : on_notification(event);
+  if (event.kind == kNwcResponseKind) {
+    on_response(event);
+  } else {
+    on_notification(event);
+  }
 }
 
 void NwcWallet::on_response(const nostr::Event& event) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "base/lifetime.h"
 #include "base/random.h"
 #include "base/scheduler.h"
 #include "pipeline/nostr/encryption.h"
@@ -102,7 +103,7 @@ class NwcWallet final : public Wallet, public Payer {
   std::vector<std::string> methods_;                  // empty: not known
   std::vector<std::function<void()>> learning_;       // what waits for the info event
   std::map<base::Hash256, base::TimeMs> given_back_;  // asked for then, and answered: it holds nothing any more
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 }  // namespace wallet

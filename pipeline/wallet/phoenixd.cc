@@ -117,7 +117,11 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                }
                listing->seen += page->size();
                const bool last = page->size() < kPhoenixdPage || listing->full();
-               last ? listing->end() : list_page(listing);
+               if (last) {
+                 listing->end();
+               } else {
+                 list_page(listing);
+               }
              });
 }
 

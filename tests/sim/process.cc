@@ -107,19 +107,21 @@ Process::Process(World& world, const core::Policy& policy)
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
       world.provider_key, runtime::Options{.own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
-      [this](base::Error error) { failure_ = std::move(error); });
-  runtime_->cursors = [this] {
-    std::vector<std::pair<std::string, TimeMs>> out;
-    if (!hub_) return out;
-    for (const auto& url : world_.relay_urls()) {
-      if (const auto cursor = hub_->cursor(url)) out.emplace_back(url, *cursor);
-    }
-    return out;
-  };
+      runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
+                            .cursors = [this] { return cursors(); }});
   start_relays();
   core::Policy ours = policy;
   ours.provider = world.provider_key.public_key();
   runtime_->start(std::move(ours), "simulated");
+}
+
+std::vector<std::pair<std::string, TimeMs>> Process::cursors() const {
+  std::vector<std::pair<std::string, TimeMs>> out;
+  if (!hub_) return out;
+  for (const auto& url : world_.relay_urls()) {
+    if (const auto cursor = hub_->cursor(url)) out.emplace_back(url, *cursor);
+  }
+  return out;
 }
 
 Process::~Process() {

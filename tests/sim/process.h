@@ -34,6 +34,7 @@ class Process {
   class ReadDisk;
   class SimJournal;
   void start_relays();
+  std::vector<std::pair<std::string, TimeMs>> cursors() const;
 
   World& world_;
   ProcessTime time_;

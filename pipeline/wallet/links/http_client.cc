@@ -71,7 +71,11 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
 
   void connect() {
     line_.clear();
-    feed_.websocket ? connect_websocket() : connect_lines();
+    if (feed_.websocket) {
+      connect_websocket();
+    } else {
+      connect_lines();
+    }
   }
 
  private:

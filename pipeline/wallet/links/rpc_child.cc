@@ -140,9 +140,7 @@ void RpcChild::on_end(const std::string& why) {
   auto waiting = std::exchange(waiting_, {});
   auto held = std::exchange(held_, {});
   pause_ms_ = std::clamp(2 * pause_ms_, kFirstRestartMs, kLongestRestartMs);
-  scheduler_.after(pause_ms_, [this, weak = std::weak_ptr(alive_)] {
-    if (!weak.expired()) start();
-  });
+  scheduler_.after(pause_ms_, lifetime_.guard([this] { start(); }));
   for (auto& [id, one] : waiting) one.done(unreachable(why));
   for (auto& [call, done] : held) done(unreachable(why));
 }
@@ -150,7 +148,11 @@ void RpcChild::on_end(const std::string& why) {
 void RpcChild::on_line(std::string_view line) {
   const auto message = parse_rpc(line);
   if (!message) return on_end("it said what is no JSON-RPC");
-  message->id ? answer(*message->id, message->reply) : said_(message->method, message->params);
+  if (message->id) {
+    answer(*message->id, message->reply);
+  } else {
+    said_(message->method, message->params);
+  }
 }
 
 void RpcChild::call(RpcCall call, std::function<void(Result<RpcReply>)> done) {
@@ -168,9 +170,7 @@ void RpcChild::send(const RpcCall& call, std::function<void(Result<RpcReply>)> d
   const std::uint64_t id = ++last_id_;
   waiting_[id] = {std::move(done)};
   child_->send(to_json(id, call) + "\n");
-  scheduler_.after(call.timeout_ms, [this, weak = std::weak_ptr(alive_), id] {
-    if (!weak.expired()) answer(id, unreachable("no answer in time"));
-  });
+  scheduler_.after(call.timeout_ms, lifetime_.guard([this, id] { answer(id, unreachable("no answer in time")); }));
 }
 
 void RpcChild::answer(std::uint64_t id, Result<RpcReply> reply) {

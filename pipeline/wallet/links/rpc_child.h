@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/scheduler.h"
 #include "pipeline/wallet/links/rpc.h"
 
@@ -55,7 +56,7 @@ class RpcChild final : public Rpc {
   bool ready_ = false;
   std::string trouble_ = "it is starting";
   std::int64_t pause_ms_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  base::Lifetime lifetime_;
 };
 
 }  // namespace wallet

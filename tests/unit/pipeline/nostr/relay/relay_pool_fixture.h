@@ -15,7 +15,7 @@
 #include "pipeline/loopback/loopback_relay.h"
 #include "pipeline/nostr/keys.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/nostr/nip90.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "pipeline/nostr/relay/pool.h"
 
 namespace nostr {

@@ -1,17 +1,16 @@
-// Paying back, at the operator's word.
+#include "pipeline/runtime/refund_desk.h"
+
 #include <algorithm>
 
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/nip01.h"
-#include "pipeline/runtime/runtime.h"
 
 namespace runtime {
 
 using base::ErrorKind;
 using base::Msat;
 using base::Result;
-using base::TimeMs;
 using core::Job;
 using core::Work;
 
@@ -27,7 +26,7 @@ auto refuse(const char* code, std::string message, std::string hint = {}) {
 
 struct Destination {
   std::string bolt11;
-  base::EventId event;
+  base::EventId event;  // zero: the operator gave the invoice
 };
 
 Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
@@ -46,16 +45,19 @@ Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
 
 }  // namespace
 
-Result<Job> Runtime::job_of(const core::JobId& id) {
-  if (const Job* job = engine_.find(id)) return *job;
-  auto job = ports_.journal.job(id);
+RefundDesk::RefundDesk(const Context& context)
+    : context_(context), refunds_(context.ports.payer, context.ports.payer_account, context.ports.scheduler) {}
+
+Result<Job> RefundDesk::job_of(const core::JobId& id) const {
+  if (const Job* job = context_.engine.find(id)) return *job;
+  auto job = context_.ports.journal.job(id);
   if (!job) return tl::unexpected(job.error());
   if (!*job) return refuse("refund.no_job", "there is no such job");
   return std::move(**job);
 }
 
 // All facts but the number of the attempt.
-Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const RefundOrder& order) const {
+Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOrder& order) const {
   const auto unpaid = std::ranges::find_if(job.refunds, [](const core::Refund& refund) { return !refund.paid; });
   if (unpaid == job.refunds.end()) return refuse("refund.nothing_owed", "nothing is owed back for this job");
   if (core::under_way(*unpaid)) {
@@ -64,23 +66,14 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
   }
   const auto destination = destination_of(job, order);
   if (!destination) return tl::unexpected(destination.error());
-  const Msat owed = unpaid->owed.amount;
-  // Many wallets know whole satoshis only: the next one is as good.
-  const Msat whole = owed.rounded_up_to(kSat);
-  const TimeMs now = ports_.scheduler.now();
-  auto invoice = wallet::check_invoice(destination->bolt11, owed, options_.networks, now);
-  if (!invoice && whole != owed) invoice = wallet::check_invoice(destination->bolt11, whole, options_.networks, now);
-  if (!invoice) {
-    auto error = invoice.error();
-    error.hint = "ask the customer for an invoice of exactly " + core::sats(whole);
-    return tl::unexpected(std::move(error));
-  }
+  const auto invoice = check_invoice(destination->bolt11, unpaid->owed.amount);
+  if (!invoice) return tl::unexpected(invoice.error());
   if (core::find_invoice(job, invoice->payment_hash)) {
     return refuse("refund.own_invoice", "this is our own invoice", "it must be one that the customer made");
   }
   return ledger::RefundStarted{
       .payment_hash = unpaid->owed.payment_hash,
-      .wallet = ports_.payer_account,
+      .wallet = context_.ports.payer_account,
       .bolt11 = destination->bolt11,
       .to = invoice->payment_hash,
       .amount = *invoice->amount,
@@ -88,40 +81,52 @@ Result<ledger::RefundStarted> Runtime::prepare_refund(const Job& job, const Refu
       .event = destination->event};
 }
 
-void Runtime::refund(const core::JobId& id, const RefundOrder& order, std::function<void(Result<RefundOutcome>)> done) {
-  if (failed_) return done(refuse("refund.stopping", "the ledger has failed"));
-  if (!ports_.payer) {
+// Of exactly what is owed, or of the next whole satoshi: many wallets know no smaller unit.
+Result<wallet::DecodedInvoice> RefundDesk::check_invoice(const std::string& bolt11, Msat owed) const {
+  const auto& networks = context_.options.networks;
+  const base::TimeMs now = context_.ports.scheduler.now();
+  const Msat whole = owed.rounded_up_to(kSat);
+  auto invoice = wallet::check_invoice(bolt11, owed, networks, now);
+  if (!invoice && whole != owed) invoice = wallet::check_invoice(bolt11, whole, networks, now);
+  if (invoice) return invoice;
+  auto error = invoice.error();
+  error.hint = "ask the customer for an invoice of exactly " + core::sats(whole);
+  return tl::unexpected(std::move(error));
+}
+
+void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done done) {
+  if (context_.failed()) return done(refuse("refund.stopping", "the ledger has failed"));
+  if (!context_.ports.payer) {
     return done(refuse("refund.receive_only", "nothing can be paid back: the wallet's credential only receives",
                        "name one that may spend: wallet.refund_credential_file"));
   }
-  auto facts = job_of(id).and_then([&](const Job& job) { return prepare_refund(job, order); });
+  auto facts = job_of(id).and_then([&](const Job& job) { return prepare(job, order); });
   if (!facts) return done(tl::unexpected(facts.error()));
   const wallet::PaymentOrder payment{
       .bolt11 = facts->bolt11, .payment_hash = facts->to, .amount = facts->amount, .fee_limit = facts->fee_limit};
   refunds_.check_unpaid(payment,
                         [this, id, facts = std::move(*facts), done = std::move(done)](const Result<void>& unpaid) {
                           if (!unpaid) return done(tl::unexpected(unpaid.error()));
-                          begin_refund(id, facts, done);
+                          begin(id, facts, done);
                         });
 }
 
 // The job as it is by now: another order may have come while the wallet was asked.
-void Runtime::begin_refund(const core::JobId& id, ledger::RefundStarted facts,
-                           std::function<void(Result<RefundOutcome>)> done) {
+void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted facts, Done done) {
   auto job = job_of(id);
   if (!job) return done(tl::unexpected(job.error()));
   const core::Refund* refund = core::find_refund(*job, facts.payment_hash);
-  if (!refund || refund->paid || core::under_way(*refund) || refund_waiters_.contains(facts.to)) {
+  if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(facts.to)) {
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
   const base::Hash256 to = facts.to;
   if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
-  refund_waiters_.emplace(to, std::move(done));
-  ports_.scheduler.after(kPatienceMs, [this, facts] { tell_refund(facts.to, facts); });
-  post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
+  waiting_.emplace(to, std::move(done));
+  context_.ports.scheduler.after(kPatienceMs, [this, facts] { answer(facts.to, facts); });
+  context_.post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
 }
 
-void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
+void RefundDesk::give_up(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
   const auto job = job_of(id);
   if (!job) return done(tl::unexpected(job.error()));
   const auto refund = std::ranges::find_if(job->refunds, core::under_way);
@@ -132,31 +137,31 @@ void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std
                                    .attempt = attempt.attempt,
                                    .message = "not paid, by the operator's word: " + word};
   const auto place = static_cast<std::uint32_t>(refund - job->refunds.begin());
-  refunds_.give_up(attempt,
-                   [this, id, facts, place, to = attempt.to, done = std::move(done)](const Result<void>& over) {
-                     if (over) {
-                       post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
-                       tell_refund(to, facts);
-                     }
-                     done(over);
-                   });
+  refunds_.give_up(
+      attempt, [this, id, facts, place, to = attempt.to, done = std::move(done)](const Result<void>& over) {
+        if (over) {
+          context_.post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
+          answer(to, facts);
+        }
+        done(over);
+      });
 }
 
-void Runtime::pay_back(const Job& job, const Work& work) {
+void RefundDesk::pay_back(const Job& job, const Work& work) {
   const ledger::RefundStarted& attempt = *job.refunds[work.attempt].started;
   const base::JobId id = job.id;
   const bool followed = refunds_.follow(attempt, [this, id, work, to = attempt.to](const auto& ended) {
-    post(core::RefundEnded{id, work, ended});
-    std::visit([&](const auto& facts) { tell_refund(to, facts); }, ended);
+    context_.post(core::RefundEnded{id, work, ended});
+    std::visit([&](const auto& facts) { answer(to, facts); }, ended);
   });
   if (followed) return;
-  on_problem("job " + id.hex() + " is being paid back by the wallet \"" + attempt.wallet +
-             "\", which is not configured to spend: what became of it is not known");
+  context_.problem("job " + id.hex() + " is being paid back by the wallet \"" + attempt.wallet +
+                   "\", which is not configured to spend: what became of it is not known");
 }
 
-void Runtime::tell_refund(const base::Hash256& to, const RefundOutcome& outcome) {
-  const auto waiter = refund_waiters_.extract(to);
-  if (waiter) waiter.mapped()(outcome);
+void RefundDesk::answer(const base::Hash256& to, const RefundOutcome& outcome) {
+  const auto waiting = waiting_.extract(to);
+  if (waiting) waiting.mapped()(outcome);
 }
 
 }  // namespace runtime

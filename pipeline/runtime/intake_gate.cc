@@ -1,0 +1,81 @@
+#include "pipeline/runtime/intake_gate.h"
+
+#include "pipeline/nostr/nip90_request.h"
+
+namespace runtime {
+namespace {
+
+// Groups of facts that wait for the disk before requests wait too; the relays' receipts bound how many those are.
+constexpr std::size_t kMaxBacklog = 1'024;
+// Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
+// the same connections bring the answers to what is still published.
+constexpr std::size_t kMaxWaitForRoom = 512;
+
+}  // namespace
+
+IntakeGate::IntakeGate(const Context& context, CustomerRelays& customer_relays, Recorder recorder)
+    : context_(context),
+      customer_relays_(customer_relays),
+      recorder_(std::move(recorder)),
+      refused_since_(context.ports.scheduler.now()) {}
+
+void IntakeGate::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
+                            std::shared_ptr<void> receipt) {
+  if (context_.failed() || closed_) {
+    held_receipts_.push_back(std::move(receipt));
+    return;
+  }
+  const bool low = context_.ports.disk_low();
+  if (low && waiting_.size() >= kMaxWaitForRoom) return on_refused("disk_full");
+  if (low && waiting_.empty()) context_.problem("disk space runs low: new requests wait until there is room");
+  if (low || recorder_.backlog() > kMaxBacklog) {
+    waiting_.push_back({event, std::move(raw), relay, std::move(receipt)});
+    return;
+  }
+  take(event, std::move(raw), relay, std::move(receipt));
+}
+
+void IntakeGate::take(const nostr::Event& event, std::string raw, const std::string& relay,
+                      std::shared_ptr<void> receipt) {
+  const core::Policy& policy = context_.engine.policy();
+  auto request = nostr::read_request(event, raw, context_.key, policy.templates);
+  if (!request || (!request->addressed && !policy.serve_broadcast)) return on_refused("not_ours");
+  if (recorder_.is_recording(event.id) || context_.engine.find(event.id)) return;
+  const auto known = context_.ports.journal.job(event.id);
+  if (!known) return context_.fail(known.error());
+  if (*known) return;
+  ledger::Text text{.salt = context_.ports.random(), .bytes = std::move(raw)};
+  request->request = ledger::ref(text);
+  request->relay = relay;
+  customer_relays_.look_up(request->customer);
+  recorder_.record({event.id, std::move(*request), std::move(text)}, std::move(receipt));
+}
+
+void IntakeGate::take_waiting() {
+  while (!waiting_.empty() && recorder_.backlog() <= kMaxBacklog && !context_.ports.disk_low()) {
+    Request next = std::move(waiting_.front());
+    waiting_.pop_front();
+    on_request(next.event, std::move(next.raw), next.relay, std::move(next.receipt));
+  }
+}
+
+void IntakeGate::open() {
+  closed_ = false;
+  held_receipts_.clear();
+  waiting_.clear();
+}
+
+void IntakeGate::on_refused(const std::string& reason) {
+  ++refused_[reason];
+}
+
+void IntakeGate::record_refused() {
+  const base::TimeMs since = std::exchange(refused_since_, context_.ports.scheduler.now());
+  if (refused_.empty()) return;
+  ledger::RequestsDropped dropped{.from = since, .until = refused_since_};
+  for (const auto& [reason, count] : std::exchange(refused_, {}))
+    dropped.counts.push_back({.reason = reason, .count = count});
+  context_.post(core::RequestsRefused{std::move(dropped)});
+}
+
+}  // namespace runtime

@@ -1,0 +1,62 @@
+// Decides about each request that arrives: it is recorded, it waits, or it is refused and counted.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "pipeline/runtime/context.h"
+#include "pipeline/runtime/customer_relays.h"
+
+namespace runtime {
+
+// A request's receipt is held until its record is durable or it is refused: while a receipt is out, the relay's cursor
+// stays behind the request, and so no request is lost.
+class IntakeGate {
+ public:
+  // How requests become durable.
+  struct Recorder {
+    std::function<std::size_t()> backlog;                       // groups of facts that wait for the disk
+    std::function<bool(const base::EventId& id)> is_recording;  // one of them records this request
+    std::function<void(core::RequestArrived, std::shared_ptr<void> receipt)> record;
+  };
+
+  // Both references outlive it.
+  IntakeGate(const Context& context, CustomerRelays& customer_relays, Recorder recorder);
+
+  // A verified event of a job request kind. While disk space runs low nothing new is written, and requests wait with
+  // their receipts; those beyond some hundreds are refused. Requests wait too while the disk falls behind.
+  void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  // Takes those that wait, as far as the disk allows it now.
+  void take_waiting();
+
+  // Lets no request in until open() is called: each keeps its receipt out.
+  void close() { closed_ = true; }
+  // Lets requests in again. Those that came meanwhile, or still wait, are dropped: the relays are asked for them again.
+  void open();
+
+  // Counts a request that was refused, here or before it came here.
+  void on_refused(const std::string& reason);
+  // Posts what was counted since the last call, if anything was.
+  void record_refused();
+
+ private:
+  struct Request {
+    nostr::Event event;
+    std::string raw;
+    std::string relay;
+    std::shared_ptr<void> receipt;
+  };
+  void take(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+
+  const Context& context_;
+  CustomerRelays& customer_relays_;
+  const Recorder recorder_;
+  bool closed_ = false;
+  std::vector<std::shared_ptr<void>> held_receipts_;
+  std::deque<Request> waiting_;
+  std::map<std::string, std::uint64_t> refused_;  // by reason, since refused_since_
+  base::TimeMs refused_since_;
+};
+
+}  // namespace runtime

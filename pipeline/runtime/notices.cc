@@ -1,0 +1,52 @@
+#include "pipeline/runtime/notices.h"
+
+#include <algorithm>
+
+#include "pipeline/nostr/nip90_notice.h"
+#include "pipeline/runtime/delivery.h"
+#include "pipeline/runtime/notice.h"
+
+namespace runtime {
+
+using core::Job;
+using core::Work;
+
+void Notices::sign(const Job& job, const Work& work) {
+  const Ports& ports = context_.ports;
+  auto targets = customer_relays_.targets_of(job);
+  const unsigned pow_bits = nostr::required_pow(ports.relays, targets);
+  auto notice = make_notice(
+      job, work, context_.engine.policy(), std::move(targets),
+      [this](const base::TextRef& ref) { return texts_.read(ref); }, context_.key, ports.random,
+      std::max(context_.engine.now(), ports.scheduler.now()), pow_bits);
+  if (!notice) return report(job, notice.error());
+  context_.post(std::move(*notice));
+}
+
+void Notices::publish(const Job& job, const Work& work) {
+  const core::Notice* notice = core::find_notice(job, work.purpose);
+  auto json = nostr::notice_json(job, notice->notice, context_.key.public_key(),
+                                 [this](const base::TextRef& ref) { return texts_.read(ref); });
+  if (!json) return report(job, json.error());
+  const base::JobId id = job.id;
+  deliver(context_.ports.relays, context_.ports.scheduler,
+          {.event_json = std::move(*json),
+           .event = notice->notice.event,
+           .targets = notice->notice.targets,
+           .deadline = core::deadline_of(job, *notice),
+           .answered =
+               [this, id, work](ledger::RelayAnswer answer) {
+                 context_.post(core::RelayAnswered{id, work, std::move(answer)});
+               },
+           .ended =
+               [this, id, work] {
+                 context_.post(core::PublishEnded{id, work});
+               }});
+}
+
+void Notices::report(const Job& job, const base::Error& error) const {
+  if (!is_pruned(error) && !error.code.starts_with("notice.")) return context_.fail(error);
+  context_.problem("job " + job.id.hex() + " is stuck: " + error.describe());
+}
+
+}  // namespace runtime
