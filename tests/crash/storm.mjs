@@ -6,15 +6,16 @@
 // --power: most deaths are power failures, after which the disk has what was synced and a part of the rest (disk.mjs).
 // The last lines are the figures; exit code 1 when a promise was broken.
 import { parseArgs } from 'node:util';
-import { compareBooks } from './books.mjs';
-import { attachDisk } from './disk.mjs';
-import { killers } from './killers.mjs';
-import { createRandom } from './random.mjs';
-import { openCustomer } from '../e2e/customer.mjs';
-import { addressed, MODES } from '../e2e/market.mjs';
-import { startOllama } from '../e2e/ollama.mjs';
-import { createProvider, eventually } from '../e2e/provider.mjs';
-import { startRelay } from '../e2e/relay.mjs';
+import { openCustomer } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, MODES } from '../harness/market.mjs';
+import { startOllama } from '../harness/ollama.mjs';
+import { createProvider } from '../harness/provider.mjs';
+import { startRelay } from '../harness/relay.mjs';
+import { compareBooks } from '../harness/storm/books.mjs';
+import { attachDisk } from '../harness/storm/disk.mjs';
+import { killers } from '../harness/storm/killers.mjs';
+import { createRandom } from '../harness/storm/random.mjs';
 
 const CUSTOMERS = 4;
 const OPEN_JOBS_EACH = 2;

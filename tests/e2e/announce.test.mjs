@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { finalizeEvent, verifyEvent } from 'nostr-tools/pure';
 import { Relay } from 'nostr-tools/relay';
 import { decode } from 'nostr-tools/nip19';
-import { nowSeconds, tagsOf } from './customer.mjs';
-import { assertClean, openMarket } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { assertClean, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const ANNOUNCEMENT = 31990;

@@ -2,9 +2,10 @@
 // grow; pings.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nowSeconds, statusOf, tagsOf, wireOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, openCustomer, statusOf, tagsOf, wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const SLOW = { wordDelayMs: 250 };
@@ -92,7 +93,6 @@ test('once it is delivered: too late, and it is to be paid', options, async (t) 
 test('a deletion by somebody else changes nothing', options, async (t) => {
   const market = await openSlowMarket(t);
   const { customer, provider } = market;
-  const { openCustomer } = await import('./customer.mjs');
   const other = await openCustomer({ relayUrl: market.relay.url, provider: provider.pubkey });
   t.after(() => other.close());
   const job = await customer.ask(addressed(provider));

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readInvoice } from './customer.mjs';
-import { OUTSIDE_POINTS, OWN_POINTS } from './deaths.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { OUTSIDE_POINTS, OWN_POINTS } from '../harness/kill-points.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 600_000 };
 

@@ -2,12 +2,13 @@
 // when there is none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openWalletMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { stateOf } from './wallets/node.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openWalletMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { stateOf } from '../harness/wallets/lightning-node.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const SLOW = { wordDelayMs: 250 };

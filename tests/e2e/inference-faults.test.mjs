@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, untilState } from './market.mjs';
-import { startOllama } from './ollama.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, untilState } from '../harness/market.mjs';
+import { startOllama } from '../harness/ollama.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 180_000 };
 const PASSING = ['busy', 'error-500', 'error-line', 'cut', 'bad-json', 'stall', 'silent'];

@@ -1,9 +1,9 @@
 // Other kinds of text jobs, by prompt templates in the configuration.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tagsOf } from './customer.mjs';
-import { assertClean, buy, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { tagsOf } from '../harness/customer.mjs';
+import { assertClean, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 60_000 };
 const tables = `

@@ -1,8 +1,8 @@
 // Reports are read while `serve` holds the ledger, and never stand in its way.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, buy, earnings, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { addressed, assertClean, buy, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const COMMANDS = [['jobs', 'list', '--json'], ['jobs', 'list'], ['earnings', 'report', '--json'], ['earnings', 'report'], ['audit'], ['ledger', 'stats']];

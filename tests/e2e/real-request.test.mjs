@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { REQUEST_KIND } from './customer.mjs';
-import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { REQUEST_KIND } from '../harness/customer.mjs';
+import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const file = fileURLToPath(new URL('../../../shared/real/kind5050-and-6050.jsonl', import.meta.url));
 const skip = skipWithoutProgram || (existsSync(file) ? false : `there is no ${file}`);

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addressed, assertClean, buy, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, buy, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 

@@ -5,16 +5,17 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { finalizeEvent, generateSecretKey } from 'nostr-tools/pure';
-import { nowSeconds, readInvoice, wireOf } from './customer.mjs';
-import { addressed, assertClean, buy, earnings, openMarket, openWalletMarket, untilState } from './market.mjs';
-import { createProvider, eventually, skipWithoutProgram } from './provider.mjs';
-import { startCoreLightning } from './wallets/core-lightning.mjs';
-import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
-import { startLnbits } from './wallets/lnbits.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { LightningNode, sha256 } from './wallets/node.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { startPhoenixd } from './wallets/phoenixd.mjs';
+import { nowSeconds, readInvoice, wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, buy, earnings, openMarket, openWalletMarket, untilState } from '../harness/market.mjs';
+import { createProvider, skipWithoutProgram } from '../harness/provider.mjs';
+import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from '../harness/wallets/electrum.mjs';
+import { LightningNode, sha256 } from '../harness/wallets/lightning-node.mjs';
+import { startLnbits } from '../harness/wallets/lnbits.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { startPhoenixd } from '../harness/wallets/phoenixd.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 180_000 };
 const [DONE, FAILED, USAGE, UNREACHABLE] = [0, 1, 2, 3]; // exit codes

@@ -5,9 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { npubEncode } from 'nostr-tools/nip19';
-import { wireOf } from './customer.mjs';
-import { assertClean, earnings, openMarket, untilState } from './market.mjs';
-import { binary, eventually, skipWithoutProgram } from './provider.mjs';
+import { wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { assertClean, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { binary, skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const PROMPT = 'What is a data vending machine?';

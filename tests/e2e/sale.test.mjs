@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { readInvoice, statusOf, tagsOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { readInvoice, statusOf, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
 const statuses = (job) => job.feedback().map(statusOf);

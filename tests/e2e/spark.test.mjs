@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readInvoice } from './customer.mjs';
-import { eventually } from './provider.mjs';
-import { sparkFolder } from './spark-operators.mjs';
-import { skipWithoutSpark, startSparkWorld } from './spark-world.mjs';
+import { readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { sparkFolder } from '../harness/wallets/spark-operators.mjs';
+import { skipWithoutSpark, startSparkWorld } from '../harness/wallets/spark-world.mjs';
 
 const MNEMONIC = 'legal winner thank year wave sausage worth useful legal winner thank yellow';
 const ANSWER_LIMIT_MS = 40_000; // the sidecar itself gives up after 30 s

@@ -13,16 +13,16 @@ import * as nip44 from 'nostr-tools/nip44';
 import { finalizeEvent } from 'nostr-tools/pure';
 import { Relay, useWebSocketImplementation } from 'nostr-tools/relay';
 import WebSocket from 'ws';
-import { nowSeconds, readInvoice } from './customer.mjs';
-import { eventually } from './provider.mjs';
-import { startCoreLightning } from './wallets/core-lightning.mjs';
-import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
-import { startLightningAddress } from './wallets/lightning-address.mjs';
-import { startLnbits } from './wallets/lnbits.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { LightningNode, randomHex, sha256, sha256OfText } from './wallets/node.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { startPhoenixd } from './wallets/phoenixd.mjs';
+import { nowSeconds, readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from '../harness/wallets/electrum.mjs';
+import { startLightningAddress } from '../harness/wallets/lightning-address.mjs';
+import { LightningNode, randomHex, sha256, sha256OfText } from '../harness/wallets/lightning-node.mjs';
+import { startLnbits } from '../harness/wallets/lnbits.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { startPhoenixd } from '../harness/wallets/phoenixd.mjs';
 
 useWebSocketImplementation(WebSocket);
 

@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressed, assertClean, assertNothingTwice, openWalletMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { startCoreLightning } from './wallets/core-lightning.mjs';
-import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
-import { startLightningAddress } from './wallets/lightning-address.mjs';
-import { startLnbits } from './wallets/lnbits.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { startPhoenixd } from './wallets/phoenixd.mjs';
-import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, openWalletMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from '../harness/wallets/electrum.mjs';
+import { startLightningAddress } from '../harness/wallets/lightning-address.mjs';
+import { startLnbits } from '../harness/wallets/lnbits.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { startPhoenixd } from '../harness/wallets/phoenixd.mjs';
+import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
 const LIES = ['garbage', 'wrong-amount', 'wrong-hash', 'wrong-network', 'amountless', 'expired-invoice'];
 const HOUR_MS = 3_600_000;

@@ -5,7 +5,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { LightningNode, Reply, satOf, serveHttp, sha256, stateOf, walletOf } from './node.mjs';
+import { LightningNode, satOf, sha256, stateOf, walletOf } from './lightning-node.mjs';
+import { Reply, serveHttp } from './serving.mjs';
 
 const STATES = { open: 'OPEN', accepted: 'ACCEPTED', settled: 'SETTLED', canceled: 'CANCELED', expired: 'CANCELED' };
 const MAX_MEMO_BYTES = 639;

@@ -11,9 +11,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { endCall } from './wallets/node.mjs';
+import { endCall } from './serving.mjs';
 
-export const sparkFolder = new URL('../../pipeline/wallet/spark/', import.meta.url);
+export const sparkFolder = new URL('../../../pipeline/wallet/spark/', import.meta.url);
 export const load = createRequire(new URL('package.json', sparkFolder)); // packages of the sidecar
 
 const TOKEN_LIFE_S = 3600;

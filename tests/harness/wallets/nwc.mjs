@@ -7,9 +7,10 @@
 import { webcrypto } from 'node:crypto';
 import { getPublicKey } from 'nostr-tools/pure';
 import WebSocket from 'ws';
-import { eventually } from '../provider.mjs';
+import { eventually } from '../eventually.mjs';
 import { startRelay } from '../relay.mjs';
-import { endCall, LightningNode, nowSeconds, randomHex, sha256, stateOf, walletOf } from './node.mjs';
+import { LightningNode, nowSeconds, randomHex, sha256, stateOf, walletOf } from './lightning-node.mjs';
+import { endCall } from './serving.mjs';
 
 // The SDK looks for these when it is loaded; Node has them since 22 and since 20.
 globalThis.WebSocket ??= WebSocket;

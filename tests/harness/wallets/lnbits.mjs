@@ -5,7 +5,8 @@
 // asked for; a payment that takes long is answered before its end; one that failed is never tried again.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LightningNode, Reply, satOf, serveHttp, stateOf, walletOf } from './node.mjs';
+import { LightningNode, satOf, stateOf, walletOf } from './lightning-node.mjs';
+import { Reply, serveHttp } from './serving.mjs';
 
 const STATUSES = { open: 'pending', settled: 'success', expired: 'failed' };
 const SENT_STATUSES = { pending: 'pending', complete: 'success', failed: 'failed' };

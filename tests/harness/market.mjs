@@ -4,10 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCustomer, RESULT_KIND, tagsOf, wireOf } from './customer.mjs';
+import { judge } from './event-schemas.mjs';
+import { eventually } from './eventually.mjs';
 import { startOllama } from './ollama.mjs';
-import { createProvider, eventually } from './provider.mjs';
+import { createProvider } from './provider.mjs';
 import { startRelay } from './relay.mjs';
-import { judge } from './shapes.mjs';
 
 export const MODES = ['result_first', 'payment_first'];
 

@@ -19,7 +19,7 @@ const STRICT = 'power failures that left only what was synced';
 const TORN = 'power failures that left a part of the rest too';
 const NAMES = 'changes of names that were lost';
 const BYTES = 'bytes that were lost';
-const LAYER = process.env.POWER_LAYER ?? fileURLToPath(new URL('../../build/release/tests/crash/libpower_layer.so', import.meta.url));
+const LAYER = process.env.POWER_LAYER ?? fileURLToPath(new URL('../../../build/release/tests/crash/libpower_layer.so', import.meta.url));
 
 export async function attachDisk(random) {
   const base = await mkdtemp(join(tmpdir(), 'sellcompute-power-'));

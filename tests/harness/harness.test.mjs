@@ -8,9 +8,10 @@ import bolt11 from 'bolt11';
 import { finalizeEvent, generateSecretKey, getPublicKey, verifyEvent } from 'nostr-tools/pure';
 import { Relay } from 'nostr-tools/relay';
 import WebSocket from 'ws';
-import { FEEDBACK_KIND, RESULT_KIND, faultsOf, nowSeconds, openCustomer, readInvoice, requestShapes, wireOf } from './customer.mjs';
+import { faultsOf, FEEDBACK_KIND, nowSeconds, openCustomer, readInvoice, RESULT_KIND, wireOf } from './customer.mjs';
 import { startOllama } from './ollama.mjs';
 import { startRelay } from './relay.mjs';
+import { requestShapes } from './request-shapes.mjs';
 
 const seller = generateSecretKey();
 const provider = getPublicKey(seller);

@@ -6,7 +6,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endCall, LightningNode, openPort, randomHex, Reply, serveHttp, sha256, stateOf, walletOf } from './node.mjs';
+import { LightningNode, randomHex, sha256, stateOf, walletOf } from './lightning-node.mjs';
+import { endCall, openPort, Reply, serveHttp } from './serving.mjs';
 
 const REJECTED_BY_DESTINATION = 203;
 const ROUTE_NOT_FOUND = 205;

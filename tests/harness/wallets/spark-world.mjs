@@ -6,7 +6,7 @@
 // What this world does differently from the real one: it believes what a wallet claims, and what it sends cannot be spent.
 // It lists at most three requests a page, newest first; nothing is known of how the real one sorts.
 //
-// world.fail(fault, detail) queues a fault of wallets/node.mjs. A call is named by its GraphQL operation, or by its method at
+// world.fail(fault, detail) queues a fault of lightning-node.mjs. A call is named by its GraphQL operation, or by its method at
 // the operators; these cannot be silent. A lie about an invoice is in the answer to its order alone: the invoice that the
 // provider keeps, lists and gets paid is the right one.
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -15,8 +15,9 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import bolt11 from 'bolt11';
+import { LightningNode, randomHex } from './lightning-node.mjs';
+import { endCall, openPort, Reply } from './serving.mjs';
 import { isSigned, sparkFolder, startOperators } from './spark-operators.mjs';
-import { endCall, LightningNode, openPort, randomHex, Reply } from './wallets/node.mjs';
 
 export const skipWithoutSpark = existsSync(new URL('node_modules/@buildonspark/spark-sdk/package.json', sparkFolder))
   ? false

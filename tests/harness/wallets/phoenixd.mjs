@@ -4,7 +4,8 @@
 // back from what is received, absent fields are left out, refusals are plain text, and a payment that failed is a 200.
 //
 // It has two passwords; with the limited one it cannot be made to pay.
-import { LightningNode, randomHex, Reply, satOf, serveHttp, stateOf, walletOf } from './node.mjs';
+import { LightningNode, randomHex, satOf, stateOf, walletOf } from './lightning-node.mjs';
+import { Reply, serveHttp } from './serving.mjs';
 
 const MAX_DESCRIPTION_CHARACTERS = 128;
 const DEFAULT_LIST_LIMIT = 20;

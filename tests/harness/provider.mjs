@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nsecEncode } from 'nostr-tools/nip19';
 import { generateSecretKey, getPublicKey } from 'nostr-tools/pure';
+import { eventually } from './eventually.mjs';
 
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -168,17 +169,6 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
   async function remove() {
     if (provider.running()) await kill();
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-// Resolves with the first truthy value of `look`.
-export async function eventually(look, what, timeoutMs = 10_000) {
-  const end = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`);
-    await sleep(20);
   }
 }
 

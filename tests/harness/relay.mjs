@@ -4,11 +4,8 @@
 // What this relay does differently from others, and the program has to live with: live events are matched by ids, authors,
 // kinds and times only (tag filters such as "#p" hold for stored events alone), a subscription is live only after its EOSE,
 // and deletions (kind 5) are carried out but never passed on.
-//
-//     node relay.mjs        prints its URL; ends on SIGTERM, SIGINT or when stdin closes
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { pathToFileURL } from 'node:url';
 import { createOutgoingClosedMessage, createOutgoingNoticeMessage, createOutgoingOkMessage, LogLevel } from '@nostr-relay/common';
 import { NostrRelay } from '@nostr-relay/core';
 import { EventRepositorySqlite } from '@nostr-relay/event-repository-sqlite';
@@ -136,12 +133,4 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
   await once(http, 'listening');
   self.url = `ws://127.0.0.1:${http.address().port}`;
   return self;
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const relay = await startRelay();
-  console.log(relay.url);
-  const end = () => relay.close().then(() => process.exit(0));
-  process.on('SIGTERM', end).on('SIGINT', end);
-  process.stdin.on('end', end).resume();
 }

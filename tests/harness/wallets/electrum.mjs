@@ -17,9 +17,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../provider.mjs';
+import { eventually } from '../eventually.mjs';
 import { startChain } from './electrum-chain.mjs';
-import { LightningNode, openPort, randomHex, Reply, serveHttp, walletOf } from './node.mjs';
+import { LightningNode, randomHex, walletOf } from './lightning-node.mjs';
+import { openPort, Reply, serveHttp } from './serving.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const PAY_TIMEOUT_SECONDS = 20;

@@ -1,6 +1,7 @@
 // A stand-in for a server of Lightning addresses: LUD-16 (the address), LUD-06 (the invoice), LUD-21 (has it been paid).
 // It takes no hash and no label, knows no credential and pushes nothing.
-import { LightningNode, Reply, serveHttp, sha256OfText, stateOf, walletOf } from './node.mjs';
+import { LightningNode, sha256OfText, stateOf, walletOf } from './lightning-node.mjs';
+import { Reply, serveHttp } from './serving.mjs';
 
 const INVOICE_EXPIRY_SECONDS = 600;
 

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as nip44 from 'nostr-tools/nip44';
-import { nowSeconds } from './customer.mjs';
-import { MODES, addressed, buy, openMarket } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { judge, nameOf } from './shapes.mjs';
+import { nowSeconds } from '../harness/customer.mjs';
+import { judge, nameOf } from '../harness/event-schemas.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, buy, MODES, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 60_000 };
 

@@ -4,7 +4,7 @@ import Ajv from 'ajv';
 import { statusOf } from './customer.mjs';
 
 // Read as files: the package's own entry point does not load under Node.
-const SCHEMAS = new URL('node_modules/@nostrability/schemata/dist/nips/', import.meta.url);
+const SCHEMAS = new URL('../node_modules/@nostrability/schemata/dist/nips/', import.meta.url);
 
 // What the package knows nothing of; these are held against the schema of all events only. Anything else that it does not
 // know is a fault, so that no new kind goes unseen.

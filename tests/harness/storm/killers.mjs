@@ -1,6 +1,6 @@
 // The ways to die. Each makes a death for one life: {name, lifeMs, otherwise?, killAt?, env?, arm?}: after lifeMs it is killed
 // in any case, which is then called `otherwise`; arm(kill) makes it happen at what somebody else sees.
-import { OUTSIDE_POINTS, OWN_POINTS } from '../e2e/deaths.mjs';
+import { OUTSIDE_POINTS, OWN_POINTS } from '../kill-points.mjs';
 
 const LONGEST_LIFE_MS = 600;
 const MOST_CHANGES = 250; // about what a life makes on the disk

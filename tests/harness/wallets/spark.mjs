@@ -1,6 +1,6 @@
 // Spark as a wallet of the program: the real SDK in its sidecar, in a world of our own (spark-world.mjs).
 import { randomBytes } from 'node:crypto';
-import { skipWithoutSpark, startSparkWorld } from '../spark-world.mjs';
+import { skipWithoutSpark, startSparkWorld } from './spark-world.mjs';
 
 export { skipWithoutSpark };
 

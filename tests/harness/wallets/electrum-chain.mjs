@@ -4,7 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { address as addresses, networks, Transaction } from 'bitcoinjs-lib';
-import { nowSeconds, openPort } from './node.mjs';
+import { nowSeconds } from './lightning-node.mjs';
+import { openPort } from './serving.mjs';
 
 // Regtest's first block, which Electrum knows by its hash.
 const GENESIS =

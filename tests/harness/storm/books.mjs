@@ -1,7 +1,7 @@
 // At the end of a storm: the customers' books, the relay's and the provider's, side by side.
-import { readInvoice, RESULT_KIND, tagsOf, wireOf } from '../e2e/customer.mjs';
-import { earnings } from '../e2e/market.mjs';
-import { eventually } from '../e2e/provider.mjs';
+import { readInvoice, RESULT_KIND, tagsOf, wireOf } from '../customer.mjs';
+import { eventually } from '../eventually.mjs';
+import { earnings } from '../market.mjs';
 
 const SETTLE_TIMEOUT_MS = 30_000;
 

@@ -17,7 +17,6 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 
 const DEFAULT_CONTEXT_TOKENS = 4096; // Ollama's own default for num_ctx
 const WORDS = 'a machine that sells data takes an order and a payment then gives back what was asked for in good time'.split(' ');
@@ -252,12 +251,4 @@ async function read(request) {
 
 function sendJson(response, status, value) {
   response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(value));
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const ollama = await startOllama();
-  console.log(ollama.url);
-  const end = () => ollama.close().then(() => process.exit(0));
-  process.on('SIGTERM', end).on('SIGINT', end);
-  process.stdin.on('end', end).resume();
 }
