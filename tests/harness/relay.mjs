@@ -10,6 +10,7 @@ import { createOutgoingClosedMessage, createOutgoingNoticeMessage, createOutgoin
 import { NostrRelay } from '@nostr-relay/core';
 import { EventRepositorySqlite } from '@nostr-relay/event-repository-sqlite';
 import { Validator } from '@nostr-relay/validator';
+import Database from 'libsql'; // SQLite, with the interface of better-sqlite3
 import { WebSocketServer } from 'ws';
 
 const MAX_FRAME_BYTES = 8 * 1024 * 1024;
@@ -19,7 +20,7 @@ const MAX_TEXT_CHARACTERS = 4 * 1024 * 1024;
 // sign in first", with which it refuses each EVENT and each REQ until then; the npm relay alone asks but serves everyone.
 // information: its document (NIP-11), served to who asks for it over HTTP. onEvent: see there.
 export async function startRelay({ port = 0, hostname, demandAuth, information, onEvent } = {}) {
-  const repository = new EventRepositorySqlite(':memory:');
+  const repository = new EventRepositorySqlite(new Database(':memory:'));
   await repository.init();
   // The caches answer a REQ or an EVENT from the past second; a restarted program would be shown yesterday's list.
   const relay = new NostrRelay(repository, {
