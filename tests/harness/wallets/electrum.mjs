@@ -226,7 +226,7 @@ async function forward({ url, credential }, body, authorization = `Basic ${Buffe
   return new Reply(response.status, response.ok ? JSON.parse(text) : text);
 }
 
-function spoil(node, shown, { method, params }, result) {
+function spoil(node, shown, { method }, result) {
   if (method === 'add_request') {
     const { rhash: paymentHash, amount_msat: amountMsat, timestamp: createdAt, expiration, message: description } = result;
     const told = { paymentHash, amountMsat, createdAt, expirySeconds: expiration - createdAt, description, paymentSecret: randomHex() };
