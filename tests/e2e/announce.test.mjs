@@ -108,7 +108,7 @@ test('a relay that refuses is named in status, and asked again', options, async 
   let refusals = 2;
   relay.onEvent = (event) => (event.kind === ANNOUNCEMENT && refusals-- > 0 ? 'error: the disk is busy' : undefined);
   await provider.start();
-  await eventually(async () => (await status(provider)).some((row) => row.what === 'announced' && /disk is busy/.test(row.note)), 'status to tell');
+  await provider.eventually(async () => (await status(provider)).some((row) => row.what === 'announced' && /disk is busy/.test(row.note)), 'status to tell');
   await untilSeen(provider, 20_000);
   const heardOf = heard(relay, ANNOUNCEMENT);
   assert.equal(heardOf.length, 3);
@@ -141,7 +141,7 @@ test('no heartbeat while the model server is away, and none of anything when it 
   await provider.start();
   await untilSeen(provider);
   const told = (rows) => rows.find((row) => row.what === 'heartbeat').note;
-  await eventually(async () => /none yet; the backend does not answer/.test(told(await status(provider))), 'status to tell why');
+  await provider.eventually(async () => /none yet; the backend does not answer/.test(told(await status(provider))), 'status to tell why');
   assert.deepEqual(heard(relay, HEARTBEAT), []);
 
   const silent = await openMarket(t, { settings: { 'announce.enabled': false } });
@@ -177,7 +177,7 @@ async function status(provider) {
 }
 
 async function untilSeen(provider, timeoutMs) {
-  await eventually(
+  await provider.eventually(
     async () => (await status(provider)).some((row) => row.what === 'announced' && /^seen there/.test(row.note)),
-    'the announcement to be read back', timeoutMs);
+    'the announcement to be read back', { timeoutMs });
 }

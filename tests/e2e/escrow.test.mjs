@@ -11,7 +11,6 @@ import { startNwc } from '../harness/wallets/nwc.mjs';
 import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
-const SLOW = { wordDelayMs: 250 };
 const settings = { 'selling.inference_attempts': 1 };
 const openEscrow = (t, more = {}) => openMarket(t, { mode: 'escrow', settings, ...more });
 
@@ -48,7 +47,7 @@ test('what cannot be served is given back, and nothing is owed', options, async 
   await pay(market, job);
   assert.ok(await job.refusal());
   await untilState(market, job, 'failed');
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
   const total = await earnings(provider);
   assert.equal(total.settled_msat + total.owed_back_msat, 0);
   assert.equal(await balance(provider), 0);
@@ -56,14 +55,15 @@ test('what cannot be served is given back, and nothing is owed', options, async 
 });
 
 test('a customer who takes the request back gets the payment back', options, async (t) => {
-  const market = await openEscrow(t, { ollamaOptions: SLOW });
+  const market = await openEscrow(t);
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider));
   await pay(market, job);
   await eventually(() => ollama.running() === 1, 'the model to run');
   assert.equal((await provider.cli(['jobs', 'cancel', job.id])).code, 0);
   await untilState(market, job, 'cancelled');
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
   assert.equal(await balance(provider), 0);
   await assertClean(market);
 });
@@ -164,12 +164,14 @@ for (const { name, start, take } of WALLETS) {
   });
 
   test(`${name}: away when the answer is there: taken when it is back`, options, async (t) => {
-    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const market = await openHolding(t, start);
     const { customer, provider, ollama, counterpart } = market;
+    const release = ollama.hold();
     const job = await customer.ask(addressed(provider));
     const held = await payAtNode(market, job);
     await eventually(() => ollama.running() === 1, 'the model to run');
     await counterpart.down();
+    release();
     await eventually(() => ollama.running() === 0, 'the answer', 30_000);
     assert.equal(job.results().length, 0);
     await counterpart.up();
@@ -186,13 +188,14 @@ for (const { name, start, take } of WALLETS) {
     const held = await payAtNode(market, job);
     assert.ok(await job.refusal());
     await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
-    await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+    await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
     await assertClean(market);
   });
 
   test(`${name}: a payment that went back by itself ends the job, and the model stops`, options, async (t) => {
-    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const market = await openHolding(t, start);
     const { customer, provider, ollama } = market;
+    ollama.hold();
     const job = await customer.ask(addressed(provider));
     const held = await payAtNode(market, job);
     await eventually(() => ollama.running() === 1, 'the model to run');
@@ -233,7 +236,7 @@ test('NWC: a payment that comes when the job is over goes back', options, async 
   await eventually(() => counterpart.asked.some(({ method }) => method === 'cancel_hold_invoice'), 'it to be cancelled in vain');
   const held = await payAtNode(market, job);
   await eventually(() => stateOf(held) === 'canceled', 'the payment to go back', 30_000);
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
   assert.equal(ollama.chats.length, 0);
   await assertClean(market);
 });
@@ -274,7 +277,7 @@ test('Spark: what cannot be served goes back by itself, and the ledger sees it',
   assert.ok(await job.refusal(30_000));
   assert.ok(!(await factsOf(provider, job)).includes('InvoiceExpired'), 'it waits still');
   counterpart.giveBack(invoice);
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it', 20_000);
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it', { timeoutMs: 20_000 });
   assert.equal((await earnings(provider)).settled_msat, 0);
   await assertClean(market);
 });

@@ -11,7 +11,7 @@ import { skipWithoutProgram } from '../harness/provider.mjs';
 const options = { skip: skipWithoutProgram, timeout: 180_000 };
 const PASSING = ['busy', 'error-500', 'error-line', 'cut', 'bad-json', 'stall', 'silent'];
 const LASTING = ['unknown-model', 'truncation'];
-const settings = { 'inference.stall_timeout': '1 s', 'inference.first_token_timeout': '1 s', 'selling.inference_attempts': 3 };
+const settings = { 'inference.stall_timeout': '3 s', 'inference.first_token_timeout': '3 s', 'selling.inference_attempts': 3 };
 
 for (const mode of MODES) {
   test(`${mode}: a fault that passes is tried again, and billed once`, options, async (t) => {

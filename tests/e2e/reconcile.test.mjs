@@ -109,5 +109,5 @@ test('an open invoice of the wallet used before is still watched', options, asyn
   await untilState(market, job, 'settled');
   const another = await customer.ask(addressed(provider, [], 'And with the new one?'));
   await buy(market, another);
-  await eventually(async () => (await provider.job(another.id)).state === 'settled', 'the new wallet to be paid');
+  await provider.eventually(async () => (await provider.job(another.id)).state === 'settled', 'the new wallet to be paid');
 });

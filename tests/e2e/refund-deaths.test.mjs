@@ -55,7 +55,7 @@ async function isGivenUpWhenItsInvoiceExpires(market, job) {
   await market.provider.kill();
   const clockMs = Date.now() + 2 * HOUR_MS;
   await market.provider.start({ clockMs });
-  await eventually(async () => (await factsOf(market, job, 'RefundFailed')).length > 0, 'it to be given up');
+  await market.provider.eventually(async () => (await factsOf(market, job, 'RefundFailed')).length > 0, 'it to be given up');
   await payBack(market, job, await market.invoiceFor(job.amountMsat(), clockMs));
   assert.deepEqual(await attemptsOf(market, job, 'RefundStarted'), [1, 2]);
 }

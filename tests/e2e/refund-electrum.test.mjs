@@ -34,7 +34,7 @@ test('Electrum: killed itself while it pays', { skip: options.skip || skipWithou
     assert.deepEqual(await attemptsOf(market, job, 'RefundFailed'), []);
     assert.equal((await market.received()).includes(hashOf(invoice)), false);
     assert.equal((await refund(market, job, '--not-paid', 'it is in no history')).code, DONE);
-    await eventually(async () => (await attemptsOf(market, job, 'RefundFailed')).length === 1, 'its end to be a fact');
+    await market.provider.eventually(async () => (await attemptsOf(market, job, 'RefundFailed')).length === 1, 'its end to be a fact');
     await untilState(market, job, 'refund_owed');
     await assertRefused(market, job, /nothing is being paid back/, '--not-paid', 'once more');
   });

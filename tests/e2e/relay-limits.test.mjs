@@ -63,7 +63,7 @@ test('a relay that takes short messages only gets no long one, and the job says 
   const job = await customer.ask(addressed(provider));
   await job.status('processing');
   await untilState(market, job, 'undelivered');
-  const said = await eventually(async () => {
+  const said = await provider.eventually(async () => {
     const { stdout } = await provider.cli(['jobs', 'show', job.id]);
     return /900 bytes/.test(stdout) && stdout;
   }, 'the reason in the job');

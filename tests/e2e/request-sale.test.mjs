@@ -86,9 +86,10 @@ test('--find: the provider is found by what it announces, at the price that it a
 });
 
 test('Ctrl-C before anything was seen: the model is stopped, nothing is owed', options, async (t) => {
-  const market = await openMarket(t, { ollamaOptions: { wordDelayMs: 300 } });
+  const market = await openMarket(t);
   passOnDeletions(market);
   const { provider, ollama, relay } = market;
+  ollama.hold();
   const run = ask(market, ['--to', provider.pubkey, PROMPT]);
   await eventually(() => ollama.running() === 1, 'the model to run');
   await eventually(() => relay.subscribed(5) > 0, 'the provider to listen for deletions');
@@ -106,6 +107,7 @@ test('Ctrl-C after parts were seen: what there is comes once more, whole, and th
   const market = await openStream(t);
   passOnDeletions(market);
   const { provider, ollama, relay } = market;
+  ollama.hold();
   const run = ask(market, ['--to', provider.pubkey, '--stream', '--pay', PROMPT]);
   await eventually(() => run.stdout.split(' ').length > 2, 'parts to be seen', 30_000);
   await eventually(() => relay.subscribed(5) > 0, 'the provider to listen for deletions');

@@ -100,5 +100,5 @@ test('Ctrl-C drains: what was started is finished, nothing new is taken, and it 
 // Earned means settled: the report's sum is what the customer paid, to the millisatoshi.
 async function assertEarned({ provider }, jobs) {
   const paid = jobs.reduce((sum, job) => sum + Number(readInvoice(job.invoices()[0]).amountMsat), 0);
-  await eventually(async () => (await earnings(provider)).settled_msat === paid, `${paid} msat to be earned`);
+  await provider.eventually(async () => (await earnings(provider)).settled_msat === paid, `${paid} msat to be earned`);
 }

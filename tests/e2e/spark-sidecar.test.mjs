@@ -29,13 +29,16 @@ test('news come at once, also while another process with the same seed takes the
 
 test('news come again, for a provider who learns of a claim late', options, async (t) => {
   const { world, sidecar } = shared;
-  world.providerLagMs = 500;
-  t.after(() => (world.providerLagMs = 0));
+  const tell = world.withholdClaims();
+  t.after(tell);
   const invoice = await sidecar.call('create_invoice', order());
-  await world.pay(invoice.bolt11);
-  await eventually(() => world.find(invoice.bolt11).status === 'TRANSFER_COMPLETED', 'the provider');
   const newsBefore = sidecar.news();
-  await eventually(() => sidecar.news() > newsBefore, 'news again');
+  await world.pay(invoice.bolt11);
+  await eventually(() => sidecar.news() > newsBefore, 'news');
+  assert.equal((await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state, 'open');
+  const newsOnce = sidecar.news();
+  tell();
+  await eventually(() => sidecar.news() > newsOnce, 'news again');
   assert.equal((await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state, 'settled');
 });
 

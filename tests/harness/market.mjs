@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCustomer, RESULT_KIND, tagsOf, wireOf } from './customer.mjs';
 import { judge } from './event-schemas.mjs';
-import { eventually } from './eventually.mjs';
 import { startOllama } from './ollama.mjs';
 import { createProvider } from './provider.mjs';
 import { startRelay } from './relay.mjs';
@@ -56,12 +55,12 @@ export function addressed(provider, tags = [], prompt = 'What is a data vending 
 // wallet printed. market.onPaid, if set, is called at the moment of payment.
 export async function pay(market, job, timeoutMs = 30_000) {
   const invoice = await job.invoice(timeoutMs);
-  job.paid ??= eventually(async () => {
+  job.paid ??= market.provider.eventually(async () => {
     const answer = await market.provider.pay(invoice);
     if (answer.code !== 0) return undefined;
     market.onPaid?.();
     return answer;
-  }, `the payment of ${job.id}`, timeoutMs);
+  }, `the payment of ${job.id}`, { timeoutMs });
   return job.paid;
 }
 
@@ -75,10 +74,10 @@ export async function buy(market, job, timeoutMs = 30_000) {
 
 export async function untilState({ provider }, job, state, timeoutMs = 15_000) {
   let row;
-  await eventually(async () => {
+  await provider.eventually(async () => {
     row = await provider.job(job.id);
     return row?.state === state;
-  }, `${job.id} to be ${state}`, timeoutMs).catch((error) => {
+  }, `${job.id} to be ${state}`, { timeoutMs, about: job.id }).catch((error) => {
     throw new Error(`${error.message}; it is ${JSON.stringify(row)}`);
   });
   return row;

@@ -40,6 +40,7 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
   const queue = [];
   const open = new Set();
   let turn = Promise.resolve(); // one chat at a time, as Ollama's default is
+  let held;
 
   const self = {
     url: '',
@@ -56,6 +57,12 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
       queue.push({ kind, detail });
     },
     faultsLeft: () => queue.length,
+    // From now on every chat stops when half of its words are out, until the function that this returns is called.
+    hold() {
+      let release;
+      held = new Promise((done) => (release = done));
+      return release;
+    },
     running: () => self.chats.filter((chat) => chat.outcome === 'running').length,
     close,
   };
@@ -155,6 +162,7 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
       if (stream) line(response, body, { message: { role: 'assistant', content: (index > 0 ? ' ' : '') + word }, done: false });
       if (index + 1 !== half) continue;
       await self.onChat?.(row, 'half');
+      if (held) await Promise.race([held, untilClosed(response)]);
       if (HALF_WAY_FAULTS.includes(fault?.kind)) return breakOff(response, row, fault);
     }
     if (response.destroyed) return;

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nsecEncode } from 'nostr-tools/nip19';
@@ -16,6 +17,7 @@ import { eventually } from './eventually.mjs';
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 20_000;
 const COMMAND_TIMEOUT_MS = 30_000;
+const LOOK_AGAIN_MS = 300;
 
 export const binary = resolve(
   process.env.SELLCOMPUTE || fileURLToPath(new URL('../../build/release/cmd/sellcompute', import.meta.url)),
@@ -40,6 +42,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     log: [], // lines of every serve so far
     cli,
     json,
+    eventually: eventuallyByCommand,
     start,
     running: () => serve !== undefined && serve.child.exitCode === null && serve.child.signalCode === null,
     online: () => provider.running() && relay.subscribed(5050) > 0,
@@ -64,6 +67,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
       'relays.urls': [relay.url],
       'relays.allow_private': true,
       'inference.url': ollama.url,
+      'inference.connect_timeout': '1 min', // the stand-in may be busy
       'wallet.kind': 'sandbox',
       'selling.stranger_pool_msat': 1_000_000_000, // strangers are trusted: tests that are about credit say otherwise
       'selling.exposure_limit_msat': 1_000_000_000,
@@ -112,6 +116,21 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     return stdout.split('\n').filter(Boolean).map((text) => JSON.parse(text));
   }
 
+  // `eventually` for a look that runs a command, which costs more than a wait: it is run again when serve has logged something
+  // new with the text `about` in it, or after LOOK_AGAIN_MS.
+  function eventuallyByCommand(look, what, { timeoutMs, about = '' } = {}) {
+    let seen; // lines of the log when the last look began
+    function lookOnce() {
+      seen = provider.log.length;
+      return look();
+    }
+    async function untilNews() {
+      const end = Date.now() + LOOK_AGAIN_MS;
+      while (Date.now() < end && !provider.log.slice(seen).some((line) => line.includes(about))) await sleep(20);
+    }
+    return eventually(lookOnce, what, timeoutMs, untilNews);
+  }
+
   // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before, or without `wait`.
   // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows from now on,
   // and that of all other commands.
@@ -119,9 +138,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     if (clockMs) clockAheadMs = clockMs - Date.now();
     const child = run(['serve'], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt, ...env } : env);
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => provider.log.push(...text.split('\n').filter(Boolean)));
-    }
+    for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => provider.log.push(line));
     if (killAt || !wait) return;
     await eventually(() => provider.online() || !provider.running(), 'serve to go online', START_TIMEOUT_MS);
     if (!provider.running()) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);

@@ -55,7 +55,8 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
     inject,
     dropConnections: () => sockets.clients.forEach((socket) => socket.terminate()),
     connections: () => sockets.clients.size,
-    subscribed: (kind) => wanting(kind).length,
+    // How many subscriptions want events of this kind; with `about`, an id, those that want events about it.
+    subscribed: (kind, about) => wanting(kind, about).length,
     close,
   };
 
@@ -102,11 +103,12 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(createOutgoingNoticeMessage(`invalid: ${reason}`)));
   }
 
-  function wanting(kind) {
+  function wanting(kind, about) {
+    const wants = (filter) => filter.kinds?.includes(kind) && (about === undefined || filter['#e']?.includes(about));
     const found = [];
     for (const [socket, filtersById] of subscriptions) {
       for (const [id, filters] of filtersById) {
-        if (filters.some((filter) => filter.kinds?.includes(kind))) found.push({ socket, id });
+        if (filters.some(wants)) found.push({ socket, id });
       }
     }
     return found;

@@ -12,7 +12,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import bolt11 from 'bolt11';
 import { LightningNode, randomHex } from './lightning-node.mjs';
@@ -32,14 +31,19 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
   const tokens = new Map(); // session → identity key
   const challenges = new Map(); // challenge → identity key
   const nodeKey = randomBytes(32).toString('hex');
+  let claimsTold;
 
   const self = {
     // For the SDK; they are for network LOCAL.
     options: undefined,
     // The receive requests, oldest first: {id, owner, hash, sats, memo, bolt11, status, preimage, transfer, …}.
     requests: [],
-    // So long after a claim the provider learns of it.
-    providerLagMs: 0,
+    // From now on the provider learns of claims only when the function that this returns is called.
+    withholdClaims() {
+      let tell;
+      claimsTold = new Promise((done) => (tell = done));
+      return tell;
+    },
     // How often an operation was asked for.
     asked: (operation) => node.asked.filter(({ method }) => method === operation).length,
     fail: (fault, detail) => node.fail(fault, detail),
@@ -63,7 +67,7 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     node,
     onPreimage: (id, preimage) => move(Object.assign(requestOf(id), { preimage }), 'TRANSFER_CREATED'),
     async onClaim(id) {
-      if (self.providerLagMs > 0) await sleep(self.providerLagMs);
+      await claimsTold;
       move(requestOf(id), 'TRANSFER_COMPLETED');
     },
   });
