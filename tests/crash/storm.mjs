@@ -20,8 +20,6 @@ import { createRandom } from '../harness/storm/random.mjs';
 const CUSTOMERS = 4;
 const OPEN_JOBS_EACH = 2;
 const AUDIT_EVERY = 25; // deaths
-const SALE_TIMEOUT_MS = 60_000;
-const DEATH_TIMEOUT_MS = 20_000;
 
 const { values: options } = parseArgs({
   options: { deaths: { type: 'string', default: '300' }, seed: { type: 'string' }, power: { type: 'boolean', default: false } },
@@ -103,7 +101,7 @@ async function live(market) {
   const limit = setTimeout(() => (killer.tooLate = true) && kill(), killer.lifeMs);
   await provider.start({ wait: false, killAt: killer.killAt, env: killer.env });
   killer.arm?.(kill);
-  const code = await provider.death(DEATH_TIMEOUT_MS);
+  const code = await provider.death();
   clearTimeout(limit);
   market.relay.onEvent = market.ollama.onChat = market.onPaid = undefined;
   if (code !== 'SIGKILL') findings.push(`serve ended by itself with ${code}: ${provider.log.slice(-5).join('\n')}`);
@@ -135,12 +133,12 @@ async function shop(market, customer, load) {
   try {
     while (load.on) {
       const job = await customer.ask(addressed(market.provider, [], `Question ${customer.jobs.size} of ${customer.pubkey}?`));
-      const invoice = await job.invoice(SALE_TIMEOUT_MS);
-      await eventually(() => pay(market, invoice), `the payment of ${job.id}`, SALE_TIMEOUT_MS);
+      const invoice = await job.invoice();
+      await eventually(() => pay(market, invoice), `the payment of ${job.id}`);
       job.isPaid = true;
       market.onPaid?.();
-      await job.result(SALE_TIMEOUT_MS);
-      await job.status('success', SALE_TIMEOUT_MS);
+      await job.result();
+      await job.status('success');
     }
   } catch (error) {
     market.findings.push(error.message);

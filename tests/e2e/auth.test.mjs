@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const HOSTNAME = '127.0.0.1';
 const WORDS = 'auth-required: sign in first';
 

@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, pay, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const SLOW = { wordDelayMs: 250 };
 const STREAM = [['param', 'stream', 'true']];
 

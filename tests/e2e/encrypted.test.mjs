@@ -7,7 +7,7 @@ import { statusOf, tagsOf } from '../harness/customer.mjs';
 import { assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What does nobody else need to know?';
 
 const FORMS = [

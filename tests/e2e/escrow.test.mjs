@@ -10,7 +10,7 @@ import { startLnd } from '../harness/wallets/lnd.mjs';
 import { startNwc } from '../harness/wallets/nwc.mjs';
 import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const settings = { 'selling.inference_attempts': 1 };
 const openEscrow = (t, more = {}) => openMarket(t, { mode: 'escrow', settings, ...more });
 
@@ -75,7 +75,7 @@ for (const point of ['after-append:InvoiceHeld', 'before-append:InvoiceHeld', 'a
     await eventually(() => relay.subscribed(5050) > 0, 'serve to go online');
     const job = await customer.ask(addressed(provider));
     await pay(market, job);
-    await provider.death(30_000);
+    await provider.death();
     await provider.start();
     await job.result();
     await untilState(market, job, 'settled');
@@ -172,10 +172,10 @@ for (const { name, start, take } of WALLETS) {
     await eventually(() => ollama.running() === 1, 'the model to run');
     await counterpart.down();
     release();
-    await eventually(() => ollama.running() === 0, 'the answer', 30_000);
+    await eventually(() => ollama.running() === 0, 'the answer');
     assert.equal(job.results().length, 0);
     await counterpart.up();
-    await job.result(30_000);
+    await job.result();
     assert.equal(stateOf(held), 'settled');
     await assertClean(market);
   });
@@ -214,7 +214,7 @@ for (const { name, start, take } of WALLETS) {
       await eventually(() => relay.subscribed(5050) > 0, 'serve to go online');
       const job = await customer.ask(addressed(provider));
       const held = await payAtNode(market, job);
-      await provider.death(30_000);
+      await provider.death();
       await provider.start();
       await job.result();
       await untilState(market, job, 'settled');
@@ -235,7 +235,7 @@ test('NWC: a payment that comes when the job is over goes back', options, async 
   assert.equal((await provider.cli(['jobs', 'cancel', job.id])).code, 0);
   await eventually(() => counterpart.asked.some(({ method }) => method === 'cancel_hold_invoice'), 'it to be cancelled in vain');
   const held = await payAtNode(market, job);
-  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back', 30_000);
+  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
   await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
   assert.equal(ollama.chats.length, 0);
   await assertClean(market);
@@ -255,11 +255,11 @@ test('Spark: held, taken with the preimage, and published', sparkOptions, async 
   const market = await openSpark(t);
   const { customer, provider, ollama, counterpart } = market;
   const job = await customer.ask(addressed(provider));
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   assert.equal(ollama.chats.length, 0);
   const paidAt = Date.now();
   await counterpart.pay(invoice);
-  await job.result(30_000);
+  await job.result();
   await untilState(market, job, 'settled');
   t.diagnostic(`Spark: from payment to InvoiceHeld ${(await heldAt(provider, job)) - paidAt} ms`);
   assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
@@ -272,12 +272,12 @@ test('Spark: what cannot be served goes back by itself, and the ledger sees it',
   const { customer, provider, ollama, counterpart } = market;
   ollama.fail('error-500');
   const job = await customer.ask(addressed(provider));
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   await counterpart.pay(invoice);
-  assert.ok(await job.refusal(30_000));
+  assert.ok(await job.refusal());
   assert.ok(!(await factsOf(provider, job)).includes('InvoiceExpired'), 'it waits still');
   counterpart.giveBack(invoice);
-  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it', { timeoutMs: 20_000 });
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
   assert.equal((await earnings(provider)).settled_msat, 0);
   await assertClean(market);
 });

@@ -9,7 +9,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { addressed, buy, MODES, openMarket } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 const ALWAYS = [
   '0', '5', '10002', '11998 heartbeat', '22242', '31990', '5050', '5050 encrypted', '6050', '6050 encrypted', '7000 error', '7000 error encrypted', '7000 pong',

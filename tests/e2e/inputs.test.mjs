@@ -13,7 +13,7 @@ import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState
 import { skipWithoutProgram } from '../harness/provider.mjs';
 import { startRelay } from '../harness/relay.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const NOWHERE = 'ab'.repeat(32); // an id that no event has
 const ARTICLE = '<!doctype html><title>Bees</title><script>alert(1)</script><h1>Bees</h1><p>A bee has <b>four</b> wings&#33;</p>';
 

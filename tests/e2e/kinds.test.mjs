@@ -5,7 +5,7 @@ import { tagsOf } from '../harness/customer.mjs';
 import { assertClean, buy, openMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const tables = `
 [[kinds]]
 kind = 5002

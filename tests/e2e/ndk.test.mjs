@@ -11,7 +11,7 @@ import { skipWithoutProgram } from '../harness/provider.mjs';
 globalThis.WebSocket ??= WebSocket; // NDK takes the browser's, which Node 18 lacks
 NDKRelay.prototype.updateValidationRatio = () => {}; // else a timer that nothing stops keeps the process alive for ever
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 
 for (const mode of MODES) {

@@ -11,7 +11,7 @@ const file = fileURLToPath(new URL('../../../shared/real/kind5050-and-6050.jsonl
 const skip = skipWithoutProgram || (existsSync(file) ? false : `there is no ${file}`);
 
 for (const mode of MODES) {
-  test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 120_000 }, async (t) => {
+  test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 300_000 }, async (t) => {
     const events = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
     const request = events.find((event) => event.kind === REQUEST_KIND);
     const market = await openMarket(t, { mode, start: { clockMs: (request.created_at + 5) * 1000 } });
@@ -24,7 +24,7 @@ for (const mode of MODES) {
   });
 }
 
-test('years later it is too old, and the market hears nothing of it', { skip, timeout: 60_000 }, async (t) => {
+test('years later it is too old, and the market hears nothing of it', { skip, timeout: 300_000 }, async (t) => {
   const request = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line)).find((event) => event.kind === REQUEST_KIND);
   const market = await openMarket(t);
   const job = await market.customer.publish(request);

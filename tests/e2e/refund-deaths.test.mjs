@@ -6,7 +6,7 @@ import { assertClean, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 import { assertPaidOnce, assertRefused, attemptsOf, DONE, factsOf, HOUR_MS, invoiceOf, openSandboxes, openWithLnd, owe, payBack, refund } from '../harness/refunds.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 180_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 const DEATHS = {
   'before-append:RefundStarted': isOwedAsBefore,
@@ -72,7 +72,7 @@ test('long on its way: that is told, and going offline does not wait for it', op
   assert.equal(await market.provider.stop(), DONE);
   market.counterpart.land();
   await market.provider.start();
-  await untilState(market, job, 'refunded', 60_000);
+  await untilState(market, job, 'refunded');
   await assertPaidOnce(market, job, invoice);
   await assertClean(market);
 });

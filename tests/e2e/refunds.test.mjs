@@ -11,7 +11,7 @@ import { skipWithoutProgram } from '../harness/provider.mjs';
 import { assertRefused, attemptsOf, DONE, FAILED, factsOf, hashOf, invoiceOf, openSandboxes, openWithLnd, owe, payBack, refund, UNREACHABLE, USAGE } from '../harness/refunds.mjs';
 import { LightningNode, sha256 } from '../harness/wallets/lightning-node.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 180_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 test('paid, failed, owed back: paid back, and all of it is shown', options, async (t) => {
   const market = await openSandboxes(t);

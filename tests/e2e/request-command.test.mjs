@@ -15,7 +15,7 @@ import { binary, skipWithoutProgram } from '../harness/provider.mjs';
 import { startRelay } from '../harness/relay.mjs';
 import { openSeller } from '../harness/seller.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 const JOB = 'a'.repeat(64);
 const EVENT = 'b'.repeat(64);

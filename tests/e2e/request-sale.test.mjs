@@ -10,7 +10,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { assertClean, earnings, openMarket, untilState } from '../harness/market.mjs';
 import { binary, skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 const openStream = (t, more = {}) => openMarket(t, { mode: 'payment_first', ollamaOptions: { wordDelayMs: 300 }, ...more });
 
@@ -73,7 +73,7 @@ test('a job on the result of a job, with a file and a system prompt', options, a
 test('--find: the provider is found by what it announces, at the price that it announces', options, async (t) => {
   const market = await openMarket(t, { settings: { 'announce.name': 'A shop' } });
   const { provider, relay } = market;
-  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998), 'a heartbeat', 20_000);
+  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998), 'a heartbeat');
   const run = ask(market, ['--find', '--json', '--model', 'qwen3:8b', '--max-tokens', '100', '--pay', PROMPT]);
   assert.equal(await run.code, 0, run.stderr);
   const [seller] = run.objects();
@@ -109,7 +109,7 @@ test('Ctrl-C after parts were seen: what there is comes once more, whole, and th
   const { provider, ollama, relay } = market;
   ollama.hold();
   const run = ask(market, ['--to', provider.pubkey, '--stream', '--pay', PROMPT]);
-  await eventually(() => run.stdout.split(' ').length > 2, 'parts to be seen', 30_000);
+  await eventually(() => run.stdout.split(' ').length > 2, 'parts to be seen');
   await eventually(() => relay.subscribed(5) > 0, 'the provider to listen for deletions');
   run.child.kill('SIGINT');
   assert.equal(await run.code, 130, run.stderr);

@@ -5,7 +5,7 @@ import { addressed, assertClean, assertNothingTwice, openMarket } from '../harne
 import { skipWithoutProgram } from '../harness/provider.mjs';
 import { PARAMETERS, requestShapes } from '../harness/request-shapes.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 test('every shape of request is served, with all of its inputs in their order', options, async (t) => {
   const market = await openMarket(t);

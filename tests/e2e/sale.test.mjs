@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const statuses = (job) => job.feedback().map(statusOf);
 
 test('result first: processing, result with the invoice, success; settled when the wallet says so', options, async (t) => {

@@ -5,7 +5,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { held, openSidecar, openWorld, order, settled, shareSpark } from '../harness/wallets/spark-sidecar.mjs';
 import { skipWithoutSpark } from '../harness/wallets/spark-world.mjs';
 
-const options = { skip: skipWithoutSpark, timeout: 120_000 };
+const options = { skip: skipWithoutSpark, timeout: 300_000 };
 const shared = shareSpark();
 
 test('an invoice that holds: its payment waits, is taken, and then it is settled', options, async (t) => {

@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { hashOf, openSidecar, openWorld, order, settled, shareSpark } from '../harness/wallets/spark-sidecar.mjs';
 import { skipWithoutSpark } from '../harness/wallets/spark-world.mjs';
 
-const options = { skip: skipWithoutSpark, timeout: 120_000 };
+const options = { skip: skipWithoutSpark, timeout: 300_000 };
 const shared = shareSpark();
 
 test('an invoice is genuine, and settled only when the money is there', options, async (t) => {

@@ -7,7 +7,7 @@ import { eventually } from '../harness/eventually.mjs';
 import { MNEMONIC, opening, openSidecar, openWorld, order, settled, shareSpark, startSidecar } from '../harness/wallets/spark-sidecar.mjs';
 import { skipWithoutSpark, startSparkWorld } from '../harness/wallets/spark-world.mjs';
 
-const options = { skip: skipWithoutSpark, timeout: 120_000 };
+const options = { skip: skipWithoutSpark, timeout: 300_000 };
 const shared = shareSpark();
 
 test('news come at once, also while another process with the same seed takes the money first', options, async (t) => {
@@ -63,8 +63,8 @@ test('away and back: calls say so meanwhile, and what is paid then is claimed', 
   }
   await world.up();
   await world.pay(invoice.bolt11);
-  await eventually(async () => (await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state === 'settled', 'the claim', 60_000);
-  await eventually(() => sidecar.connection() === 'connected', 'the stream again', 60_000);
+  await eventually(async () => (await sidecar.call('look_up', { payment_hash: invoice.payment_hash })).state === 'settled', 'the claim');
+  await eventually(() => sidecar.connection() === 'connected', 'the stream again');
 });
 
 test('offline, open says so and ends the process', options, async (t) => {

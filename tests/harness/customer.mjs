@@ -4,6 +4,7 @@ import { decode } from 'light-bolt11-decoder';
 import { finalizeEvent, generateSecretKey, getPublicKey, verifyEvent } from 'nostr-tools/pure';
 import { Relay, useWebSocketImplementation } from 'nostr-tools/relay';
 import WebSocket from 'ws';
+import { PATIENCE_MS } from './eventually.mjs';
 
 useWebSocketImplementation(WebSocket);
 
@@ -12,7 +13,6 @@ export const RESULT_KIND = 6050;
 const RESULT_KINDS = [6001, 6002, RESULT_KIND];
 export const FEEDBACK_KIND = 7000;
 const STATUSES = ['payment-required', 'processing', 'error', 'success', 'partial', 'pong'];
-const ANSWER_TIMEOUT_MS = 20_000;
 
 export const nowSeconds = () => Math.floor(Date.now() / 1000);
 export const tagsOf = (event, name) => event.tags.filter((tag) => tag[0] === name);
@@ -56,9 +56,9 @@ export async function openCustomer({ relayUrl, provider, secretKey = generateSec
   });
 
   // Resolves with the first truthy value of `look`, asked again after each event.
-  function until(look, what, timeoutMs = ANSWER_TIMEOUT_MS) {
+  function until(look, what, timeoutMs = PATIENCE_MS) {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(reject, new Error(`waited ${timeoutMs} ms for ${what}`)), timeoutMs);
+      const timer = setTimeout(() => end(reject, new Error(`waited ${timeoutMs} ms for ${what}`)), timeoutMs).unref();
       const wake = () => {
         const found = look();
         if (found) end(resolve, found);

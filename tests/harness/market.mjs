@@ -53,31 +53,31 @@ export function addressed(provider, tags = [], prompt = 'What is a data vending 
 
 // Pays the one invoice of a job, once, as soon as it is revealed; keeps trying while the provider is away. Returns what the
 // wallet printed. market.onPaid, if set, is called at the moment of payment.
-export async function pay(market, job, timeoutMs = 30_000) {
-  const invoice = await job.invoice(timeoutMs);
+export async function pay(market, job) {
+  const invoice = await job.invoice();
   job.paid ??= market.provider.eventually(async () => {
     const answer = await market.provider.pay(invoice);
     if (answer.code !== 0) return undefined;
     market.onPaid?.();
     return answer;
-  }, `the payment of ${job.id}`, { timeoutMs });
+  }, `the payment of ${job.id}`);
   return job.paid;
 }
 
 // The customer's side of a sale, after the request: pays and waits for the result and the end.
-export async function buy(market, job, timeoutMs = 30_000) {
-  const paid = await pay(market, job, timeoutMs);
-  await job.result(timeoutMs);
-  await job.status('success', timeoutMs);
+export async function buy(market, job) {
+  const paid = await pay(market, job);
+  await job.result();
+  await job.status('success');
   return paid;
 }
 
-export async function untilState({ provider }, job, state, timeoutMs = 15_000) {
+export async function untilState({ provider }, job, state) {
   let row;
   await provider.eventually(async () => {
     row = await provider.job(job.id);
     return row?.state === state;
-  }, `${job.id} to be ${state}`, { timeoutMs, about: job.id }).catch((error) => {
+  }, `${job.id} to be ${state}`, { about: job.id }).catch((error) => {
     throw new Error(`${error.message}; it is ${JSON.stringify(row)}`);
   });
   return row;

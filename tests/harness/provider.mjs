@@ -12,11 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nsecEncode } from 'nostr-tools/nip19';
 import { generateSecretKey, getPublicKey } from 'nostr-tools/pure';
-import { eventually } from './eventually.mjs';
+import { eventually, PATIENCE_MS } from './eventually.mjs';
 
-const START_TIMEOUT_MS = 15_000;
-const STOP_TIMEOUT_MS = 20_000;
-const COMMAND_TIMEOUT_MS = 30_000;
 const LOOK_AGAIN_MS = 300;
 
 export const binary = resolve(
@@ -99,7 +96,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
       child.stdout.setEncoding('utf8').on('data', (text) => (output.stdout += text));
       child.stderr.setEncoding('utf8').on('data', (text) => (output.stderr += text));
       child.stdin.on('error', () => {}).end(input);
-      const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS);
+      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
       child.on('error', failed);
       child.on('close', (code, signal) => {
         clearTimeout(timer);
@@ -118,7 +115,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
 
   // `eventually` for a look that runs a command, which costs more than a wait: it is run again when serve has logged something
   // new with the text `about` in it, or after LOOK_AGAIN_MS.
-  function eventuallyByCommand(look, what, { timeoutMs, about = '' } = {}) {
+  function eventuallyByCommand(look, what, { about = '' } = {}) {
     let seen; // lines of the log when the last look began
     function lookOnce() {
       seen = provider.log.length;
@@ -128,7 +125,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
       const end = Date.now() + LOOK_AGAIN_MS;
       while (Date.now() < end && !provider.log.slice(seen).some((line) => line.includes(about))) await sleep(20);
     }
-    return eventually(lookOnce, what, timeoutMs, untilNews);
+    return eventually(lookOnce, what, PATIENCE_MS, untilNews);
   }
 
   // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before, or without `wait`.
@@ -140,14 +137,14 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
     for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => provider.log.push(line));
     if (killAt || !wait) return;
-    await eventually(() => provider.online() || !provider.running(), 'serve to go online', START_TIMEOUT_MS);
+    await eventually(() => provider.online() || !provider.running(), 'serve to go online');
     if (!provider.running()) throw new Error(`serve ended: ${provider.log.slice(-5).join('\n')}`);
   }
 
   // Ctrl-C: drains, and must end by itself. Returns its exit code.
   async function stop() {
     provider.signal('SIGINT');
-    return death(STOP_TIMEOUT_MS);
+    return death();
   }
 
   // kill -9, and waits until the relay has noticed.
@@ -157,9 +154,9 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
   }
 
   // Waits until serve has ended, whoever ended it: its exit code or signal.
-  async function death(timeoutMs = STOP_TIMEOUT_MS) {
-    const code = await Promise.race([serve.exit, sleep(timeoutMs, undefined, { ref: false })]);
-    if (code === undefined) throw new Error(`serve did not end within ${timeoutMs} ms: ${provider.log.slice(-5).join('\n')}`);
+  async function death() {
+    const code = await Promise.race([serve.exit, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    if (code === undefined) throw new Error(`serve did not end within ${PATIENCE_MS} ms: ${provider.log.slice(-5).join('\n')}`);
     await eventually(() => relay.subscribed(5050) === 0, 'the relay to drop the dead connection');
     return code;
   }

@@ -68,8 +68,8 @@ function customerBehind(node) {
 export async function owe(market) {
   market.ollama.fail('truncation');
   const job = await market.customer.ask(addressed(market.provider, [['param', 'max_tokens', '20']], `Question ${Math.random().toFixed(15)}?`));
-  await market.payProvider(await job.invoice(30_000));
-  await untilState(market, job, 'refund_owed', 30_000);
+  await market.payProvider(await job.invoice());
+  await untilState(market, job, 'refund_owed');
   return job;
 }
 
@@ -80,7 +80,7 @@ export const refund = ({ provider }, job, ...how) => provider.cli(['jobs', 'refu
 export async function payBack(market, job, invoice) {
   const told = await refund(market, job, '--invoice', invoice);
   assert.equal(told.code, DONE, told.stderr);
-  await untilState(market, job, 'refunded', 60_000);
+  await untilState(market, job, 'refunded');
   return told.stdout;
 }
 

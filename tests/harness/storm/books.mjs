@@ -3,8 +3,6 @@ import { readInvoice, RESULT_KIND, tagsOf, wireOf } from '../customer.mjs';
 import { eventually } from '../eventually.mjs';
 import { earnings } from '../market.mjs';
 
-const SETTLE_TIMEOUT_MS = 30_000;
-
 // Adds to market.figures and market.findings.
 export async function compareBooks(market) {
   const { customers, provider, figures, findings } = market;
@@ -43,7 +41,7 @@ async function settledRows(provider, jobs) {
     rows = await provider.jobs();
     return jobs.every((job) => rows.some((row) => row.job === job.id && row.state === 'settled'));
   };
-  await eventually(look, 'all jobs to be settled', SETTLE_TIMEOUT_MS).catch(() => {});
+  await eventually(look, 'all jobs to be settled').catch(() => {});
   return new Map(rows.map((row) => [row.job, row]));
 }
 

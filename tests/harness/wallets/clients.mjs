@@ -10,6 +10,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { after } from 'node:test';
 import * as nip04 from 'nostr-tools/nip04';
 import * as nip44 from 'nostr-tools/nip44';
 import { finalizeEvent } from 'nostr-tools/pure';
@@ -373,6 +374,11 @@ function connectElectrum({ settings, files }) {
   };
 }
 
+// Electrum's daemons take seconds to start, so the tests of one file share them.
+let electrum;
+const sharedElectrum = async () => ({ ...(await (electrum ??= startElectrum())), close: () => {} });
+after(async () => (await electrum)?.close());
+
 // cannot: what a test must not ask of this one.
 export const WALLETS = {
   LND: { start: startLnd, connect: connectLnd },
@@ -382,7 +388,7 @@ export const WALLETS = {
   LNbits: { start: startLnbits, connect: connectLnbits },
   'a Lightning address': { start: startLightningAddress, connect: connectLightningAddress },
   NWC: { start: startNwc, connect: connectNwc },
-  Electrum: { start: startElectrum, connect: connectElectrum, cannot: ['run out'], skip: skipWithoutElectrum },
+  Electrum: { start: sharedElectrum, connect: connectElectrum, cannot: ['run out'], skip: skipWithoutElectrum },
 };
 
 // Opens a wallet and a client for one test.

@@ -22,7 +22,6 @@ import { startChain } from './electrum-chain.mjs';
 import { LightningNode, randomHex, walletOf } from './lightning-node.mjs';
 import { openPort, Reply, serveHttp } from './serving.mjs';
 
-const START_TIMEOUT_MS = 60_000;
 const PAY_TIMEOUT_SECONDS = 20;
 const FUNDS_SAT = 100_000_000;
 const CHANNEL_BTC = '0.1';
@@ -106,7 +105,7 @@ async function startDaemon(folder, config) {
     daemon.signal = (name) => process.kill(Number(pid), name);
     daemon.child = child;
     daemon.ended = once(child, 'close');
-    daemon.url = await eventually(() => addressIn(join(home, 'daemon')), 'a daemon of Electrum', START_TIMEOUT_MS);
+    daemon.url = await eventually(() => addressIn(join(home, 'daemon')), 'a daemon of Electrum');
   }
 
   async function start() {
@@ -151,11 +150,11 @@ async function freePort() {
 
 async function openChannel(chain, seller, payer) {
   chain.give(await payer.call('getunusedaddress'), FUNDS_SAT);
-  await eventually(async () => Number((await payer.call('getbalance')).confirmed) > 0, 'the money', START_TIMEOUT_MS);
+  await eventually(async () => Number((await payer.call('getbalance')).confirmed) > 0, 'the money');
   await payer.call('open_channel', { connection_string: await seller.call('nodeid'), amount: CHANNEL_BTC, push_amount: SELLER_BTC });
   chain.mine(CONFIRMATIONS);
   const isOpen = async ({ call }) => (await call('list_channels')).some(({ state, peer_state }) => state === 'OPEN' && peer_state === 'GOOD');
-  for (const side of [seller, payer]) await eventually(() => isOpen(side), 'the channel', START_TIMEOUT_MS);
+  for (const side of [seller, payer]) await eventually(() => isOpen(side), 'the channel');
 }
 
 async function pay(payer, text) {

@@ -84,8 +84,11 @@ export async function startNwc({ network, port, state = true, notifications = tr
   const spending = await openConnection(url, SPENDING, [], whatSpends(node, state, handle));
   const connections = [receiving, spending];
 
+  // After a lost connection the wallet is deaf for a second; a request that it does not hear costs its sender ten.
+  const listens = () => eventually(() => relay.subscribed(REQUEST_KIND) === connections.length, 'the wallet to listen');
+
   async function announce() {
-    await eventually(() => relay.subscribed(REQUEST_KIND) === connections.length, 'the wallet to listen');
+    await listens();
     await Promise.all(connections.map((connection) => connection.announce()));
   }
 
@@ -112,6 +115,7 @@ export async function startNwc({ network, port, state = true, notifications = tr
   return {
     ...walletOf(node, { up, down }, { kind: 'nwc', files: { credential: receiving.uri }, refundCredential: spending.uri }),
     pay,
+    listens,
     async close() {
       connections.forEach((connection) => connection.close());
       await relay.close();

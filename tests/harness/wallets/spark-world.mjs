@@ -53,6 +53,8 @@ export async function startSparkWorld({ operatorCount = 2, threshold = 2 } = {})
     giveBack: (text, how) => operators.giveBack(self.find(text).transfer.id, how),
     // Somebody who is not the provider sends something under an invoice's hash.
     slip: (text, sats) => operators.send(self.find(text).owner, sats, { hash: self.find(text).hash, stranger: true }),
+    // Whether the wallet has given the operators its shares of the preimage: before that a payment would wait.
+    isComplete: ({ hash }) => operators.preimages.has(hash),
     find: (text) => self.requests.find((request) => request.bolt11 === text),
     dropStreams: () => operators.dropStreams(),
     // The provider and the operators go away, and come back where they were.

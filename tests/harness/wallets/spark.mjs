@@ -17,7 +17,7 @@ export async function startSpark() {
     pay: (text) => world.pay(text),
     giveBack: (text) => world.giveBack(text), // what is held, as Spark does by itself after a while
     made: () => world.requests.length,
-    lastInvoice: () => world.requests.at(-1)?.bolt11,
+    lastInvoice: () => world.requests.filter(world.isComplete).at(-1)?.bolt11,
     close: world.close,
   };
 }
