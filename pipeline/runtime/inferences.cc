@@ -1,5 +1,6 @@
 #include "pipeline/runtime/inferences.h"
 
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_answer.h"
 

@@ -6,21 +6,20 @@
 // --power: most deaths are power failures, after which the disk has what was synced and a part of the rest (disk.mjs).
 // The last lines are the figures; exit code 1 when a promise was broken.
 import { parseArgs } from 'node:util';
-import { compareBooks } from './books.mjs';
-import { attachDisk } from './disk.mjs';
-import { killers } from './killers.mjs';
-import { createRandom } from './random.mjs';
-import { openCustomer } from '../e2e/customer.mjs';
-import { addressed, MODES } from '../e2e/market.mjs';
-import { startOllama } from '../e2e/ollama.mjs';
-import { createProvider, eventually } from '../e2e/provider.mjs';
-import { startRelay } from '../e2e/relay.mjs';
+import { openCustomer } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, MODES } from '../harness/market.mjs';
+import { startOllama } from '../harness/ollama.mjs';
+import { createProvider } from '../harness/provider.mjs';
+import { startRelay } from '../harness/relay.mjs';
+import { compareBooks } from '../harness/storm/books.mjs';
+import { attachDisk } from '../harness/storm/disk.mjs';
+import { killers } from '../harness/storm/killers.mjs';
+import { createRandom } from '../harness/storm/random.mjs';
 
 const CUSTOMERS = 4;
 const OPEN_JOBS_EACH = 2;
 const AUDIT_EVERY = 25; // deaths
-const SALE_TIMEOUT_MS = 60_000;
-const DEATH_TIMEOUT_MS = 20_000;
 
 const { values: options } = parseArgs({
   options: { deaths: { type: 'string', default: '300' }, seed: { type: 'string' }, power: { type: 'boolean', default: false } },
@@ -102,7 +101,7 @@ async function live(market) {
   const limit = setTimeout(() => (killer.tooLate = true) && kill(), killer.lifeMs);
   await provider.start({ wait: false, killAt: killer.killAt, env: killer.env });
   killer.arm?.(kill);
-  const code = await provider.death(DEATH_TIMEOUT_MS);
+  const code = await provider.death();
   clearTimeout(limit);
   market.relay.onEvent = market.ollama.onChat = market.onPaid = undefined;
   if (code !== 'SIGKILL') findings.push(`serve ended by itself with ${code}: ${provider.log.slice(-5).join('\n')}`);
@@ -134,12 +133,12 @@ async function shop(market, customer, load) {
   try {
     while (load.on) {
       const job = await customer.ask(addressed(market.provider, [], `Question ${customer.jobs.size} of ${customer.pubkey}?`));
-      const invoice = await job.invoice(SALE_TIMEOUT_MS);
-      await eventually(() => pay(market, invoice), `the payment of ${job.id}`, SALE_TIMEOUT_MS);
+      const invoice = await job.invoice();
+      await eventually(() => pay(market, invoice), `the payment of ${job.id}`);
       job.isPaid = true;
       market.onPaid?.();
-      await job.result(SALE_TIMEOUT_MS);
-      await job.status('success', SALE_TIMEOUT_MS);
+      await job.result();
+      await job.status('success');
     }
   } catch (error) {
     market.findings.push(error.message);

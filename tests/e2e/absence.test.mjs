@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Relay } from 'nostr-tools/relay';
-import { nowSeconds, tagsOf } from './customer.mjs';
-import { addressed, assertClean, openMarket } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { startRelay } from './relay.mjs';
+import { nowSeconds, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { startRelay } from '../harness/relay.mjs';
 
 const REQUESTS = 500;
 const MOST_SKEWED_S = 600;

@@ -6,11 +6,12 @@ import { test } from 'node:test';
 import { finalizeEvent, verifyEvent } from 'nostr-tools/pure';
 import { Relay } from 'nostr-tools/relay';
 import { decode } from 'nostr-tools/nip19';
-import { nowSeconds, tagsOf } from './customer.mjs';
-import { assertClean, openMarket } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { assertClean, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const ANNOUNCEMENT = 31990;
 const HEARTBEAT = 11998;
 const RELAY_LIST = 10002;
@@ -107,8 +108,8 @@ test('a relay that refuses is named in status, and asked again', options, async 
   let refusals = 2;
   relay.onEvent = (event) => (event.kind === ANNOUNCEMENT && refusals-- > 0 ? 'error: the disk is busy' : undefined);
   await provider.start();
-  await eventually(async () => (await status(provider)).some((row) => row.what === 'announced' && /disk is busy/.test(row.note)), 'status to tell');
-  await untilSeen(provider, 20_000);
+  await provider.eventually(async () => (await status(provider)).some((row) => row.what === 'announced' && /disk is busy/.test(row.note)), 'status to tell');
+  await untilSeen(provider);
   const heardOf = heard(relay, ANNOUNCEMENT);
   assert.equal(heardOf.length, 3);
   assert.equal(new Set(heardOf.map(({ id }) => id)).size, 1, 'the same signed bytes each time');
@@ -140,7 +141,7 @@ test('no heartbeat while the model server is away, and none of anything when it 
   await provider.start();
   await untilSeen(provider);
   const told = (rows) => rows.find((row) => row.what === 'heartbeat').note;
-  await eventually(async () => /none yet; the backend does not answer/.test(told(await status(provider))), 'status to tell why');
+  await provider.eventually(async () => /none yet; the backend does not answer/.test(told(await status(provider))), 'status to tell why');
   assert.deepEqual(heard(relay, HEARTBEAT), []);
 
   const silent = await openMarket(t, { settings: { 'announce.enabled': false } });
@@ -175,8 +176,8 @@ async function status(provider) {
   return stdout.split('\n').filter(Boolean).map((text) => JSON.parse(text));
 }
 
-async function untilSeen(provider, timeoutMs) {
-  await eventually(
+async function untilSeen(provider) {
+  await provider.eventually(
     async () => (await status(provider)).some((row) => row.what === 'announced' && /^seen there/.test(row.note)),
-    'the announcement to be read back', timeoutMs);
+    'the announcement to be read back');
 }

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verifyEvent } from 'nostr-tools/pure';
-import { nowSeconds, openCustomer, tagsOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, openCustomer, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const HOSTNAME = '127.0.0.1';
 const WORDS = 'auth-required: sign in first';
 

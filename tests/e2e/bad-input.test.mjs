@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { nowSeconds, wireOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, openMarket } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 180_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const text = ['i', 'hello', 'text'];
 
 // Addressed to us, well formed and signed, but not to be served: told why, with what would work.
@@ -112,10 +113,10 @@ test('frames that no honest relay would send are dropped and counted, and the se
   for (const [name, frame] of Object.entries(frames)) {
     await t.test(name, async () => {
       // A frame may cost its relay the connection; it is dialled again.
-      await eventually(() => relay.subscribed(5050) > 0, 'the provider to be connected', 30_000);
+      await eventually(() => relay.subscribed(5050) > 0, 'the provider to be connected');
       assert.equal(relay.inject(frame), 1);
       const next = await customer.ask(addressed(provider, [], `Still there, ${number++}?`));
-      await next.result(30_000);
+      await next.result();
     });
   }
   assert.equal(ollama.chats.length, number, 'no bad frame was served');

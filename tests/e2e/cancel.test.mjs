@@ -2,14 +2,14 @@
 // grow; pings.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nowSeconds, statusOf, tagsOf, wireOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, openCustomer, statusOf, tagsOf, wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const SLOW = { wordDelayMs: 250 };
 const STREAM = [['param', 'stream', 'true']];
-const openSlowMarket = (t, more = {}) => openMarket(t, { ollamaOptions: SLOW, ...more });
 
 // The npm relay carries deletions out and passes none on; others do, so this one is made to.
 function passOnDeletions({ relay }) {
@@ -18,15 +18,16 @@ function passOnDeletions({ relay }) {
 
 async function takeBack(market, job, by = market.customer) {
   passOnDeletions(market);
-  await eventually(() => market.relay.subscribed(5) > 0, 'the provider to listen for deletions');
+  await eventually(() => market.relay.subscribed(5, job.id) > 0, 'the provider to listen for its deletion');
   await by.publish(by.sign({ kind: 5, tags: [['e', job.id], ['k', '5050']], content: 'no longer needed' }));
 }
 
 const errorOf = async (job) => tagsOf(await job.status('error'), 'status')[0][2];
 
 test('while it runs: the model is stopped at once, nothing is owed, and that is told', options, async (t) => {
-  const market = await openSlowMarket(t);
+  const market = await openMarket(t);
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider));
   await eventually(() => ollama.running() === 1, 'the model to run');
   await takeBack(market, job);
@@ -40,13 +41,15 @@ test('while it runs: the model is stopped at once, nothing is owed, and that is 
 });
 
 test('while it waits for a slot: it never runs', options, async (t) => {
-  const market = await openSlowMarket(t);
+  const market = await openMarket(t);
   const { customer, provider, ollama } = market;
+  const release = ollama.hold();
   const first = await customer.ask(addressed(provider));
   const second = await customer.ask(addressed(provider, [], 'And what is a second one?'));
   await second.status('processing');
   await takeBack(market, second);
   await untilState(market, second, 'cancelled');
+  release();
   await buy(market, first);
   assert.equal(ollama.chats.length, 1);
   await assertClean(market);
@@ -67,8 +70,9 @@ test('before the payment that comes first: a payment after all is owed back', op
 });
 
 test('paid, and while it runs: the payment is owed back', options, async (t) => {
-  const market = await openSlowMarket(t, { mode: 'payment_first' });
+  const market = await openMarket(t, { mode: 'payment_first' });
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider));
   await pay(market, job);
   await eventually(() => ollama.running() === 1, 'the model to run');
@@ -90,22 +94,24 @@ test('once it is delivered: too late, and it is to be paid', options, async (t) 
 });
 
 test('a deletion by somebody else changes nothing', options, async (t) => {
-  const market = await openSlowMarket(t);
-  const { customer, provider } = market;
-  const { openCustomer } = await import('./customer.mjs');
+  const market = await openMarket(t);
+  const { customer, provider, ollama } = market;
+  const release = ollama.hold();
   const other = await openCustomer({ relayUrl: market.relay.url, provider: provider.pubkey });
   t.after(() => other.close());
   const job = await customer.ask(addressed(provider));
   await job.status('processing');
   await takeBack(market, job, other);
+  release();
   await buy(market, job);
   await untilState(market, job, 'settled');
   await assertClean(market);
 });
 
 test('the operator cancels with `jobs cancel`', options, async (t) => {
-  const market = await openSlowMarket(t);
+  const market = await openMarket(t);
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider));
   await eventually(() => ollama.running() === 1, 'the model to run');
   const told = await provider.cli(['jobs', 'cancel', job.id.slice(0, 10)]);
@@ -144,11 +150,11 @@ test('an answer is shown while it grows to who asks for that, each part the begi
 });
 
 test('strangers who would pay last, and who did not ask, see no parts', options, async (t) => {
-  const market = await openSlowMarket(t);
+  const market = await openMarket(t, { ollamaOptions: SLOW });
   const job = await market.customer.ask(addressed(market.provider, STREAM));
   await buy(market, job);
   assert.deepEqual(job.feedback('partial'), []);
-  const paidFirst = await openSlowMarket(t, { mode: 'payment_first' });
+  const paidFirst = await openMarket(t, { mode: 'payment_first', ollamaOptions: SLOW });
   const silent = await paidFirst.customer.ask(addressed(paidFirst.provider));
   await buy(paidFirst, silent);
   assert.deepEqual(silent.feedback('partial'), []);
@@ -157,6 +163,7 @@ test('strangers who would pay last, and who did not ask, see no parts', options,
 test('taken back after parts were seen: what there is is delivered, and the rest of the payment owed back', options, async (t) => {
   const market = await openStream(t);
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider, STREAM));
   await pay(market, job);
   await job.until(() => job.feedback('partial').length >= 2, 'two parts');

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { npubEncode } from 'nostr-tools/nip19';
 import { verifyEvent } from 'nostr-tools/pure';
-import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 for (const mode of ['result_first', 'payment_first']) {
   test(`${mode}: request is a customer, from the question to the payment`, options, async (t) => {

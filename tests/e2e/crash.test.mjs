@@ -3,30 +3,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readInvoice } from './customer.mjs';
-import { OUTSIDE_POINTS, OWN_POINTS } from './deaths.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { OUTSIDE_POINTS, OWN_POINTS } from '../harness/kill-points.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, MODES, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 600_000 };
+const options = { skip: skipWithoutProgram, timeout: 600_000, concurrency: 4 }; // they wait more than they work
 
 for (const mode of MODES) {
   test(`${mode}: killed at its own named points`, options, async (t) => {
-    for (const point of OWN_POINTS) {
-      await t.test(point, { timeout: 90_000 }, async (t) => {
+    const deaths = OWN_POINTS.map((point) =>
+      t.test(point, { timeout: 300_000 }, async (t) => {
         const market = await openMarket(t, { mode, start: { killAt: point } });
         await sellThroughDeath(market, () => {});
-      });
-    }
+      }),
+    );
+    await Promise.all(deaths);
   });
 
   test(`${mode}: killed from outside`, options, async (t) => {
-    for (const [point, arm] of Object.entries(OUTSIDE_POINTS)) {
-      await t.test(point, { timeout: 90_000 }, async (t) => {
+    const deaths = Object.entries(OUTSIDE_POINTS).map(([point, arm]) =>
+      t.test(point, { timeout: 300_000 }, async (t) => {
         const market = await openMarket(t, { mode, ollamaOptions: { wordDelayMs: 5 } });
         await sellThroughDeath(market, arm);
-      });
-    }
+      }),
+    );
+    await Promise.all(deaths);
   });
 
   test(`${mode}: killed again and again, at every moment of one sale`, options, async (t) => {
@@ -61,11 +64,11 @@ for (const mode of MODES) {
 // One sale in which the program dies once, at the armed moment, while the customer goes on as if nothing had happened.
 async function sellThroughDeath(market, arm) {
   const { customer, provider } = market;
-  const died = provider.death(30_000);
+  const died = provider.death();
   arm(market, () => provider.signal('SIGKILL'));
   if (!provider.online()) await eventually(() => provider.online() || !provider.running(), 'serve to go online or to die');
   const job = await customer.ask(addressed(provider));
-  const bought = buy(market, job, 60_000).catch((error) => error);
+  const bought = buy(market, job).catch((error) => error);
   assert.equal(await died, 'SIGKILL', 'it never came to this point');
   market.relay.onEvent = market.ollama.onChat = market.onPaid = undefined;
   await provider.start();
@@ -76,7 +79,7 @@ async function sellThroughDeath(market, arm) {
 
 async function finish(market, jobs) {
   const { provider } = market;
-  await Promise.all(jobs.map((job) => buy(market, job, 60_000)));
+  await Promise.all(jobs.map((job) => buy(market, job)));
   for (const job of jobs) {
     await untilState(market, job, 'settled');
     assert.equal(job.results().length, 1);

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as nip04 from 'nostr-tools/nip04';
 import * as nip44 from 'nostr-tools/nip44';
-import { statusOf, tagsOf } from './customer.mjs';
-import { assertClean, assertNothingTwice, buy, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { statusOf, tagsOf } from '../harness/customer.mjs';
+import { assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What does nobody else need to know?';
 
 const FORMS = [

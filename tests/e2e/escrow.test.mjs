@@ -2,15 +2,15 @@
 // when there is none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openWalletMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { stateOf } from './wallets/node.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, earnings, openMarket, openWalletMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { stateOf } from '../harness/wallets/lightning-node.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
-const SLOW = { wordDelayMs: 250 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const settings = { 'selling.inference_attempts': 1 };
 const openEscrow = (t, more = {}) => openMarket(t, { mode: 'escrow', settings, ...more });
 
@@ -47,7 +47,7 @@ test('what cannot be served is given back, and nothing is owed', options, async 
   await pay(market, job);
   assert.ok(await job.refusal());
   await untilState(market, job, 'failed');
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
   const total = await earnings(provider);
   assert.equal(total.settled_msat + total.owed_back_msat, 0);
   assert.equal(await balance(provider), 0);
@@ -55,14 +55,15 @@ test('what cannot be served is given back, and nothing is owed', options, async 
 });
 
 test('a customer who takes the request back gets the payment back', options, async (t) => {
-  const market = await openEscrow(t, { ollamaOptions: SLOW });
+  const market = await openEscrow(t);
   const { customer, provider, ollama } = market;
+  ollama.hold();
   const job = await customer.ask(addressed(provider));
   await pay(market, job);
   await eventually(() => ollama.running() === 1, 'the model to run');
   assert.equal((await provider.cli(['jobs', 'cancel', job.id])).code, 0);
   await untilState(market, job, 'cancelled');
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the payment to go back');
   assert.equal(await balance(provider), 0);
   await assertClean(market);
 });
@@ -74,7 +75,7 @@ for (const point of ['after-append:InvoiceHeld', 'before-append:InvoiceHeld', 'a
     await eventually(() => relay.subscribed(5050) > 0, 'serve to go online');
     const job = await customer.ask(addressed(provider));
     await pay(market, job);
-    await provider.death(30_000);
+    await provider.death();
     await provider.start();
     await job.result();
     await untilState(market, job, 'settled');
@@ -163,16 +164,18 @@ for (const { name, start, take } of WALLETS) {
   });
 
   test(`${name}: away when the answer is there: taken when it is back`, options, async (t) => {
-    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const market = await openHolding(t, start);
     const { customer, provider, ollama, counterpart } = market;
+    const release = ollama.hold();
     const job = await customer.ask(addressed(provider));
     const held = await payAtNode(market, job);
     await eventually(() => ollama.running() === 1, 'the model to run');
     await counterpart.down();
-    await eventually(() => ollama.running() === 0, 'the answer', 30_000);
+    release();
+    await eventually(() => ollama.running() === 0, 'the answer');
     assert.equal(job.results().length, 0);
     await counterpart.up();
-    await job.result(30_000);
+    await job.result();
     assert.equal(stateOf(held), 'settled');
     await assertClean(market);
   });
@@ -185,13 +188,14 @@ for (const { name, start, take } of WALLETS) {
     const held = await payAtNode(market, job);
     assert.ok(await job.refusal());
     await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
-    await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+    await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
     await assertClean(market);
   });
 
   test(`${name}: a payment that went back by itself ends the job, and the model stops`, options, async (t) => {
-    const market = await openHolding(t, start, { ollamaOptions: SLOW });
+    const market = await openHolding(t, start);
     const { customer, provider, ollama } = market;
+    ollama.hold();
     const job = await customer.ask(addressed(provider));
     const held = await payAtNode(market, job);
     await eventually(() => ollama.running() === 1, 'the model to run');
@@ -210,7 +214,7 @@ for (const { name, start, take } of WALLETS) {
       await eventually(() => relay.subscribed(5050) > 0, 'serve to go online');
       const job = await customer.ask(addressed(provider));
       const held = await payAtNode(market, job);
-      await provider.death(30_000);
+      await provider.death();
       await provider.start();
       await job.result();
       await untilState(market, job, 'settled');
@@ -231,8 +235,8 @@ test('NWC: a payment that comes when the job is over goes back', options, async 
   assert.equal((await provider.cli(['jobs', 'cancel', job.id])).code, 0);
   await eventually(() => counterpart.asked.some(({ method }) => method === 'cancel_hold_invoice'), 'it to be cancelled in vain');
   const held = await payAtNode(market, job);
-  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back', 30_000);
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
+  await eventually(() => stateOf(held) === 'canceled', 'the payment to go back');
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
   assert.equal(ollama.chats.length, 0);
   await assertClean(market);
 });
@@ -251,11 +255,11 @@ test('Spark: held, taken with the preimage, and published', sparkOptions, async 
   const market = await openSpark(t);
   const { customer, provider, ollama, counterpart } = market;
   const job = await customer.ask(addressed(provider));
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   assert.equal(ollama.chats.length, 0);
   const paidAt = Date.now();
   await counterpart.pay(invoice);
-  await job.result(30_000);
+  await job.result();
   await untilState(market, job, 'settled');
   t.diagnostic(`Spark: from payment to InvoiceHeld ${(await heldAt(provider, job)) - paidAt} ms`);
   assert.equal((await earnings(provider)).settled_msat, job.amountMsat());
@@ -268,12 +272,12 @@ test('Spark: what cannot be served goes back by itself, and the ledger sees it',
   const { customer, provider, ollama, counterpart } = market;
   ollama.fail('error-500');
   const job = await customer.ask(addressed(provider));
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   await counterpart.pay(invoice);
-  assert.ok(await job.refusal(30_000));
+  assert.ok(await job.refusal());
   assert.ok(!(await factsOf(provider, job)).includes('InvoiceExpired'), 'it waits still');
   counterpart.giveBack(invoice);
-  await eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it', 20_000);
+  await provider.eventually(async () => (await factsOf(provider, job)).includes('InvoiceExpired'), 'the ledger to know it');
   assert.equal((await earnings(provider)).settled_msat, 0);
   await assertClean(market);
 });

@@ -8,12 +8,12 @@ import { test } from 'node:test';
 import * as nip44 from 'nostr-tools/nip44';
 import { finalizeEvent, generateSecretKey } from 'nostr-tools/pure';
 import { Relay } from 'nostr-tools/relay';
-import { nowSeconds, tagsOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
-import { startRelay } from './relay.mjs';
+import { nowSeconds, tagsOf } from '../harness/customer.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { startRelay } from '../harness/relay.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const NOWHERE = 'ab'.repeat(32); // an id that no event has
 const ARTICLE = '<!doctype html><title>Bees</title><script>alert(1)</script><h1>Bees</h1><p>A bee has <b>four</b> wings&#33;</p>';
 

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import bolt11 from 'bolt11';
-import { nowSeconds, readInvoice } from './customer.mjs';
-import { addressed, assertClean, MODES, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { nowSeconds, readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, MODES, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const PREFIXES = { bitcoin: 'bc', testnet: 'tb', signet: 'tbs', regtest: 'bcrt' };
 const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
@@ -33,7 +34,7 @@ test('bolt11 finds in our fixtures what they say, and the payee that signed them
 });
 
 for (const mode of MODES) {
-  test(`${mode}: bolt11 reads the invoice of a sale`, { skip: skipWithoutProgram, timeout: 60_000 }, async (t) => {
+  test(`${mode}: bolt11 reads the invoice of a sale`, { skip: skipWithoutProgram, timeout: 300_000 }, async (t) => {
     const market = await openMarket(t, { mode });
     const job = await market.customer.ask(addressed(market.provider));
     const read = bolt11.decode(await job.invoice(), REGTEST);
@@ -45,7 +46,7 @@ for (const mode of MODES) {
   });
 }
 
-test('an invoice that nobody paid in time is renewed, if the seller wishes', { skip: skipWithoutProgram, timeout: 60_000 }, async (t) => {
+test('an invoice that nobody paid in time is renewed, if the seller wishes', { skip: skipWithoutProgram, timeout: 300_000 }, async (t) => {
   const settings = { 'selling.renew_invoices': true, 'selling.invoice_expiry': '1 min', 'selling.invoice_grace': '0 s' };
   const market = await openMarket(t, { settings });
   const { customer, provider } = market;
@@ -54,7 +55,7 @@ test('an invoice that nobody paid in time is renewed, if the seller wishes', { s
   await job.status('success');
   await provider.kill();
   await provider.start({ clockMs: Date.now() + 90_000 });
-  const [, second] = await eventually(() => job.invoices().length === 2 && job.invoices(), 'another invoice', 20_000);
+  const [, second] = await eventually(() => job.invoices().length === 2 && job.invoices(), 'another invoice');
   assert.equal(readInvoice(second).amountMsat, readInvoice(first).amountMsat);
   assert.notEqual(readInvoice(second).paymentHash, readInvoice(first).paymentHash);
   assert.notEqual((await provider.pay(first)).code, 0, 'the first is over');
@@ -63,7 +64,7 @@ test('an invoice that nobody paid in time is renewed, if the seller wishes', { s
   await assertClean(market);
 });
 
-test("somebody else's invoice is none of the sandbox's", { skip: skipWithoutProgram, timeout: 60_000 }, async (t) => {
+test("somebody else's invoice is none of the sandbox's", { skip: skipWithoutProgram, timeout: 300_000 }, async (t) => {
   const { provider } = await openMarket(t, { start: false });
   for (const text of [...invoices.map((invoice) => invoice.bolt11), 'lnbcrt1nonsense', '']) {
     const { code, stderr } = await provider.pay(text);

@@ -1,11 +1,11 @@
 // Other kinds of text jobs, by prompt templates in the configuration.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tagsOf } from './customer.mjs';
-import { assertClean, buy, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { tagsOf } from '../harness/customer.mjs';
+import { assertClean, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const tables = `
 [[kinds]]
 kind = 5002

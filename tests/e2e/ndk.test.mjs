@@ -3,14 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import NDK, { NDKDVMJobFeedback, NDKDVMJobResult, NDKDVMRequest, NDKKind, NDKPrivateKeySigner, NDKRelay } from '@nostr-dev-kit/ndk';
 import WebSocket from 'ws';
-import { readInvoice } from './customer.mjs';
-import { MODES, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { readInvoice } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { MODES, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
 globalThis.WebSocket ??= WebSocket; // NDK takes the browser's, which Node 18 lacks
 NDKRelay.prototype.updateValidationRatio = () => {}; // else a timer that nothing stops keeps the process alive for ever
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 
 for (const mode of MODES) {

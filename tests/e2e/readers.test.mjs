@@ -1,10 +1,10 @@
 // Reports are read while `serve` holds the ledger, and never stand in its way.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, buy, earnings, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { addressed, assertClean, buy, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const COMMANDS = [['jobs', 'list', '--json'], ['jobs', 'list'], ['earnings', 'report', '--json'], ['earnings', 'report'], ['audit'], ['ledger', 'stats']];
 
 test('jobs, earnings and audit are read during sales, each a consistent state', options, async (t) => {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { REQUEST_KIND } from './customer.mjs';
-import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from './market.mjs';
-import { skipWithoutProgram as skip } from './provider.mjs';
+import { REQUEST_KIND } from '../harness/customer.mjs';
+import { assertClean, assertNothingTwice, buy, MODES, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram as skip } from '../harness/provider.mjs';
 
 const file = new URL('../../fixtures/vectors/real-events.jsonl', import.meta.url);
 const events = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
@@ -12,7 +12,7 @@ assert.equal(events.length, 2, 'real-events.jsonl must hold two events');
 const request = events.find((event) => event.kind === REQUEST_KIND);
 
 for (const mode of MODES) {
-  test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 120_000 }, async (t) => {
+  test(`${mode}: the real 5050, a broadcast, is answered and paid`, { skip, timeout: 300_000 }, async (t) => {
     const market = await openMarket(t, { mode, start: { clockMs: (request.created_at + 5) * 1000 } });
     const job = await market.customer.publish(request);
     await buy(market, job);
@@ -23,7 +23,7 @@ for (const mode of MODES) {
   });
 }
 
-test('years later it is too old, and the market hears nothing of it', { skip, timeout: 60_000 }, async (t) => {
+test('years later it is too old, and the market hears nothing of it', { skip, timeout: 300_000 }, async (t) => {
   const market = await openMarket(t);
   const job = await market.customer.publish(request);
   await (await market.customer.ask({ tags: [['i', 'hello', 'text'], ['p', market.provider.pubkey]] })).result();

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addressed, assertClean, buy, openMarket, pay, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, buy, openMarket, pay, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 async function auditOf(provider) {
   const { code, stdout } = await provider.cli(['audit', '--wallet', '--json']);
@@ -74,7 +75,7 @@ test('serve finds by itself what was paid and nobody watches', options, async (t
   const [orphan] = await provider.json(['wallet', 'invoice', '21', '--memo', 'sellcompute job 0123456789abcdef', '--json']);
   assert.equal((await provider.pay(orphan.bolt11)).code, 0);
   await provider.start();
-  await eventually(() => provider.log.some((line) => line.includes('an invoice that the ledger never had')), 'serve to say so', 30_000);
+  await eventually(() => provider.log.some((line) => line.includes('an invoice that the ledger never had')), 'serve to say so');
   const books = (await provider.cli(['status', '--json'])).stdout.split('\n').filter(Boolean).map(JSON.parse).find(({ what }) => what === 'books');
   assert.equal(books.ok, false);
   assert.match(books.note, /differ in 1 payment/);
@@ -108,5 +109,5 @@ test('an open invoice of the wallet used before is still watched', options, asyn
   await untilState(market, job, 'settled');
   const another = await customer.ask(addressed(provider, [], 'And with the new one?'));
   await buy(market, another);
-  await eventually(async () => (await provider.job(another.id)).state === 'settled', 'the new wallet to be paid');
+  await provider.eventually(async () => (await provider.job(another.id)).state === 'settled', 'the new wallet to be paid');
 });

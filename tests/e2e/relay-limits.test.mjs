@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getPow } from 'nostr-tools/nip13';
-import { tagsOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const BITS = 10;
 
 // What the relay refuses with, or nothing.
@@ -52,7 +53,7 @@ test('told by a refusal: it is worked for from then on', options, async (t) => {
   const { customer, provider, relay } = market;
   const job = await customer.ask(addressed(provider));
   await buy(market, job);
-  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998 && !judgeWork(event, () => event.pubkey)), 'a heartbeat with its work', 30_000);
+  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998 && !judgeWork(event, () => event.pubkey)), 'a heartbeat with its work');
 });
 
 test('a relay that takes short messages only gets no long one, and the job says so', options, async (t) => {
@@ -62,7 +63,7 @@ test('a relay that takes short messages only gets no long one, and the job says 
   const job = await customer.ask(addressed(provider));
   await job.status('processing');
   await untilState(market, job, 'undelivered');
-  const said = await eventually(async () => {
+  const said = await provider.eventually(async () => {
     const { stdout } = await provider.cli(['jobs', 'show', job.id]);
     return /900 bytes/.test(stdout) && stdout;
   }, 'the reason in the job');

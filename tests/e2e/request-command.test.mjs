@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { neventEncode, noteEncode, npubEncode, nsecEncode } from 'nostr-tools/nip19';
 import { generateSecretKey, getPublicKey, verifyEvent } from 'nostr-tools/pure';
-import { tagsOf } from './customer.mjs';
-import { binary, eventually, skipWithoutProgram } from './provider.mjs';
-import { startRelay } from './relay.mjs';
-import { openSeller } from './seller.mjs';
+import { tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { binary, skipWithoutProgram } from '../harness/provider.mjs';
+import { startRelay } from '../harness/relay.mjs';
+import { openSeller } from '../harness/seller.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 60_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 const JOB = 'a'.repeat(64);
 const EVENT = 'b'.repeat(64);

@@ -5,11 +5,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { npubEncode } from 'nostr-tools/nip19';
-import { wireOf } from './customer.mjs';
-import { assertClean, earnings, openMarket, untilState } from './market.mjs';
-import { binary, eventually, skipWithoutProgram } from './provider.mjs';
+import { wireOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { assertClean, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { binary, skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const PROMPT = 'What is a data vending machine?';
 const openStream = (t, more = {}) => openMarket(t, { mode: 'payment_first', ollamaOptions: { wordDelayMs: 300 }, ...more });
 
@@ -72,7 +73,7 @@ test('a job on the result of a job, with a file and a system prompt', options, a
 test('--find: the provider is found by what it announces, at the price that it announces', options, async (t) => {
   const market = await openMarket(t, { settings: { 'announce.name': 'A shop' } });
   const { provider, relay } = market;
-  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998), 'a heartbeat', 20_000);
+  await eventually(() => relay.heard.some(({ event }) => event.kind === 11998), 'a heartbeat');
   const run = ask(market, ['--find', '--json', '--model', 'qwen3:8b', '--max-tokens', '100', '--pay', PROMPT]);
   assert.equal(await run.code, 0, run.stderr);
   const [seller] = run.objects();
@@ -85,9 +86,10 @@ test('--find: the provider is found by what it announces, at the price that it a
 });
 
 test('Ctrl-C before anything was seen: the model is stopped, nothing is owed', options, async (t) => {
-  const market = await openMarket(t, { ollamaOptions: { wordDelayMs: 300 } });
+  const market = await openMarket(t);
   passOnDeletions(market);
   const { provider, ollama, relay } = market;
+  ollama.hold();
   const run = ask(market, ['--to', provider.pubkey, PROMPT]);
   await eventually(() => ollama.running() === 1, 'the model to run');
   await eventually(() => relay.subscribed(5) > 0, 'the provider to listen for deletions');
@@ -105,8 +107,9 @@ test('Ctrl-C after parts were seen: what there is comes once more, whole, and th
   const market = await openStream(t);
   passOnDeletions(market);
   const { provider, ollama, relay } = market;
+  ollama.hold();
   const run = ask(market, ['--to', provider.pubkey, '--stream', '--pay', PROMPT]);
-  await eventually(() => run.stdout.split(' ').length > 2, 'parts to be seen', 30_000);
+  await eventually(() => run.stdout.split(' ').length > 2, 'parts to be seen');
   await eventually(() => relay.subscribed(5) > 0, 'the provider to listen for deletions');
   run.child.kill('SIGINT');
   assert.equal(await run.code, 130, run.stderr);

@@ -1,11 +1,11 @@
 // Requests are read liberally: every shape that clients send is served, and every parameter reaches the backend.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PARAMETERS, requestShapes } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, openMarket } from './market.mjs';
-import { skipWithoutProgram } from './provider.mjs';
+import { addressed, assertClean, assertNothingTwice, openMarket } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { PARAMETERS, requestShapes } from '../harness/request-shapes.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 
 test('every shape of request is served, with all of its inputs in their order', options, async (t) => {
   const market = await openMarket(t);

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { readInvoice, statusOf, tagsOf } from './customer.mjs';
-import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
+import { readInvoice, statusOf, tagsOf } from '../harness/customer.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, earnings, openMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
 
-const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const options = { skip: skipWithoutProgram, timeout: 300_000 };
 const statuses = (job) => job.feedback().map(statusOf);
 
 test('result first: processing, result with the invoice, success; settled when the wallet says so', options, async (t) => {
@@ -99,5 +100,5 @@ test('Ctrl-C drains: what was started is finished, nothing new is taken, and it 
 // Earned means settled: the report's sum is what the customer paid, to the millisatoshi.
 async function assertEarned({ provider }, jobs) {
   const paid = jobs.reduce((sum, job) => sum + Number(readInvoice(job.invoices()[0]).amountMsat), 0);
-  await eventually(async () => (await earnings(provider)).settled_msat === paid, `${paid} msat to be earned`);
+  await provider.eventually(async () => (await earnings(provider)).settled_msat === paid, `${paid} msat to be earned`);
 }

@@ -1,18 +1,18 @@
 // Every wallet under the same trials, in whole sales by the real program: paid and seen at once, ordered again after a lost
 // answer, paid while we were away, out for a while, telling lies, paid at the edge of expiry and never. What each of them can is in CAN.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { addressed, assertClean, assertNothingTwice, openWalletMarket, untilState } from './market.mjs';
-import { eventually, skipWithoutProgram } from './provider.mjs';
-import { startCoreLightning } from './wallets/core-lightning.mjs';
-import { skipWithoutElectrum, startElectrum } from './wallets/electrum.mjs';
-import { startLightningAddress } from './wallets/lightning-address.mjs';
-import { startLnbits } from './wallets/lnbits.mjs';
-import { startLnd } from './wallets/lnd.mjs';
-import { startNwc } from './wallets/nwc.mjs';
-import { startPhoenixd } from './wallets/phoenixd.mjs';
-import { skipWithoutSpark, startSpark } from './wallets/spark.mjs';
+import { describe, test } from 'node:test';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, openWalletMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
+import { skipWithoutElectrum, startElectrum } from '../harness/wallets/electrum.mjs';
+import { startLightningAddress } from '../harness/wallets/lightning-address.mjs';
+import { startLnbits } from '../harness/wallets/lnbits.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+import { startPhoenixd } from '../harness/wallets/phoenixd.mjs';
+import { skipWithoutSpark, startSpark } from '../harness/wallets/spark.mjs';
 
 const LIES = ['garbage', 'wrong-amount', 'wrong-hash', 'wrong-network', 'amountless', 'expired-invoice'];
 const HOUR_MS = 3_600_000;
@@ -30,23 +30,26 @@ const WALLETS = [
   { name: 'Spark', start: startSpark, create: 'RequestLightningReceive', repeats: true, pushes: true, skip: skipWithoutSpark },
 ];
 
-for (const wallet of WALLETS) {
-  test(wallet.name, { skip: skipWithoutProgram || wallet.skip, timeout: 240_000 }, async (t) => {
-    const counterpart = await wallet.start();
-    t.after(() => counterpart.close());
-    const market = await openWalletMarket(t, counterpart);
-    await t.test('status and an invoice by hand', () => tryByHand(market, wallet));
-    await t.test('paid, and seen at once', (t) => sell(t, market, wallet));
-    await t.test('its own list beside the ledger', () => audit(market, wallet));
-    await t.test('an answer that is lost', () => loseAnswer(market, wallet));
-    for (const lie of wallet.lies ?? LIES) await t.test(`a lie: ${lie}`, () => lieOnce(market, wallet, lie));
-    await t.test('a preimage that is not the one', () => forgePreimage(market));
-    await t.test('away while it is paid', () => payWhileAway(market));
-    await t.test('out for a while', () => goOut(market));
-    await t.test('paid at the edge of expiry, and never paid', { skip: wallet.livesToday }, () => goBeyondExpiry(market));
-    await assertClean(market);
-  });
-}
+// They wait more than they work.
+describe('each wallet', { concurrency: 4 }, () => {
+  for (const wallet of WALLETS) {
+    test(wallet.name, { skip: skipWithoutProgram || wallet.skip, timeout: 300_000 }, async (t) => {
+      const counterpart = await wallet.start();
+      t.after(() => counterpart.close());
+      const market = await openWalletMarket(t, counterpart);
+      await t.test('status and an invoice by hand', () => tryByHand(market, wallet));
+      await t.test('paid, and seen at once', (t) => sell(t, market, wallet));
+      await t.test('its own list beside the ledger', () => audit(market, wallet));
+      await t.test('an answer that is lost', () => loseAnswer(market, wallet));
+      for (const lie of wallet.lies ?? LIES) await t.test(`a lie: ${lie}`, () => lieOnce(market, wallet, lie));
+      await t.test('a preimage that is not the one', () => forgePreimage(market));
+      await t.test('away while it is paid', () => payWhileAway(market));
+      await t.test('out for a while', () => goOut(market));
+      await t.test('paid at the edge of expiry, and never paid', { skip: wallet.livesToday }, () => goBeyondExpiry(market));
+      await assertClean(market);
+    });
+  }
+});
 
 async function tryByHand({ provider, counterpart }, wallet) {
   const [status] = await provider.json(['wallet', 'status', '--json']);
@@ -56,7 +59,6 @@ async function tryByHand({ provider, counterpart }, wallet) {
   assert.equal(status.repeats !== 'never', wallet.repeats);
   const waiting = provider.cli(['wallet', 'invoice', '21', '--wait', '--json']);
   const made = await eventually(() => counterpart.lastInvoice(), 'an invoice');
-  await sleep(1_000); // the wallet may have more to do before it can be paid
   await counterpart.pay(made);
   const { code, stdout, stderr } = await waiting;
   assert.equal(code, 0, stderr);
@@ -74,9 +76,9 @@ const settledAt = async ({ provider }, job) => {
 };
 
 async function buyWith(market, job) {
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   await market.counterpart.pay(invoice);
-  await untilState(market, job, 'settled', 30_000);
+  await untilState(market, job, 'settled');
   assertNothingTwice(market, job);
 }
 
@@ -84,10 +86,10 @@ async function sell(t, market, wallet) {
   const delays = [];
   for (let n = 0; n < 3; n += 1) {
     const job = await ask(market);
-    const invoice = await job.invoice(30_000);
+    const invoice = await job.invoice();
     await market.counterpart.pay(invoice);
     const paidAt = Date.now();
-    await untilState(market, job, 'settled', 30_000);
+    await untilState(market, job, 'settled');
     delays.push((await settledAt(market, job) ?? Date.now()) - paidAt);
     assertNothingTwice(market, job);
   }
@@ -111,6 +113,7 @@ async function loseAnswer(market, wallet) {
   const before = market.counterpart.made();
   const job = await ask(market);
   await buyWith(market, job);
+  await market.counterpart.listens?.();
   assert.equal(market.counterpart.faultsLeft(), 0);
   assert.equal(market.counterpart.made() - before, wallet.repeats ? 1 : 2, 'orphans');
 }
@@ -125,7 +128,7 @@ async function lieOnce(market, wallet, lie) {
 
 async function forgePreimage(market) {
   const job = await ask(market);
-  await job.invoice(30_000);
+  await job.invoice();
   market.counterpart.fail('wrong-preimage');
   await buyWith(market, job);
   assert.equal(market.counterpart.faultsLeft(), 0, 'it never came to that');
@@ -133,17 +136,17 @@ async function forgePreimage(market) {
 
 async function payWhileAway(market) {
   const job = await ask(market);
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   await job.status('success');
   await market.provider.kill();
   await market.counterpart.pay(invoice);
   await market.provider.start();
-  await untilState(market, job, 'settled', 30_000);
+  await untilState(market, job, 'settled');
 }
 
 async function goOut(market) {
   const job = await ask(market);
-  const invoice = await job.invoice(30_000);
+  const invoice = await job.invoice();
   await job.status('success');
   await market.counterpart.down();
   const { code, stderr } = await market.provider.cli(['wallet', 'status']);
@@ -151,18 +154,18 @@ async function goOut(market) {
   assert.match(stderr, /wallet/);
   await market.counterpart.up();
   await market.counterpart.pay(invoice);
-  await untilState(market, job, 'settled', 60_000);
+  await untilState(market, job, 'settled');
 }
 
 // By the time we look, both invoices are over: one was paid while it could be.
 async function goBeyondExpiry(market) {
   const [late, never] = [await ask(market), await ask(market)];
-  const invoice = await late.invoice(30_000);
-  await never.invoice(30_000);
+  const invoice = await late.invoice();
+  await never.invoice();
   for (const job of [late, never]) await job.status('success');
   await market.provider.kill();
   await market.counterpart.pay(invoice);
   await market.provider.start({ clockMs: Date.now() + 2 * HOUR_MS });
-  await untilState(market, late, 'settled', 30_000);
-  await untilState(market, never, 'unpaid', 30_000);
+  await untilState(market, late, 'settled');
+  await untilState(market, never, 'unpaid');
 }
