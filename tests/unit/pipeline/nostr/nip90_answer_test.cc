@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 
 namespace nostr {
