@@ -33,7 +33,7 @@ void check_facts(const ledger::JobRequested& request, const Event& event) {
   require(request.customer == event.pubkey && request.created_at_s == event.created_at, "a request is its customer's");
   require(request.reply_relays.size() <= kMaxReplyRelays, "relays are capped");
   for (const std::string& relay : request.reply_relays) {
-    const auto url = parse_relay_url(relay);
+    const auto url = net::parse_relay_url(relay);
     require(url && url->text() == relay, "relays are kept in their normal form");
   }
   require(request.sources.size() <= kMaxSources, "sources are capped");
@@ -41,7 +41,7 @@ void check_facts(const ledger::JobRequested& request, const Event& event) {
   if (request.fault) {
     const ledger::RequestFault& fault = *request.fault;
     require(fault.reason != ledger::DeclineReason::unspecified, "a fault has its reason");
-    require(is_utf8(fault.message) && !has_disputed_controls(fault.message), "a fault can be told");
+    require(base::is_utf8(fault.message) && !has_disputed_controls(fault.message), "a fault can be told");
   } else {
     const ledger::GenerationParams& params = request.params;
     require(!params.max_tokens || *params.max_tokens > 0, "a cap leaves something");
@@ -58,7 +58,7 @@ void check_messages(const ledger::JobRequested& request, const Event& event) {
     const std::string& role = messages[i].role;
     require(role == "system" || role == "user" || role == "assistant", "a message has a role");
     require(i == 0 || role != messages[i - 1].role, "neighbours of one role are one message");
-    require(is_utf8(messages[i].content), "a message is UTF-8");
+    require(base::is_utf8(messages[i].content), "a message is UTF-8");
     bytes += messages[i].content.size();
   }
   const bool readable = !request.fault || request.fault->reason != ledger::DeclineReason::encrypted;

@@ -177,7 +177,10 @@ void Process::go_offline() {
   runtime_->drain("told so", [this] {
     hub_->shut_down();
     // What still waited in the hub is answered first.
-    time_.after(1, [this] { @ @ });
+    time_.after(1, [this] {
+      relays_.use(nullptr);
+      hub_.reset();
+    });
   });
 }
 

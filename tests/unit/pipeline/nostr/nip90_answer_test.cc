@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "tests/support/vectors.h"
 

@@ -18,8 +18,8 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr base::TimeMs kAskedAt{1'763'800'000'500};
-constexpr Nip44Nonce kNonce{};
-constexpr AuxRandom kAux{};
+constexpr Nip44Nonce kAskNonce{};
+constexpr AuxRandom kAskAux{};
 
 SecretKey ask_key(char byte) {
   return *SecretKey::from_bytes(std::string(32, byte));
@@ -32,7 +32,7 @@ TEST(ToRequest, SaysAllThatWasAsked) {
                                    .params = {{"model", "llama3.2"}, {"max_tokens", "20"}},
                                    .output = "text/markdown",
                                    .bid = Msat{9'000}},
-                                  ask_key(1), kAskedAt, kNonce, kAux);
+                                  ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->kind, 5050u);
   EXPECT_EQ(request->created_at, 1'763'800'000);
@@ -47,7 +47,7 @@ TEST(ToRequest, SaysAllThatWasAsked) {
 
 TEST(ToRequest, RefusesWhatIsNoPrompt) {
   for (const std::string& prompt : {std::string(), std::string(kMaxQuestionBytes + 1, 'a'), std::string("\xff\xfe")}) {
-    const auto request = to_request({.inputs = {{.data = prompt}}}, ask_key(1), kAskedAt, kNonce, kAux);
+    const auto request = to_request({.inputs = {{.data = prompt}}}, ask_key(1), kAskedAt, kAskNonce, kAskAux);
     ASSERT_FALSE(request);
     EXPECT_EQ(request.error().code, "request.prompt");
   }
@@ -61,7 +61,7 @@ TEST(ToRequest, HasEveryInputInItsOrderAndSaysWhereItIsFound) {
                                               {InputType::event, id},
                                               {.data = "last"}},
                                    .relays = {"wss://one", "wss://two"}},
-                                  ask_key(1), kAskedAt, kNonce, kAux);
+                                  ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   auto tags = request->tags;
   tags.resize(5);
@@ -75,7 +75,7 @@ TEST(ToRequest, HidesEveryInputOfAnEncryptedOne) {
                                    .provider = ask_key(2).public_key(),
                                    .params = {{"stream", "true"}},
                                    .encryption = Encryption::nip44},
-                                  ask_key(1), kAskedAt, kNonce, kAux);
+                                  ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   EXPECT_THAT(to_json(*request), Not(HasSubstr("example.com")));
   const auto open = open_request(*request, ask_key(2));
@@ -86,11 +86,12 @@ TEST(ToRequest, HidesEveryInputOfAnEncryptedOne) {
 
 TEST(ToRequest, RefusesMoreThanRelaysTake) {
   const std::string half(kMaxQuestionBytes / 2 + 1, 'a');
-  EXPECT_EQ(to_request({.inputs = {{.data = half}, {.data = half}}}, ask_key(1), kAskedAt, kNonce, kAux).error().code,
-            "request.prompt");
+  EXPECT_EQ(
+      to_request({.inputs = {{.data = half}, {.data = half}}}, ask_key(1), kAskedAt, kAskNonce, kAskAux).error().code,
+      "request.prompt");
   const std::vector<Input> many(kMaxInputs + 1, {.data = "a"});
-  EXPECT_EQ(to_request({.inputs = many}, ask_key(1), kAskedAt, kNonce, kAux).error().code, "request.prompt");
-  EXPECT_EQ(to_request({.inputs = {}}, ask_key(1), kAskedAt, kNonce, kAux).error().code, "request.prompt");
+  EXPECT_EQ(to_request({.inputs = many}, ask_key(1), kAskedAt, kAskNonce, kAskAux).error().code, "request.prompt");
+  EXPECT_EQ(to_request({.inputs = {}}, ask_key(1), kAskedAt, kAskNonce, kAskAux).error().code, "request.prompt");
 }
 
 TEST(ParseSource, ReadsAnIdInEveryForm) {
@@ -125,7 +126,7 @@ TEST(ParseSource, RefusesWhatNoProviderCouldFetch) {
 
 TEST(ToCancellation, NamesTheRequestAndItsKind) {
   const auto request = *EventId::from_hex(std::string(64, 'a'));
-  const Event cancellation = to_cancellation(request, ask_key(1), kAskedAt, kAux);
+  const Event cancellation = to_cancellation(request, ask_key(1), kAskedAt, kAskAux);
   EXPECT_EQ(cancellation.kind, 5u);
   EXPECT_EQ(cancellation.pubkey, ask_key(1).public_key());
   EXPECT_TRUE(verify(cancellation));
@@ -185,7 +186,7 @@ void expect_full_question(const ledger::JobRequested& read, const Event& open) {
 }
 
 TEST(AskedAndRead, InClearText) {
-  const auto request = to_request(full_question(), ask_key(1), kAskedAt, kNonce, kAux);
+  const auto request = to_request(full_question(), ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   const auto read = read_request(*request, to_json(*request), ask_key(2));
   ASSERT_TRUE(read);
@@ -197,7 +198,7 @@ TEST(AskedAndRead, EncryptedInEitherForm) {
   for (const Encryption form : {Encryption::nip44, Encryption::nip04}) {
     Question question = full_question();
     question.encryption = form;
-    const auto request = to_request(question, ask_key(1), kAskedAt, kNonce, kAux);
+    const auto request = to_request(question, ask_key(1), kAskedAt, kAskNonce, kAskAux);
     ASSERT_TRUE(request);
     EXPECT_THAT(to_json(*request), Not(HasSubstr("Compare")));
     const auto read = read_request(*request, to_json(*request), ask_key(2));
@@ -211,7 +212,7 @@ TEST(AskedAndRead, EncryptedInEitherForm) {
 
 TEST(AskedAndRead, WithoutAProviderItIsForEverybody) {
   const auto request =
-      to_request({.inputs = {{.data = "Why?"}}, .relays = {"wss://one"}}, ask_key(1), kAskedAt, kNonce, kAux);
+      to_request({.inputs = {{.data = "Why?"}}, .relays = {"wss://one"}}, ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   const auto read = read_request(*request, to_json(*request), ask_key(2));
   ASSERT_TRUE(read);
@@ -221,7 +222,7 @@ TEST(AskedAndRead, WithoutAProviderItIsForEverybody) {
 }
 
 TEST(AskedAndRead, AnotherProviderReadsNothing) {
-  const auto request = to_request(full_question(), ask_key(1), kAskedAt, kNonce, kAux);
+  const auto request = to_request(full_question(), ask_key(1), kAskedAt, kAskNonce, kAskAux);
   ASSERT_TRUE(request);
   EXPECT_FALSE(read_request(*request, to_json(*request), ask_key(3)));
 }

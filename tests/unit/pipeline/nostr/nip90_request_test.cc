@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "pipeline/core/chat_message.h"
+#include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
 #include "tests/support/vectors.h"
