@@ -179,6 +179,7 @@ void Process::go_offline() {
     // What still waited in the hub is answered first.
     time_.after(1, [this] {
       relays_.use(nullptr);
+      hub_->abandon();
       hub_.reset();
     });
   });

@@ -5,6 +5,7 @@
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
+#include "pipeline/nostr/nip90_answer.h"
 
 namespace runtime {
 namespace {
