@@ -129,14 +129,15 @@ void Announcer::bring_up_to_date() {
   for (Document& document : documents_) settle(document);
   const auto publications = missing();
   const bool just_sent = std::exchange(sent_, false);
-  if (publications.empty() || just_sent) return look_again(publications.empty() && all_answered());
+  if (publications.empty() || just_sent)
+    return look_again(publications.empty() && std::ranges::all_of(sites_, &Site::answered));
   sent_ = true;
   publish(publications, [this] { look_after(kFirstPauseMs); });
 }
 
 // Makes the newest say what it should.
 void Announcer::settle(Document& document) {
-  if (document.needs_all && !all_answered()) return;
+  if (document.needs_all && !std::ranges::all_of(sites_, &Site::answered)) return;
   document.settled = true;
   const std::int64_t newest_s = document.newest ? document.newest->created_at : 0;
   const bool stands = document.newest && newest_s > document.deleted_at_s;
@@ -299,10 +300,6 @@ void Announcer::report_withdrawal() {
 bool Announcer::visible(const Site& site) const {
   const auto& newest = documents_.front().newest;
   return site.answered && newest && site.has.front() == newest->id;
-}
-
-bool Announcer::all_answered() const {
-  return std::ranges::all_of(sites_, &Site::answered);
 }
 
 std::vector<Visibility> Announcer::visibility() const {

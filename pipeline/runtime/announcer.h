@@ -109,7 +109,6 @@ class Announcer {
   void report_withdrawal();
 
   bool visible(const Site& site) const;
-  bool all_answered() const;
 
   Ports ports_;
   Options options_;

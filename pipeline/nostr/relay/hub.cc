@@ -15,10 +15,6 @@ using net::parse_relay_url;
 constexpr char kIntake[] = "in";
 constexpr char kControl[] = "also";
 
-bool newest_first(const Event& a, const Event& b) {
-  return std::tie(b.created_at, a.id) < std::tie(a.created_at, b.id);
-}
-
 std::string normal_form(const std::string& url) {
   const auto parsed = parse_relay_url(url);
   return parsed ? parsed->text() : url;
@@ -99,16 +95,6 @@ struct RelayHub::Candidate {
   std::unique_ptr<CursorPin> pin;
 };
 
-// A question under way.
-struct RelayHub::Query {
-  std::string url;
-  std::function<void(Result<std::vector<Event>>)> done;
-  std::vector<Event> events;  // verified
-  std::size_t bytes = 0;
-  std::size_t unverified = 0;
-  std::optional<QueryEnd> end;  // the relay's
-};
-
 RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
     : options_(std::move(options)),
       ports_(std::move(ports)),
@@ -123,7 +109,7 @@ void RelayHub::add_own(const RelayUrl& url) {
   RelayLinkHandlers handlers = common_handlers(source->url);
   const std::weak_ptr weak = source;
   handlers.on_event = [this, weak](Deliver delivered) {
-    if (queries_.contains(delivered.subscription)) return collect(std::move(delivered));
+    if (answers_.contains(delivered.subscription)) return collect(weak.lock()->url, std::move(delivered));
     screen_event(weak.lock(), std::move(delivered));
   };
   handlers.on_caught_up = [this, weak](const std::string& subscription) {
@@ -169,16 +155,14 @@ void RelayHub::query(const std::string& relay, Filter filter, std::function<void
   if (!filter.limit || *filter.limit == 0 || *filter.limit > kMaxQueryEvents) {
     return refuse("not asked: a query is for 1 to " + std::to_string(kMaxQueryEvents) + " events");
   }
-  if (queries_.size() >= kMaxQueries) {
+  if (answers_.size() >= kMaxQueries) {
     return refuse("not asked: " + std::to_string(kMaxQueries) + " queries wait already");
   }
   const auto url = parse_relay_url(relay);
   if (!url) return refuse(url.error().message);
   auto* link = link_for(*url);
   if (!link) return refuse(no_room());
-  const auto id = "q" + std::to_string(++asked_);
-  queries_.emplace(id, std::make_shared<Query>(Query{.url = url->text(), .done = std::move(done)}));
-  link->query(id, std::move(filter));
+  link->query(answers_.begin(url->text(), std::move(done)), std::move(filter));
 }
 
 Result<void> RelayHub::watch(std::vector<Filter> filters) {
@@ -274,8 +258,11 @@ RelayLinkHandlers RelayHub::common_handlers(const std::string& url) {
       answer_later(url, std::move(answer), std::move(waiting.mapped()));
     }
   };
-  handlers.on_event = [this](Deliver delivered) { collect(std::move(delivered)); };
-  handlers.on_query_end = [this](QueryEnd end) { end_query(std::move(end)); };
+  handlers.on_event = [this, url](Deliver delivered) { collect(url, std::move(delivered)); };
+  handlers.on_query_end = [this](const QueryEnd& end) {
+    answers_.end(end);
+    answer_if_complete(end.id);
+  };
   handlers.on_dropped = [this, url](const std::string& reason) {
     refuse(url, reason == "too_large" ? Refusal::too_large
                 : reason == "unasked" ? Refusal::unasked
@@ -396,41 +383,22 @@ void RelayHub::judged(Candidate& candidate, std::optional<Refusal> reason) {
 
 // ---- asking ----
 
-void RelayHub::collect(Deliver delivered) {
-  const auto query = queries_.at(delivered.subscription);
-  query->bytes += delivered.raw.size();
-  if (query->bytes > kMaxQueryBytes) return;
-  ++query->unverified;
+void RelayHub::collect(const std::string& url, Deliver delivered) {
+  if (!answers_.expect(delivered.subscription, delivered.raw.size())) return;
   auto event = std::make_shared<Event>(std::move(delivered.event));
-  ports_.verify(event, [self = shared_from_this(), id = std::move(delivered.subscription), query,
+  ports_.verify(event, [self = shared_from_this(), id = std::move(delivered.subscription), url,
                         event](std::optional<Refusal> reason) {
     if (self->abandoned_) return;
-    --query->unverified;
-    if (reason) {
-      self->blame(query->url);
-    } else if (std::ranges::find(query->events, event->id, &Event::id) == query->events.end()) {
-      query->events.push_back(std::move(*event));
-    }
+    if (reason) self->blame(url);
+    self->answers_.verified(id, reason ? std::nullopt : std::optional(std::move(*event)));
     self->answer_if_complete(id);
   });
 }
 
-void RelayHub::end_query(QueryEnd end) {
-  const auto id = end.id;
-  queries_.at(id)->end = std::move(end);
-  answer_if_complete(id);
-}
-
 void RelayHub::answer_if_complete(const std::string& id) {
-  auto& query = *queries_.at(id);
-  if (!query.end || query.unverified > 0) return;
-  auto& error = query.end->error;
-  if (query.bytes > kMaxQueryBytes) error = "sent more than " + std::to_string(kMaxQueryBytes) + " bytes";
-  Result<std::vector<Event>> answer = std::move(query.events);
-  if (!error.empty()) answer = base::fail(ErrorKind::connection, "relay.query", error, query.url);
-  if (answer) std::ranges::sort(*answer, newest_first);
-  later([done = std::move(query.done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
-  queries_.erase(id);
+  auto complete = answers_.take(id);
+  if (!complete) return;
+  later([complete = std::move(*complete)]() mutable { complete.done(std::move(complete.answer)); });
 }
 
 }  // namespace nostr

@@ -15,6 +15,7 @@
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/relay/intake.h"
 #include "pipeline/nostr/relay/link.h"
+#include "pipeline/nostr/relay/query_answers.h"
 #include "pipeline/nostr/relays.h"
 
 namespace nostr {
@@ -63,9 +64,8 @@ struct HubOptions {
 };
 
 // Caps of what we ask besides the intake, far below what relays take (strfry: 20 filters in a REQ, frames of 128 KiB).
-inline constexpr std::size_t kMaxQueries = 16;                  // that wait for their answer; more are refused
-inline constexpr std::size_t kMaxQueryEvents = 100;             // of one answer
-inline constexpr std::size_t kMaxQueryBytes = 2 * 1024 * 1024;  // of one answer
+inline constexpr std::size_t kMaxQueries = 16;       // that wait for their answer; more are refused
+inline constexpr std::size_t kMaxQueryEvents = 100;  // of one answer
 inline constexpr std::size_t kMaxWatchFilters = 4;
 inline constexpr std::size_t kMaxWatchValues = 512;  // ids, authors, kinds and tag values of all its filters together
 inline constexpr std::uint64_t kMaxWatchStored =
@@ -113,7 +113,6 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   class CursorPin;
   class Receipt;
   struct Candidate;
-  struct Query;
   struct Guest {
     std::unique_ptr<RelayLink> link;
     TimeMs last_used;
@@ -136,8 +135,7 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   void screen_event(const std::shared_ptr<Source>& source, Deliver delivered);
   bool is_known(const Deliver& delivered, const Source& source, std::unique_ptr<CursorPin>& pin);
   void judged(Candidate& candidate, std::optional<Refusal> reason);
-  void collect(Deliver delivered);
-  void end_query(QueryEnd end);
+  void collect(const std::string& url, Deliver delivered);
   void answer_if_complete(const std::string& id);
 
   HubOptions options_;
@@ -148,8 +146,7 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   std::map<std::string, Guest> guests_;
   std::map<std::pair<std::string, EventId>, std::vector<std::function<void(ledger::RelayAnswer)>>> waiting_;
   std::vector<Filter> watched_;
-  std::map<std::string, std::shared_ptr<Query>> queries_;
-  std::uint64_t asked_ = 0;
+  QueryAnswers answers_;
   bool started_ = false;
   bool abandoned_ = false;
 };
