@@ -104,7 +104,7 @@ RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
 RelayHub::~RelayHub() = default;
 
 void RelayHub::add_own(const RelayUrl& url) {
-  auto source = std::make_shared<Source>(Source{url.text(), nullptr, IntakeCursor(now()), {}});
+  auto source = std::make_shared<Source>(Source{url.text(), nullptr, IntakeCursor(options_.clock()), {}});
   if (!sources_.emplace(source->url, source).second) return;  // named twice
   RelayLinkHandlers handlers = common_handlers(source->url);
   const std::weak_ptr weak = source;
@@ -113,9 +113,9 @@ void RelayHub::add_own(const RelayUrl& url) {
     screen_event(weak.lock(), std::move(delivered));
   };
   handlers.on_caught_up = [this, weak](const std::string& subscription) {
-    if (subscription == kIntake) weak.lock()->cursor.on_caught_up(now());
+    if (subscription == kIntake) weak.lock()->cursor.on_caught_up(options_.clock());
   };
-  handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(now()); };
+  handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(options_.clock()); };
   handlers.on_health = [weak, inner = handlers.on_health](RelayState state, const std::string& reason) {
     if (state != RelayState::live) weak.lock()->cursor.on_gap();
     inner(state, reason);
@@ -129,7 +129,7 @@ void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
   for (const auto& [url, cursor] : cursors) normal[normal_form(url)] = cursor;
   for (const auto& [url, source] : sources_) {
     const auto known = normal.find(url);
-    source->cursor = IntakeCursor(known == normal.end() ? now() : known->second);
+    source->cursor = IntakeCursor(known == normal.end() ? options_.clock() : known->second);
     source->link->subscribe(kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); });
     if (!watched_.empty()) watch_on(*source->link);
     source->link->start();
@@ -225,7 +225,7 @@ void RelayHub::abandon() {
 
 std::vector<Filter> RelayHub::filters(const Source& source) const {
   auto wanted = options_.wanted;
-  for (auto& filter : wanted) filter.since_s = since_s(source.cursor.value(), options_.limits, now());
+  for (auto& filter : wanted) filter.since_s = since_s(source.cursor.value(), options_.limits, options_.clock());
   return wanted;
 }
 
@@ -238,7 +238,7 @@ void RelayHub::watch_on(RelayLink& link) {
 std::vector<Filter> RelayHub::watched() const {
   auto filters = watched_;
   for (auto& filter : filters) {
-    if (!filter.since_s) filter.since_s = (now() - options_.limits.max_age_ms).ms / 1000;
+    if (!filter.since_s) filter.since_s = (options_.clock() - options_.limits.max_age_ms).ms / 1000;
     if (!filter.limit) filter.limit = kMaxWatchStored;
   }
   return filters;
@@ -290,9 +290,10 @@ RelayLink* RelayHub::link_for(const RelayUrl& url) {
   auto found = guests_.find(url.text());
   if (found == guests_.end()) {
     if (!make_room()) return nullptr;
-    found = guests_.emplace(url.text(), Guest{ports_.link(url, false, common_handlers(url.text())), now()}).first;
+    found = guests_.emplace(url.text(), Guest{ports_.link(url, false, common_handlers(url.text())), options_.clock()})
+                .first;
   }
-  found->second.last_used = now();
+  found->second.last_used = options_.clock();
   return found->second.link.get();
 }
 
@@ -317,7 +318,7 @@ bool RelayHub::make_room() {
 
 void RelayHub::answer_later(const std::string& url, PublishAnswer answer,
                             std::vector<std::function<void(RelayAnswer)>> callbacks) {
-  later([report = RelayAnswer{url, answer.accepted, std::move(answer.message), now(), {}},
+  later([report = RelayAnswer{url, answer.accepted, std::move(answer.message), options_.clock(), {}},
          callbacks = std::move(callbacks)] {
     for (const auto& done : callbacks) done(report);
   });
@@ -335,14 +336,14 @@ void RelayHub::blame(const std::string& url) {
 }
 
 void RelayHub::screen_event(const std::shared_ptr<Source>& source, Deliver delivered) {
-  source->last_event = now();
+  source->last_event = options_.clock();
   const auto& wanted = delivered.subscription == kControl ? watched_ : options_.wanted;
-  if (const auto reason = screen(delivered.event, delivered.raw.size(), wanted, options_.limits, now())) {
+  if (const auto reason = screen(delivered.event, delivered.raw.size(), wanted, options_.limits, options_.clock())) {
     refuse(source->url, *reason);
     if (*reason == Refusal::not_ours) blame(source->url);
     return;
   }
-  auto pin = std::make_unique<CursorPin>(source, now(), options_.limits.max_unhandled);
+  auto pin = std::make_unique<CursorPin>(source, options_.clock(), options_.limits.max_unhandled);
   if (is_known(delivered, *source, pin)) return;
   auto candidate = std::make_shared<Candidate>(Candidate{source, std::move(delivered), std::move(pin)});
   const std::shared_ptr<const Event> event(candidate, &candidate->delivered.event);
