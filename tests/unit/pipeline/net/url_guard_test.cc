@@ -9,7 +9,6 @@
 namespace net {
 namespace {
 
-
 bool is_public(std::string_view text) {
   if (text.find(':') == std::string_view::npos) return is_public_address(boost::urls::ipv4_address(text).to_bytes());
   return is_public_address(boost::urls::ipv6_address(text).to_bytes());
