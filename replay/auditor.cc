@@ -9,7 +9,6 @@
 #include "ledger/views.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_notice.h"
-#include "pipeline/runtime/notice.h"
 #include "replay/job_audit.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"

@@ -9,14 +9,14 @@
 
 namespace cmd {
 
-// What is to be printed of an answer that comes in parts: each 7000 `partial` holds the whole text so far (NIP-90). If
+// Turns an answer that comes in parts into the text to print. Each 7000 `partial` holds the whole text so far (NIP-90). If
 // several providers send parts, only those of the first are printed.
 class GrowingAnswer {
  public:
-  // What a part adds; all of it, on a fresh line, if it does not continue what was printed; nothing of one that was
-  // overtaken, that cannot be read, or that is another provider's.
+  // Returns what the part adds. A part that does not continue the printed text is returned whole, on a fresh line. A part
+  // that is older, unreadable or from another provider adds nothing.
   std::string part(const nostr::Answer& partial);
-  // What is still missing of the result, whoever made it, and the line's end.
+  // Returns the rest of the result, from any provider, and the end of the line.
   std::string result(const nostr::Answer& answer);
   // Ends a line that stands open: something else is printed, and what comes then begins afresh.
   std::string interrupt();
