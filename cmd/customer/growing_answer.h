@@ -9,12 +9,12 @@
 
 namespace cmd {
 
-// Turns an answer that comes in parts into the text to print. Each 7000 `partial` holds the whole text so far (NIP-90). If
-// several providers send parts, only those of the first are printed.
+// Turns an answer that comes in parts into the text to print. Each 7000 `partial` holds the whole text so far (NIP-90).
+// If several providers send parts, only those of the first are printed.
 class GrowingAnswer {
  public:
-  // Returns what the part adds. A part that does not continue the printed text is returned whole, on a fresh line. A part
-  // that is older, unreadable or from another provider adds nothing.
+  // Returns what the part adds. A part that does not continue the printed text is returned whole, on a fresh line. A
+  // part that is older, unreadable or from another provider adds nothing.
   std::string part(const nostr::Answer& partial);
   // Returns the rest of the result, from any provider, and the end of the line.
   std::string result(const nostr::Answer& answer);
