@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/sync_folder.h"
+
 namespace base {
 namespace {
 
@@ -56,9 +58,9 @@ path folder_of(const path& file) {
 }
 
 // A new name is durable only when its folder is.
-Result<void> sync_folder(const path& folder) {
-  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.is_open() || ::fsync(fd.get()) != 0) return io_failure("could not make the folder durable", folder);
+Result<void> make_durable(const path& folder) {
+  if (const auto error = sync_folder(folder))
+    return io_failure("could not make the folder durable", folder, error.value());
   return {};
 }
 
@@ -70,7 +72,7 @@ Result<void> create_parents(const path& folder) {
   if (const auto made = create_parents(parent); !made) return made;
   if (!std::filesystem::create_directory(parent, error) && error)
     return io_failure("could not create the folder", parent, error.value());
-  return sync_folder(folder_of(parent));
+  return make_durable(folder_of(parent));
 }
 
 // Fills the temporary file and gives it its name; link() fails where the name is taken, rename() would overwrite.
@@ -127,7 +129,7 @@ Result<void> create_private_file(const path& path, std::string_view bytes) {
   const auto named = fill_and_name(fd.get(), temporary.c_str(), path, bytes);
   ::unlink(temporary.c_str());
   if (!named) return named;
-  return sync_folder(folder_of(path));
+  return make_durable(folder_of(path));
 }
 
 Result<void> create_private_folder(const path& path) {
@@ -135,12 +137,12 @@ Result<void> create_private_folder(const path& path) {
   const bool is_new = ::mkdir(path.c_str(), S_IRWXU) == 0;
   if (!is_new && errno != EEXIST) return io_failure("could not create the folder", path);
   // Also if it was there: who made it may have died before this. But then the folder above may be closed to us.
-  if (const auto synced = sync_folder(folder_of(path)); !synced && is_new) return synced;
+  if (const auto synced = make_durable(folder_of(path)); !synced && is_new) return synced;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return io_failure("could not look at the folder", path);
   if (!S_ISDIR(status.st_mode)) return io_failure("could not create the folder", path, ENOTDIR);
   if ((status.st_mode & kOthers) != 0) return too_open(path, "folder", "700");
-  return sync_folder(path);  // and who made a file in it
+  return make_durable(path);  // and who made a file in it
 }
 
 Result<Secret> read_or_create_secret(const path& path) {

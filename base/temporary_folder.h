@@ -1,28 +1,30 @@
-// A folder for one test, gone with it.
+// Folders that end with the object that made them.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
-#include <string>
+#include <string_view>
+
+#include "base/result.h"
 
 namespace base {
 
+// Removes the folder and everything in it when it is destroyed.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "sellcompute-test-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path path() const { return path_; }
+  // Makes a folder with mode 0700 under TMPDIR (or /tmp); `purpose` becomes a part of its name. Errors:
+  // "temporary_folder.create".
+  static Result<TemporaryFolder> make(std::string_view purpose);
+
+  TemporaryFolder(TemporaryFolder&& other) noexcept;
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  ~TemporaryFolder();
+
+  const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::string path_;
+  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::filesystem::path path_;  // empty once it was moved from
 };
 
 }  // namespace base

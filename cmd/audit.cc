@@ -1,9 +1,8 @@
 // sellcompute audit: whether what the ledger says can be believed.
-#include <stdlib.h>
-
 #include <fstream>
 #include <ostream>
 
+#include "base/temporary_folder.h"
 #include "cmd/cli/open_ledger.h"
 #include "cmd/cli/progress.h"
 #include "cmd/commands.h"
@@ -21,28 +20,6 @@ using replay::Audit;
 
 constexpr int kPasses = 3;  // over the entries: their bytes, their views, each job's
 
-// A folder for the views that are made again; gone with this.
-class ScratchFolder {
- public:
-  static Result<ScratchFolder> make() {
-    std::string path = (std::filesystem::temp_directory_path() / "sellcompute-audit-XXXXXX").string();
-    if (::mkdtemp(path.data()) != nullptr) return ScratchFolder(std::move(path));
-    return base::fail(base::ErrorKind::invocation, "scratch.create", "no temporary folder could be made", path,
-                      "set TMPDIR to a folder that can be written");
-  }
-  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path store() const { return std::filesystem::path(path_) / "views"; }
-
- private:
-  std::string path_;
-};
-
 Result<std::optional<std::string>> read_held(const Arguments& arguments) {
   if (!arguments.has("against")) return std::nullopt;
   const std::string path = arguments.text("against");
@@ -57,9 +34,9 @@ Result<std::optional<std::string>> read_held(const Arguments& arguments) {
 Result<Audit> run_audit(Context& context, const std::optional<std::string>& held) {
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
-  const auto folder = ScratchFolder::make();
+  const auto folder = base::TemporaryFolder::make("audit");
   if (!folder) return tl::unexpected(folder.error());
-  const auto scratch = ledger::open_writer(folder->store());
+  const auto scratch = ledger::open_writer(folder->path() / "views");
   if (!scratch) return tl::unexpected(scratch.error());
   const auto size = ledger->reader.size();
   if (!size) return tl::unexpected(size.error());

@@ -216,8 +216,8 @@ class Sale {
 
   void on_entry(const ledger::NewEntry& entry) {
     if (entry.job != job_ || job_.is_zero()) return;
-    screen_.recorded(elapsed_ms(), entry.event);
-    if (std::holds_alternative<ledger::InvoiceSettled>(entry.event)) settled_ = true;
+    screen_.recorded(elapsed_ms(), entry.fact);
+    if (std::holds_alternative<ledger::InvoiceSettled>(entry.fact)) settled_ = true;
     close_when_sold();
   }
 

@@ -84,7 +84,7 @@ void print_life(const std::vector<replay::ReplayStep>& steps, Context& context) 
     life.add({{"#" + std::to_string(step.entry.seq), nullptr, Colour::dim},
               {local_time(step.entry.header.time), nullptr, Colour::dim},
               {"+" + took(step.entry.header.time - start), nullptr},
-              {replay::phrase(step.entry.event), nullptr}});
+              {replay::phrase(step.entry.fact), nullptr}});
   }
   context.out << '\n';
   life.print(context.out, Format::people, context.terminal);

@@ -57,7 +57,7 @@ nlohmann::ordered_json export_row(const ledger::Entry& entry) {
           {"time_ms", header.time.ms},
           {"type", ledger::type_name(header.type)},
           {"job", header.job.is_zero() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(header.job.hex())},
-          {"facts", ledger::to_json(entry.event)},
+          {"facts", ledger::to_json(entry.fact)},
           {"facts_sha256", header.facts_sha256.hex()}};
 }
 

@@ -48,15 +48,15 @@ std::string basis_text(const ledger::Fact& event) {
 
 void print_step(const ReplayStep& step, base::TimeMs start, Context& context) {
   const Terminal& terminal = context.terminal;
-  const auto type = ledger::type_name(ledger::type_of(step.entry.event));
+  const auto type = ledger::type_name(ledger::type_of(step.entry.fact));
   context.out << terminal.paint(Colour::dim, "#" + std::to_string(step.entry.seq)) << "  +"
               << took(step.entry.header.time - start) << "  " << terminal.paint(Colour::bold, type) << "  "
-              << printable(replay::phrase(step.entry.event)) << '\n';
+              << printable(replay::phrase(step.entry.fact)) << '\n';
   const auto line = [&](std::string_view name, const std::string& text) {
     if (!text.empty()) context.out << "       " << terminal.paint(Colour::dim, name) << printable(text) << '\n';
   };
   const auto state = core::state(step.job);
-  line("basis: ", basis_text(step.entry.event));
+  line("basis: ", basis_text(step.entry.fact));
   line("state: ", state_text(state));
   line("due:   ", due_text(step));
 }
@@ -66,10 +66,8 @@ ordered_json step_json(const ReplayStep& step) {
   out["state"] = core::name(core::state(step.job));
   out["due"] = ordered_json::array();
   for (const auto& one : step.due) {
-    ordered_json work = ordered_json::array();
-    for (const auto& each : one.due.work) work.push_back(core::describe(each));
     out["due"].push_back({{"stage", one.stage},
-                          {"work", std::move(work)},
+                          {"work", core::describe(one.due)},
                           {"wake_at_ms", one.due.wake_at ? ordered_json(one.due.wake_at->ms) : ordered_json(nullptr)}});
   }
   return out;

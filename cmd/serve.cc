@@ -51,9 +51,9 @@ class Foreground {
  private:
   void on_entry(const ledger::NewEntry& entry) {
     activity_.count(entry);
-    const bool loud = std::holds_alternative<ledger::RefundOwed>(entry.event);
+    const bool loud = std::holds_alternative<ledger::RefundOwed>(entry.fact);
     log(loud ? spdlog::level::warn : spdlog::level::info, describe(entry),
-        ledger::type_name(ledger::type_of(entry.event)), entry.job.is_zero() ? "" : entry.job.hex());
+        ledger::type_name(ledger::type_of(entry.fact)), entry.job.is_zero() ? "" : entry.job.hex());
   }
 
   void on_online() {

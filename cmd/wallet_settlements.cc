@@ -56,7 +56,7 @@ Result<std::map<base::Hash256, base::JobId>> jobs_by_hash(Context& context) {
   const auto size = ledger->reader.size();
   if (!size) return tl::unexpected(size.error());
   const auto read = ledger->reader.for_each(0, *size, [&](const ledger::Entry& entry) {
-    const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event);
+    const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.fact);
     if (issued) out.emplace(issued->payment_hash, entry.header.job);
     return true;
   });

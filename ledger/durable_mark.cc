@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/sync_folder.h"
 #include "ledger/keys.h"
 
 namespace ledger {
@@ -37,21 +38,12 @@ std::optional<Durable> parse_mark(std::string_view bytes) {
   return mark_bytes(out) == bytes ? std::optional(out) : std::nullopt;
 }
 
-tl::unexpected<Error> io_error(std::string what, const std::filesystem::path& file) {
-  return fail(ErrorKind::invocation, "ledger.io", std::move(what) + ": " + std::strerror(errno), file.string(),
+tl::unexpected<Error> io_error(std::string what, const std::filesystem::path& file, int error = errno) {
+  return fail(ErrorKind::invocation, "ledger.io", std::move(what) + ": " + std::strerror(error), file.string(),
               "check the disk and the folder's permissions");
 }
 
 }  // namespace
-
-Result<void> sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const auto failure = io_error("cannot make the names in a folder durable", folder);
-  if (descriptor >= 0) ::close(descriptor);
-  if (!synced) return failure;
-  return {};
-}
 
 // Under another name first: a mark that has its name is whole, whatever fails meanwhile.
 Result<void> DurableMark::create(const std::filesystem::path& file) {
@@ -63,7 +55,11 @@ Result<void> DurableMark::create(const std::filesystem::path& file) {
   if (made && ::link(unnamed.c_str(), file.c_str()) != 0 && errno != EEXIST)
     made = io_error("cannot make the ledger's mark", file);
   ::unlink(unnamed.c_str());
-  return made ? sync_folder(file.parent_path()) : made;
+  if (!made) return made;
+  if (const auto error = base::sync_folder(file.parent_path())) {
+    return io_error("cannot make the names in a folder durable", file.parent_path(), error.value());
+  }
+  return {};
 }
 
 Result<DurableMark> DurableMark::lock(const std::filesystem::path& folder) {

@@ -18,9 +18,6 @@ struct Durable {
   std::uint64_t manifest_bytes = 0;
 };
 
-// Makes the names in a folder durable: a file that is synced may still lose its name. Errors: "ledger.io".
-Result<void> sync_folder(const std::filesystem::path& folder);
-
 // The mark itself is written without syncing, over its own bytes in one sector: a power failure leaves an older one.
 class DurableMark {
  public:

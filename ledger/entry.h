@@ -11,14 +11,14 @@ using base::Seq;
 struct Entry {
   Seq seq = 0;
   Header header;
-  Fact event;
+  Fact fact;
 };
 
 // An entry on its way into the ledger. `time` is already max(previous, now): the engine has evolved with it.
 struct NewEntry {
   TimeMs time;
   JobId job;  // zero for facts about the shop
-  Fact event;
+  Fact fact;
   std::vector<Text> texts;  // stored once each, under their refs
 };
 

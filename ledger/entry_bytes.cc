@@ -7,10 +7,10 @@ namespace ledger {
 using base::sha256;
 
 EncodedEntry encode_entry(const NewEntry& entry) {
-  const std::string facts = encode_facts(entry.event);
+  const std::string facts = encode_facts(entry.fact);
   EncodedEntry out;
   out.header = Header{.format_version = kFormatVersion,
-                      .type = type_of(entry.event),
+                      .type = type_of(entry.fact),
                       .time = entry.time,
                       .job = entry.job,
                       .facts_sha256 = sha256(facts)};
@@ -48,7 +48,7 @@ Result<void> decode_header_to(Header& out, const RawEntry& raw) {
 Result<void> decode_entry_to(Entry& out, const RawEntry& raw) {
   out.seq = raw.seq;
   if (auto header = decode_header_to(out.header, raw); !header) return header;
-  auto decoded = decode_facts_to(out.event, out.header.type, raw.facts);
+  auto decoded = decode_facts_to(out.fact, out.header.type, raw.facts);
   if (decoded) return decoded;
   if (decoded.error().code == "ledger.corrupt") return damaged("the facts are unreadable", entry_position(raw.seq));
   decoded.error().context = entry_position(raw.seq);

@@ -79,7 +79,7 @@ nlohmann::ordered_json to_json(const Header& header) {
 nlohmann::ordered_json to_json(const Entry& entry) {
   Json object = {{"seq", entry.seq}};
   object.update(to_json(entry.header));
-  object["facts"] = to_json(entry.event);
+  object["facts"] = to_json(entry.fact);
   return object;
 }
 

@@ -102,7 +102,7 @@ Result<void> Ledger::add(const NewEntry& entry, Batch& batch) {
   state_.size = seq + 1;
   state_.time = entry.time;
   if (views_.projections().empty()) return {};
-  return views_.apply({seq, std::move(encoded.header), entry.event});
+  return views_.apply({seq, std::move(encoded.header), entry.fact});
 }
 
 Result<void> Ledger::commit(const Batch& batch) {

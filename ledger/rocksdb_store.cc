@@ -6,12 +6,13 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <chrono>
 #include <thread>
 
+#include "base/sync_folder.h"
+#include "base/temporary_folder.h"
 #include "ledger/durable_mark.h"
 #include "ledger/keys.h"
 #include "ledger/rocksdb_files.h"
@@ -274,30 +275,6 @@ class WritingStore final : public ReadingStore<KeyValue> {
   std::size_t batch_bytes_ = 0;  // of the last batch: about what the next one needs
 };
 
-// A folder of the reader's own, for what a secondary writes; gone when the reader is.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    std::error_code error;
-    std::string path = (fs::temp_directory_path(error) / "sellcompute-reader-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) {
-      return fail(ErrorKind::invocation, "ledger.io", "cannot make a temporary folder", path, "check TMPDIR");
-    }
-    return TemporaryFolder(std::move(path));
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 // Repeats `look` while it fails: the writer may be moving files.
 template <class Look>
 Result<void> look_again(const Look& look) {
@@ -312,7 +289,7 @@ Result<void> look_again(const Look& look) {
 
 class RocksDbSecondary final : public ReadingStore<SecondaryStore> {
  public:
-  RocksDbSecondary(std::unique_ptr<Database> database, fs::path folder, TemporaryFolder own)
+  RocksDbSecondary(std::unique_ptr<Database> database, fs::path folder, base::TemporaryFolder own)
       : ReadingStore(std::move(database)), folder_(std::move(folder)), own_(std::move(own)) {}
   ~RocksDbSecondary() override { close(); }  // before its folder goes
 
@@ -346,7 +323,7 @@ class RocksDbSecondary final : public ReadingStore<SecondaryStore> {
   }
 
   fs::path folder_;
-  TemporaryFolder own_;
+  base::TemporaryFolder own_;  // what a secondary writes
 };
 
 }  // namespace
@@ -354,11 +331,11 @@ class RocksDbSecondary final : public ReadingStore<SecondaryStore> {
 Result<std::unique_ptr<KeyValue>> open_writer(const fs::path& folder) {
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
+  if (!error) error = base::sync_folder(folder.parent_path());
   if (error) {
     return fail(ErrorKind::invocation, "ledger.io", "cannot make the ledger's folder: " + error.message(),
                 folder.string(), "check the folder's permissions");
   }
-  if (auto synced = sync_folder(folder.parent_path()); !synced) return tl::unexpected(synced.error());
   auto lock = DurableMark::lock(folder);
   if (!lock) return tl::unexpected(lock.error());
   auto mark = DurableMark::read(folder);
@@ -385,13 +362,13 @@ Result<std::unique_ptr<SecondaryStore>> open_reader(const fs::path& folder) {
     return fail(ErrorKind::invocation, "ledger.absent", "there is no ledger", folder.string(),
                 "`sellcompute serve` begins one; `--data-dir` names another place");
   }
-  auto own = TemporaryFolder::make();
+  auto own = base::TemporaryFolder::make("reader");
   if (!own) return tl::unexpected(own.error());
   Result<std::unique_ptr<Database>> database;
   auto opened = look_again([&]() -> Result<void> {
     database = open_database(folder, [&](auto* handles, auto** db) {
-      return rocksdb::DB::OpenAsSecondary(database_options(), folder.string(), own->path(), column_families(), handles,
-                                          db);
+      return rocksdb::DB::OpenAsSecondary(database_options(), folder.string(), own->path().string(), column_families(),
+                                          handles, db);
     });
     if (!database) return tl::unexpected(located(database.error(), folder));
     return {};

@@ -95,7 +95,7 @@ class Verifier {
     }
     if (entry->header.time < last_time_) find(entry_position(seq), "its time is before that of the entry before it");
     last_time_ = entry->header.time;
-    if (const auto* configured = std::get_if<ProviderConfigured>(&entry->event)) provider_ = configured->provider;
+    if (const auto* configured = std::get_if<ProviderConfigured>(&entry->fact)) provider_ = configured->provider;
   }
 
   Result<void> check_tiles() {

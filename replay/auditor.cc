@@ -54,7 +54,7 @@ class Providers final : public ledger::Projection {
   std::string_view name() const override { return "providers"; }
   std::uint32_t version() const override { return 1; }
   Result<void> apply(const ledger::Entry& entry, ledger::Rows&) override {
-    if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.event)) by_seq_[entry.seq] = e->provider;
+    if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.fact)) by_seq_[entry.seq] = e->provider;
     return {};
   }
   PublicKey at(Seq seq) const {
@@ -88,7 +88,7 @@ class Auditor {
   }
 
  private:
-  void find(Check check, std::string position, std::string what) {
+  void report(Check check, std::string position, std::string what) {
     const auto same = [&](const AuditFinding& one) { return one.check == check; };
     if (static_cast<std::size_t>(std::ranges::count_if(out_.findings, same)) < ledger::kFindingLimit)
       out_.findings.push_back({check, std::move(position), std::move(what)});
@@ -101,7 +101,7 @@ class Auditor {
     if (!verified) return tl::unexpected(verified.error());
     out_.size = verified->size;
     out_.root = verified->root;
-    for (auto& one : verified->findings) find(Check::bytes, std::move(one.position), std::move(one.what));
+    for (auto& one : verified->findings) report(Check::bytes, std::move(one.position), std::move(one.what));
     const auto checkpoints = reader_.checkpoints();
     if (!checkpoints) return tl::unexpected(checkpoints.error());
     out_.checkpoints = checkpoints->size();
@@ -115,9 +115,9 @@ class Auditor {
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     const std::string position = "held checkpoint " + std::to_string(checkpoint->size);
     if (checkpoint->size > out_.size) {
-      find(Check::held_checkpoint, position,
-           "it covers more than the " + std::to_string(out_.size) +
-               " entries that are here: the end was cut off, or an older copy was put back");
+      report(Check::held_checkpoint, position,
+             "it covers more than the " + std::to_string(out_.size) +
+                 " entries that are here: the end was cut off, or an older copy was put back");
       return {};
     }
     const auto tree = reader_.tree();
@@ -125,7 +125,7 @@ class Auditor {
     const auto root = tree->root_at(checkpoint->size, reader_.tile_reader());
     if (!root) return tl::unexpected(root.error());
     if (*root != checkpoint->root)
-      find(Check::held_checkpoint, position, "the entries before it are not those that it was signed over");
+      report(Check::held_checkpoint, position, "the entries before it are not those that it was signed over");
     return {};
   }
 
@@ -147,21 +147,21 @@ class Auditor {
 
   // Finds the first row of each projection in `rows` that is not the same in `other`.
   Result<void> compare_rows(const KeyValue& rows, const KeyValue& other, const std::string& what) {
-    Result<void> bad;
+    Result<void> ok;
     const auto scanned = rows.scan(Family::views, {}, {}, [&](std::string_view key, std::string_view value) {
       const auto there = other.get(Family::views, key);
-      if (!there) bad = tl::unexpected(there.error());
+      if (!there) ok = tl::unexpected(there.error());
       if (there && (!*there || **there != value)) find_row(key, what);
-      return bad.has_value();
+      return ok.has_value();
     });
-    return scanned ? bad : scanned;
+    return scanned ? ok : scanned;
   }
 
   void find_row(std::string_view key, const std::string& what) {
     const std::size_t end = std::min(key.find('\0'), key.size() - 1);
     const std::string position = "view " + std::string(key.substr(0, end));
     if (std::ranges::find(out_.findings, position, &AuditFinding::position) != out_.findings.end()) return;
-    find(Check::views, position, what + ": " + base::to_hex(key.substr(end + 1)));
+    report(Check::views, position, what + ": " + base::to_hex(key.substr(end + 1)));
   }
 
   // ---- jobs ---------------------------------------------------------------------------------------------------------
@@ -169,13 +169,13 @@ class Auditor {
   // The views that were just made say which entries are a job's.
   Result<void> check_jobs() {
     const ledger::Reader made(overlay_);
-    Result<void> bad;
+    Result<void> ok;
     const auto read = for_each_job(made, [&](const core::Job& job) {
       ++out_.jobs;
-      bad = check_job(made, job);
-      return bad.has_value();
+      ok = check_job(made, job);
+      return ok.has_value();
     });
-    return read ? bad : read;
+    return read ? ok : read;
   }
 
   Result<void> check_job(const ledger::Reader& made, const core::Job& job) {
@@ -196,12 +196,12 @@ class Auditor {
 
   // What only the whole ledger, or the texts, can show.
   Result<void> check_fact(const ledger::Reader& made, const core::Job& job, const ledger::Entry& entry) {
-    if (const auto* e = std::get_if<ledger::JobRequested>(&entry.event)) return check_request(*e, entry);
-    if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event)) return check_notice(job, *e, entry.seq);
-    if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.event)) return check_result(job, *e, entry.seq);
-    if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.event)) return check_texts(e->texts, entry.seq);
-    if (const auto* e = std::get_if<ledger::RefundPaid>(&entry.event)) check_refund(job, *e, entry.seq);
-    const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event);
+    if (const auto* e = std::get_if<ledger::JobRequested>(&entry.fact)) return check_request(*e, entry);
+    if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.fact)) return check_notice(job, *e, entry.seq);
+    if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.fact)) return check_result(job, *e, entry.seq);
+    if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.fact)) return check_texts(e->texts, entry.seq);
+    if (const auto* e = std::get_if<ledger::RefundPaid>(&entry.fact)) check_refund(job, *e, entry.seq);
+    const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.fact);
     if (!invoice) return {};
     ++out_.invoices;
     const auto owner = job_of_payment(made, invoice->payment_hash);
@@ -283,7 +283,7 @@ class Auditor {
   // Jobs were read in the order of their ids; people look for the first position.
   void sort_findings() {
     for (auto& [place, whats] : wrong_) {
-      for (auto& what : whats) find(place.first, ledger::entry_position(place.second), std::move(what));
+      for (auto& what : whats) report(place.first, ledger::entry_position(place.second), std::move(what));
     }
   }
 

@@ -23,10 +23,10 @@ void settle(CustomerRow& row, base::TimeMs time, base::Msat received) {
 }  // namespace
 
 Result<void> CustomersView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
-  const auto* requested = std::get_if<ledger::JobRequested>(&entry.event);
-  const auto* declined = std::get_if<ledger::JobDeclined>(&entry.event);
-  const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event);
-  const auto* owed = std::get_if<ledger::RefundOwed>(&entry.event);
+  const auto* requested = std::get_if<ledger::JobRequested>(&entry.fact);
+  const auto* declined = std::get_if<ledger::JobDeclined>(&entry.fact);
+  const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.fact);
+  const auto* owed = std::get_if<ledger::RefundOwed>(&entry.fact);
   if (!requested && !declined && !settled && !owed) return {};
 
   std::string customer;
@@ -57,15 +57,15 @@ Result<void> CustomersView::apply(const ledger::Entry& entry, ledger::Rows& rows
 }
 
 Result<void> for_each_customer(const ledger::Reader& reader, const CustomerVisitor& visit) {
-  Result<void> bad;
+  Result<void> ok;
   const auto scanned = reader.rows(CustomersView::kName, "c", "d", [&](std::string_view key, std::string_view value) {
     const auto customer = PublicKey::from_bytes(key.substr(1));
     const auto row = ledger::decode<CustomerRow>(value);
-    if (!row) bad = tl::unexpected(row.error());
+    if (!row) ok = tl::unexpected(row.error());
     if (row && customer) visit(*customer, *row);
-    return bad.has_value();
+    return ok.has_value();
   });
-  return scanned ? bad : scanned;
+  return scanned ? ok : scanned;
 }
 
 }  // namespace replay

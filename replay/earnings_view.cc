@@ -286,7 +286,7 @@ Figures& Figures::operator-=(const Figures& other) {
 }
 
 Result<void> EarningsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
-  if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.event)) {
+  if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.fact)) {
     rows.put("P", ledger::encode(Shop{policy->wallet, policy->play_money}));
     return {};
   }
@@ -312,23 +312,23 @@ Result<void> EarningsView::apply(const ledger::Entry& entry, ledger::Rows& rows)
           return {};
         }
       },
-      entry.event);
+      entry.fact);
 }
 
 Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, Money money, TimeMs since, TimeMs until,
                              const FiguresVisitor& visit) {
   const std::size_t value_at = prefix_of(dimension, money).size() + sizeof(std::uint64_t);
-  Result<void> bad;
+  Result<void> ok;
   const auto scanned = reader.rows(
       EarningsView::kName, bucket_key(dimension, money, since), bucket_key(dimension, money, until),
       [&](std::string_view key, std::string_view value) {
         const auto start = ledger::from_big_endian(key.substr(value_at - sizeof(std::uint64_t), sizeof(std::uint64_t)));
         const auto figures = ledger::decode<Figures>(value);
-        if (!figures) bad = tl::unexpected(figures.error());
+        if (!figures) ok = tl::unexpected(figures.error());
         if (figures && start) visit({static_cast<std::int64_t>(*start)}, key.substr(value_at), *figures);
-        return bad.has_value();
+        return ok.has_value();
       });
-  return scanned ? bad : scanned;
+  return scanned ? ok : scanned;
 }
 
 Result<Money> money_in_force(const ledger::Reader& reader) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "pipeline/core/job.h"
 #include "pipeline/core/pricing.h"
+#include "pipeline/core/rules.h"
 #include "pipeline/wallet/bolt11.h"
 
 namespace replay {
@@ -20,8 +20,8 @@ class JobAudit {
   std::vector<JobWrong> run(std::span<const ledger::Entry> facts) {
     for (const ledger::Entry& entry : facts) {
       seq_ = entry.seq;
-      std::visit([this](const auto& event) { check(event); }, entry.event);
-      core::evolve(job_, entry.header.job, entry.header.time, entry.event);
+      std::visit([this](const auto& event) { check(event); }, entry.fact);
+      core::evolve(job_, entry.header.job, entry.header.time, entry.fact);
       check_revealed();
     }
     return std::move(out_);

@@ -77,27 +77,26 @@ Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
 Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string& prefix, const std::string& until,
                                  std::size_t limit, const std::function<bool(const Job&)>& keep) {
   std::vector<Job> out;
-  Result<void> bad;
+  Result<void> ok;
   const auto scanned = reader.rows(JobsView::kName, prefix, until, [&](std::string_view row, std::string_view) {
     if (row.size() < JobId::kSize) return true;
     auto job = read_job(reader, row.substr(row.size() - JobId::kSize));
     if (!job) {
-      bad = tl::unexpected(job.error());
+      ok = tl::unexpected(job.error());
       return false;
     }
     if (keep(*job)) out.push_back(std::move(*job));
     return out.size() < limit;
   });
   if (!scanned) return tl::unexpected(scanned.error());
-  if (!bad) return tl::unexpected(bad.error());
+  if (!ok) return tl::unexpected(ok.error());
   return out;
 }
 
 }  // namespace
 
 Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
-  if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.event))
-    rows.put("P", ledger::encode(*policy));
+  if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.fact)) rows.put("P", ledger::encode(*policy));
   const JobId& id = entry.header.job;
   if (id.is_zero()) return {};
 
@@ -112,11 +111,11 @@ Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
     job = std::move(*known);
     before = index_keys(job);
   }
-  core::evolve(job, id, entry.header.time, entry.event);
+  core::evolve(job, id, entry.header.time, entry.fact);
   replace_index(before, index_keys(job), rows);
   rows.put(job_key, ledger::encode(job));
   rows.put(key('e', id.view(), ledger::big_endian(entry.seq)), {});
-  if (const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.event)) {
+  if (const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.fact)) {
     rows.put(key('h', invoice->payment_hash.view()), std::string(id.view()));
   }
   return {};
@@ -175,13 +174,13 @@ Result<std::vector<base::Seq>> positions_of(const ledger::Reader& reader, const 
 }
 
 Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit) {
-  Result<void> bad;
+  Result<void> ok;
   const auto scanned = reader.rows(JobsView::kName, "j", "k", [&](std::string_view, std::string_view value) {
     const auto job = ledger::decode<Job>(value);
-    if (!job) bad = tl::unexpected(job.error());
+    if (!job) ok = tl::unexpected(job.error());
     return job && visit(*job);
   });
-  return scanned ? bad : scanned;
+  return scanned ? ok : scanned;
 }
 
 Result<std::optional<JobId>> job_of_payment(const ledger::Reader& reader, const base::Hash256& payment_hash) {

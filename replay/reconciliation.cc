@@ -49,13 +49,13 @@ Result<std::map<Hash256, Known>> invoices_of(const ledger::Reader& reader, const
   const auto first = position_of(reader, since - wallet::kOldestOpenMs, *size);
   if (!first) return tl::unexpected(first.error());
   const auto read = reader.for_each(*first, *size, [&](const ledger::Entry& entry) {
-    if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.event); issued && lists.contains(issued->wallet))
+    if (const auto* issued = std::get_if<ledger::InvoiceIssued>(&entry.fact); issued && lists.contains(issued->wallet))
       out.try_emplace(issued->payment_hash,
                       Known{.job = entry.header.job, .seq = entry.seq, .issued_at = entry.header.time});
-    if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
+    if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.fact)) {
       if (const auto known = out.find(settled->payment_hash); known != out.end()) known->second.settled = *settled;
     }
-    if (const auto* expired = std::get_if<ledger::InvoiceExpired>(&entry.event)) {
+    if (const auto* expired = std::get_if<ledger::InvoiceExpired>(&entry.fact)) {
       if (const auto known = out.find(expired->payment_hash); known != out.end()) known->second.expired = true;
     }
     return !stop || !*stop;

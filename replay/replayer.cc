@@ -17,7 +17,7 @@ std::vector<StageDue> due_by_stage(const core::Job& job) {
   std::vector<StageDue> out;
   for (const core::Stage& stage : core::stages()) {
     core::Due due = stage.due(job, job.updated_at);
-    if (!due.work.empty() || due.wake_at) out.push_back({stage.name, std::move(due)});
+    if (!due.work.empty() || due.decide || due.wake_at) out.push_back({stage.name, std::move(due)});
   }
   return out;
 }
@@ -33,7 +33,7 @@ Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const b
     auto entry = reader.entry(seq);
     if (!entry) return tl::unexpected(entry.error());
     if (is_after(*entry, until)) break;
-    core::evolve(job, id, entry->header.time, entry->event);
+    core::evolve(job, id, entry->header.time, entry->fact);
     steps.push_back({std::move(*entry), job, due_by_stage(job)});
   }
   return steps;
@@ -42,11 +42,12 @@ Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const b
 std::string describe(const StageDue& due, base::TimeMs now) {
   std::string out(due.stage);
   std::string_view separator = ": ";
-  for (const core::Work& work : due.due.work) {
-    out.append(separator).append(core::describe(work));
+  const auto works = core::describe(due.due);
+  for (const std::string& work : works) {
+    out.append(separator).append(work);
     separator = ", ";
   }
-  if (due.due.work.empty() && due.due.wake_at) out += ": in " + std::to_string(*due.due.wake_at - now) + " ms";
+  if (works.empty() && due.due.wake_at) out += ": in " + std::to_string(*due.due.wake_at - now) + " ms";
   return out;
 }
 

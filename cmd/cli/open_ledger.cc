@@ -1,7 +1,6 @@
 #include "cmd/cli/open_ledger.h"
 
-#include <algorithm>
-
+#include "base/text.h"
 #include "ledger/views.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/customers_view.h"
@@ -12,15 +11,6 @@ namespace cmd {
 namespace {
 
 using base::Result;
-
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 template <class Id>
 tl::unexpected<base::Error> ambiguous(const std::vector<Id>& found, const std::string& kind, const std::string& text) {
@@ -52,8 +42,8 @@ tl::unexpected<base::Error> unknown_job(const std::string& text) {
 }
 
 Result<base::JobId> find_job_id(const ledger::Reader& reader, const std::string& text) {
-  const std::string prefix = lower(text);
-  if (!is_hex(prefix) || prefix.size() > 2 * base::JobId::kSize) return nostr::parse_event_id(text);
+  const std::string prefix = base::lower(text);
+  if (!base::is_hex(prefix) || prefix.size() > 2 * base::JobId::kSize) return nostr::parse_event_id(text);
   if (prefix.size() < kMinPrefix)
     return usage_error("\"" + text + "\" is too short for a job", "give at least two digits of its id");
   const auto found = replay::jobs_with_prefix(reader, prefix, 2);
@@ -65,7 +55,7 @@ Result<base::JobId> find_job_id(const ledger::Reader& reader, const std::string&
 
 Result<base::PublicKey> find_customer(const ledger::Reader& reader, const std::string& text) {
   if (const auto whole = nostr::parse_public_key(text)) return *whole;
-  const std::string prefix = lower(text);
+  const std::string prefix = base::lower(text);
   std::vector<base::PublicKey> found;
   const auto read = replay::for_each_customer(reader, [&](const base::PublicKey& key, const auto&) {
     const bool named = key.hex().starts_with(prefix) || nostr::encode_npub(key).starts_with(prefix);

@@ -19,15 +19,15 @@ std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json)
 }
 
 std::string describe(const ledger::NewEntry& entry) {
-  const std::string phrase = printable(replay::phrase(entry.event));  // strangers' words are in it
+  const std::string phrase = printable(replay::phrase(entry.fact));  // strangers' words are in it
   return entry.job.is_zero() ? phrase : "job " + entry.job.hex().substr(0, 8) + " " + phrase;
 }
 
 void Activity::count(const ledger::NewEntry& entry) {
-  if (std::holds_alternative<ledger::JobRequested>(entry.event)) ++requested;
-  if (std::holds_alternative<ledger::JobDeclined>(entry.event)) ++declined;
-  if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.event)) settled += e->received;
-  if (const auto* e = std::get_if<ledger::NoticePublished>(&entry.event)) {
+  if (std::holds_alternative<ledger::JobRequested>(entry.fact)) ++requested;
+  if (std::holds_alternative<ledger::JobDeclined>(entry.fact)) ++declined;
+  if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.fact)) settled += e->received;
+  if (const auto* e = std::get_if<ledger::NoticePublished>(&entry.fact)) {
     if (e->purpose == ledger::NoticePurpose::result && !e->final) ++delivered;
   }
 }

@@ -8,7 +8,7 @@ namespace cmd {
 void KillPoint::append(ledger::Group group, std::function<void(base::Result<void>)> done) {
   const auto at = [&](std::string_view when) {
     return std::ranges::any_of(group.entries, [&](const ledger::NewEntry& entry) {
-      return point_ == std::string(when) + std::string(ledger::type_name(ledger::type_of(entry.event)));
+      return point_ == std::string(when) + std::string(ledger::type_name(ledger::type_of(entry.fact)));
     });
   };
   if (at("before-append:")) std::raise(SIGKILL);

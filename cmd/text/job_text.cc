@@ -5,6 +5,7 @@
 
 #include "cmd/text/humanize.h"
 #include "cmd/text/when.h"
+#include "pipeline/core/rules.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/phrases.h"
 

@@ -14,7 +14,7 @@ std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
   return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
 }
 
-bool may_pass(ledger::InferenceFailure failure) {
+bool is_transient(ledger::InferenceFailure failure) {
   switch (failure) {
     case ledger::InferenceFailure::unknown_model:
     case ledger::InferenceFailure::input_too_long:
@@ -108,14 +108,14 @@ std::optional<TimeMs> Engine::next_wake() const {
 
 // ---- the kernel -----------------------------------------------------------------------------------------------------
 
-void Engine::append(Step& step, const JobId& id, Fact event, std::vector<ledger::Text> texts) {
+void Engine::append(Step& step, const JobId& id, Fact fact, std::vector<ledger::Text> texts) {
   if (!id.is_zero()) {
     Live& live = jobs_[id];
     const Accounts before = accounts_of(live.job);
-    evolve(live.job, id, now_, event);
+    evolve(live.job, id, now_, fact);
     shop_.account(live.job.request->customer, now_, before, accounts_of(live.job));
   }
-  step.entries.push_back({.time = now_, .job = id, .event = std::move(event), .texts = std::move(texts)});
+  step.entries.push_back({.time = now_, .job = id, .fact = std::move(fact), .texts = std::move(texts)});
 }
 
 // Lets the stages decide until nothing is left to decide; what remains is work for adapters.
@@ -126,17 +126,12 @@ Due Engine::decide_until_settled(Step& step, const JobId& id, const Live& live) 
     for (const Stage& stage : stages()) {
       const Due due = stage.due(live.job, now_);
       if (due.wake_at && (!effects.wake_at || *due.wake_at < *effects.wake_at)) effects.wake_at = due.wake_at;
-      for (const Work& work : due.work) {
-        if (work.action == Action::decide) {
-          decisions = stage.decide(live.job, shop_, policy_, now_);
-        } else {
-          effects.work.push_back(work);
-        }
-      }
+      effects.work.insert(effects.work.end(), due.work.begin(), due.work.end());
+      if (due.decide) decisions = stage.decide(live.job, shop_, policy_, now_);
       if (!decisions.empty()) break;
     }
     if (decisions.empty()) return effects;
-    for (Fact& event : decisions) append(step, id, std::move(event));
+    for (Fact& fact : decisions) append(step, id, std::move(fact));
   }
 }
 
@@ -154,7 +149,11 @@ void Engine::advance(Step& step, const JobId& id) {
     }
     started(step, id, live, work);
   }
-  wants_slot ? enqueue(id, live) : leave_queue(live);
+  if (wants_slot) {
+    enqueue(id, live);
+  } else {
+    leave_queue(live);
+  }
   if (effects.wake_at && effects.wake_at != live.wake_at) wakes_.emplace(*effects.wake_at, id);
   live.wake_at = effects.wake_at;
   rest(id);
@@ -233,14 +232,14 @@ void Engine::on(Step& step, RequestArrived& input) {
   if (jobs_.contains(input.job)) return;
   std::vector<ledger::Text> texts;
   texts.push_back(std::move(input.text));
-  append(step, input.job, std::move(input.facts), std::move(texts));
+  append(step, input.job, std::move(input.request), std::move(texts));
   advance(step, input.job);
 }
 
 void Engine::on(Step& step, InputsReady& input) {
   finished(input.job, input.work);
   if (const Job* job = find(input.job); job && awaits_inputs(*job, now_)) {
-    append(step, input.job, std::move(input.facts), std::move(input.texts));
+    append(step, input.job, std::move(input.inputs), std::move(input.texts));
   }
   advance(step, input.job);
 }
@@ -248,7 +247,7 @@ void Engine::on(Step& step, InputsReady& input) {
 void Engine::on(Step& step, InputsMissing& input) {
   finished(input.job, input.work);
   if (const Job* job = find(input.job); job && awaits_inputs(*job, now_))
-    append(step, input.job, std::move(input.facts));
+    append(step, input.job, std::move(input.failure));
   advance(step, input.job);
 }
 
@@ -288,7 +287,7 @@ void Engine::on(Step& step, InferenceBroke& input) {
   if (const Job* job = find(input.job); !job || !answerable(*job)) return advance(step, input.job);
   const std::uint32_t attempt = input.work.attempt;
   ledger::InferenceFailed failed{.attempt = attempt, .failure = input.failure, .message = std::move(input.message)};
-  if (may_pass(input.failure) && attempt < policy_.inference_attempts) {
+  if (is_transient(input.failure) && attempt < policy_.inference_attempts) {
     failed.retry_at = now_ + back_off_ms(policy_.inference_retry_ms, attempt);
   }
   append(step, input.job, std::move(failed));
@@ -351,18 +350,18 @@ const Invoice* Engine::end_watch(const JobId& id, const Hash256& payment_hash) {
   const Job* job = find(id);
   const Invoice* invoice = job ? find_invoice(*job, payment_hash) : nullptr;
   if (!invoice) return nullptr;
-  const auto place = static_cast<std::uint32_t>(invoice - job->invoices.data());
+  const auto index = static_cast<std::uint32_t>(invoice - job->invoices.data());
   for (const Action action : {Action::watch, Action::take, Action::give_back}) {
-    finished(id, {.action = action, .attempt = place});
+    finished(id, {.action = action, .index = index});
   }
   return invoice;
 }
 
 void Engine::on(Step& step, PaymentHeld& input) {
   const Job* job = find(input.job);
-  const Invoice* invoice = job ? find_invoice(*job, input.facts.payment_hash) : nullptr;
+  const Invoice* invoice = job ? find_invoice(*job, input.hold.payment_hash) : nullptr;
   if (!invoice) return;
-  if (!invoice->held && !invoice->settled && !invoice->expired) append(step, input.job, std::move(input.facts));
+  if (!invoice->held && !invoice->settled && !invoice->expired) append(step, input.job, std::move(input.hold));
   advance(step, input.job);
 }
 
@@ -387,7 +386,7 @@ void Engine::on(Step& step, Cancelled& input) {
   const auto it = jobs_.find(input.job);
   if (it == jobs_.end() || !cancellable(it->second.job)) return;
   stopped_inference(input.job);
-  append(step, input.job, std::move(input.facts));
+  append(step, input.job, std::move(input.cancellation));
   if (input.shown && !it->second.job.completion) {
     std::vector<ledger::Text> texts;
     texts.push_back(std::move(input.shown->result));
@@ -399,10 +398,10 @@ void Engine::on(Step& step, Cancelled& input) {
 void Engine::on(Step& step, RefundOrdered& input) {
   if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
   const Job* job = find(input.job);
-  const Refund* refund = job ? find_refund(*job, input.facts.payment_hash) : nullptr;
+  const Refund* refund = job ? find_refund(*job, input.refund.payment_hash) : nullptr;
   if (refund && !refund->paid && !under_way(*refund)) {
-    input.facts.attempt = refund->started ? refund->started->attempt + 1 : 1;
-    append(step, input.job, std::move(input.facts));
+    input.refund.attempt = refund->started ? refund->started->attempt + 1 : 1;
+    append(step, input.job, std::move(input.refund));
   }
   advance(step, input.job);
 }
@@ -411,7 +410,7 @@ void Engine::on(Step& step, RefundEnded& input) {
   finished(input.job, input.work);
   const Job* job = find(input.job);
   if (job && contains(due(*job, now_).work, input.work)) {
-    std::visit([&](auto& facts) { append(step, input.job, std::move(facts)); }, input.facts);
+    std::visit([&](auto& outcome) { append(step, input.job, std::move(outcome)); }, input.outcome);
   }
   advance(step, input.job);
 }

@@ -27,8 +27,8 @@ struct Offline {
 // about those that are closed.
 struct RequestArrived {
   JobId job;
-  ledger::JobRequested facts;
-  ledger::Text text;  // facts.request refers to it
+  ledger::JobRequested request;
+  ledger::Text text;  // request.request refers to it
 };
 struct RequestsRefused {
   ledger::RequestsDropped counts;
@@ -36,13 +36,13 @@ struct RequestsRefused {
 struct InputsReady {
   JobId job;
   Work work;
-  ledger::InputsGathered facts;
+  ledger::InputsGathered inputs;
   std::vector<ledger::Text> texts;
 };
 struct InputsMissing {
   JobId job;
   Work work;
-  ledger::InputsFailed facts;
+  ledger::InputsFailed failure;
 };
 struct InvoiceCreated {
   JobId job;
@@ -95,7 +95,7 @@ struct Settled {
 // The wallet holds a payment for it.
 struct PaymentHeld {
   JobId job;
-  ledger::InvoiceHeld facts;
+  ledger::InvoiceHeld hold;
 };
 // The wallet, asked after expiry plus grace, says that it was never paid; or what it held went back: then whoever tells
 // it has stopped the model.
@@ -107,7 +107,7 @@ struct NeverPaid {
 // customer had been shown a part of it.
 struct Cancelled {
   JobId job;
-  ledger::JobCancelled facts;
+  ledger::JobCancelled cancellation;
   std::optional<Answer> shown;
 };
 // The operator pays back. Ignored unless it is owed, not paid, and nothing is under way for it. `at_rest` is the job as
@@ -115,12 +115,12 @@ struct Cancelled {
 struct RefundOrdered {
   JobId job;
   std::optional<Job> at_rest;
-  ledger::RefundStarted facts;  // but for the attempt
+  ledger::RefundStarted refund;  // the engine sets its attempt
 };
 struct RefundEnded {
   JobId job;
   Work work;
-  std::variant<ledger::RefundPaid, ledger::RefundFailed> facts;
+  std::variant<ledger::RefundPaid, ledger::RefundFailed> outcome;
 };
 struct HealthChanged {
   bool inference = true;
@@ -190,7 +190,7 @@ class Engine {
   };
   using Wake = std::pair<TimeMs, JobId>;
 
-  void append(Step& step, const JobId& id, Fact event, std::vector<ledger::Text> texts = {});
+  void append(Step& step, const JobId& id, Fact fact, std::vector<ledger::Text> texts = {});
   void advance(Step& step, const JobId& id);
   Due decide_until_settled(Step& step, const JobId& id, const Live& live);
   void start_queued(Step& step);

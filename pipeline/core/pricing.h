@@ -13,6 +13,8 @@ base::Msat price(const ledger::ModelOffer& terms, std::uint64_t input_tokens, st
 std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& terms, std::uint64_t input_tokens,
                                                       base::Msat budget, base::Msat unit, base::Msat minimum);
 
+inline constexpr base::Msat kSat{1'000};
+
 // "9 sat", "9.5 sat": exact, for sentences.
 std::string sats(base::Msat amount);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace nostr {
 namespace {
 
@@ -23,9 +25,6 @@ bool is_upper(char c) {
 }
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
-}
-char to_lower(char c) {
-  return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
 // The BCH code of BIP-173, fed group by group.
@@ -87,12 +86,11 @@ base::Result<Bech32> decode_bech32(std::string_view text, std::size_t max_chars)
     return refuse("bech32.separator", "bech32 text is a prefix, a 1 and at least six characters: this one is not");
   }
   Bech32 out;
-  std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(separator), std::back_inserter(out.prefix),
-                 to_lower);
+  out.prefix = base::lower(text.substr(0, separator));
   Checksum checksum(out.prefix);
   out.groups.reserve(text.size() - separator - 1);
   for (const char c : text.substr(separator + 1)) {
-    const std::int8_t group = kGroupOf[static_cast<unsigned char>(to_lower(c))];
+    const std::int8_t group = kGroupOf[static_cast<unsigned char>(base::lower(c))];
     if (group < 0) return refuse("bech32.character", "bech32 text holds a character that cannot be part of it");
     checksum.add(static_cast<unsigned>(group));
     out.groups.push_back(static_cast<std::uint8_t>(group));

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_request.h"
@@ -84,7 +85,7 @@ MaybeFault read_param(const Tag& tag, JobRequested& out) {
     return {};
   }
   if (name == "stream") {
-    out.stream = lower(value) == "true" || value == "1";
+    out.stream = base::lower(value) == "true" || value == "1";
     return {};
   }
   if (auto bad = read_from(kCounts, name, value, out.params)) return bad;
@@ -122,7 +123,7 @@ MaybeFault fill_in(std::string_view instruction, const Event& event, std::string
     if (close == std::string_view::npos) return {};
     const std::string_view inner = instruction.substr(open + 1, close - open - 1);
     const std::size_t bar = inner.find('|');
-    std::string value = template_param(event, lower(inner.substr(0, bar)));
+    std::string value = template_param(event, base::lower(inner.substr(0, bar)));
     if (value.empty() && bar != std::string_view::npos) value = inner.substr(bar + 1);
     if (value.empty()) {
       return fault(DeclineReason::parameter, "the parameter " + std::string(inner) +

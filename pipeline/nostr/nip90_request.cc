@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "pipeline/core/chat_message.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
@@ -23,7 +24,6 @@ using nip90::element;
 using nip90::fault;
 using nip90::in_quotes;
 using nip90::is_param;
-using nip90::lower;
 using nip90::MaybeFault;
 using nip90::parse_number;
 using nip90::trimmed;
@@ -58,12 +58,12 @@ struct RequestInput {
 
   bool is_source() const { return source_type(type) != ledger::InputType::unspecified; }
   // As whose words it is read.
-  std::string role() const { return is_role(lower(marker)) ? lower(marker) : "user"; }
+  std::string role() const { return is_role(base::lower(marker)) ? base::lower(marker) : "user"; }
 };
 
 // ["i", data, type, relay, marker]; some put the marker where the relay belongs.
 RequestInput read_i(const Tag& tag) {
-  RequestInput input{.text = element(tag, 1), .type = lower(trimmed(element(tag, 2)))};
+  RequestInput input{.text = element(tag, 1), .type = base::lower(trimmed(element(tag, 2)))};
   input.marker = trimmed(element(tag, 4));
   const std::string_view relay = trimmed(element(tag, 3));
   const bool is_url = relay.find("://") != std::string_view::npos;
@@ -74,7 +74,7 @@ RequestInput read_i(const Tag& tag) {
 
 // ["input", type, data], or the form of an i tag.
 RequestInput read_input(const Tag& tag) {
-  const std::string first = lower(trimmed(element(tag, 1)));
+  const std::string first = base::lower(trimmed(element(tag, 1)));
   if (tag.size() >= 3 && is_input_type(first)) return {.text = tag[2], .type = first, .marker = {}, .relay = {}};
   return read_i(tag);
 }
@@ -111,7 +111,7 @@ void append_message(std::vector<ChatMessage>& messages, std::string_view role, s
 
 // http or https; whatever else may be wrong with it is told when it is fetched.
 MaybeFault read_url(std::string_view url, ledger::InputSource& out) {
-  const std::string start = lower(url.substr(0, 8));
+  const std::string start = base::lower(url.substr(0, 8));
   const bool is_web = start.starts_with("http://") || start == "https://";
   const bool is_printable =
       std::none_of(url.begin(), url.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
@@ -170,7 +170,7 @@ MaybeFault read_inputs(const Event& event, JobRequested& out) {
 
 MaybeFault read_output(const Event& event, JobRequested& out) {
   const std::string_view asked = trimmed(event.tag_value("output").value_or(""));
-  out.output = lower(trimmed(asked.substr(0, asked.find(';'))));  // without parameters such as charset
+  out.output = base::lower(trimmed(asked.substr(0, asked.find(';'))));  // without parameters such as charset
   for (const std::string_view known : {"", "text/plain", "text/markdown", "application/json"}) {
     if (out.output == known) return {};
   }
@@ -259,7 +259,7 @@ std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::
       text = gathered.front();
       gathered = gathered.subspan(1);
     }
-    if (input.marker.empty() || is_role(lower(input.marker))) {
+    if (input.marker.empty() || is_role(base::lower(input.marker))) {
       append_message(messages, input.role(), text);
     } else {
       append_message(messages, input.role(), input.marker + ":\n" + std::string(text));

@@ -1,7 +1,6 @@
 #include "pipeline/nostr/nip90_words.h"
 
-#include <algorithm>
-
+#include "base/text.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 
@@ -19,14 +18,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string in_quotes(std::string_view text) {
   const std::string_view start = base::utf8_prefix(text, kMaxQuotedBytes);
   return "\"" + without_disputed_controls(std::string(start)) + (start.size() < text.size() ? "…\"" : "\"");
@@ -37,7 +28,7 @@ std::string_view element(const Tag& tag, std::size_t index) {
 }
 
 std::string param_name(const Tag& tag) {
-  std::string name = lower(trimmed(element(tag, 1)));
+  std::string name = base::lower(trimmed(element(tag, 1)));
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }

@@ -14,9 +14,6 @@ namespace nostr::nip90 {
 // Without spaces, tabs and line ends at either end.
 std::string_view trimmed(std::string_view text);
 
-// ASCII letters only.
-std::string lower(std::string_view text);
-
 // The start of the customer's own words, for a message to them: harmless and short.
 std::string in_quotes(std::string_view text);
 

@@ -74,7 +74,7 @@ void Invoicing::created(const wallet::InvoiceOrder& order, const Work& work, con
 }
 
 void Invoicing::watch(const Job& job, const Work& work) {
-  const ledger::InvoiceIssued& invoice = job.invoices[work.attempt].issued;
+  const ledger::InvoiceIssued& invoice = job.invoices[work.index].issued;
   const base::JobId id = job.id;
   const bool watched = settlements_.watch(
       {.invoice = invoice,
@@ -85,8 +85,8 @@ void Invoicing::watch(const Job& job, const Work& work) {
              context_.post(core::Settled{id, std::move(settlement)});
            },
        .held =
-           [this, id](ledger::InvoiceHeld facts) {
-             context_.post(core::PaymentHeld{id, std::move(facts)});
+           [this, id](ledger::InvoiceHeld hold) {
+             context_.post(core::PaymentHeld{id, std::move(hold)});
            },
        .never_paid = [this, id](ledger::InvoiceExpired expiry) { never_paid(id, std::move(expiry)); }});
   if (watched) return;
@@ -105,7 +105,7 @@ void Invoicing::never_paid(const core::JobId& id, ledger::InvoiceExpired expiry)
 void Invoicing::resolve_hold(const core::JobId& id, const Work& work, std::uint32_t turn) {
   const Job* job = context_.engine.find(id);
   if (!job || context_.failed() || !context_.engine.in_flight(id, work)) return;
-  const ledger::InvoiceIssued& invoice = job->invoices[work.attempt].issued;
+  const ledger::InvoiceIssued& invoice = job->invoices[work.index].issued;
   std::vector<wallet::Wallet*> accounts;
   std::ranges::copy_if(wallets_, std::back_inserter(accounts),
                        [&](auto* one) { return one->kind() == invoice.wallet; });

@@ -50,13 +50,13 @@ Result<core::InputsReady> JobInputs::keep(core::InputsReady ready, std::vector<s
     auto kept = texts_.keep(job, text);
     if (!kept) return tl::unexpected(kept.error());
     question.push_back(kept->bytes);
-    ready.facts.texts.push_back(ledger::ref(*kept));
+    ready.inputs.texts.push_back(ledger::ref(*kept));
     ready.texts.push_back(std::move(*kept));
   }
   const auto messages = texts_.conversation(job, question);
   if (!messages) return tl::unexpected(messages.error());
-  ready.facts.prompt_bytes = nostr::prompt_bytes(*messages);
-  ready.facts.input_tokens = nostr::estimate_tokens(*messages);
+  ready.inputs.prompt_bytes = nostr::prompt_bytes(*messages);
+  ready.inputs.input_tokens = nostr::estimate_tokens(*messages);
   return ready;
 }
 

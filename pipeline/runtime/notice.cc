@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/pricing.h"
+#include "pipeline/core/rules.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip90_answer.h"
@@ -21,10 +23,6 @@ std::optional<nostr::Bill> bill_of(const Job& job) {
   const core::Invoice* invoice = core::current_invoice(job);
   if (!invoice || core::paid(job) || core::held(job)) return std::nullopt;
   return nostr::Bill{invoice->issued.amount, invoice->issued.bolt11};
-}
-
-std::string sats(base::Msat amount) {
-  return std::to_string((amount.value + 999) / 1000) + " sat";
 }
 
 // What the end of a job without a result means for the customer's money.
@@ -52,8 +50,8 @@ std::string error_text(const Job& job) {
 std::string status_text(const Job& job, NoticePurpose purpose) {
   switch (purpose) {
     case NoticePurpose::payment_required:
-      return sats(core::amount_due(job)) + " for up to " + std::to_string(job.quote->max_output_tokens) +
-             " tokens of " + job.quote->terms.name +
+      return core::sats(core::amount_due(job).rounded_up_to(core::kSat)) + " for up to " +
+             std::to_string(job.quote->max_output_tokens) + " tokens of " + job.quote->terms.name +
              (core::escrowed(job) ? ", held until the answer is there and else given back" : "");
     case NoticePurpose::processing:
       return job.quote->terms.name + " is working on it";

@@ -17,7 +17,6 @@ using core::Work;
 namespace {
 
 constexpr std::int64_t kPatienceMs = 10'000;
-constexpr Msat kSat{1'000};
 constexpr Msat kLeastFeeLimit{10'000};
 
 auto refuse(const char* code, std::string message, std::string hint = {}) {
@@ -56,7 +55,7 @@ Result<Job> RefundDesk::job_of(const core::JobId& id) const {
   return std::move(**job);
 }
 
-// All facts but the number of the attempt.
+// Everything but the number of the attempt.
 Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOrder& order) const {
   const auto unpaid = std::ranges::find_if(job.refunds, [](const core::Refund& refund) { return !refund.paid; });
   if (unpaid == job.refunds.end()) return refuse("refund.nothing_owed", "nothing is owed back for this job");
@@ -85,7 +84,7 @@ Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOr
 Result<wallet::DecodedInvoice> RefundDesk::check_invoice(const std::string& bolt11, Msat owed) const {
   const auto& networks = context_.options.networks;
   const base::TimeMs now = context_.ports.scheduler.now();
-  const Msat whole = owed.rounded_up_to(kSat);
+  const Msat whole = owed.rounded_up_to(core::kSat);
   auto invoice = wallet::check_invoice(bolt11, owed, networks, now);
   if (!invoice && whole != owed) invoice = wallet::check_invoice(bolt11, whole, networks, now);
   if (invoice) return invoice;
@@ -100,30 +99,32 @@ void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done don
     return done(refuse("refund.receive_only", "nothing can be paid back: the wallet's credential only receives",
                        "name one that may spend: wallet.refund_credential_file"));
   }
-  auto facts = job_of(id).and_then([&](const Job& job) { return prepare(job, order); });
-  if (!facts) return done(tl::unexpected(facts.error()));
-  const wallet::PaymentOrder payment{
-      .bolt11 = facts->bolt11, .payment_hash = facts->to, .amount = facts->amount, .fee_limit = facts->fee_limit};
+  auto attempt = job_of(id).and_then([&](const Job& job) { return prepare(job, order); });
+  if (!attempt) return done(tl::unexpected(attempt.error()));
+  const wallet::PaymentOrder payment{.bolt11 = attempt->bolt11,
+                                     .payment_hash = attempt->to,
+                                     .amount = attempt->amount,
+                                     .fee_limit = attempt->fee_limit};
   refunds_.check_unpaid(payment,
-                        [this, id, facts = std::move(*facts), done = std::move(done)](const Result<void>& unpaid) {
+                        [this, id, attempt = std::move(*attempt), done = std::move(done)](const Result<void>& unpaid) {
                           if (!unpaid) return done(tl::unexpected(unpaid.error()));
-                          begin(id, facts, done);
+                          begin(id, attempt, done);
                         });
 }
 
 // The job as it is by now: another order may have come while the wallet was asked.
-void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted facts, Done done) {
+void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted attempt, Done done) {
   auto job = job_of(id);
   if (!job) return done(tl::unexpected(job.error()));
-  const core::Refund* refund = core::find_refund(*job, facts.payment_hash);
-  if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(facts.to)) {
+  const core::Refund* refund = core::find_refund(*job, attempt.payment_hash);
+  if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(attempt.to)) {
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
-  const base::Hash256 to = facts.to;
+  const base::Hash256 to = attempt.to;
   if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
   waiting_.emplace(to, std::move(done));
-  context_.ports.scheduler.after(kPatienceMs, [this, facts] { answer(facts.to, facts); });
-  context_.post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .facts = std::move(facts)});
+  context_.ports.scheduler.after(kPatienceMs, [this, attempt] { answer(attempt.to, attempt); });
+  context_.post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .refund = std::move(attempt)});
 }
 
 void RefundDesk::give_up(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
@@ -133,26 +134,26 @@ void RefundDesk::give_up(const core::JobId& id, const std::string& word, std::fu
   if (refund == job->refunds.end())
     return done(refuse("refund.not_under_way", "nothing is being paid back for this job"));
   const ledger::RefundStarted& attempt = *refund->started;
-  const ledger::RefundFailed facts{.payment_hash = attempt.payment_hash,
-                                   .attempt = attempt.attempt,
-                                   .message = "not paid, by the operator's word: " + word};
-  const auto place = static_cast<std::uint32_t>(refund - job->refunds.begin());
-  refunds_.give_up(
-      attempt, [this, id, facts, place, to = attempt.to, done = std::move(done)](const Result<void>& over) {
-        if (over) {
-          context_.post(core::RefundEnded{id, {.action = core::Action::pay_back, .attempt = place}, facts});
-          answer(to, facts);
-        }
-        done(over);
-      });
+  const ledger::RefundFailed failed{.payment_hash = attempt.payment_hash,
+                                    .attempt = attempt.attempt,
+                                    .message = "not paid, by the operator's word: " + word};
+  const auto index = static_cast<std::uint32_t>(refund - job->refunds.begin());
+  refunds_.give_up(attempt,
+                   [this, id, failed, index, to = attempt.to, done = std::move(done)](const Result<void>& over) {
+                     if (over) {
+                       context_.post(core::RefundEnded{id, {.action = core::Action::pay_back, .index = index}, failed});
+                       answer(to, failed);
+                     }
+                     done(over);
+                   });
 }
 
 void RefundDesk::pay_back(const Job& job, const Work& work) {
-  const ledger::RefundStarted& attempt = *job.refunds[work.attempt].started;
+  const ledger::RefundStarted& attempt = *job.refunds[work.index].started;
   const base::JobId id = job.id;
   const bool followed = refunds_.follow(attempt, [this, id, work, to = attempt.to](const auto& ended) {
     context_.post(core::RefundEnded{id, work, ended});
-    std::visit([&](const auto& facts) { answer(to, facts); }, ended);
+    std::visit([&](const auto& outcome) { answer(to, outcome); }, ended);
   });
   if (followed) return;
   context_.problem("job " + id.hex() + " is being paid back by the wallet \"" + attempt.wallet +

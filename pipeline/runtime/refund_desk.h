@@ -43,7 +43,7 @@ class RefundDesk {
   base::Result<core::Job> job_of(const core::JobId& id) const;
   base::Result<ledger::RefundStarted> prepare(const core::Job& job, const RefundOrder& order) const;
   base::Result<wallet::DecodedInvoice> check_invoice(const std::string& bolt11, base::Msat owed) const;
-  void begin(const core::JobId& id, ledger::RefundStarted facts, Done done);
+  void begin(const core::JobId& id, ledger::RefundStarted attempt, Done done);
   void answer(const base::Hash256& to, const RefundOutcome& outcome);
 
   const Context& context_;

@@ -95,7 +95,7 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
   pending.commands = std::move(step.commands);
   if (receipt) pending.receipts.push_back(std::move(receipt));
   if (hooks_.entry) {
-    for (const auto& entry : step.entries) pending.entries.push_back({entry.time, entry.job, entry.event, {}});
+    for (const auto& entry : step.entries) pending.entries.push_back({entry.time, entry.job, entry.fact, {}});
   }
   ports_.journal.append({.entries = std::move(step.entries)},
                         [this](const Result<void>& result) { on_durable(result); });
@@ -138,8 +138,6 @@ void Runtime::dispatch(const core::Command& command) {
       return invoicing_.resolve_hold(command.job, command.work);
     case Action::pay_back:
       return refund_desk_.pay_back(*job, command.work);
-    case Action::decide:
-      return;  // the engine's own
   }
 }
 

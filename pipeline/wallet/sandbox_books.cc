@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
@@ -85,12 +86,6 @@ Invoice invoice_for(const InvoiceOrder& order, const base::Secret& secret, const
   invoice.min_final_cltv_expiry = kDefaultMinFinalCltvExpiry;
   invoice.features = {8, 14};  // var_onion_optin and payment_secret, as every invoice of today
   return invoice;
-}
-
-std::string to_lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
 }
 
 path file_of(const path& folder, const Hash256& payment_hash, const char* extension) {
@@ -283,7 +278,7 @@ Result<Record> find(const path& folder, std::string_view bolt11) {
   if (asked->amount != (*record)->invoice.amount) {
     return refuse("sandbox.wrong_amount", "this text asks for another amount than the sandbox's invoice");
   }
-  if (to_lower(bolt11) != (*record)->bolt11) {
+  if (base::lower(bolt11) != (*record)->bolt11) {
     return refuse("sandbox.another_invoice",
                   "this text has the payment hash of an invoice of the sandbox, but is another");
   }

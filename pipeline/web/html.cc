@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/web/media_type.h"
@@ -29,9 +30,6 @@ bool is_space(char c) {
 }
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
 // Text in which white space is one space, and lines are begun at most once.
@@ -92,7 +90,7 @@ class Reader {
   void tag(bool closing) {
     std::string name;
     while (!rest_.empty() && !is_space(rest_.front()) && rest_.front() != '>' && rest_.front() != '/') {
-      name += lower(rest_.front());
+      name += base::lower(rest_.front());
       rest_.remove_prefix(1);
     }
     skip_attributes();
@@ -137,7 +135,7 @@ class Reader {
 
   bool closes(std::string_view name) const {
     return rest_.starts_with("</") && rest_.size() >= 2 + name.size() &&
-           std::equal(name.begin(), name.end(), rest_.begin() + 2, [](char a, char b) { return a == lower(b); });
+           std::equal(name.begin(), name.end(), rest_.begin() + 2, [](char a, char b) { return a == base::lower(b); });
   }
 
   bool skip_past(std::string_view end, std::size_t from) {

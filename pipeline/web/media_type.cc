@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
@@ -16,13 +17,6 @@ constexpr std::array<std::uint16_t, 32> kWindows1252 = {0x20ac, 0x81,   0x201a, 
                                                         0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d,   0x017d, 0x8f,
                                                         0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
                                                         0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 // Without white space and quotation marks around it.
 std::string_view bare(std::string_view text) {
@@ -57,14 +51,14 @@ bool MediaType::is_html() const {
 MediaType parse_media_type(std::string_view content_type) {
   MediaType out;
   std::size_t end = content_type.find(';');
-  out.type = lower(bare(content_type.substr(0, end)));
+  out.type = base::lower(bare(content_type.substr(0, end)));
   while (end != std::string_view::npos) {
     content_type.remove_prefix(end + 1);
     end = content_type.find(';');
     const std::string_view parameter = content_type.substr(0, end);
     const std::size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos || lower(bare(parameter.substr(0, equals))) != "charset") continue;
-    if (out.charset.empty()) out.charset = lower(bare(parameter.substr(equals + 1)));
+    if (equals == std::string_view::npos || base::lower(bare(parameter.substr(0, equals))) != "charset") continue;
+    if (out.charset.empty()) out.charset = base::lower(bare(parameter.substr(equals + 1)));
   }
   return out;
 }

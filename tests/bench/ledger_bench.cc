@@ -235,12 +235,12 @@ int main(int argc, char** argv) {
   fill(folder / "fold");
   std::int64_t settled_msat = 0;
   compare_fold(folder / "fold", "settled sum", [&](const Entry& entry) {
-    if (const auto* settled = std::get_if<InvoiceSettled>(&entry.event)) settled_msat += settled->received.value;
+    if (const auto* settled = std::get_if<InvoiceSettled>(&entry.fact)) settled_msat += settled->received.value;
   });
   std::unordered_map<JobId, core::Job, FixedBytesHash> jobs;
   compare_fold(folder / "fold", "jobs", [&](const Entry& entry) {
     core::Job& job = jobs[entry.header.job];
-    core::evolve(job, entry.header.job, entry.header.time, entry.event);
+    core::evolve(job, entry.header.job, entry.header.time, entry.fact);
     if (core::find_notice(job, NoticePurpose::success)) jobs.erase(entry.header.job);
   });
   fs::remove_all(folder);

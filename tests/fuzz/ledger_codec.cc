@@ -26,32 +26,32 @@ void check_record(std::string_view bytes) {
 }
 
 void check_facts(const Entry& entry) {
-  const std::string facts = encode_facts(entry.event);
-  const auto again = decode_facts(type_of(entry.event), facts);
+  const std::string facts = encode_facts(entry.fact);
+  const auto again = decode_facts(type_of(entry.fact), facts);
   require(again.has_value() && encode_facts(*again) == facts, "facts that are written are read as the same");
 
   static const std::string kNewer = *from_hex("c2fa0103616263");  // field 4000 = "abc"
-  const auto newer = decode_facts(type_of(entry.event), facts + kNewer);
+  const auto newer = decode_facts(type_of(entry.fact), facts + kNewer);
   require(newer.has_value() && encode_facts(*newer) == facts + kNewer, "what a newer version wrote is kept");
 
   // An event that is read over another one holds nothing of it.
   Fact reused = *again;
-  require(decode_facts_to(reused, type_of(entry.event), facts).has_value() && encode_facts(reused) == facts,
+  require(decode_facts_to(reused, type_of(entry.fact), facts).has_value() && encode_facts(reused) == facts,
           "an event that is used again is as good as a new one");
-  require(!type_name(type_of(entry.event)).empty() && type_name(type_of(entry.event)) != "Unknown",
+  require(!type_name(type_of(entry.fact)).empty() && type_name(type_of(entry.fact)) != "Unknown",
           "a type that is known has a name");
 }
 
 void check_entry(const Entry& entry) {
   check_facts(entry);
   const auto encoded =
-      encode_entry({.time = entry.header.time, .job = entry.header.job, .event = entry.event, .texts = {}});
+      encode_entry({.time = entry.header.time, .job = entry.header.job, .fact = entry.fact, .texts = {}});
   const auto raw = split_entry(entry.seq, encoded.value);
   require(raw.has_value() && raw->header == encoded.header_bytes, "an entry that is written has its header");
   require(sha256(raw->facts) == encoded.header.facts_sha256, "a header names its facts");
   const auto again = decode_entry(*raw);
   require(again && again->header.time == entry.header.time && again->header.job == entry.header.job &&
-              again->header.type == entry.header.type && encode_facts(again->event) == encode_facts(entry.event),
+              again->header.type == entry.header.type && encode_facts(again->fact) == encode_facts(entry.fact),
           "an entry that is written is read as the same");
   require(nlohmann::json::accept(to_json(entry).dump()), "every entry can be exported");
 }

@@ -62,7 +62,7 @@ struct Model {
     std::map<std::string, std::uint64_t> counts;
     for (const NewEntry& entry : entries) {
       ++counts["job/" + entry.job.hex()];
-      ++counts["type/" + std::to_string(type_of(entry.event))];
+      ++counts["type/" + std::to_string(type_of(entry.fact))];
     }
     std::map<std::string, std::string> out;
     for (const auto& [name, count] : counts) out.emplace(name, std::to_string(count));
@@ -125,7 +125,7 @@ class World {
   NewEntry entry(Choices& choices, TimeMs after) const {
     NewEntry out = sim::sample_entry(choices.byte());
     if (model_.entries.empty() && after == TimeMs{}) {
-      out.event = ProviderConfigured{.provider = key().public_key()};
+      out.fact = ProviderConfigured{.provider = key().public_key()};
       out.job = {};
     }
     out.time = after + choices.byte() % 4;
@@ -286,7 +286,7 @@ class World {
   void check_entry(const Entry& entry, Seq seq) const {
     const NewEntry& given = model_.entries[seq];
     require(entry.seq == seq && entry.header.time == given.time && entry.header.job == given.job &&
-                encode_facts(entry.event) == encode_facts(given.event),
+                encode_facts(entry.fact) == encode_facts(given.fact),
             "an entry is the one that was given");
     for (const Text& text : given.texts) {
       const auto stored = Reader(disk_).text(ref(text));

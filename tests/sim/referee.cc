@@ -70,11 +70,11 @@ void Referee::catch_up(const core::Engine* engine) {
 }
 
 void Referee::see(const ledger::Entry& entry) {
-  if (const auto* policy = std::get_if<core::Policy>(&entry.event)) policy_ = *policy;
+  if (const auto* policy = std::get_if<core::Policy>(&entry.fact)) policy_ = *policy;
   if (entry.header.job.is_zero()) return;
   Job& job = jobs_[entry.header.job];
   const Job before = job;
-  core::evolve(job, entry.header.job, entry.header.time, entry.event);
+  core::evolve(job, entry.header.job, entry.header.time, entry.fact);
   check_revealed(job);
   check_money(before, job, entry);
 }
@@ -95,16 +95,16 @@ void Referee::check_revealed(const Job& job) {
 void Referee::check_money(const Job& before, const Job& after, const ledger::Entry& entry) {
   exposure_ += core::exposure(after) - core::exposure(before);
   demand(exposure_ <= policy_.exposure_limit, "more is owed than the limit allows" + about(after.id));
-  if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.event)) {
+  if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.fact)) {
     demand(settled_.emplace(settled->payment_hash, after.id).second, "a payment was counted twice" + about(after.id));
     demand(core::find_invoice(after, settled->payment_hash), "a payment for no invoice of the job" + about(after.id));
     settled_msat_ += settled->received;
   }
-  if (const auto* started = std::get_if<ledger::RefundStarted>(&entry.event)) {
+  if (const auto* started = std::get_if<ledger::RefundStarted>(&entry.fact)) {
     const auto [known, fresh] = refund_invoices_.emplace(started->to, after.id);
     demand(fresh || known->second == after.id, "one invoice for two refunds" + about(after.id));
   }
-  if (const auto* paid = std::get_if<ledger::RefundPaid>(&entry.event)) refunded_msat_ += paid->amount;
+  if (const auto* paid = std::get_if<ledger::RefundPaid>(&entry.fact)) refunded_msat_ += paid->amount;
   const Msat stranger = core::accounts_of(after).stranger_quote;
   if (stranger == Msat{} || core::accounts_of(before).stranger_quote == stranger) return;
   stranger_quotes_.emplace_back(entry.header.time, stranger);

@@ -111,7 +111,7 @@ NewEntry sample_entry(Seq seq) {
   const Seq sale = seq / kEntriesPerSale;
   const Seq step = seq % kEntriesPerSale;
   const TimeMs at = kStart + static_cast<std::int64_t>(seq) * 250;
-  NewEntry out{.time = at, .job = bytes_for<JobId>("job", sale), .event = fact(step, sale, at), .texts = {}};
+  NewEntry out{.time = at, .job = bytes_for<JobId>("job", sale), .fact = fact(step, sale, at), .texts = {}};
   if (step == 0) out.texts = {text_for("request", sale)};
   if (step == 3) out.texts = {text_for("tags", sale)};
   if (step == 5) out.texts = {text_for("result", sale)};

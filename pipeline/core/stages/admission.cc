@@ -144,7 +144,7 @@ JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, c
 
 Due due_admission(const Job& job, TimeMs now) {
   if (!job.request || job.quote || ended_without_result(job) || awaits_inputs(job, now)) return {};
-  return {.work = {{.action = Action::decide}}};
+  return {.decide = true};
 }
 
 std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {

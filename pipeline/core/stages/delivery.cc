@@ -22,30 +22,28 @@ bool waits_for_payment(const Job& job, const Notice& notice) {
 Due due_delivery(const Job& job, TimeMs now) {
   Due out;
   if (result_owed(job, now)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
-  bool overdue = false;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice) || waits_for_payment(job, notice)) continue;
     const TimeMs deadline = deadline_of(job, notice);
     if (deadline <= now) {
-      overdue = true;
+      out.decide = true;
       continue;
     }
     out.work.push_back({.action = Action::publish, .purpose = notice.notice.purpose});
     if (!out.wake_at || deadline < *out.wake_at) out.wake_at = deadline;
   }
-  if (overdue) out.work.push_back({.action = Action::decide});
   return out;
 }
 
 // Past its deadline, a notice that no relay took is closed.
 std::vector<Fact> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
-  std::vector<Fact> events;
+  std::vector<Fact> facts;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice) || waits_for_payment(job, notice) || deadline_of(job, notice) > now) continue;
-    events.push_back(ledger::NoticePublished{
+    facts.push_back(ledger::NoticePublished{
         .purpose = notice.notice.purpose, .event = notice.notice.event, .answers = notice.answers, .final = true});
   }
-  return events;
+  return facts;
 }
 
 }  // namespace

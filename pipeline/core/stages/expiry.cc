@@ -40,7 +40,7 @@ const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
 
 Due due_expiry(const Job& job, TimeMs now) {
   Due out;
-  if (over(job, now, &out.wake_at)) out.work.push_back({.action = Action::decide});
+  out.decide = over(job, now, &out.wake_at) != nullptr;
   return out;
 }
 

@@ -45,25 +45,25 @@ Due due_settlement(const Job& job, TimeMs) {
   for (std::uint32_t i = 0; i < job.invoices.size(); ++i) {
     const Invoice& invoice = job.invoices[i];
     if (invoice.settled || invoice.expired) continue;
-    out.work.push_back({.action = Action::watch, .attempt = i});
+    out.work.push_back({.action = Action::watch, .index = i});
     if (!invoice.issued.hold) continue;
     if (ended_without_result(job)) {
-      out.work.push_back({.action = Action::give_back, .attempt = i});
+      out.work.push_back({.action = Action::give_back, .index = i});
     } else if (invoice.held && find_notice(job, NoticePurpose::result)) {
-      out.work.push_back({.action = Action::take, .attempt = i});
+      out.work.push_back({.action = Action::take, .index = i});
     }
   }
   for (std::uint32_t i = 0; i < job.refunds.size(); ++i) {
-    if (under_way(job.refunds[i])) out.work.push_back({.action = Action::pay_back, .attempt = i});
+    if (under_way(job.refunds[i])) out.work.push_back({.action = Action::pay_back, .index = i});
   }
-  if (!refunds_owed(job).empty()) out.work.push_back({.action = Action::decide});
+  out.decide = !refunds_owed(job).empty();
   return out;
 }
 
 std::vector<Fact> decide_settlement(const Job& job, const Shop&, const Policy&, TimeMs) {
-  std::vector<Fact> events;
-  for (auto& refund : refunds_owed(job)) events.emplace_back(std::move(refund));
-  return events;
+  std::vector<Fact> facts;
+  for (auto& refund : refunds_owed(job)) facts.emplace_back(std::move(refund));
+  return facts;
 }
 
 }  // namespace

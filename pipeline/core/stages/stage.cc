@@ -1,9 +1,13 @@
 #include "pipeline/core/stages/stage.h"
 
+#include <algorithm>
 #include <array>
 
 namespace core {
 
+// The first stage that decides something ends the round, and every stage is asked again: its facts may change what is
+// due for all. Hence what closes a job stands before what begins work for it: admission declines and expiry ends a job
+// before inference and invoicing are asked. Settlement is last, because what is owed back follows from all of them.
 std::span<const Stage> stages() {
   static const std::array kStages{stage::inputs(),    stage::admission(), stage::expiry(),   stage::inference(),
                                   stage::invoicing(), stage::feedback(),  stage::delivery(), stage::settlement()};
@@ -15,6 +19,7 @@ Due due(const Job& job, TimeMs now) {
   for (const Stage& stage : stages()) {
     Due one = stage.due(job, now);
     all.work.insert(all.work.end(), one.work.begin(), one.work.end());
+    all.decide = all.decide || one.decide;
     if (one.wake_at && (!all.wake_at || *one.wake_at < *all.wake_at)) all.wake_at = one.wake_at;
   }
   return all;
@@ -22,13 +27,11 @@ Due due(const Job& job, TimeMs now) {
 
 bool is_open(const Job& job) {
   const Due all = due(job, job.updated_at);
-  return !all.work.empty() || all.wake_at;
+  return !all.work.empty() || all.decide || all.wake_at;
 }
 
 std::string_view name(Action action) {
   switch (action) {
-    case Action::decide:
-      return "decide";
     case Action::gather:
       return "gather inputs";
     case Action::infer:
@@ -51,10 +54,16 @@ std::string_view name(Action action) {
   return "unknown";
 }
 
-std::string describe(const Work& work) {
-  std::string out(name(work.action));
-  if (work.purpose != NoticePurpose::unspecified) out += " " + std::string(ledger::name(work.purpose));
-  if (work.attempt > 0) out += " #" + std::to_string(work.attempt);
+std::vector<std::string> describe(const Due& due) {
+  std::vector<std::string> out;
+  for (const Work& work : due.work) {
+    std::string text(name(work.action));
+    if (work.purpose != NoticePurpose::unspecified) text += " " + std::string(ledger::name(work.purpose));
+    const std::uint32_t number = std::max(work.attempt, work.index);  // one of them is always 0
+    if (number > 0) text += " #" + std::to_string(number);
+    out.push_back(std::move(text));
+  }
+  if (due.decide) out.emplace_back("decide");
   return out;
 }
 

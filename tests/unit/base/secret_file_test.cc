@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/temporary_folder.h"
+
 namespace fs = std::filesystem;
 using namespace base;
 
@@ -15,19 +17,14 @@ namespace {
 
 class SecretFile : public ::testing::Test {
  protected:
-  SecretFile() {
-    std::string name = (fs::temp_directory_path() / "secret_file.XXXXXX").string();
-    folder = ::mkdtemp(name.data());
-  }
-  ~SecretFile() override { fs::remove_all(folder); }
-
   static mode_t mode_of(const fs::path& path) {
     struct stat status {};
     ::stat(path.c_str(), &status);
     return status.st_mode & 07777;
   }
 
-  fs::path folder;
+  const base::TemporaryFolder temporary = base::TemporaryFolder::make("test").value();
+  const fs::path folder = temporary.path();
 };
 
 TEST_F(SecretFile, IsMadeOnceFromRandomnessAndReadEverAfter) {

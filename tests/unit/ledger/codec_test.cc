@@ -74,16 +74,5 @@ TEST(Hashing, TakesATextInTwoParts) {
   EXPECT_EQ(ref(text).hex(), sha256(std::string(text.salt.view()) + text.bytes).hex());
 }
 
-TEST(Money, SumsAreCheckedAndPricesRoundUp) {
-  EXPECT_THROW((Msat{INT64_MAX} + Msat{1}), std::overflow_error);
-  EXPECT_EQ(Msat{10}.scaled_up(1, 3), Msat{4});
-  EXPECT_EQ(Msat{8001}.rounded_up_to(Msat{1000}), Msat{9000});
-  EXPECT_EQ(Msat{8000}.rounded_up_to(Msat{1000}), Msat{8000});
-  EXPECT_EQ(Msat::from_digits("2100000000000000000"), Msat{Msat::kMax});
-  for (const char* bad : {"", "-1", "1.5", "1e3", " 1", "2100000000000000001", "99999999999999999999"}) {
-    EXPECT_FALSE(Msat::from_digits(bad)) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace ledger

@@ -108,7 +108,7 @@ class Damage : public testing::Test {
   }
 
   sim::SampleView view_;
-  base::TemporaryFolder original_;
+  base::TemporaryFolder original_ = base::TemporaryFolder::make("test").value();
   std::string whole_;
 };
 

@@ -25,7 +25,7 @@ TEST(Format, WorkedExampleIsWhatTheProgramDoes) {
   std::ifstream file(SOURCE_DIR "/ledger/FORMAT.md");
   ASSERT_TRUE(file);
   const std::string document = squeezed(file);
-  const EncodedEntry entry = encode_entry({.time = {1'795'000'000'000}, .event = WentOnline{.version = "1.0"}});
+  const EncodedEntry entry = encode_entry({.time = {1'795'000'000'000}, .fact = WentOnline{.version = "1.0"}});
   const std::string facts = encode(WentOnline{.version = "1.0"});
   for (const auto& [what, bytes] : std::vector<std::pair<std::string, std::string>>{
            {"key", entry_key(0)},

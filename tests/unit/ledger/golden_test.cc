@@ -32,8 +32,8 @@ TEST(Golden, TheLedgerOfFormatVersion1IsReadBackWhole) {
   EXPECT_EQ(verified->size, 260U);
   EXPECT_EQ(verified->root.hex() + "\n", fixture("root.txt"));
   const Reader reader(*disk);
-  EXPECT_EQ(std::get<InvoiceSettled>(reader.entry(9)->event).received, Msat{21'000});
-  EXPECT_EQ(std::get<JobRequested>(reader.entry(11)->event).params.max_tokens, 128U);
+  EXPECT_EQ(std::get<InvoiceSettled>(reader.entry(9)->fact).received, Msat{21'000});
+  EXPECT_EQ(std::get<JobRequested>(reader.entry(11)->fact).params.max_tokens, 128U);
   const NewEntry first = sim::sample_entry(0);
   EXPECT_EQ(reader.text(ref(first.texts.at(0))), first.texts.at(0).bytes);
   sim::SampleView view;

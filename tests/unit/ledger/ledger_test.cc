@@ -51,8 +51,8 @@ TEST(Ledger, ReadsBackWhatWasAppended) {
   EXPECT_EQ(entry->seq, 12U);
   EXPECT_EQ(entry->header.time, given.time);
   EXPECT_EQ(entry->header.job, given.job);
-  EXPECT_EQ(encode_facts(entry->event), encode_facts(given.event));
-  EXPECT_EQ(entry->header.facts_sha256, sha256(encode_facts(given.event)));
+  EXPECT_EQ(encode_facts(entry->fact), encode_facts(given.fact));
+  EXPECT_EQ(entry->header.facts_sha256, sha256(encode_facts(given.fact)));
   EXPECT_EQ(reader.cursor("wss://relay.one"), ledger->last_time());
   EXPECT_EQ(reader.cursor("wss://new"), std::nullopt);
   EXPECT_EQ(reader.entry(20).error().code, "ledger.no_entry");

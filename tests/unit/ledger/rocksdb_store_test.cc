@@ -29,7 +29,7 @@ std::unique_ptr<KeyValue> writer(const fs::path& folder) {
 }
 
 TEST(RocksDbStore, HoldsWhatASimulatedDiskHolds) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   sim::SimDisk simulated;
   sim::SampleView view;
   for (const std::size_t count : {3U, 300U, 41U}) {  // reopened between
@@ -48,7 +48,7 @@ TEST(RocksDbStore, HoldsWhatASimulatedDiskHolds) {
 }
 
 TEST(RocksDbStore, ScansRangesInBothDirections) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   const auto store = writer(folder.path());
   Batch batch;
   for (const char* key : {"a", "b", "c", "d"}) batch.put(Family::meta, key, key);
@@ -70,7 +70,7 @@ TEST(RocksDbStore, ScansRangesInBothDirections) {
 }
 
 TEST(RocksDbStore, HasOneWriter) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   auto first = writer(folder.path());
   const auto second = open_writer(folder.path());
   ASSERT_FALSE(second);
@@ -80,12 +80,12 @@ TEST(RocksDbStore, HasOneWriter) {
 }
 
 TEST(RocksDbStore, AReaderNeedsALedger) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   EXPECT_EQ(open_reader(folder.path() / "none").error().code, "ledger.absent");
 }
 
 TEST(RocksDbStore, AReaderFollowsTheWriterAndLeavesNothingBehind) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   const auto store = writer(folder.path());
   const auto ledger = std::move(Ledger::open(*store, {}).value());
   append(*ledger, 5);
@@ -100,7 +100,7 @@ TEST(RocksDbStore, AReaderFollowsTheWriterAndLeavesNothingBehind) {
 }
 
 TEST(RocksDbStore, AReaderFollowsThroughFlushesOfTheLog) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   const auto store = writer(folder.path());
   const auto ledger = std::move(Ledger::open(*store, {}).value());
   append(*ledger, 1);
@@ -117,7 +117,7 @@ TEST(RocksDbStore, AReaderFollowsThroughFlushesOfTheLog) {
 }
 
 TEST(RocksDbStore, KilledAtAnyMomentItHoldsWhatWasAcknowledged) {
-  const base::TemporaryFolder folder;
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   int acknowledged[2];
   ASSERT_EQ(::pipe(acknowledged), 0);
   const pid_t child = ::fork();

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/temporary_folder.h"
 #include "tests/unit/ledger/filled.h"
 
 namespace ledger {
@@ -114,12 +115,7 @@ class Protoc : public testing::Test {
  protected:
   void SetUp() override {
     if (std::system("protoc --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "protoc (protobuf-compiler) is absent";
-    std::string pattern = testing::TempDir() + "schema_test_XXXXXX";
-    folder_ = mkdtemp(pattern.data());
     std::ofstream(folder_ / "ledger.proto") << proto_schema();
-  }
-  void TearDown() override {
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
 
   // What protoc answers on its standard output; its complaints on "stderr" fail the test.
@@ -151,7 +147,8 @@ class Protoc : public testing::Test {
   }
 
  private:
-  std::filesystem::path folder_;
+  const base::TemporaryFolder temporary_ = base::TemporaryFolder::make("test").value();
+  const std::filesystem::path folder_ = temporary_.path();
 };
 
 TEST_F(Protoc, TakesTheSchemaWithoutAWord) {

@@ -103,7 +103,7 @@ TEST(Verify, TwoSwappedEntriesAreFound) {
 TEST(Verify, AFactRewrittenWithItsHashIsFoundByTheTree) {
   SimDisk disk = whole_ledger();
   NewEntry forged = sim::sample_entry(9);
-  std::get<InvoiceSettled>(forged.event).received = Msat{1};
+  std::get<InvoiceSettled>(forged.fact).received = Msat{1};
   change(disk, Family::entries, entry_key(9), encode_entry(forged).value);
   EXPECT_EQ(first(disk), "tile 0/0: its hashes differ from those of the headers, first at entry 9");
 }
@@ -144,7 +144,7 @@ TEST(Verify, ASignedCheckpointHoldsUntilAnEntryBeforeItIsAltered) {
 
   SimDisk disk;
   auto ledger = std::move(Ledger::open(disk, {}).value());
-  const Group group{.entries = {{.event = ProviderConfigured{.provider = provider}}, {.event = WentOnline{"1.0"}}}};
+  const Group group{.entries = {{.fact = ProviderConfigured{.provider = provider}}, {.fact = WentOnline{"1.0"}}}};
   ASSERT_TRUE(ledger->append({&group, 1}));
   const auto note = sign_checkpoint({.size = 2, .root = ledger->root()}, provider, sign);
   ASSERT_TRUE(note && ledger->put_checkpoint(2, *note));
@@ -152,7 +152,7 @@ TEST(Verify, ASignedCheckpointHoldsUntilAnEntryBeforeItIsAltered) {
   secp256k1_context_destroy(context);
 
   // Rewritten with everything that the writer could recompute, but for the signature.
-  const Group forged{.entries = {group.entries[0], {.event = WentOnline{"1.1"}}}};
+  const Group forged{.entries = {group.entries[0], {.fact = WentOnline{"1.1"}}}};
   SimDisk other;
   ASSERT_TRUE(Ledger::open(other, {}).value()->append({&forged, 1}));
   change(other, Family::meta, checkpoint_key(2), *note);

@@ -226,9 +226,9 @@ TEST(AuditOfMoney, ASecondInvoiceOfOneAttemptRevealed) {
   const auto job = shop.entries.back().job;
   ledger::InvoiceIssued second = shop.fact<ledger::InvoiceIssued>();
   second.payment_hash.bytes[0] ^= 1;
-  shop.entries.push_back({.time = shop.now, .job = job, .event = second, .texts = {}});
+  shop.entries.push_back({.time = shop.now, .job = job, .fact = second, .texts = {}});
   shop.entries.push_back(
-      {.time = shop.now, .job = job, .event = ledger::NoticeSigned{.purpose = NoticePurpose::result}, .texts = {}});
+      {.time = shop.now, .job = job, .fact = ledger::NoticeSigned{.purpose = NoticePurpose::result}, .texts = {}});
   EXPECT_NE(text_of(audit_of(shop)).find("a second invoice of the same attempt was revealed"), std::string::npos);
 }
 
@@ -243,7 +243,7 @@ TEST(AuditOfMoney, ARefundOfWhatNeverArrived) {
   HonestShop shop;
   const auto id = shop.ask("Why is the sky blue?");
   const auto hash = shop.fact<ledger::InvoiceIssued>().payment_hash;
-  shop.entries.push_back({.time = shop.now, .job = id, .event = ledger::RefundOwed{.payment_hash = hash}, .texts = {}});
+  shop.entries.push_back({.time = shop.now, .job = id, .fact = ledger::RefundOwed{.payment_hash = hash}, .texts = {}});
   expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "never settled");
 }
 
@@ -252,7 +252,7 @@ TEST(AuditOfMoney, ARefundThatIsPaidAgainBeforeItIsKnownWhatBecameOfIt) {
   const auto job = shop.entries.back().job;
   const auto hash = shop.fact<ledger::InvoiceIssued>().payment_hash;
   const auto add = [&](ledger::Fact event) {
-    shop.entries.push_back({.time = shop.now, .job = job, .event = std::move(event), .texts = {}});
+    shop.entries.push_back({.time = shop.now, .job = job, .fact = std::move(event), .texts = {}});
   };
   const auto& invoice = shop.fact<ledger::InvoiceIssued>();
   const ledger::RefundStarted started{.payment_hash = hash,
@@ -282,7 +282,7 @@ TEST(AuditOfMoney, OnePaymentHashForTwoJobs) {
   const auto first_at = shop.position_of<ledger::InvoiceIssued>();
   shop.ask("And at dusk red?");
   for (auto& entry : shop.entries) {
-    if (auto* e = std::get_if<ledger::InvoiceIssued>(&entry.event)) *e = first;
+    if (auto* e = std::get_if<ledger::InvoiceIssued>(&entry.fact)) *e = first;
   }
   expect_first(audit_of(shop), Check::money, first_at, "was used for job");
 }
@@ -291,7 +291,7 @@ TEST(AuditOfMoney, TheFirstWrongByPositionComesFirst) {
   HonestShop shop = paid_sale();
   shop.pay(shop.ask("And at dusk red?"));
   for (auto& entry : shop.entries) {
-    if (auto* e = std::get_if<ledger::InvoiceSettled>(&entry.event)) e->preimage.bytes[0] ^= 1;
+    if (auto* e = std::get_if<ledger::InvoiceSettled>(&entry.fact)) e->preimage.bytes[0] ^= 1;
   }
   const Audit found = audit_of(shop);
   EXPECT_EQ(found.findings.size(), 2u);
@@ -337,7 +337,7 @@ TEST(AuditOfSignatures, AnAlteredText) {
   const HonestShop shop = paid_sale();
   ShopLedger ledger;
   ledger.write(shop.entries);
-  const auto tags = std::get<ledger::NoticeSigned>(shop.entries[shop.position_of<ledger::NoticeSigned>()].event).tags;
+  const auto tags = std::get<ledger::NoticeSigned>(shop.entries[shop.position_of<ledger::NoticeSigned>()].fact).tags;
   ASSERT_TRUE(ledger.disk.flip_bit(ledger::Family::texts, tags.view(), 300));
   const Audit found = must_audit(ledger);
   expect_first(found, Check::signatures, shop.position_of<ledger::NoticeSigned>(), "");
@@ -359,7 +359,7 @@ TEST(AuditOfSignatures, AnAlteredAnswerThatIsNotSignedYet) {
   shop.entries.resize(seq + 1);
   ShopLedger ledger;
   ledger.write(shop.entries);
-  const auto result = std::get<ledger::InferenceCompleted>(shop.entries[seq].event).result;
+  const auto result = std::get<ledger::InferenceCompleted>(shop.entries[seq].fact).result;
   ASSERT_TRUE(ledger.disk.flip_bit(ledger::Family::texts, result.view(), 300));
   const Audit found = must_audit(ledger);
   expect_first(found, Check::signatures, seq, "");

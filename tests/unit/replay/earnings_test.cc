@@ -101,7 +101,7 @@ TEST(Earnings, MoneyForWorkThatCouldNotBeDoneIsOwedBack) {
   driver.purse = true;
   const core::Job job = driver.job(1);
   driver.give(core::RefundOrdered{
-      .job = job.id, .at_rest = job, .facts = {.payment_hash = job.refunds[0].owed.payment_hash, .amount = price}});
+      .job = job.id, .at_rest = job, .refund = {.payment_hash = job.refunds[0].owed.payment_hash, .amount = price}});
   shop.write({driver.entries.begin() + static_cast<std::ptrdiff_t>(owed), driver.entries.end()});
   const Figures after = must_report(shop, {}).total;
   EXPECT_EQ(after.owed_back, base::Msat{});
@@ -223,8 +223,8 @@ TEST(EarningsProperty, EveryGroupingHasTheSameTotalAndSettledIsWhatTheWalletRece
     base::Msat received;
     std::uint64_t jobs = 0;
     for (const auto& entry : entries) {
-      if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.event)) received += e->received;
-      jobs += std::holds_alternative<ledger::JobRequested>(entry.event) ? 1 : 0;
+      if (const auto* e = std::get_if<ledger::InvoiceSettled>(&entry.fact)) received += e->received;
+      jobs += std::holds_alternative<ledger::JobRequested>(entry.fact) ? 1 : 0;
     }
     const Figures total = must_report(shop, {}).total;
     EXPECT_EQ(total.settled, received) << "seed " << seed;
@@ -245,7 +245,7 @@ TEST(EarningsProperty, OpenAmountsAreThoseOfTheJobs) {
     shop.write(entries);
     std::map<core::JobId, core::Job> jobs;
     for (const auto& entry : entries) {
-      if (!entry.job.is_zero()) core::evolve(jobs[entry.job], entry.job, entry.time, entry.event);
+      if (!entry.job.is_zero()) core::evolve(jobs[entry.job], entry.job, entry.time, entry.fact);
     }
     base::Msat delivered_unpaid, unpaid, owed_back, quoted;
     for (const auto& [id, job] : jobs) {

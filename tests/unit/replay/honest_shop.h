@@ -58,17 +58,17 @@ class HonestShop {
   // The first entry with this kind of fact.
   template <class E>
   base::Seq position_of() const {
-    const auto it = std::ranges::find_if(entries, [](const auto& e) { return std::holds_alternative<E>(e.event); });
+    const auto it = std::ranges::find_if(entries, [](const auto& e) { return std::holds_alternative<E>(e.fact); });
     return static_cast<base::Seq>(it - entries.begin());
   }
   template <class E>
   E& fact() {
-    return std::get<E>(entries.at(position_of<E>()).event);
+    return std::get<E>(entries.at(position_of<E>()).fact);
   }
   // The entry with the notice of this purpose.
   base::Seq position_of_notice(ledger::NoticePurpose purpose) const {
     const auto it = std::ranges::find_if(entries, [&](const auto& entry) {
-      const auto* e = std::get_if<ledger::NoticeSigned>(&entry.event);
+      const auto* e = std::get_if<ledger::NoticeSigned>(&entry.fact);
       return e && e->purpose == purpose;
     });
     return static_cast<base::Seq>(it - entries.begin());
@@ -138,7 +138,6 @@ class HonestShop {
       case core::Action::take:
       case core::Action::give_back:
       case core::Action::pay_back:
-      case core::Action::decide:
         return;
     }
   }

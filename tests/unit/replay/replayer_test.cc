@@ -24,7 +24,7 @@ struct OneSale : ShopLedger {
 std::vector<std::string> lines(const std::vector<ReplayStep>& steps) {
   std::vector<std::string> out;
   for (const auto& step : steps) {
-    std::string line = phrase(step.entry.event) + " |";
+    std::string line = phrase(step.entry.fact) + " |";
     for (const auto& due : step.due) line += " " + describe(due, step.job.updated_at) + ";";
     out.push_back(line + " " + std::string(core::name(core::state(step.job))));
   }
@@ -79,9 +79,9 @@ TEST(Replayer, WhatOnlyWaitsForTimeSaysHowLong) {
   shop.write(driver.entries);
   const auto steps = replay_job(shop.reader, EngineDriver::id(1)).value();
   const auto failed = std::ranges::find_if(
-      steps, [](const auto& step) { return std::holds_alternative<ledger::InferenceFailed>(step.entry.event); });
+      steps, [](const auto& step) { return std::holds_alternative<ledger::InferenceFailed>(step.entry.fact); });
   ASSERT_NE(failed, steps.end());
-  EXPECT_EQ(phrase(failed->entry.event), "inference failed (timed_out): broken; it is tried again");
+  EXPECT_EQ(phrase(failed->entry.fact), "inference failed (timed_out): broken; it is tried again");
   EXPECT_EQ(describe(failed->due.front(), failed->job.updated_at), "inference: in 2000 ms");
 }
 

@@ -27,8 +27,8 @@ struct ShopLedger {
       ASSERT_TRUE(done) << done.error().describe();
     }
   }
-  void write(base::TimeMs time, base::JobId job, ledger::Fact event) {
-    write({{.time = time, .job = job, .event = std::move(event), .texts = {}}});
+  void write(base::TimeMs time, base::JobId job, ledger::Fact fact) {
+    write({{.time = time, .job = job, .fact = std::move(fact), .texts = {}}});
   }
 };
 

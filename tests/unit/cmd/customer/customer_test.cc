@@ -242,7 +242,7 @@ class PayFromSandbox : public testing::Test {
     return {.is_result = true, .amount = named, .bolt11 = *bolt11};
   }
 
-  base::TemporaryFolder temporary;
+  base::TemporaryFolder temporary = base::TemporaryFolder::make("test").value();
   const std::filesystem::path folder = temporary.path() / "wallet";
   wallet::SandboxBooks books{folder};
 };

@@ -21,7 +21,7 @@ Policy pays_first() {
 }
 
 Cancelled cancel(std::uint8_t n, CancelledBy by = CancelledBy::customer) {
-  return {.job = EngineDriver::id(n), .facts = {.by = by}};
+  return {.job = EngineDriver::id(n), .cancellation = {.by = by}};
 }
 
 // The model had made 40 tokens of the answer, and the customer had seen some of them.
@@ -194,7 +194,7 @@ TEST(Cancel, ByUsNeverCostsTheCustomerAnything) {
   shop.hold_inference = true;
   shop.ask(1);
   Cancelled ours = cancel_with_parts_seen(1);
-  ours.facts.by = CancelledBy::provider;
+  ours.cancellation.by = CancelledBy::provider;
   shop.give(std::move(ours));
   EXPECT_EQ(state(shop.job(1)), State::cancelled);
   EXPECT_THAT(shop.job(1).invoices, IsEmpty());

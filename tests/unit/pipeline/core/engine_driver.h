@@ -128,7 +128,7 @@ class EngineDriver {
   Job job(std::uint8_t n) const {
     Job out;
     for (const auto& entry : entries) {
-      if (entry.job == id(n)) evolve(out, entry.job, entry.time, entry.event);
+      if (entry.job == id(n)) evolve(out, entry.job, entry.time, entry.fact);
     }
     return out;
   }
@@ -136,7 +136,7 @@ class EngineDriver {
   std::vector<std::string> types(std::uint8_t n) const {
     std::vector<std::string> out;
     for (const auto& entry : entries) {
-      if (entry.job == id(n)) out.emplace_back(ledger::type_name(ledger::type_of(entry.event)));
+      if (entry.job == id(n)) out.emplace_back(ledger::type_name(ledger::type_of(entry.fact)));
     }
     return out;
   }
@@ -187,7 +187,6 @@ class EngineDriver {
       case Action::give_back:
         return holds.push_back(command.work);
       case Action::watch:
-      case Action::decide:
         return;
     }
   }
@@ -236,13 +235,13 @@ class EngineDriver {
   void answer_pay_back(const Command& command) {
     payments.push_back(command.work);
     if (!purse) return;
-    const auto& started = *engine_.find(command.job)->refunds[command.work.attempt].started;
+    const auto& started = *engine_.find(command.job)->refunds[command.work.index].started;
     RefundEnded ended{command.job, command.work, {}};
     if (*purse) {
-      ended.facts = ledger::RefundPaid{
+      ended.outcome = ledger::RefundPaid{
           .payment_hash = started.payment_hash, .attempt = started.attempt, .amount = started.amount};
     } else {
-      ended.facts = ledger::RefundFailed{.payment_hash = started.payment_hash, .attempt = started.attempt};
+      ended.outcome = ledger::RefundFailed{.payment_hash = started.payment_hash, .attempt = started.attempt};
     }
     tell(std::move(ended));
   }

@@ -44,7 +44,7 @@ TEST(ResultFirst, TheInvoiceIsRevealedOnlyByTheSignedResult) {
   Job job;
   for (const auto& entry : shop.entries) {
     if (entry.job != EngineDriver::id(1)) continue;
-    evolve(job, entry.job, entry.time, entry.event);
+    evolve(job, entry.job, entry.time, entry.fact);
     if (!job.invoices.empty()) {
       EXPECT_EQ(job.invoices[0].revealed, find_notice(job, NoticePurpose::result) != nullptr);
     }

@@ -62,7 +62,7 @@ TEST(Escrow, ACustomerWhoCancelsGetsItBack) {
   shop.hold_inference = true;
   shop.ask(1);
   shop.hold(1);
-  shop.give(Cancelled{.job = EngineDriver::id(1), .facts = {.by = ledger::CancelledBy::customer}});
+  shop.give(Cancelled{.job = EngineDriver::id(1), .cancellation = {.by = ledger::CancelledBy::customer}});
   EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
   EXPECT_EQ(state(shop.job(1)), State::cancelled);
 }
@@ -70,7 +70,7 @@ TEST(Escrow, ACustomerWhoCancelsGetsItBack) {
 TEST(Escrow, AnInvoiceOfAnEndedJobCanBePaidNoMore) {
   EngineDriver shop(escrow_policy());
   shop.ask(1);
-  shop.give(Cancelled{.job = EngineDriver::id(1), .facts = {.by = ledger::CancelledBy::customer}});
+  shop.give(Cancelled{.job = EngineDriver::id(1), .cancellation = {.by = ledger::CancelledBy::customer}});
   EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
 }
 

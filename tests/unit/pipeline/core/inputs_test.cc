@@ -18,9 +18,7 @@ ledger::JobRequested with_page(const EngineDriver& shop) {
 }
 
 std::vector<std::string> due_now(const Job& job, TimeMs now) {
-  std::vector<std::string> out;
-  for (const Work& work : due(job, now).work) out.push_back(describe(work));
-  return out;
+  return describe(due(job, now));
 }
 
 TEST(Inputs, AreGatheredBeforeTheJobIsQuotedAndArePartOfItsPrice) {

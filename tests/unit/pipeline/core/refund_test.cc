@@ -27,7 +27,7 @@ RefundOrdered order_for(const EngineDriver& shop) {
   const auto& owed = job.refunds.at(0).owed;
   return {.job = EngineDriver::id(1),
           .at_rest = job,
-          .facts = {.payment_hash = owed.payment_hash, .to = base::sha256("theirs"), .amount = owed.amount}};
+          .refund = {.payment_hash = owed.payment_hash, .to = base::sha256("theirs"), .amount = owed.amount}};
 }
 
 TEST(Refund, IsPaidOnce) {
@@ -77,7 +77,7 @@ TEST(Refund, WithNothingOwedNothingIsPaid) {
   shop.ask(1);
   shop.pay(1);
   const Job job = shop.job(1);
-  shop.give(RefundOrdered{.job = job.id, .at_rest = job, .facts = {.payment_hash = base::sha256("x")}});
+  shop.give(RefundOrdered{.job = job.id, .at_rest = job, .refund = {.payment_hash = base::sha256("x")}});
   EXPECT_THAT(shop.payments, SizeIs(0));
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
 }

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace nostr {
@@ -23,13 +24,6 @@ constexpr std::string_view kPublicHex = "7e7e9c42a91bfef19fa929e5fda1b72e0ebc1a4
 
 class KeyFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "key_file.XXXXXX";
-    folder_ = mkdtemp(name.data());
-    path_ = folder_ / "nostr.key";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   void write(std::string_view text, mode_t mode = 0600) {
     std::ofstream(path_) << text;
     chmod(path_.c_str(), mode);
@@ -51,7 +45,9 @@ class KeyFile : public testing::Test {
     return key.error().code;
   }
 
-  fs::path folder_, path_;
+  const base::TemporaryFolder temporary_ = base::TemporaryFolder::make("test").value();
+  const fs::path folder_ = temporary_.path();
+  const fs::path path_ = folder_ / "nostr.key";
   std::string passphrase_ = "nostr";
   int asked_ = 0;
 };

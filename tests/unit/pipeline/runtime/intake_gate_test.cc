@@ -66,9 +66,9 @@ TEST_F(IntakeGateTest, RecordsARequestWithItsReceipt) {
   ASSERT_THAT(recorded_jobs(), ElementsAre(event.id));
   const core::RequestArrived& arrived = recorded[0].first;
   EXPECT_EQ(arrived.text.bytes, nostr::to_json(event));
-  EXPECT_EQ(arrived.facts.request, ledger::ref(arrived.text));
-  EXPECT_EQ(arrived.facts.customer, customer.public_key());
-  EXPECT_EQ(arrived.facts.relay, "wss://theirs.example");
+  EXPECT_EQ(arrived.request.request, ledger::ref(arrived.text));
+  EXPECT_EQ(arrived.request.customer, customer.public_key());
+  EXPECT_EQ(arrived.request.relay, "wss://theirs.example");
   EXPECT_EQ(relays.queries, 1) << "where the customer reads is looked up";
   EXPECT_EQ(receipts_out(), 1);
   recorded.clear();

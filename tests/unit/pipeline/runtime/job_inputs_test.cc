@@ -35,9 +35,9 @@ TEST_F(JobInputsTest, AreKeptAndCountedIntoThePrompt) {
   EXPECT_EQ(ready[0].work, kGather);
   ASSERT_THAT(ready[0].texts, SizeIs(1));
   EXPECT_EQ(ready[0].texts[0].bytes, "a page");
-  EXPECT_EQ(ready[0].facts.texts.at(0), ledger::ref(ready[0].texts[0]));
-  EXPECT_GE(ready[0].facts.prompt_bytes, std::string("Tell me a story").size());
-  EXPECT_GT(ready[0].facts.input_tokens, 0U);
+  EXPECT_EQ(ready[0].inputs.texts.at(0), ledger::ref(ready[0].texts[0]));
+  EXPECT_GE(ready[0].inputs.prompt_bytes, std::string("Tell me a story").size());
+  EXPECT_GT(ready[0].inputs.input_tokens, 0U);
 }
 
 TEST_F(JobInputsTest, OfAnEncryptedJobAreKeptEncrypted) {
@@ -58,7 +58,7 @@ TEST_F(JobInputsTest, ThatAreMissingAreSaidToTheCustomer) {
   pass(1'000);
   const auto missing = all<core::InputsMissing>();
   ASSERT_THAT(missing, SizeIs(1));
-  EXPECT_THAT(missing[0].facts.message, testing::HasSubstr("there is no such page"));
+  EXPECT_THAT(missing[0].failure.message, testing::HasSubstr("there is no such page"));
 }
 
 TEST_F(JobInputsTest, AreMissingWhenTheRequestsTextWasPruned) {

@@ -47,7 +47,7 @@ class RefundDeskTest : public PartTest {
     const auto ordered = all<core::RefundOrdered>();
     ASSERT_THAT(ordered, SizeIs(1));
     core::Job job = owing_job();
-    job.refunds[0].started = ordered[0].facts;
+    job.refunds[0].started = ordered[0].refund;
     job.refunds[0].started->attempt = 1;
     open({job});
     desk.pay_back(*engine.find(job.id), {.action = core::Action::pay_back});
@@ -63,11 +63,11 @@ TEST_F(RefundDeskTest, RecordTheAttemptBeforeTheWalletIsToldToPay) {
   const auto ordered = all<core::RefundOrdered>();
   ASSERT_THAT(ordered, SizeIs(1));
   EXPECT_EQ(ordered[0].job, sample_job().id);
-  EXPECT_EQ(ordered[0].facts.payment_hash, base::sha256("ours"));
-  EXPECT_EQ(ordered[0].facts.to, base::sha256("theirs"));
-  EXPECT_EQ(ordered[0].facts.amount, base::Msat{9'000}) << "the next whole satoshi is as good";
-  EXPECT_EQ(ordered[0].facts.fee_limit, base::Msat{500});
-  EXPECT_EQ(ordered[0].facts.wallet, "scripted 01");
+  EXPECT_EQ(ordered[0].refund.payment_hash, base::sha256("ours"));
+  EXPECT_EQ(ordered[0].refund.to, base::sha256("theirs"));
+  EXPECT_EQ(ordered[0].refund.amount, base::Msat{9'000}) << "the next whole satoshi is as good";
+  EXPECT_EQ(ordered[0].refund.fee_limit, base::Msat{500});
+  EXPECT_EQ(ordered[0].refund.wallet, "scripted 01");
   EXPECT_THAT(spender.paid, IsEmpty());
   EXPECT_THAT(outcomes, IsEmpty());
 }
@@ -111,7 +111,7 @@ TEST_F(RefundDeskTest, TakeAnEventThatTheCustomerSigned) {
   pass(100);
   const auto ordered = all<core::RefundOrdered>();
   ASSERT_THAT(ordered, SizeIs(1));
-  EXPECT_FALSE(ordered[0].facts.event.is_zero());
+  EXPECT_FALSE(ordered[0].refund.event.is_zero());
 }
 
 TEST_F(RefundDeskTest, RefuseAnInvoiceOfAnotherAmount) {
@@ -204,8 +204,8 @@ TEST_F(RefundDeskTest, GiveUpAnAttemptOnceTheCustomersInvoiceHasExpired) {
   EXPECT_TRUE(answers[2]);
   const auto ended = all<core::RefundEnded>();
   ASSERT_THAT(ended, SizeIs(1));
-  EXPECT_EQ(std::get<ledger::RefundFailed>(ended[0].facts).message, "not paid, by the operator's word: I looked");
-  EXPECT_EQ(std::get<ledger::RefundFailed>(ended[0].facts).attempt, 1U);
+  EXPECT_EQ(std::get<ledger::RefundFailed>(ended[0].outcome).message, "not paid, by the operator's word: I looked");
+  EXPECT_EQ(std::get<ledger::RefundFailed>(ended[0].outcome).attempt, 1U);
 }
 
 }  // namespace

@@ -39,14 +39,14 @@ class LowDisk : public testing::Test {
   std::vector<base::JobId> jobs() const {
     std::vector<base::JobId> out;
     for (const auto& entry : journal.entries) {
-      if (std::holds_alternative<ledger::JobRequested>(entry.event)) out.push_back(entry.job);
+      if (std::holds_alternative<ledger::JobRequested>(entry.fact)) out.push_back(entry.job);
     }
     return out;
   }
   std::uint64_t refused(const std::string& reason) const {
     std::uint64_t sum = 0;
     for (const auto& entry : journal.entries) {
-      const auto* dropped = std::get_if<ledger::RequestsDropped>(&entry.event);
+      const auto* dropped = std::get_if<ledger::RequestsDropped>(&entry.fact);
       if (!dropped) continue;
       for (const auto& count : dropped->counts) sum += count.reason == reason ? count.count : 0;
     }

@@ -12,6 +12,8 @@
 #include <set>
 #include <thread>
 
+#include "base/temporary_folder.h"
+
 namespace fs = std::filesystem;
 using namespace wallet;
 using ledger::InvoiceSettled;
@@ -25,15 +27,8 @@ constexpr TimeMs kExpiry{1'763'800'600'000};  // ten minutes after the second in
 class Sandbox : public ::testing::Test {
  protected:
   Sandbox() {
-    std::string name = (fs::temp_directory_path() / "sandbox.XXXXXX").string();
-    home = ::mkdtemp(name.data());
-    folder = home / "sandbox";
     secret = *base::Secret::from_hex("5ec3e7" + std::string(58, '0'));
     restart();
-  }
-  ~Sandbox() override {
-    wallet.reset();
-    fs::remove_all(home);
   }
 
   void restart() {
@@ -92,8 +87,9 @@ class Sandbox : public ::testing::Test {
   static void overwrite(const fs::path& path, std::string_view bytes) { std::ofstream(path) << bytes; }
 
   boost::asio::io_context io;
-  fs::path home;
-  fs::path folder;
+  const base::TemporaryFolder temporary = base::TemporaryFolder::make("test").value();
+  const fs::path home = temporary.path();
+  const fs::path folder = home / "sandbox";
   base::Secret secret;
   TimeMs now = kNow;
   std::unique_ptr<SandboxWallet> wallet;

@@ -273,7 +273,7 @@ class WebTls : public WebClientTest {
     return *(secure = std::make_unique<Server>(io, certificate_file, key_file));
   }
 
-  base::TemporaryFolder folder;
+  base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
   std::string certificate_file;
   std::unique_ptr<Server> secure;
 };
