@@ -285,7 +285,7 @@ class NetworkChecks {
   std::vector<bool> done_;
   std::size_t waiting_ = 0;
   boost::asio::io_context io_{1};
-  nostr::RelayConnector connector_{io_};
+  net::WebsocketConnector connector_{io_};
   net::IoScheduler scheduler_{io_, wall_clock};
   const base::Random random_ = [] { return base::Salt{nostr::generate_aux().value().bytes}; };
   OpenedWallet wallet_;

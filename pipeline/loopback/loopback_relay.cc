@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
-#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -43,54 +39,31 @@ std::string event_frame(const std::string& subscription, const Event& event) {
 
 class Peer : public std::enable_shared_from_this<Peer> {
  public:
-  virtual ~Peer() = default;
-  virtual void start() = 0;
-  virtual void send(std::string frame) = 0;
-  virtual void drop() = 0;
-
-  std::map<std::string, std::vector<Filter>> subscriptions;
-  std::function<void(const std::shared_ptr<Peer>&, std::string)> on_frame;
-  std::function<void(const std::shared_ptr<Peer>&)> on_gone;
-};
-
-// Over TCP, or over TLS on it.
-template <class Stream>
-class WebsocketPeer : public Peer {
- public:
-  template <class... Args>
-  explicit WebsocketPeer(std::size_t max_message_bytes, Args&&... args) : stream_(std::forward<Args>(args)...) {
+  Peer(tcp::socket socket, std::size_t max_message_bytes) : stream_(std::move(socket)) {
     stream_.read_message_max(max_message_bytes);
   }
 
-  void start() override {
-    if constexpr (std::is_same_v<Stream, tcp::socket>) {
-      accept();
-    } else {
-      stream_.next_layer().async_handshake(asio::ssl::stream_base::server, [self = this->self()](const error_code& ec) {
-        ec ? self->gone() : self->accept();
-      });
-    }
+  void start() {
+    stream_.async_accept([self = shared_from_this()](const error_code& ec) { ec ? self->gone() : self->read_next(); });
   }
 
-  void send(std::string frame) override {
+  void send(std::string frame) {
     outgoing_.push_back(std::move(frame));
     if (outgoing_.size() == 1) write_next();
   }
 
-  void drop() override {
+  void drop() {
     error_code ignored;
-    beast::get_lowest_layer(stream_).close(ignored);
+    stream_.next_layer().close(ignored);
   }
+
+  std::map<std::string, std::vector<Filter>> subscriptions;
+  std::function<void(const std::shared_ptr<Peer>&, std::string)> on_frame;
+  std::function<void(const std::shared_ptr<Peer>&)> on_gone;
 
  private:
-  std::shared_ptr<WebsocketPeer> self() { return std::static_pointer_cast<WebsocketPeer>(shared_from_this()); }
-
-  void accept() {
-    stream_.async_accept([self = self()](const error_code& ec) { ec ? self->gone() : self->read_next(); });
-  }
-
   void read_next() {
-    stream_.async_read(incoming_, [self = self()](const error_code& ec, std::size_t) {
+    stream_.async_read(incoming_, [self = shared_from_this()](const error_code& ec, std::size_t) {
       if (ec) return self->gone();
       auto frame = beast::buffers_to_string(self->incoming_.data());
       self->incoming_.clear();
@@ -100,18 +73,19 @@ class WebsocketPeer : public Peer {
   }
 
   void write_next() {
-    stream_.async_write(asio::buffer(outgoing_.front()), [self = self()](const error_code& ec, std::size_t) {
-      if (ec) return self->outgoing_.clear();
-      self->outgoing_.pop_front();
-      if (!self->outgoing_.empty()) self->write_next();
-    });
+    stream_.async_write(asio::buffer(outgoing_.front()),
+                        [self = shared_from_this()](const error_code& ec, std::size_t) {
+                          if (ec) return self->outgoing_.clear();
+                          self->outgoing_.pop_front();
+                          if (!self->outgoing_.empty()) self->write_next();
+                        });
   }
 
   void gone() {
-    if (const auto report = std::exchange(on_gone, nullptr)) report(self());
+    if (const auto report = std::exchange(on_gone, nullptr)) report(shared_from_this());
   }
 
-  websocket::stream<Stream> stream_;
+  websocket::stream<tcp::socket> stream_;
   beast::flat_buffer incoming_;
   std::deque<std::string> outgoing_;
 };
@@ -123,12 +97,7 @@ class WebsocketPeer : public Peer {
 class LoopbackRelay::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io, LoopbackRelayOptions options)
-      : io_(io), options_(std::move(options)), acceptor_(io, {asio::ip::address_v4::loopback(), options_.port}) {
-    if (options_.certificate_file.empty()) return;
-    tls_.emplace(asio::ssl::context::tls_server);
-    tls_->use_certificate_chain_file(options_.certificate_file);
-    tls_->use_private_key_file(options_.key_file, asio::ssl::context::pem);
-  }
+      : io_(io), options_(std::move(options)), acceptor_(io, {asio::ip::address_v4::loopback(), options_.port}) {}
 
   void accept_next() {
     acceptor_.async_accept([self = weak_from_this()](const error_code& ec, tcp::socket socket) {
@@ -160,19 +129,12 @@ class LoopbackRelay::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-  bool secure() const { return tls_.has_value(); }
   std::size_t connections() const { return peers_.size(); }
   std::size_t stored() const { return events_.size(); }
 
  private:
   void welcome(tcp::socket socket) {
-    std::shared_ptr<Peer> peer;
-    if (tls_) {
-      using Tls = asio::ssl::stream<tcp::socket>;
-      peer = std::make_shared<WebsocketPeer<Tls>>(options_.max_message_bytes, std::move(socket), *tls_);
-    } else {
-      peer = std::make_shared<WebsocketPeer<tcp::socket>>(options_.max_message_bytes, std::move(socket));
-    }
+    const auto peer = std::make_shared<Peer>(std::move(socket), options_.max_message_bytes);
     peer->on_frame = [this](const std::shared_ptr<Peer>& from, std::string frame) { receive(from, std::move(frame)); };
     peer->on_gone = [this](const std::shared_ptr<Peer>& who) { peers_.erase(who); };
     peers_.insert(peer);
@@ -247,7 +209,6 @@ class LoopbackRelay::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   LoopbackRelayOptions options_;
   tcp::acceptor acceptor_;
-  std::optional<asio::ssl::context> tls_;
   std::set<std::shared_ptr<Peer>> peers_;
   std::deque<Event> events_;
 };
@@ -263,7 +224,7 @@ std::uint16_t LoopbackRelay::port() const {
   return impl_->port();
 }
 std::string LoopbackRelay::url() const {
-  return (impl_->secure() ? "wss://localhost:" : "ws://127.0.0.1:") + std::to_string(port());
+  return "ws://127.0.0.1:" + std::to_string(port());
 }
 void LoopbackRelay::inject(const Event& event) {
   impl_->inject(event);

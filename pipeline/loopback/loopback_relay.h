@@ -25,24 +25,21 @@ struct RelayFault {
 };
 
 struct LoopbackRelayOptions {
-  std::uint16_t port = 0;        // 0: any free one
-  std::string certificate_file;  // PEM chain and key make it wss; empty: ws
-  std::string key_file;
+  std::uint16_t port = 0;           // 0: any free one
   std::size_t max_events = 10'000;  // the oldest is forgotten
   std::size_t max_page = 500;       // stored events for one filter
   std::size_t max_message_bytes = 1024 * 1024;
   std::function<RelayFault(std::string_view frame)> fault;
 };
 
-// Lives on one io_context thread, which must outlive it. Throws boost::system::system_error if it cannot listen or the
-// certificate cannot be read.
+// Lives on one io_context thread, which must outlive it. Throws boost::system::system_error if it cannot listen.
 class LoopbackRelay {
  public:
   LoopbackRelay(boost::asio::io_context& io, LoopbackRelayOptions options = {});
   ~LoopbackRelay();
 
   std::uint16_t port() const;
-  std::string url() const;  // ws://127.0.0.1:PORT or wss://localhost:PORT
+  std::string url() const;  // ws://127.0.0.1:PORT
 
   // Stores and delivers an event without checking it: what a relay that lies would send.
   void inject(const nostr::Event& event);

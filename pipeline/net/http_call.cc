@@ -13,7 +13,6 @@
 #include <exception>
 
 #include "pipeline/net/awaitable.h"
-#include "pipeline/net/tls_trust.h"
 
 namespace net {
 namespace {
@@ -42,6 +41,23 @@ std::shared_ptr<asio::ssl::context> system_trust() {
   return trust;
 }
 
+// The origin's own certificates where it names some, else the system's authorities. The error says that those named
+// cannot be read.
+std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
+  if (origin.trusted_pem.empty()) return system_trust();
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
+  made->set_verify_mode(asio::ssl::verify_peer);
+  return made;
+}
+
+// The certificate must be for this host, and the server is told which one is meant.
+void prepare_tls(asio::ssl::stream<beast::tcp_stream&>& stream, std::string host) {
+  stream.set_verify_callback(asio::ssl::host_name_verification(host));
+  // What the macro SSL_set_tlsext_host_name says, without its casts.
+  SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data());
+}
+
 http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequest&& from) {
   http::request<http::string_body> request(from.body.empty() ? http::verb::get : http::verb::post,
                                            origin.prefix + from.path, 11);
@@ -56,14 +72,6 @@ http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequ
 }
 
 }  // namespace
-
-std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
-  if (origin.trusted_pem.empty()) return system_trust();
-  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
-  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
-  made->set_verify_mode(asio::ssl::verify_peer);
-  return made;
-}
 
 base::Result<HttpOrigin> parse_origin(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(url);

@@ -6,6 +6,8 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
+#include "base/text.h"
+
 namespace net {
 namespace {
 
@@ -13,14 +15,6 @@ namespace urls = boost::urls;
 
 constexpr std::size_t kMaxHostBytes = 253;  // RFC 1035
 constexpr std::size_t kMaxLabelBytes = 63;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -52,7 +46,7 @@ bool is_dns_name(std::string_view host) {
 std::optional<std::string> host_of(const urls::url_view& url) {
   if (url.host_type() == urls::host_type::ipv4) return url.host_ipv4_address().to_string();
   if (url.host_type() == urls::host_type::ipv6) return url.host_ipv6_address().to_string();
-  std::string name = lower({url.encoded_host().data(), url.encoded_host().size()});
+  std::string name = base::lower(std::string_view{url.encoded_host().data(), url.encoded_host().size()});
   if (name.ends_with('.')) name.pop_back();
   return is_dns_name(name) ? std::optional(name) : std::nullopt;
 }
@@ -133,7 +127,7 @@ tl::expected<UrlParts, std::string> parse_url(std::string_view text, std::string
   if (!parsed) return refuse("this is no URL");
   const urls::url_view& url = *parsed;
   const std::string plain(scheme);
-  const std::string given = lower({url.scheme().data(), url.scheme().size()});
+  const std::string given = base::lower(std::string_view{url.scheme().data(), url.scheme().size()});
   if (given != plain && given != plain + "s")
     return refuse("the URL starts with neither " + plain + "s:// nor " + plain + "://");
   if (!url.has_authority() || url.has_userinfo()) return refuse("the URL must name a host, and no user");

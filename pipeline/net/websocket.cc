@@ -1,121 +1,326 @@
 #include "pipeline/net/websocket.h"
 
-#include <boost/asio/co_spawn.hpp>
+#include <openssl/x509_vfy.h>
+
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/ssl.hpp>
-#include <boost/beast/websocket.hpp>
-#include <boost/beast/websocket/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <chrono>
-#include <exception>
-
-#include "pipeline/net/awaitable.h"
-#include "pipeline/net/tls_trust.h"
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <websocketpp/client.hpp>
+#include <websocketpp/config/core_client.hpp>
 
 namespace net {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace websocket = beast::websocket;
-using beast::error_code;
+using asio::ip::tcp;
+using boost::system::error_code;
 
-constexpr std::int64_t kIdleMs = 60'000;  // half of it: then a ping
+constexpr std::size_t kMaxBufferedBytes = 8 * 1024 * 1024;
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr auto kLingerTime = std::chrono::seconds(2);
+
+// websocketpp only turns bytes into messages and back (its iostream transport): connecting, TLS and time-outs are ours,
+// so that the address is the one that was judged, and the reasons of failures are not lost. No extension is offered.
+struct Protocol : websocketpp::config::core_client {
+  static const size_t max_http_body_size = 16 * 1024;
+};
+using Client = websocketpp::client<Protocol>;
+
+std::string readable(const error_code& ec, const std::string& peer) {
+  if (ec == asio::error::connection_refused) return "connection refused";
+  if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) return "closed by the " + peer;
+  if (ec == asio::error::connection_reset || ec == asio::error::broken_pipe) return "connection reset";
+  return ec.message();
+}
+
+// "certificate expired 3 days ago" where OpenSSL says "certificate has expired".
+std::string certificate_fault(X509_STORE_CTX* store) {
+  const int error = X509_STORE_CTX_get_error(store);
+  int days = 0;
+  int seconds = 0;
+  const X509* certificate = X509_STORE_CTX_get_current_cert(store);
+  if (error == X509_V_ERR_CERT_HAS_EXPIRED && certificate &&
+      ASN1_TIME_diff(&days, &seconds, X509_get0_notAfter(certificate), nullptr) == 1) {
+    return days > 0 ? "certificate expired " + std::to_string(days) + (days == 1 ? " day ago" : " days ago")
+                    : "certificate expired today";
+  }
+  return X509_verify_cert_error_string(error);
+}
+
+bool is_ip_literal(const std::string& host) {
+  error_code ec;
+  asio::ip::make_address(host, ec);
+  return !ec;
+}
 
 }  // namespace
 
-// Owned by its own coroutine, so that a callback may destroy the connection it belongs to.
-class Websocket::Exchange : public std::enable_shared_from_this<Exchange> {
- public:
-  Exchange(asio::io_context& io, const HttpOrigin& origin, WebsocketRequest request, WebsocketCallbacks callbacks)
-      : origin_(origin), request_(std::move(request)), callbacks_(std::move(callbacks)), resolver_(io), tcp_(io) {}
+struct WebsocketConnector::Trust {
+  asio::ssl::context context{asio::ssl::context::tls_client};
+  std::string error;
+};
 
-  void start() {
-    asio::co_spawn(
-        tcp_.get_executor(), [self = shared_from_this()] { return self->run(); },
-        [](const std::exception_ptr& thrown) {
-          if (thrown) std::rethrow_exception(thrown);
-        });
+class Websocket::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(asio::io_context& io, WebsocketDial dial, WebsocketHandlers handlers)
+      : tcp_(io), linger_(io), dial_(std::move(dial)), handlers_(std::move(handlers)) {}
+
+  // The websocketpp connection keeps itself alive while it waits for bytes: it has to be told that none will come.
+  ~Connection() {
+    ended_ = true;
+    if (websocket_) websocket_->fatal_error();
   }
 
-  void close() {
-    closed_ = true;
-    resolver_.cancel();
-    tcp_.close();
+  void start(asio::ssl::context& trust, const std::string& trust_error) {
+    if (dial_.tls) tls_.emplace(tcp_, trust);
+    error_code ec;
+    const auto address = asio::ip::make_address(dial_.address, ec);
+    const std::string fault = ec ? "not an IP address: " + dial_.address : dial_.tls ? trust_error : "";
+    if (!fault.empty())
+      return asio::post(tcp_.get_executor(), [self = shared_from_this(), fault] { self->end(fault); });
+    tcp_.async_connect({address, dial_.port}, [self = shared_from_this()](const error_code& failure) {
+      if (self->ended_) return;
+      if (failure) return self->end(self->readable(failure));
+      error_code ignored;
+      self->tcp_.set_option(tcp::no_delay(true), ignored);
+      self->tls_ ? self->shake_hands() : self->upgrade();
+    });
+  }
+
+  void send_text(const std::string& text) {
+    if (websocket_) std::ignore = websocket_->send(text, websocketpp::frame::opcode::text);
+  }
+
+  void ping() {
+    websocketpp::lib::error_code ignored;
+    if (websocket_) websocket_->ping("", ignored);
+  }
+
+  void pause_reading(bool paused) {
+    paused_ = paused;
+    if (websocket_) read_next();
+  }
+
+  // Says goodbye if that is possible without waiting for the peer.
+  void let_go() {
+    handlers_ = {};
+    asio::post(tcp_.get_executor(), [self = shared_from_this()] {
+      const bool was_open = !self->ended_ && self->websocket_;
+      self->ended_ = true;
+      if (was_open) {
+        websocketpp::lib::error_code ignored;
+        self->websocket_->close(websocketpp::close::status::normal, "", ignored);
+      }
+      self->leaving_ = true;
+      self->write_next();
+    });
+    linger_.expires_after(kLingerTime);
+    linger_.async_wait([self = shared_from_this()](const error_code& ec) {
+      if (!ec) self->hang_up();
+    });
   }
 
  private:
-  asio::awaitable<void> run() {
-    error_code error;
-    const auto addresses = co_await resolver_.async_resolve(origin_.host, origin_.port, into(error));
-    if (error || closed_) co_return end();
-    tcp_.expires_after(std::chrono::milliseconds(request_.connect_ms));
-    co_await tcp_.async_connect(addresses, into(error));
-    if (error) co_return end();
-    if (!origin_.tls) {
-      websocket::stream<beast::tcp_stream&> plain(tcp_);
-      co_return co_await listen(plain);
+  std::string readable(const error_code& ec) const { return net::readable(ec, dial_.peer); }
+
+  template <class Use>
+  void with_stream(Use use) {
+    tls_ ? use(*tls_) : use(tcp_);
+  }
+
+  void shake_hands() {
+    if (!is_ip_literal(dial_.host)) {  // SSL_set_tlsext_host_name without its C cast: server name indication
+      SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, dial_.host.data());
     }
-    const auto trust = trust_of(origin_, error);
-    if (error) co_return end();
-    websocket::stream<asio::ssl::stream<beast::tcp_stream&>> secure(tcp_, *trust);
-    prepare_tls(secure.next_layer(), origin_.host);
-    co_await secure.next_layer().async_handshake(asio::ssl::stream_base::client, into(error));
-    if (error) co_return end();
-    co_await listen(secure);
+    tls_->set_verify_mode(asio::ssl::verify_peer);
+    tls_->set_verify_callback([this, is_for_host = asio::ssl::host_name_verification(dial_.host)](
+                                  bool trusted, asio::ssl::verify_context& context) {
+      if (!trusted) {
+        tls_fault_ = certificate_fault(context.native_handle());
+      } else if (!is_for_host(trusted, context)) {
+        tls_fault_ = "certificate is not for " + dial_.host;
+      }
+      return tls_fault_.empty();
+    });
+    tls_->async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](const error_code& ec) {
+      if (self->ended_) return;
+      if (!ec) return self->upgrade();
+      self->end("TLS: " + (self->tls_fault_.empty() ? self->readable(ec) : self->tls_fault_));
+    });
   }
 
-  template <class Stream>
-  asio::awaitable<void> listen(Stream& stream) {
-    error_code error;
-    stream.read_message_max(request_.max_message_bytes);
-    stream.set_option(websocket::stream_base::decorator([this](websocket::request_type& upgrade) {
-      upgrade.set(beast::http::field::user_agent, "sellcompute");
-      for (const auto& [name, value] : request_.headers) upgrade.set(name, value);
-    }));
-    co_await stream.async_handshake(origin_.authority, origin_.prefix + request_.path, into(error));
-    if (error || closed_) co_return end();
-    tcp_.expires_never();
-    stream.set_option(
-        websocket::stream_base::timeout{.handshake_timeout = std::chrono::milliseconds(request_.connect_ms),
-                                        .idle_timeout = std::chrono::milliseconds(kIdleMs),
-                                        .keep_alive_pings = true});
-    callbacks_.opened();
-    beast::flat_buffer buffer;
-    while (!closed_) {
-      co_await stream.async_read(buffer, into(error));
-      if (error || closed_) break;
-      const auto bytes = buffer.cdata();
-      callbacks_.message({static_cast<const char*>(bytes.data()), bytes.size()});
-      buffer.clear();
+  // The HTTP request that turns the stream into a websocket.
+  void upgrade() {
+    client_.clear_access_channels(websocketpp::log::alevel::all);
+    client_.clear_error_channels(websocketpp::log::elevel::all);
+    client_.set_secure(dial_.tls);
+    const std::string host = dial_.host.find(':') == std::string::npos ? dial_.host : "[" + dial_.host + "]";
+    websocketpp::lib::error_code ec;
+    websocket_ =
+        client_.get_connection(std::make_shared<websocketpp::uri>(dial_.tls, host, dial_.port, dial_.target), ec);
+    if (ec) return end(ec.message());
+    websocket_->set_max_message_size(dial_.max_message_bytes);
+    for (const auto& [name, value] : dial_.headers) websocket_->replace_header(name, value);
+    listen();
+    client_.connect(websocket_);
+    read_next();
+  }
+
+  void listen() {
+    websocket_->set_write_handler([this](auto, const char* data, std::size_t size) {
+      write(data, size);
+      return websocketpp::lib::error_code();
+    });
+    websocket_->set_open_handler([this](auto) { report(handlers_.on_open); });
+    websocket_->set_message_handler([this](auto, const Client::message_ptr& message) {
+      if (message->get_opcode() == websocketpp::frame::opcode::text) report(handlers_.on_text, message->get_payload());
+    });
+    websocket_->set_pong_handler([this](auto, const std::string&) { report(handlers_.on_pong); });
+    websocket_->set_fail_handler([this](auto) {
+      const int status = static_cast<int>(websocket_->get_response_code());
+      const bool refused = status != 0 && status != 101;
+      end(refused ? "HTTP " + std::to_string(status) + " " + websocket_->get_response_msg()
+                  : "not a websocket: " + websocket_->get_ec().message());
+    });
+    websocket_->set_close_handler([this](auto) { end(why_closed()); });
+  }
+
+  // A handler may destroy the Websocket, and with it the handlers: the one that runs is a copy.
+  template <class Handler, class... Args>
+  void report(Handler handler, Args&&... args) {
+    if (!ended_ && handler) handler(std::forward<Args>(args)...);
+  }
+
+  void read_next() {
+    if (paused_ || reading_ || ended_) return;
+    reading_ = true;
+    with_stream([this](auto& stream) {
+      stream.async_read_some(asio::buffer(read_buffer_),
+                             [self = shared_from_this()](const error_code& ec, std::size_t size) {
+                               self->reading_ = false;
+                               if (self->ended_) return;
+                               if (ec) return self->end(self->readable(ec));
+                               self->websocket_->read_all(self->read_buffer_.data(), size);
+                               self->end_if_broken();
+                               self->read_next();
+                             });
+    });
+  }
+
+  // On a violation of the protocol websocketpp sends its close frame and waits for the peer's; we do not.
+  void end_if_broken() {
+    if (ended_ || websocket_->get_state() != websocketpp::session::state::closing) return;
+    end(why_closed());
+  }
+
+  std::string why_closed() const {
+    const std::string theirs = websocket_->get_remote_close_reason();
+    if (!theirs.empty()) return "closed by the " + dial_.peer + ": " + theirs;
+    const std::string ours = websocket_->get_local_close_reason();  // a violation: we closed
+    return ours.empty() ? "closed by the " + dial_.peer : "broke the protocol: " + ours;
+  }
+
+  void write(const char* data, std::size_t size) {
+    if (waiting_.size() + size > kMaxBufferedBytes) {
+      waiting_.clear();
+      return asio::post(tcp_.get_executor(), [self = shared_from_this()] { self->end("does not read what we send"); });
     }
-    end();
+    waiting_.append(data, size);
+    write_next();
   }
 
-  void end() {
-    if (closed_) return;
-    close();
-    callbacks_.closed();
+  void write_next() {
+    if (writing_) return;
+    if (waiting_.empty()) {
+      if (leaving_) hang_up();
+      return;
+    }
+    writing_ = true;
+    being_written_.swap(waiting_);
+    waiting_.clear();
+    with_stream([this](auto& stream) {
+      asio::async_write(stream, asio::buffer(being_written_),
+                        [self = shared_from_this()](const error_code& ec, std::size_t) {
+                          self->writing_ = false;
+                          if (!ec) return self->write_next();
+                          if (self->leaving_) return self->hang_up();
+                          self->end(self->readable(ec));
+                        });
+    });
   }
 
-  const HttpOrigin origin_;
-  const WebsocketRequest request_;
-  const WebsocketCallbacks callbacks_;
-  asio::ip::tcp::resolver resolver_;
-  beast::tcp_stream tcp_;
-  bool closed_ = false;
+  void end(const std::string& reason) {
+    if (ended_) return;
+    ended_ = true;
+    if (const auto handler = std::move(handlers_.on_closed)) handler(reason);
+  }
+
+  void hang_up() {
+    error_code ignored;
+    linger_.cancel();
+    tcp_.shutdown(tcp::socket::shutdown_both, ignored);
+    tcp_.close(ignored);
+  }
+
+  tcp::socket tcp_;
+  std::optional<asio::ssl::stream<tcp::socket&>> tls_;
+  asio::steady_timer linger_;
+  WebsocketDial dial_;
+  WebsocketHandlers handlers_;
+  Client client_;
+  Client::connection_ptr websocket_;
+  std::array<char, kReadBytes> read_buffer_{};
+  std::string waiting_;
+  std::string being_written_;
+  std::string tls_fault_;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool paused_ = false;
+  bool leaving_ = false;  // the owner is gone: hang up when all is written
+  bool ended_ = false;    // nothing is reported any more
 };
 
-Websocket::Websocket(asio::io_context& io, const HttpOrigin& origin, WebsocketRequest request,
-                     WebsocketCallbacks callbacks)
-    : exchange_(std::make_shared<Exchange>(io, origin, std::move(request), std::move(callbacks))) {
-  exchange_->start();
+Websocket::Websocket(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Websocket::~Websocket() {
+  connection_->let_go();
+}
+void Websocket::send_text(const std::string& text) {
+  connection_->send_text(text);
+}
+void Websocket::ping() {
+  connection_->ping();
+}
+void Websocket::pause_reading(bool paused) {
+  connection_->pause_reading(paused);
 }
 
-Websocket::~Websocket() {
-  exchange_->close();
+WebsocketConnector::WebsocketConnector(asio::io_context& io, const WebsocketTrust& trust)
+    : io_(io), trust_(std::make_shared<Trust>()) {
+  SSL_CTX_set_min_proto_version(trust_->context.native_handle(), TLS1_2_VERSION);
+  error_code ec;
+  if (trust.only_pem.empty()) {
+    trust_->context.set_default_verify_paths(ec);
+  } else {
+    trust_->context.add_certificate_authority(asio::buffer(trust.only_pem), ec);
+  }
+  if (!ec && !trust.extra_ca_file.empty()) trust_->context.load_verify_file(trust.extra_ca_file, ec);
+  if (ec) trust_->error = "TLS: cannot load the certificate authorities " + trust.extra_ca_file + ": " + ec.message();
+}
+
+WebsocketConnector::~WebsocketConnector() = default;
+
+std::unique_ptr<Websocket> WebsocketConnector::connect(const WebsocketDial& dial, WebsocketHandlers handlers) {
+  auto connection = std::make_shared<Websocket::Connection>(io_, dial, std::move(handlers));
+  connection->start(trust_->context, trust_->error);
+  return std::make_unique<Websocket>(std::move(connection));
 }
 
 }  // namespace net

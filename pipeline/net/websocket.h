@@ -1,38 +1,84 @@
-// One websocket connection (RFC 6455) to a server that the operator named, ws or wss: what it says is handed over, and
-// nothing is said to it. (Relays have a connection of their own, relay_socket.h.) Callbacks come on the io_context's
-// thread, never from within the constructor.
+// One websocket connection to a server, over TCP or TLS (RFC 6455). The only place where websocketpp is used; this header
+// is free of it, and of C++20: websocket.cc is compiled as C++17, because websocketpp 0.8.2 does not compile as C++20.
 #pragma once
 
-#include "pipeline/net/http_call.h"
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace net {
 
-struct WebsocketRequest {
-  std::string path;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::size_t max_message_bytes = 0;  // a larger one ends the connection
-  std::int64_t connect_ms = 0;        // handshakes included; later a ping finds out whether the other side is there
+// Where to connect. The address was resolved and judged by the caller, once: no name is looked up here.
+struct WebsocketDial {
+  bool tls = true;
+  std::string host;  // for the Host header, SNI and the certificate; an IPv6 literal without brackets
+  std::uint16_t port = 443;
+  std::string target;                                        // path and query, "/" if empty
+  std::string address;                                       // numeric IPv4 or IPv6
+  std::size_t max_message_bytes = 0;                         // a larger message closes the connection
+  std::vector<std::pair<std::string, std::string>> headers;  // of the request that opens it; credentials too
+  std::string peer = "server";                               // what reasons call the other side
 };
 
-// `closed` comes once, last.
-struct WebsocketCallbacks {
-  std::function<void()> opened;
-  std::function<void(std::string_view text)> message;
-  std::function<void()> closed;
+// What the connection reports, on the io_context's thread and never from inside a call of the Websocket.
+struct WebsocketHandlers {
+  std::function<void()> on_open;
+  std::function<void(std::string)> on_text;
+  std::function<void()> on_pong;
+  // Last of all, once, with a reason for a person: "connection refused", "TLS: certificate expired 3 days ago"; headers
+  // are not repeated.
+  std::function<void(std::string)> on_closed;
 };
 
+// Destroying it closes the connection (close frame first, then TCP, two seconds at most) and silences the handlers.
+// Time-outs are the caller's: a dial that gets no answer stays silent.
 class Websocket {
  public:
-  Websocket(boost::asio::io_context& io, const HttpOrigin& origin, WebsocketRequest request,
-            WebsocketCallbacks callbacks);
-  // Closes the connection and silences the callbacks; may run inside one of them.
+  class Connection;
+  explicit Websocket(std::shared_ptr<Connection> connection);
   ~Websocket();
   Websocket(const Websocket&) = delete;
   Websocket& operator=(const Websocket&) = delete;
 
+  // Only after on_open; silently dropped when the connection is ending (on_closed follows). What the peer does not read
+  // is buffered, up to 8 MiB; beyond that the connection is closed.
+  void send_text(const std::string& text);
+  void ping();
+  // Stops reading from the network, so that TCP slows the server down; messages already read are still delivered.
+  void pause_reading(bool paused);
+
  private:
-  class Exchange;
-  std::shared_ptr<Exchange> exchange_;
+  std::shared_ptr<Connection> connection_;
+};
+
+// The certificate authorities that a TLS connection trusts: the system's, or those of `only_pem` if it is not empty (the
+// text of a PEM file); besides them those in the file `extra_ca_file`, if one is named.
+struct WebsocketTrust {
+  std::string extra_ca_file;
+  std::string only_pem;
+};
+
+// Makes connections. TLS 1.2 or newer; the certificate must be for the dialled host. Trust that cannot be loaded fails
+// each TLS connection.
+class WebsocketConnector {
+ public:
+  explicit WebsocketConnector(boost::asio::io_context& io, const WebsocketTrust& trust = {});
+  ~WebsocketConnector();
+
+  std::unique_ptr<Websocket> connect(const WebsocketDial& dial, WebsocketHandlers handlers);
+
+ private:
+  struct Trust;
+  boost::asio::io_context& io_;
+  std::shared_ptr<Trust> trust_;
 };
 
 }  // namespace net

@@ -18,6 +18,15 @@ function(compile_alone target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 endfunction()
 
+# For adapters that are made of templates (Asio, Beast, websocketpp): they take long to compile, their debug information
+# is ten times their code, and they wait for the network whatever the compiler does. Release builds only.
+function(compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Release>:-g0>)
+endfunction()
+
+# cxxopts reads options without std::regex then, which costs each command's file six seconds.
+add_compile_definitions(CXXOPTS_NO_REGEX)
+
 find_program(CCACHE ccache)
 
 function(add_our_library name)

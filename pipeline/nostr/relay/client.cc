@@ -39,7 +39,7 @@ struct RelayClient::Io {
   std::shared_ptr<unsigned> dial = std::make_shared<unsigned>(0);
 };
 
-RelayClient::RelayClient(asio::io_context& io, RelayConnector& connector, RelayClientOptions options,
+RelayClient::RelayClient(asio::io_context& io, net::WebsocketConnector& connector, RelayClientOptions options,
                          RelayLinkHandlers handlers)
     : RelayLink(with_url(std::move(options.session), options.url), std::move(options.clock), std::move(handlers)),
       connector_(connector),
@@ -72,8 +72,14 @@ void RelayClient::dial() {
 }
 
 void RelayClient::connect(const std::string& address) {
-  const RelayDial where{url_.secure, url_.host, url_.port, url_.target, address, kMaxRelayMessageBytes};
-  RelaySocketHandlers handlers;
+  const net::WebsocketDial where{.tls = url_.secure,
+                                 .host = url_.host,
+                                 .port = url_.port,
+                                 .target = url_.target,
+                                 .address = address,
+                                 .max_message_bytes = kMaxRelayMessageBytes,
+                                 .peer = "relay"};
+  net::WebsocketHandlers handlers;
   handlers.on_open = [this] { opened(); };
   handlers.on_text = [this](const std::string& text) { received(text); };
   handlers.on_pong = [this] { ponged(); };

@@ -1,4 +1,4 @@
-// One relay, connected: resolves, judges the address, dials, and drives its session over a RelaySocket. Used by the
+// One relay, connected: resolves, judges the address, dials, and drives its session over a websocket. Used by the
 // pool, and by whoever speaks to a single relay (a wallet over NIP-47).
 #pragma once
 
@@ -7,8 +7,8 @@
 #include <string>
 
 #include "pipeline/net/url_guard.h"
+#include "pipeline/net/websocket.h"
 #include "pipeline/nostr/relay/link.h"
-#include "pipeline/nostr/relay/socket.h"
 
 namespace nostr {
 
@@ -25,7 +25,7 @@ struct RelayClientOptions {
 // Lives on one io_context thread, which must outlive it.
 class RelayClient final : public RelayLink {
  public:
-  RelayClient(boost::asio::io_context& io, RelayConnector& connector, RelayClientOptions options,
+  RelayClient(boost::asio::io_context& io, net::WebsocketConnector& connector, RelayClientOptions options,
               RelayLinkHandlers handlers);
   ~RelayClient() override;
 
@@ -41,11 +41,11 @@ class RelayClient final : public RelayLink {
   void wake_at(TimeMs time) override;
   void connect(const std::string& address);
 
-  RelayConnector& connector_;
+  net::WebsocketConnector& connector_;
   RelayUrl url_;
   bool guarded_;
   std::unique_ptr<Io> io_;
-  std::unique_ptr<RelaySocket> socket_;
+  std::unique_ptr<net::Websocket> socket_;
   bool paused_ = false;
   std::size_t dials_ = 0;
 };

@@ -20,7 +20,7 @@ class RelayPool::Impl {
   Impl(asio::io_context& io, PoolOptions options, PoolHandlers handlers)
       : io_(io),
         options_(std::move(options)),
-        connector_(io, options_.extra_ca_file),
+        connector_(io, {.extra_ca_file = options_.extra_ca_file, .only_pem = {}}),
         verifiers_(options_.verify_threads),
         hub_(std::make_shared<RelayHub>(
             HubOptions{options_.wanted, options_.limits, options_.max_guests, options_.clock}, ports(),
@@ -65,7 +65,7 @@ class RelayPool::Impl {
 
   asio::io_context& io_;
   PoolOptions options_;
-  RelayConnector connector_;
+  net::WebsocketConnector connector_;
   asio::thread_pool verifiers_;
   std::shared_ptr<RelayHub> hub_;
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/scheduler.h"
-#include "pipeline/net/websocket.h"
+#include "pipeline/net/websocket_feed.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
@@ -92,15 +92,19 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
   }
 
   void connect_websocket() {
-    socket_ = std::make_unique<net::Websocket>(
-        client_.io_, client_.access_.origin,
-        net::WebsocketRequest{.path = feed_.path,
-                              .headers = client_.access_.headers,
-                              .max_message_bytes = kMaxMessageBytes,
-                              .connect_ms = client_.timeouts_.connect_ms},
-        net::WebsocketCallbacks{.opened = [this] { opened(); },
-                                .message = [this](std::string_view text) { feed_.said(text); },
-                                .closed = [this] { ended(); }});
+    if (!connector_) {
+      connector_ = std::make_unique<net::WebsocketConnector>(
+          client_.io_, net::WebsocketTrust{.extra_ca_file = {}, .only_pem = client_.access_.origin.trusted_pem});
+    }
+    socket_ = std::make_unique<net::WebsocketFeed>(
+        client_.io_, *connector_, client_.access_.origin,
+        net::WebsocketFeedRequest{.path = feed_.path,
+                                  .headers = client_.access_.headers,
+                                  .max_message_bytes = kMaxMessageBytes,
+                                  .connect_ms = client_.timeouts_.connect_ms},
+        net::WebsocketFeedCallbacks{.opened = [this] { opened(); },
+                                    .message = [this](std::string_view text) { feed_.said(text); },
+                                    .closed = [this] { ended(); }});
   }
 
   void opened() {
@@ -132,7 +136,8 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
   std::string line_;
   std::int64_t pause_ms_ = kFirstReconnectMs;
   std::unique_ptr<net::HttpCall> call_;
-  std::unique_ptr<net::Websocket> socket_;
+  std::unique_ptr<net::WebsocketConnector> connector_;
+  std::unique_ptr<net::WebsocketFeed> socket_;
 };
 
 HttpClient::HttpClient(boost::asio::io_context& io, base::Scheduler& scheduler, HttpAccess access,

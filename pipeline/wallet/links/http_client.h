@@ -1,4 +1,4 @@
-// A wallet's server over HTTP: calls by net::HttpCall, feeds by it or by a websocket (Beast). Lives on one io_context
+// A wallet's server over HTTP: calls by net::HttpCall, feeds by it or by net::WebsocketFeed. Lives on one io_context
 // thread; destroying it ends what is under way, unanswered.
 #pragma once
 

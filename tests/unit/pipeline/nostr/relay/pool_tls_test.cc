@@ -4,71 +4,72 @@
 #include <openssl/x509.h>
 
 #include <cstdlib>
-#include <filesystem>
 
+#include "base/temporary_folder.h"
 #include "pipeline/nostr/relay/pool.h"
+#include "tests/support/tls_front.h"
 #include "tests/unit/pipeline/nostr/relay/relay_pool_fixture.h"
 
 namespace nostr {
 namespace {
 
 using loopback::LoopbackRelay;
-using loopback::LoopbackRelayOptions;
 using testing::HasSubstr;
 
 class RelayTls : public RelayPoolTest {
  protected:
-  void SetUp() override {
-    folder = std::filesystem::temp_directory_path() / ("relay_tls_" + key.public_key().hex().substr(0, 8) + "_" +
-                                                       std::to_string(began.time_since_epoch().count()));
-    std::filesystem::create_directory(folder);
-  }
-  ~RelayTls() override { std::filesystem::remove_all(folder); }
-
-  // A relay with a certificate of its own making; its file is what has to be trusted.
-  LoopbackRelay& secure_relay(const std::string& host) {
-    LoopbackRelayOptions secure;
-    secure.certificate_file = (folder / (host + ".crt")).string();
-    secure.key_file = (folder / (host + ".key")).string();
-    const auto command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + host +
-                         " -addext subjectAltName=DNS:" + host + " -keyout " + secure.key_file + " -out " +
-                         secure.certificate_file + " 2>/dev/null";
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    return relay(secure);
+  // Makes a certificate for this host that nobody but its own key vouches for.
+  void make_certificate(const std::string& host) {
+    const std::string name = "subjectAltName=DNS:" + host;
+    const auto command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + host + " -addext " + name +
+                         " -keyout " + key_file + " -out " + certificate_file + " 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
   }
 
-  std::filesystem::path folder;
+  // The URL of `behind`, reached over TLS.
+  std::string secure(const LoopbackRelay& behind) {
+    fronts.push_back(std::make_unique<support::TlsFront>(io, certificate_file, key_file, behind.port()));
+    return "wss://localhost:" + std::to_string(fronts.back()->port());
+  }
+
+  const base::TemporaryFolder temporary = base::TemporaryFolder::make("test").value();
+  const std::string certificate_file = temporary.path() / "certificate.pem";
+  const std::string key_file = temporary.path() / "key.pem";
+  std::vector<std::unique_ptr<support::TlsFront>> fronts;
 };
 
 TEST_F(RelayTls, ATrustedCertificateForTheHostIsAccepted) {
-  auto& one = secure_relay("localhost");
-  options.extra_ca_file = (folder / "localhost.crt").string();
+  make_certificate("localhost");
+  options.extra_ca_file = certificate_file;
+  auto& one = relay();
   one.inject(request("over TLS"));
-  open_live_pool({one.url()});
+  open_live_pool({secure(one)});
   EXPECT_TRUE(run_until([&] { return received.size() == 1; }));
-  EXPECT_THAT(one.url(), testing::StartsWith("wss://"));
 }
 
 TEST_F(RelayTls, ACertificateForAnotherHostIsRefused) {
-  auto& one = secure_relay("other.example");
-  options.extra_ca_file = (folder / "other.example.crt").string();
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  make_certificate("other.example");
+  options.extra_ca_file = certificate_file;
+  const std::string url = secure(relay());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
   EXPECT_THAT(reasons, testing::Contains("TLS: certificate is not for localhost"));
 }
 
 TEST_F(RelayTls, ACertificateThatNobodyVouchesForIsRefused) {
-  auto& one = secure_relay("localhost");
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  make_certificate("localhost");
+  const std::string url = secure(relay());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
   EXPECT_THAT(reasons, testing::Contains(HasSubstr("TLS: self-signed certificate")));
 }
 
 TEST_F(RelayTls, ATrustFileThatCannotBeReadFailsTheConnection) {
-  auto& one = secure_relay("localhost");
+  make_certificate("localhost");
   options.extra_ca_file = "/nonexistent/ca.pem";
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  const std::string url = secure(relay());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
   EXPECT_THAT(reasons, testing::Contains(HasSubstr("/nonexistent/ca.pem")));
 }
 
@@ -89,17 +90,12 @@ void expire(const std::string& certificate_file, const std::string& key_file, in
 }
 
 TEST_F(RelayTls, AnExpiredCertificateIsRefusedWithItsAge) {
-  const auto files = (folder / "localhost").string();
-  secure_relay("localhost");
-  relays.clear();
-  expire(files + ".crt", files + ".key", 3);
-  LoopbackRelayOptions expired;
-  expired.certificate_file = files + ".crt";
-  expired.key_file = files + ".key";
-  auto& one = relay(expired);
-  options.extra_ca_file = files + ".crt";
-  open_pool({one.url()});
-  ASSERT_TRUE(run_until([&] { return states[one.url()] == RelayState::offline; }));
+  make_certificate("localhost");
+  expire(certificate_file, key_file, 3);
+  options.extra_ca_file = certificate_file;
+  const std::string url = secure(relay());
+  open_pool({url});
+  ASSERT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
   EXPECT_THAT(reasons, testing::Contains("TLS: certificate expired 3 days ago"));
 }
 

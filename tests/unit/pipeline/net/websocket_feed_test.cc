@@ -1,0 +1,121 @@
+#include "pipeline/net/websocket_feed.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/temporary_folder.h"
+#include "pipeline/loopback/loopback_relay.h"
+#include "tests/support/tls_front.h"
+
+namespace net {
+namespace {
+
+class Feed : public testing::Test {
+ protected:
+  void connect(const std::string& url, const std::string& trusted_pem = {}) {
+    origin = parse_origin(url).value();
+    connector = std::make_unique<WebsocketConnector>(io, WebsocketTrust{.extra_ca_file = {}, .only_pem = trusted_pem});
+    feed = std::make_unique<WebsocketFeed>(
+        io, *connector, origin,
+        WebsocketFeedRequest{.path = "/", .headers = {}, .max_message_bytes = 1'000, .connect_ms = 2'000},
+        WebsocketFeedCallbacks{.opened = [this] { ++opened; },
+                               .message = [this](std::string_view text) { messages.emplace_back(text); },
+                               .closed =
+                                   [this] {
+                                     ++closed;
+                                     feed.reset();  // a callback may end the feed
+                                   }});
+    EXPECT_EQ(opened + closed, 0) << "never from within the constructor";
+  }
+
+  bool run_until(const std::function<bool()>& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!done() && std::chrono::steady_clock::now() < deadline) {
+      io.restart();
+      io.run_one_for(std::chrono::milliseconds(20));
+    }
+    return done();
+  }
+
+  boost::asio::io_context io;
+  HttpOrigin origin;
+  std::unique_ptr<WebsocketConnector> connector;
+  std::unique_ptr<WebsocketFeed> feed;
+  int opened = 0;
+  int closed = 0;
+  std::vector<std::string> messages;
+};
+
+TEST_F(Feed, OpensAndClosesOnce) {
+  loopback::LoopbackRelay server(io);
+  connect("http://127.0.0.1:" + std::to_string(server.port()));
+  ASSERT_TRUE(run_until([&] { return opened == 1; }));
+  server.drop_connections();
+  EXPECT_TRUE(run_until([&] { return closed == 1; }));
+  EXPECT_EQ(opened, 1);
+}
+
+// "localhost" is ::1 as well on most machines, where this server does not listen.
+TEST_F(Feed, TriesEveryAddressOfAName) {
+  loopback::LoopbackRelay server(io);
+  connect("http://localhost:" + std::to_string(server.port()));
+  EXPECT_TRUE(run_until([&] { return opened == 1; }));
+}
+
+TEST_F(Feed, ClosesWhenNobodyListens) {
+  const std::uint16_t port = loopback::LoopbackRelay(io).port();
+  connect("http://127.0.0.1:" + std::to_string(port));
+  EXPECT_TRUE(run_until([&] { return closed == 1; }));
+  EXPECT_EQ(opened, 0);
+}
+
+TEST_F(Feed, IsSilentOnceItIsDestroyed) {
+  loopback::LoopbackRelay server(io);
+  connect("http://127.0.0.1:" + std::to_string(server.port()));
+  feed.reset();
+  EXPECT_TRUE(run_until([&] { return server.connections() == 0; }));
+  EXPECT_EQ(opened + closed, 0);
+}
+
+class SecureFeed : public Feed {
+ protected:
+  void SetUp() override {
+    const std::string key = folder.path() / "key.pem";
+    const std::string certificate = folder.path() / "certificate.pem";
+    const std::string command =
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
+        "subjectAltName=DNS:localhost -keyout " +
+        key + " -out " + certificate + " 2>/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    front = std::make_unique<support::TlsFront>(io, certificate, key, server.port());
+    std::stringstream text;
+    text << std::ifstream(certificate).rdbuf();
+    pem = text.str();
+  }
+  std::string url() const { return "https://localhost:" + std::to_string(front->port()); }
+
+  const base::TemporaryFolder folder = base::TemporaryFolder::make("test").value();
+  loopback::LoopbackRelay server{io};
+  std::unique_ptr<support::TlsFront> front;
+  std::string pem;
+};
+
+TEST_F(SecureFeed, TrustsTheCertificateThatTheOriginNames) {
+  connect(url(), pem);
+  EXPECT_TRUE(run_until([&] { return opened == 1; }));
+  feed.reset();
+}
+
+TEST_F(SecureFeed, ElseTrustsTheSystemsAuthoritiesOnly) {
+  connect(url());
+  EXPECT_TRUE(run_until([&] { return closed == 1; }));
+  EXPECT_EQ(opened, 0);
+}
+
+}  // namespace
+}  // namespace net
