@@ -2,6 +2,7 @@
 // wrong: back again, every one is answered, once.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EventUtils } from '@nostr-relay/common';
 import { Relay } from 'nostr-tools/relay';
 import { nowSeconds, tagsOf } from '../harness/customer.mjs';
 import { eventually } from '../harness/eventually.mjs';
@@ -12,6 +13,10 @@ import { startRelay } from '../harness/relay.mjs';
 const REQUESTS = 500;
 const MOST_SKEWED_S = 600;
 const TOO_OLD_S = 950; // asked for, since clocks may differ by a quarter of an hour, but older than what is served
+
+// The relays take signatures as they come: three that check thousands in JavaScript, in one process, lose their connections on
+// a busy machine. The customer checks each result.
+EventUtils.isSigValid = () => true;
 
 test(`${REQUESTS} requests that came while it was away are each served once, and what is too old is declined`, { skip: skipWithoutProgram, timeout: 600_000 }, async (t) => {
   const others = [await startRelay(), await startRelay()];
