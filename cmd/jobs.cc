@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "cmd/cli/about_job.h"
+#include "cmd/cli/ask_about_job.h"
 #include "cmd/cli/clock.h"
 #include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"

@@ -3,7 +3,7 @@
 #include <ostream>
 
 #include "base/secret_file.h"
-#include "cmd/cli/about_job.h"
+#include "cmd/cli/ask_about_job.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {

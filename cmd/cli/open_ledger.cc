@@ -1,6 +1,6 @@
 #include "cmd/cli/open_ledger.h"
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "ledger/views.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/customers_view.h"

@@ -1,16 +1,17 @@
 #include "pipeline/loopback/loopback_ollama.h"
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "base/types.h"
 #include "pipeline/net/awaitable.h"
@@ -22,12 +23,14 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using beast::error_code;
+using boost::system::error_code;
 using net::into;
 using nlohmann::json;
 
 constexpr std::uint64_t kMaxRequestBytes = 16 * 1024 * 1024;
+constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kTokensBeforeFault = 3;
+constexpr char kLastChunk[] = "0\r\n\r\n";
 constexpr char kVersion[] = "0.24.0-stand-in";
 constexpr char kCreatedAt[] = "2026-01-01T00:00:00Z";
 constexpr auto kForEver = asio::steady_timer::time_point::max();
@@ -140,7 +143,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     http::request_parser<http::string_body> parser;
     parser.body_limit(kMaxRequestBytes);
     error_code error;
-    co_await http::async_read(stream_, buffer_, parser, into(error));
+    co_await read(parser, error);
     if (error) co_return;
     asio::co_spawn(
         stream_.get_executor(), [self = shared_from_this()] { return self->watch(); }, asio::detached);
@@ -153,11 +156,26 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     closed_ = true;
     timer_.cancel();
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.close();
+    stream_.shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.close(ignored);
   }
 
  private:
+  // Bytes go to the parser and come from text by hand: Beast's operations on streams take long to compile.
+  asio::awaitable<void> read(http::request_parser<http::string_body>& parser, error_code& error) {
+    std::string received;
+    std::array<char, kReadBytes> bytes;
+    parser.eager(true);
+    while (!parser.is_done()) {
+      const std::size_t size = co_await stream_.async_read_some(asio::buffer(bytes), into(error));
+      if (error) co_return;
+      received.append(bytes.data(), size);
+      received.erase(0, parser.put(asio::buffer(received), error));
+      if (error == http::error::need_more) error = {};
+      if (error) co_return;
+    }
+  }
+
   // Notices that the client left, also while nothing is being sent.
   asio::awaitable<void> watch() {
     error_code error;
@@ -219,7 +237,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
       co_await send_chunk(token_line(answer, answer.tokens[i]));
     }
     co_await send_chunk(done_line(answer));
-    co_await send_bytes(http::make_chunk_last());
+    co_await send_bytes(kLastChunk);
   }
 
   static bool breaks_in_mid_stream(LoopbackFault fault) {
@@ -233,7 +251,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     if (fault == LoopbackFault::bad_json) co_await send_chunk("<html>\n");
     if (fault != LoopbackFault::error_line) co_return;
     co_await send_chunk("{\"error\":\"an error was encountered while running the model: unexpected EOF\"}\n");
-    co_await send_bytes(http::make_chunk_last());
+    co_await send_bytes(kLastChunk);
   }
 
   asio::awaitable<void> wait_until(asio::steady_timer::time_point when) {
@@ -249,8 +267,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     response.keep_alive(false);
     response.body() = body.dump(-1, ' ', false, json::error_handler_t::replace);
     response.prepare_payload();
-    error_code error;
-    co_await http::async_write(stream_, response, into(error));
+    co_await send_bytes((std::ostringstream() << response).str());
   }
 
   asio::awaitable<void> send_head() {
@@ -258,24 +275,22 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     response.set(http::field::content_type, "application/x-ndjson");
     response.keep_alive(false);
     response.chunked(true);
-    http::response_serializer<http::empty_body> serializer(response);
-    error_code error;
-    co_await http::async_write_header(stream_, serializer, into(error));
+    co_await send_bytes((std::ostringstream() << response.base()).str());
   }
 
-  asio::awaitable<void> send_chunk(std::string line) { co_await send_bytes(http::make_chunk(asio::buffer(line))); }
+  asio::awaitable<void> send_chunk(const std::string& line) {
+    co_await send_bytes((std::ostringstream() << std::hex << line.size() << "\r\n" << line << "\r\n").str());
+  }
 
-  template <class Buffers>
-  asio::awaitable<void> send_bytes(Buffers buffers) {
+  asio::awaitable<void> send_bytes(std::string bytes) {
     if (closed_) co_return;
     error_code error;
-    co_await asio::async_write(stream_, buffers, into(error));
+    co_await asio::async_write(stream_, asio::buffer(bytes), into(error));
   }
 
   const std::shared_ptr<Server> server_;
-  beast::tcp_stream stream_;
+  tcp::socket stream_;
   asio::steady_timer timer_;
-  beast::flat_buffer buffer_;
   bool answered_ = false;
   bool closed_ = false;
 };

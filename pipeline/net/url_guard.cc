@@ -6,7 +6,7 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
-#include "base/text.h"
+#include "base/ascii.h"
 
 namespace net {
 namespace {

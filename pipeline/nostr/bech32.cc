@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "base/ascii.h"
 
 namespace nostr {
 namespace {

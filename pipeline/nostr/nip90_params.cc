@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_request.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "pipeline/core/chat_message.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"

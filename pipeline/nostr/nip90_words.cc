@@ -1,6 +1,6 @@
 #include "pipeline/nostr/nip90_words.h"
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 

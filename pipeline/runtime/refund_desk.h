@@ -5,7 +5,7 @@
 #include <map>
 
 #include "pipeline/runtime/context.h"
-#include "pipeline/runtime/refunds.h"
+#include "pipeline/runtime/refund_payments.h"
 
 namespace runtime {
 
@@ -47,7 +47,7 @@ class RefundDesk {
   void answer(const base::Hash256& to, const RefundOutcome& outcome);
 
   const Context& context_;
-  Refunds refunds_;
+  RefundPayments refunds_;
   std::map<base::Hash256, Done> waiting_;  // by the payment hash of the customer's invoice
 };
 

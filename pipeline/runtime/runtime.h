@@ -14,7 +14,7 @@
 #include "pipeline/runtime/invoicing.h"
 #include "pipeline/runtime/job_inputs.h"
 #include "pipeline/runtime/job_texts.h"
-#include "pipeline/runtime/notices.h"
+#include "pipeline/runtime/notice_sender.h"
 #include "pipeline/runtime/refund_desk.h"
 
 namespace runtime {
@@ -99,7 +99,7 @@ class Runtime {
   JobInputs inputs_;
   Inferences inferences_;
   Invoicing invoicing_;
-  Notices notices_;
+  NoticeSender notices_;
   RefundDesk refund_desk_;
   IntakeGate intake_;
   ControlWatch control_;

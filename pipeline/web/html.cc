@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/web/media_type.h"

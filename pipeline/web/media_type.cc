@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 

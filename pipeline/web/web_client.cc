@@ -139,7 +139,7 @@ class WebClient::Transfer : public std::enable_shared_from_this<Transfer> {
     if (!ended_) finish(std::move(std::get<Answer>(next)));
   }
 
-  // One hop: what Fetch wants after it, another hop or nothing more. Whatever it says when ended_ is not heard.
+  // One hop: what FetchSession wants after it, another hop or nothing more. Whatever it says when ended_ is not heard.
   asio::awaitable<Next> visit() {
     error_code error;
     const auto found = co_await look_up(error);
@@ -200,7 +200,7 @@ class WebClient::Transfer : public std::enable_shared_from_this<Transfer> {
     beast::flat_buffer buffer;
     http::response_parser<http::buffer_body> parser;
     parser.header_limit(kMaxHeadBytes);
-    parser.body_limit(boost::none);  // Fetch bounds it
+    parser.body_limit(boost::none);  // FetchSession bounds it
     error_code error;
     co_await http::async_write(stream, request, into(error));
     if (!error) co_await http::async_read_header(stream, buffer, parser, into(error));
@@ -227,7 +227,7 @@ class WebClient::Transfer : public std::enable_shared_from_this<Transfer> {
   Io& io_;  // gone when ended_
   WebRequest request_;
   Done done_;
-  Fetch fetch_;
+  FetchSession fetch_;
   tcp::socket tcp_;
   asio::steady_timer timer_;
   bool ended_ = false;

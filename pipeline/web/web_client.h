@@ -1,4 +1,4 @@
-// The web over sockets: drives a Fetch per page with Beast and OpenSSL. Asio and Beast stay in web_client.cc.
+// The web over sockets: drives a FetchSession per page with Beast and OpenSSL. Asio and Beast stay in web_client.cc.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "pipeline/web/fetch.h"
+#include "pipeline/web/fetch_session.h"
 #include "pipeline/web/page_reader.h"
 
 namespace boost::asio {
@@ -42,7 +42,7 @@ class WebClient final : public web::PageReader {
   explicit WebClient(boost::asio::io_context& io, WebOptions options = {});
   ~WebClient() override;
 
-  // Besides the errors of Fetch: "web.busy" when too many wait.
+  // Besides the errors of FetchSession: "web.busy" when too many wait.
   void get(const std::string& url, Done done) override { fetch({.url = url}, std::move(done)); }
   void fetch(WebRequest request, Done done);
 

@@ -18,8 +18,8 @@ function(compile_alone target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 endfunction()
 
-# For adapters that are made of templates (Asio, Beast, websocketpp): they take long to compile, their debug information
-# is ten times their code, and they wait for the network whatever the compiler does. Release builds only.
+# For code that is made of templates of others (Asio, Beast, websocketpp, nlohmann's JSON) and waits for the network or a
+# person: the optimizer takes long and gains nothing, and debug information is ten times the code. Release builds only.
 function(compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Release>:-g0>)
 endfunction()

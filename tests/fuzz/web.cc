@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
-#include "pipeline/web/fetch.h"
+#include "pipeline/web/fetch_session.h"
 #include "pipeline/web/html.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -63,7 +63,7 @@ void check_answer(const Next& next) {
 
 // All hops, each with the same answer, to the end.
 Next play(std::string_view url, const Head& head, std::string_view page, const std::vector<Address>& addresses) {
-  Fetch fetch;
+  FetchSession fetch;
   Next next = fetch.start(url);
   for (unsigned hops = 0; std::holds_alternative<LookUp>(next); ++hops) {
     require(hops <= kMaxRedirects, "redirects end");

@@ -6,7 +6,7 @@
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_answer.h"
-#include "pipeline/runtime/notice.h"
+#include "pipeline/runtime/make_notice.h"
 #include "pipeline/wallet/bolt11.h"
 #include "tests/unit/pipeline/core/engine_driver.h"
 

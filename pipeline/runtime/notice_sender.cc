@@ -1,17 +1,17 @@
-#include "pipeline/runtime/notices.h"
+#include "pipeline/runtime/notice_sender.h"
 
 #include <algorithm>
 
 #include "pipeline/nostr/nip90_notice.h"
 #include "pipeline/runtime/delivery.h"
-#include "pipeline/runtime/notice.h"
+#include "pipeline/runtime/make_notice.h"
 
 namespace runtime {
 
 using core::Job;
 using core::Work;
 
-void Notices::sign(const Job& job, const Work& work) {
+void NoticeSender::sign(const Job& job, const Work& work) {
   const Ports& ports = context_.ports;
   auto targets = customer_relays_.targets_of(job);
   const unsigned pow_bits = nostr::required_pow(ports.relays, targets);
@@ -23,7 +23,7 @@ void Notices::sign(const Job& job, const Work& work) {
   context_.post(std::move(*notice));
 }
 
-void Notices::publish(const Job& job, const Work& work) {
+void NoticeSender::publish(const Job& job, const Work& work) {
   const core::Notice* notice = core::find_notice(job, work.purpose);
   auto json = nostr::notice_json(job, notice->notice, context_.key.public_key(),
                                  [this](const base::TextRef& ref) { return texts_.read(ref); });
@@ -44,7 +44,7 @@ void Notices::publish(const Job& job, const Work& work) {
                }});
 }
 
-void Notices::report(const Job& job, const base::Error& error) const {
+void NoticeSender::report(const Job& job, const base::Error& error) const {
   if (!is_pruned(error) && !error.code.starts_with("notice.")) return context_.fail(error);
   context_.problem("job " + job.id.hex() + " is stuck: " + error.describe());
 }

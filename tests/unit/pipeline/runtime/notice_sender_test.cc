@@ -1,5 +1,5 @@
-// Notices: signed, brought to their relays, and what happens when their texts are gone.
-#include "pipeline/runtime/notices.h"
+// NoticeSender: signed, brought to their relays, and what happens when their texts are gone.
+#include "pipeline/runtime/notice_sender.h"
 
 #include <gmock/gmock.h>
 
@@ -35,7 +35,7 @@ class NoticesTest : public PartTest {
 
   CustomerRelays customer_relays{relays, time, options.own_relays};
   JobTexts texts{journal, key, ports.random};
-  Notices notices{context, texts, customer_relays};
+  NoticeSender notices{context, texts, customer_relays};
 };
 
 TEST_F(NoticesTest, AreSignedForTheCustomersRelaysAndOurOwn) {

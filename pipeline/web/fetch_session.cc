@@ -1,4 +1,4 @@
-#include "pipeline/web/fetch.h"
+#include "pipeline/web/fetch_session.h"
 
 #include <algorithm>
 
@@ -26,11 +26,11 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-Next Fetch::start(std::string_view url) {
+Next FetchSession::start(std::string_view url) {
   return visit(parse_web_url(url));
 }
 
-Next Fetch::visit(base::Result<WebUrl> url) {
+Next FetchSession::visit(base::Result<WebUrl> url) {
   if (!url) return Answer(tl::unexpected(url.error()));
   url_ = std::move(*url);
   const std::uint16_t port = url_.port;
@@ -39,7 +39,7 @@ Next Fetch::visit(base::Result<WebUrl> url) {
                      "name a page on port 80, 443, or one from " + std::to_string(kFirstFreePort) + " on"));
 }
 
-Next Fetch::on_addresses(const std::vector<Address>& found) {
+Next FetchSession::on_addresses(const std::vector<Address>& found) {
   const auto chosen = trusted() ? found.begin() : std::find_if(found.begin(), found.end(), [](const Address& address) {
     return net::is_public_address(address);
   });
@@ -49,7 +49,7 @@ Next Fetch::on_addresses(const std::vector<Address>& found) {
                      "name a page that everybody can read, or send its text itself as the input"));
 }
 
-Next Fetch::on_head(const Head& head) {
+Next FetchSession::on_head(const Head& head) {
   if (is_redirect(head.status) && !head.location.empty()) return redirect(head.location);
   if (head.status != kOk) {
     return Answer(fail("web.status", "the server answered with status " + std::to_string(head.status),
@@ -67,7 +67,7 @@ Next Fetch::on_head(const Head& head) {
   return Read{};
 }
 
-Next Fetch::redirect(const std::string& location) {
+Next FetchSession::redirect(const std::string& location) {
   const std::string hint = "name the page itself that it should lead to";
   if (redirects_ == kMaxRedirects) {
     return Answer(
@@ -84,13 +84,13 @@ Next Fetch::redirect(const std::string& location) {
   return visit(std::move(target));
 }
 
-Next Fetch::on_body(std::string_view bytes) {
+Next FetchSession::on_body(std::string_view bytes) {
   if (bytes.size() > kMaxBodyBytes - body_.size()) return too_large();
   body_ += bytes;
   return Read{};
 }
 
-Next Fetch::on_end() {
+Next FetchSession::on_end() {
   auto text = decode_text(std::move(body_), media_type_.charset);
   if (!text) {
     text.error().context = url_.text();
@@ -103,26 +103,26 @@ Next Fetch::on_end() {
   return text;
 }
 
-Answer Fetch::on_unreachable(const std::string& why) const {
+Answer FetchSession::on_unreachable(const std::string& why) const {
   return fail("web.unreachable", url_.host + " gave no proper answer: " + why,
               "see whether the page opens elsewhere, or send its text itself as the input");
 }
 
-Answer Fetch::on_tls_failure(const std::string& why) const {
+Answer FetchSession::on_tls_failure(const std::string& why) const {
   return fail("web.tls", "there is no secure connection to " + url_.host + ": " + why, kOrSendTheText);
 }
 
-Answer Fetch::on_timeout() const {
+Answer FetchSession::on_timeout() const {
   return fail("web.timeout", "the page did not come within " + std::to_string(kMaxFetchMs / 1'000) + " s",
               "try again later, or send its text itself as the input");
 }
 
-Answer Fetch::too_large() const {
+Answer FetchSession::too_large() const {
   return fail("web.too_large", "the page has more than " + std::to_string(kMaxBodyBytes / 1024) + " KiB",
               "name a shorter page, or send the part that matters as the input");
 }
 
-tl::unexpected<base::Error> Fetch::fail(std::string code, std::string message, std::string hint) const {
+tl::unexpected<base::Error> FetchSession::fail(std::string code, std::string message, std::string hint) const {
   return base::fail(base::ErrorKind::job_request, std::move(code), std::move(message), url_.text(), std::move(hint));
 }
 

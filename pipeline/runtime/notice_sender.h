@@ -9,10 +9,10 @@ namespace runtime {
 
 // One job whose texts are gone, or do not fit into a notice, is reported as a problem and stays as it is; the others go
 // on. A ledger that cannot be read is reported as failed.
-class Notices {
+class NoticeSender {
  public:
   // All outlive it, and it outlives every callback of its ports.
-  Notices(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays)
+  NoticeSender(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays)
       : context_(context), texts_(texts), customer_relays_(customer_relays) {}
 
   // Posts NoticeReady.

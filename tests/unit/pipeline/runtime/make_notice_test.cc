@@ -1,5 +1,5 @@
 // The work that relays ask of what we publish (NIP-13).
-#include "pipeline/runtime/notice.h"
+#include "pipeline/runtime/make_notice.h"
 
 #include <gtest/gtest.h>
 

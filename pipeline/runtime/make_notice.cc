@@ -1,4 +1,4 @@
-#include "pipeline/runtime/notice.h"
+#include "pipeline/runtime/make_notice.h"
 
 #include <algorithm>
 

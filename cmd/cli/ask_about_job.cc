@@ -1,4 +1,4 @@
-#include "cmd/cli/about_job.h"
+#include "cmd/cli/ask_about_job.h"
 
 #include "cmd/cli/control_socket.h"
 #include "cmd/cli/open_ledger.h"

@@ -47,9 +47,9 @@ struct FetchOptions {
   bool own = false;  // the operator named the URL, no stranger: it, but no redirect, may be private, on any port
 };
 
-class Fetch {
+class FetchSession {
  public:
-  explicit Fetch(FetchOptions options = {}) : options_(options) {}
+  explicit FetchSession(FetchOptions options = {}) : options_(options) {}
 
   // Fails with "web.url"; a later step with "web.private_address", "web.redirects", "web.status", "web.type",
   // "web.too_large" or "web.not_text".

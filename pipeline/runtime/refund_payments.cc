@@ -1,4 +1,4 @@
-#include "pipeline/runtime/refunds.h"
+#include "pipeline/runtime/refund_payments.h"
 
 #include <algorithm>
 
@@ -23,15 +23,15 @@ bool expired(const std::string& bolt11, base::TimeMs now) {
 
 }  // namespace
 
-bool Refunds::used(const base::Hash256& to) const {
+bool RefundPayments::used(const base::Hash256& to) const {
   return entries_.contains(to) || begun_.contains(to) || paid_.contains(to);
 }
 
-bool Refunds::begin(const base::Hash256& to) {
+bool RefundPayments::begin(const base::Hash256& to) {
   return !used(to) && begun_.insert(to).second;
 }
 
-void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void(base::Result<void>)> done) {
+void RefundPayments::check_unpaid(const wallet::PaymentOrder& order, std::function<void(base::Result<void>)> done) {
   const auto refused = [] {
     return base::fail(base::ErrorKind::payment, "refund.invoice_used", "this invoice was paid before, or it was tried",
                       {}, "ask the customer for another one");
@@ -45,7 +45,7 @@ void Refunds::check_unpaid(const wallet::PaymentOrder& order, std::function<void
   });
 }
 
-bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
+bool RefundPayments::follow(const ledger::RefundStarted& attempt, Ended ended) {
   if (!payer_ || account_ != attempt.wallet) return false;
   const base::Hash256 to = attempt.to;
   if (!entries_.try_emplace(to, Entry{attempt, std::move(ended)}).second) return true;
@@ -65,7 +65,7 @@ bool Refunds::follow(const ledger::RefundStarted& attempt, Ended ended) {
   return true;
 }
 
-void Refunds::give_up(const ledger::RefundStarted& attempt, std::function<void(base::Result<void>)> done) {
+void RefundPayments::give_up(const ledger::RefundStarted& attempt, std::function<void(base::Result<void>)> done) {
   if (!expired(attempt.bolt11, scheduler_.now())) {
     return done(base::fail(base::ErrorKind::payment, "refund.may_be_paid", "the customer's invoice can still be paid",
                            {}, "wait until some minutes after it has expired, and then look into the wallet again"));
@@ -85,7 +85,7 @@ void Refunds::give_up(const ledger::RefundStarted& attempt, std::function<void(b
   payer_->look_up(order_of(attempt), lifetime_.guard(answered));
 }
 
-void Refunds::look(const base::Hash256& to) {
+void RefundPayments::look(const base::Hash256& to) {
   payer_->look_up(order_of(entries_.at(to).attempt),
                   lifetime_.guard([this, to](const base::Result<wallet::PaymentAnswer>& answer) {
                     if (!entries_.contains(to)) return;
@@ -93,7 +93,7 @@ void Refunds::look(const base::Hash256& to) {
                   }));
 }
 
-void Refunds::look_later(const base::Hash256& to) {
+void RefundPayments::look_later(const base::Hash256& to) {
   Entry& entry = entries_.at(to);
   entry.pause_ms = std::clamp(entry.pause_ms * 2, kFirstCheckPauseMs, kLongestCheckPauseMs);
   scheduler_.after(entry.pause_ms, lifetime_.guard([this, to] {
@@ -102,7 +102,7 @@ void Refunds::look_later(const base::Hash256& to) {
 }
 
 // True when it is known what became of it.
-bool Refunds::conclude(const base::Hash256& to, const wallet::PaymentAnswer& answer) {
+bool RefundPayments::conclude(const base::Hash256& to, const wallet::PaymentAnswer& answer) {
   const Entry& entry = entries_.at(to);
   if (const auto* failed = std::get_if<wallet::PaymentFailed>(&answer)) {
     fail(to, failed->message);
@@ -132,7 +132,7 @@ bool Refunds::conclude(const base::Hash256& to, const wallet::PaymentAnswer& ans
   return true;
 }
 
-void Refunds::fail(const base::Hash256& to, std::string message) {
+void RefundPayments::fail(const base::Hash256& to, std::string message) {
   const Entry done = std::move(entries_.extract(to).mapped());
   done.ended(ledger::RefundFailed{
       .payment_hash = done.attempt.payment_hash, .attempt = done.attempt.attempt, .message = std::move(message)});

@@ -1,5 +1,5 @@
 // Paying back: told to the wallet once an attempt, and "not paid" only by its own words.
-#include "pipeline/runtime/refunds.h"
+#include "pipeline/runtime/refund_payments.h"
 
 #include <gtest/gtest.h>
 
@@ -79,7 +79,7 @@ class RefundsTest : public testing::Test {
   sim::VirtualTime world{kStart};
   sim::ProcessTime process{world};
   ScriptedPayer payer{process};
-  Refunds refunds{&payer, "scripted 01", process};
+  RefundPayments refunds{&payer, "scripted 01", process};
   std::optional<std::variant<ledger::RefundPaid, ledger::RefundFailed>> end;
 };
 
@@ -180,7 +180,7 @@ TEST_F(RefundsTest, AnotherAccountSaysNothing) {
   auto another = attempt();
   another.wallet = "scripted 02";
   EXPECT_FALSE(refunds.follow(another, [](const auto&) { FAIL(); }));
-  Refunds without(nullptr, "", process);
+  RefundPayments without(nullptr, "", process);
   EXPECT_FALSE(without.follow(attempt(), [](const auto&) { FAIL(); }));
 }
 

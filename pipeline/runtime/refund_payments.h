@@ -15,13 +15,13 @@ namespace runtime {
 
 using base::Scheduler;
 
-class Refunds {
+class RefundPayments {
  public:
   using Ended = std::function<void(std::variant<ledger::RefundPaid, ledger::RefundFailed>)>;
 
   // Both outlive it. Null: nothing can be paid, and what was begun before waits. `account` names the account that pays,
   // for only that one knows what became of its payments.
-  Refunds(wallet::Payer* payer, std::string account, Scheduler& scheduler)
+  RefundPayments(wallet::Payer* payer, std::string account, Scheduler& scheduler)
       : payer_(payer), account_(std::move(account)), scheduler_(scheduler) {}
 
   // An invoice that the wallet was ever told to pay pays for nothing else: fails with "refund.invoice_used", or with

@@ -1,5 +1,5 @@
 // What may be fetched for a customer, as the state machine decides it: no socket is opened.
-#include "pipeline/web/fetch.h"
+#include "pipeline/web/fetch_session.h"
 
 #include <gmock/gmock.h>
 
@@ -36,7 +36,7 @@ class FetchTest : public testing::Test {
  protected:
   // As far as the server's head.
   Next head(const Head& head, const std::string& url = "https://example.com/a") {
-    fetch = Fetch();
+    fetch = FetchSession();
     EXPECT_TRUE(std::holds_alternative<LookUp>(fetch.start(url)));
     EXPECT_TRUE(std::holds_alternative<Connect>(fetch.on_addresses({kPublic})));
     return fetch.on_head(head);
@@ -52,7 +52,7 @@ class FetchTest : public testing::Test {
     return std::holds_alternative<Read>(next) ? fetch.on_end() : next;
   }
 
-  Fetch fetch;
+  FetchSession fetch;
 };
 
 TEST_F(FetchTest, GivesTheTextOfAPage) {
@@ -98,7 +98,7 @@ TEST_F(FetchTest, ConnectsToTheFirstPublicAddress) {
 }
 
 TEST_F(FetchTest, TheOperatorsOwnUrlMayBePrivateButNotWhatItRedirectsTo) {
-  fetch = Fetch({.own = true});
+  fetch = FetchSession({.own = true});
   EXPECT_EQ(code(fetch.start("http://relay.local:81/")), "goes on");
   EXPECT_TRUE(std::holds_alternative<Connect>(fetch.on_addresses({kPrivate})));
   EXPECT_EQ(code(fetch.on_head(redirect("http://other.local/"))), "goes on");
