@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/rules.h"
+
 namespace core {
 namespace {
 
