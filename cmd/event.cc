@@ -145,7 +145,11 @@ Result<ExitCode> run_decode(const Arguments& arguments, Context& context) {
     if (!event) return tl::unexpected(event.error());
     const auto verified = nostr::verify(*event);
     const auto fault = verified ? std::nullopt : std::optional(verified.error().describe());
-    for_people ? print_for_people(*event, fault, context) : print_for_programs(*event, fault, context);
+    if (for_people) {
+      print_for_people(*event, fault, context);
+    } else {
+      print_for_programs(*event, fault, context);
+    }
     return {};
   });
 }

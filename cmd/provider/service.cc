@@ -172,7 +172,8 @@ void Service::start() {
   // Some wallets tell what they can do with their first answer.
   wallet_.wallet->status([this, ask_backend](const Result<wallet::WalletStatus>&) {
     const auto able = check_escrow();
-    able ? ask_backend() : hooks_.fatal(able.error());
+    if (!able) return hooks_.fatal(able.error());
+    ask_backend();
   });
 }
 

@@ -44,7 +44,10 @@ class Peer : public std::enable_shared_from_this<Peer> {
   }
 
   void start() {
-    stream_.async_accept([self = shared_from_this()](const error_code& ec) { ec ? self->gone() : self->read_next(); });
+    stream_.async_accept([self = shared_from_this()](const error_code& ec) {
+      if (ec) return self->gone();
+      self->read_next();
+    });
   }
 
   void send(std::string frame) {

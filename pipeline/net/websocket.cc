@@ -91,7 +91,8 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
       if (failure) return self->end(self->readable(failure));
       error_code ignored;
       self->tcp_.set_option(tcp::no_delay(true), ignored);
-      self->tls_ ? self->shake_hands() : self->upgrade();
+      if (!self->tls_) return self->upgrade();
+      self->shake_hands();
     });
   }
 
@@ -133,7 +134,11 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
 
   template <class Use>
   void with_stream(Use use) {
-    tls_ ? use(*tls_) : use(tcp_);
+    if (tls_) {
+      use(*tls_);
+    } else {
+      use(tcp_);
+    }
   }
 
   void shake_hands() {

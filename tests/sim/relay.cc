@@ -81,7 +81,11 @@ void SimRelay::store(const Event& event) {
       const auto& [id, filters] = subscription;
       if (!nostr::matches_any(filters, event)) return false;
       const bool closes = world_.faults.strikes(Mishap::relay_closes);
-      closes ? send(wire, json{"CLOSED", id, "error: too many subscriptions"}.dump()) : send_event(wire, id, event);
+      if (closes) {
+        send(wire, json{"CLOSED", id, "error: too many subscriptions"}.dump());
+      } else {
+        send_event(wire, id, event);
+      }
       return closes;
     });
   }

@@ -1,6 +1,6 @@
 // The connection to one relay: when it is dialled, whether it still answers, and how long to wait after it was lost.
 // The owner decides whether a connection is wanted and carries the news to the other parts of the session. Pure;
-// functions that take `out` append what is to be done to it.
+// functions that take `out` append their actions to it.
 #pragma once
 
 #include <functional>

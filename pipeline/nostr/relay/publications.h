@@ -1,7 +1,7 @@
 // The events that wait for one relay's OK (NIP-01). Each is answered by exactly one PublishAnswer, kPublishTimeoutMs
 // after add() at the latest, if fail_overdue() is called no later than wake_at(). Sends in the order of add(): at once
 // while the relay keeps up, one per kSlowPaceMs for kSlowMs after it answered `rate-limited:`. Pure; each function
-// appends what is to be done to `out`.
+// appends its actions to `out`.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // One-shot queries: each asks one relay once for stored events (a REQ that ends with its EOSE). Each is answered by
 // exactly one QueryEnd, kQueryTimeoutMs after add() at the latest, if fail_overdue() is called no later than wake_at().
-// Pure; each function appends what is to be done to `out`.
+// Pure; each function appends its actions to `out`.
 #pragma once
 
 #include <deque>

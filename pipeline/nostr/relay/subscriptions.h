@@ -1,6 +1,6 @@
 // The lasting subscriptions at one relay (REQ, EOSE, CLOSED of NIP-01). On each connection every one of them is opened,
 // its stored events are read page by page from the newest to the oldest, and one that the relay closes is opened again
-// after a back-off. Pure; functions that take `out` append what is to be done to it.
+// after a back-off. Pure; functions that take `out` append their actions to it.
 #pragma once
 
 #include <functional>

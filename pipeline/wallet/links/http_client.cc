@@ -85,7 +85,11 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
         client_.io_, client_.access_.origin,
         net::HttpRequest{.path = feed_.path, .body = {}, .headers = client_.access_.headers},
         net::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
-        net::HttpCallbacks{.head = [this](unsigned status) { status == 200 ? opened() : ended(); },
+        net::HttpCallbacks{.head =
+                               [this](unsigned status) {
+                                 if (status != 200) return ended();
+                                 opened();
+                               },
                            .body = [this](std::string_view bytes) { take(bytes); },
                            .end = [this] { ended(); },
                            .failed = [this](const net::HttpFailure&) { ended(); }});

@@ -1,4 +1,4 @@
-// Calls what is defined in base, without being linked to it.
+// Calls a function of base, but its library does not name base among those it links.
 #include "base/utf8.h"
 
 bool planted_lacking(const std::string& text) {

@@ -161,22 +161,5 @@ TEST(CheckpointNote, IsNotMadeWhenTheKeyDoesNotSign) {
   EXPECT_EQ(note.error().code, "key.locked");
 }
 
-TEST(Base64, IsThatOfTheRfcAndNothingElse) {
-  const std::pair<std::string, std::string> kVectors[] = {{"", ""},
-                                                          {"f", "Zg=="},
-                                                          {"fo", "Zm8="},
-                                                          {"foo", "Zm9v"},
-                                                          {"foob", "Zm9vYg=="},
-                                                          {"fooba", "Zm9vYmE="},
-                                                          {"foobar", "Zm9vYmFy"}};
-  for (const auto& [raw, base64] : kVectors) {
-    EXPECT_EQ(to_base64(raw), base64);
-    EXPECT_EQ(from_base64(base64), raw);
-  }
-  for (const char* bad : {"Zg", "Zg=", "Zh==", " Zg==", "Zg==\n", "Zg==Zg==", "====", "Z===", "Zm-v", "Zm9vYg"}) {
-    EXPECT_FALSE(from_base64(bad)) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace ledger
