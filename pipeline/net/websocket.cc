@@ -317,7 +317,9 @@ WebsocketConnector::WebsocketConnector(asio::io_context& io, const WebsocketTrus
     trust_->context.add_certificate_authority(asio::buffer(trust.only_pem), ec);
   }
   if (!ec && !trust.extra_ca_file.empty()) trust_->context.load_verify_file(trust.extra_ca_file, ec);
-  if (ec) trust_->error = "TLS: cannot load the certificate authorities " + trust.extra_ca_file + ": " + ec.message();
+  if (!ec) return;
+  const std::string file = trust.extra_ca_file.empty() ? "" : " " + trust.extra_ca_file;
+  trust_->error = "TLS: cannot load the certificate authorities" + file + ": " + ec.message();
 }
 
 WebsocketConnector::~WebsocketConnector() = default;

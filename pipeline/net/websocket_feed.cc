@@ -54,7 +54,8 @@ class WebsocketFeed::Connection : public std::enable_shared_from_this<Connection
   void limit_connecting() {
     timer_.expires_after(std::chrono::milliseconds(request_.connect_ms));
     timer_.async_wait([self = shared_from_this()](const error_code& error) {
-      if (!error && !self->closed_) self->end();
+      const bool too_late = self->is_open_ || self->closed_;  // the timer was set again, but had rung already
+      if (!error && !too_late) self->end();
     });
   }
 

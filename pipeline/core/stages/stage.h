@@ -1,5 +1,5 @@
-// A stage reports what is due for a job; a stage that decides also states the facts that follow. Stages are pure and
-// know nothing of each other. The engine asks each of them after every fact. One file per stage:
+// A stage reports what is due for a job. Some stages also decide: they return the facts that follow. Stages are pure
+// and do not use each other. The engine asks each stage after every fact. One file per stage:
 //   inputs      gather the texts that are not in the request     stages/inputs.cc
 //   admission   quote or decline                                 stages/admission.cc
 //   expiry      close a job that nobody waits for any more       stages/expiry.cc
