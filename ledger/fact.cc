@@ -29,6 +29,7 @@ constexpr auto kInferenceFailures =
               "server_error", "cut_off", "malformed"});
 constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length", "cancelled"});
 constexpr auto kCancelledBy = numbered({"unspecified", "customer", "provider"});
+constexpr auto kExpiryBases = numbered({"wallet_said", "unknown_to_wallet", "operator_said"});
 
 // Whether the type is known; then `good` says whether its bytes were.
 template <std::size_t... I>
@@ -69,6 +70,9 @@ std::span<const EnumName> enum_names(FinishReason) {
 }
 std::span<const EnumName> enum_names(CancelledBy) {
   return kCancelledBy;
+}
+std::span<const EnumName> enum_names(ExpiryBasis) {
+  return kExpiryBases;
 }
 
 std::uint32_t type_of(const Fact& event) {
@@ -127,6 +131,8 @@ std::string_view type_name(std::uint32_t type) {
       return "InputsFailed";
     case InvoiceHeld::kType:
       return "InvoiceHeld";
+    case InvoiceUnknown::kType:
+      return "InvoiceUnknown";
     default:
       return "Unknown";
   }

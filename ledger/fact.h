@@ -213,8 +213,9 @@ struct InvoiceIssued {
   Hash256 payment_hash;
   Msat amount;
   TimeMs expires_at;
-  std::string reference;  // by which its wallet finds it, besides the hash; may be empty
-  bool hold = false;      // what is paid waits in the wallet until we take it or give it back
+  std::string reference;       // by which its wallet finds it, besides the hash; may be empty
+  bool hold = false;           // what is paid waits in the wallet until we take it or give it back
+  std::string wallet_account;  // of several of this kind, the one that made it; no secret; empty: not known
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceIssued;
@@ -226,7 +227,8 @@ struct InvoiceIssued {
                       field(6, "amount_msat", &T::amount),
                       field(7, "expires_at_ms", &T::expires_at),
                       field(8, "reference", &T::reference),
-                      field(9, "hold", &T::hold)};
+                      field(9, "hold", &T::hold),
+                      field(10, "wallet_account", &T::wallet_account)};
   }
 };
 
@@ -283,16 +285,28 @@ struct InvoiceHeld {
   }
 };
 
-// The wallet, asked after expiry plus grace, said that it was never paid; or that a payment which it held went back.
+// The invoice is watched no more: nobody paid it, or a payment that the wallet held went back. Should the wallet still
+// report a payment, that is booked all the same.
 struct InvoiceExpired {
   static constexpr std::uint32_t kType = 22;
   Hash256 payment_hash;
   std::string evidence;
+  ExpiryBasis basis = ExpiryBasis::wallet_said;
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceExpired;
-    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "evidence", &T::evidence)};
+    return std::tuple{field(1, "payment_hash", &T::payment_hash), field(2, "evidence", &T::evidence),
+                      field(3, "basis", &T::basis)};
   }
+};
+
+// The account that made an invoice, asked after expiry plus grace, has answered twice that it does not know it. Many
+// wallets delete what expired. The invoice is still watched, but from now on it counts against no limit.
+struct InvoiceUnknown {
+  static constexpr std::uint32_t kType = 38;
+  Hash256 payment_hash;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "payment_hash", &InvoiceUnknown::payment_hash)}; }
 };
 
 struct InferenceStarted {
@@ -508,7 +522,7 @@ using Fact =
     std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
                  InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
                  InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed, RefundStarted,
-                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld>;
+                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Fact& event);

@@ -91,6 +91,13 @@ enum class FinishReason : std::uint32_t {
 
 enum class CancelledBy : std::uint32_t { unspecified, customer, provider };
 
+// On whose word an unpaid invoice is watched no more. Only the first is the customer's default.
+enum class ExpiryBasis : std::uint32_t {
+  wallet_said,        // asked after expiry plus grace
+  unknown_to_wallet,  // the account that made it has answered so again and again, for a day
+  operator_said,
+};
+
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
 std::span<const EnumName> enum_names(Encryption);
@@ -100,6 +107,7 @@ std::span<const EnumName> enum_names(InvoicePurpose);
 std::span<const EnumName> enum_names(InferenceFailure);
 std::span<const EnumName> enum_names(FinishReason);
 std::span<const EnumName> enum_names(CancelledBy);
+std::span<const EnumName> enum_names(ExpiryBasis);
 
 template <class Enum>
 requires std::is_enum_v<Enum> && requires(Enum e) {

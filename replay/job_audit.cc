@@ -95,6 +95,12 @@ class JobAudit {
     wrong_if(invoice && invoice->settled, "expired, although it had settled");
   }
 
+  void check(const ledger::InvoiceUnknown& e) {
+    const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
+    wrong_if(!invoice, "unknown to the wallet, but never invoiced: payment hash " + e.payment_hash.hex());
+    wrong_if(invoice && invoice->settled, "unknown to the wallet, although it had settled");
+  }
+
   void check(const ledger::InferenceStarted&) { check_may_run("the model was started"); }
 
   void check(const ledger::InferenceCompleted&) {

@@ -45,7 +45,20 @@ struct Phrase {
     return "no invoice: " + e.message + (e.retry_at ? "; it is tried again" : "; given up");
   }
   std::string operator()(const ledger::InvoiceSettled& e) const { return "settled " + sats(e.received); }
-  std::string operator()(const ledger::InvoiceExpired&) const { return "never paid"; }
+  std::string operator()(const ledger::InvoiceExpired& e) const {
+    switch (e.basis) {
+      case ledger::ExpiryBasis::wallet_said:
+        return "never paid";
+      case ledger::ExpiryBasis::unknown_to_wallet:
+        return "given up: for a day the wallet has not known the invoice";
+      case ledger::ExpiryBasis::operator_said:
+        return "never paid, by the operator's word";
+    }
+    return "never paid";
+  }
+  std::string operator()(const ledger::InvoiceUnknown&) const {
+    return "the wallet does not know the invoice; it is still asked";
+  }
   std::string operator()(const ledger::InferenceStarted& e) const { return "runs on " + e.model; }
   std::string operator()(const ledger::InferenceCompleted& e) const {
     return "answered: " + counted(e.output_tokens, "token", "tokens") + " in " + std::to_string(e.total_ms) + " ms";

@@ -29,13 +29,13 @@ std::string about(const replay::Difference& difference) {
 }  // namespace
 
 Bookkeeper::Bookkeeper(boost::asio::io_context& io, base::Scheduler& scheduler, const ledger::KeyValue& store,
-                       std::vector<wallet::Wallet*> wallets, std::function<void(const std::string&)> problem)
+                       std::vector<wallet::Wallet*> wallets, Hooks hooks)
     : io_(io),
       scheduler_(scheduler),
       store_(store),
       wallets_(std::move(wallets)),
       kind_(wallets_.front()->kind()),
-      problem_(std::move(problem)) {
+      hooks_(std::move(hooks)) {
   std::erase_if(wallets_, [](const wallet::Wallet* one) { return !one->abilities().lists; });
 }
 
@@ -91,11 +91,15 @@ void Bookkeeper::tell(const Result<Reconciliation>& books) {
   }
   summary_["matched"] = books->matched;
   summary_["differences"] = books->differences.size();
+  for (const replay::Difference& difference : books->differences) {
+    if (difference.kind == replay::Difference::Kind::not_recorded)
+      hooks_.unrecorded(difference.job, difference.payment_hash);
+  }
   for (std::size_t i = 0; i < std::min(kMostTold, books->differences.size()); ++i)
-    problem_(about(books->differences[i]));
+    hooks_.problem(about(books->differences[i]));
   if (books->differences.size() > kMostTold) {
-    problem_("the wallet and the ledger differ in " + std::to_string(books->differences.size()) +
-             " payments: `sellcompute audit --wallet` names them all");
+    hooks_.problem("the wallet and the ledger differ in " + std::to_string(books->differences.size()) +
+                   " payments: `sellcompute audit --wallet` names them all");
   }
 }
 

@@ -1,5 +1,6 @@
 // Compares the wallets' own lists with the ledger while we sell: soon after the start, then daily. Every open invoice
-// is looked up anyway; this finds what nobody watches: orphans that were paid, and money that one side does not know.
+// is looked up anyway; this finds what nobody watches: orphans that were paid, payments of invoices that were given up,
+// and money that one side does not know.
 #pragma once
 
 #include <memory>
@@ -19,9 +20,16 @@ namespace cmd {
 
 class Bookkeeper {
  public:
-  // All outlive it; the first wallet is today's. `problem` is called with each difference, and must not destroy it.
+  // None of these may destroy it.
+  struct Hooks {
+    std::function<void(const std::string&)> problem;  // each difference
+    // The wallet was paid for an invoice of this job, and the ledger does not know it.
+    std::function<void(const base::JobId& job, const base::Hash256& payment_hash)> unrecorded;
+  };
+
+  // All outlive it; the first wallet is today's.
   Bookkeeper(boost::asio::io_context& io, base::Scheduler& scheduler, const ledger::KeyValue& store,
-             std::vector<wallet::Wallet*> wallets, std::function<void(const std::string&)> problem);
+             std::vector<wallet::Wallet*> wallets, Hooks hooks);
   ~Bookkeeper();
 
   void start();
@@ -47,7 +55,7 @@ class Bookkeeper {
   const ledger::KeyValue& store_;
   std::vector<wallet::Wallet*> wallets_;  // those that list
   const std::string kind_;                // of today's
-  const std::function<void(const std::string&)> problem_;
+  const Hooks hooks_;
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long

@@ -153,7 +153,12 @@ Result<void> Service::open_runtime(std::string kill_at) {
                             }});
   std::vector<wallet::Wallet*> wallets{wallet_.wallet.get()};
   for (const auto& one : former_wallets_) wallets.push_back(one.wallet.get());
-  bookkeeper_ = std::make_unique<Bookkeeper>(io_, *scheduler_, *store_, std::move(wallets), hooks_.problem);
+  bookkeeper_ = std::make_unique<Bookkeeper>(
+      io_, *scheduler_, *store_, std::move(wallets),
+      Bookkeeper::Hooks{.problem = hooks_.problem,
+                        .unrecorded = [this](const base::JobId& job, const base::Hash256& hash) {
+                          runtime_->settle_late(job, hash);
+                        }});
   return {};
 }
 

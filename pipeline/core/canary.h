@@ -11,6 +11,7 @@ enum class Canary {
   in_flight_ignored,         // work that is under way is started again
   settlement_counted_twice,  // a payment that is told twice is recorded twice
   expired_unwatched,         // an expired invoice is no longer asked about
+  unknown_is_the_end,  // an invoice that the wallet does not know for a moment is given up, and never looked at again
 };
 
 #ifdef SELLCOMPUTE_CANARIES

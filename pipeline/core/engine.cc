@@ -366,11 +366,20 @@ void Engine::on(Step& step, PaymentHeld& input) {
 }
 
 void Engine::on(Step& step, Settled& input) {
+  if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
   const Invoice* invoice = end_watch(input.job, input.settlement.payment_hash);
   if (!invoice) return;
   if (!invoice->settled || canary(Canary::settlement_counted_twice)) {
     append(step, input.job, std::move(input.settlement));
   }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, UnknownToWallet& input) {
+  const Job* job = find(input.job);
+  const Invoice* invoice = job ? find_invoice(*job, input.unknown.payment_hash) : nullptr;
+  if (!invoice || invoice->settled || invoice->expired || invoice->unknown_since != TimeMs{}) return;
+  append(step, input.job, input.unknown);
   advance(step, input.job);
 }
 

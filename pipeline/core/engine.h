@@ -88,16 +88,24 @@ struct PublishEnded {
   JobId job;
   Work work;
 };
+// An invoice of this job was paid, however late. `at_rest` is the job as the ledger has it, for one that the engine does
+// not hold.
 struct Settled {
   JobId job;
   ledger::InvoiceSettled settlement;
+  std::optional<Job> at_rest = {};
 };
 // The wallet holds a payment for it.
 struct PaymentHeld {
   JobId job;
   ledger::InvoiceHeld hold;
 };
-// The wallet, asked after expiry plus grace, says that it was never paid; or what it held went back: then whoever tells
+// The account that made an invoice has answered twice after expiry plus grace that it does not know it.
+struct UnknownToWallet {
+  JobId job;
+  ledger::InvoiceUnknown unknown;
+};
+// The invoice is watched no more, on the basis that it names; or what the wallet held went back: then whoever reports
 // it has stopped the model.
 struct NeverPaid {
   JobId job;
@@ -130,8 +138,8 @@ struct Tick {};
 
 using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
                            InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
-                           RelayAnswered, PublishEnded, Settled, PaymentHeld, NeverPaid, Cancelled, RefundOrdered,
-                           RefundEnded, HealthChanged, Tick>;
+                           RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
+                           RefundOrdered, RefundEnded, HealthChanged, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -218,6 +226,7 @@ class Engine {
   void on(Step& step, PublishEnded& input);
   void on(Step& step, Settled& input);
   void on(Step& step, PaymentHeld& input);
+  void on(Step& step, UnknownToWallet& input);
   void on(Step& step, NeverPaid& input);
   void on(Step& step, Cancelled& input);
   void on(Step& step, RefundOrdered& input);

@@ -120,6 +120,10 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
                    if (invoice && !invoice->expired) invoice->expired = e;
                  },
+                 [&](const ledger::InvoiceUnknown& e) {
+                   Invoice* invoice = mutable_invoice(job, e.payment_hash);
+                   if (invoice && invoice->unknown_since == TimeMs{}) invoice->unknown_since = time;
+                 },
                  [&](const ledger::InferenceStarted& e) {
                    job.inference_started = std::max(job.inference_started, e.attempt);
                  },

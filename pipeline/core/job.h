@@ -22,7 +22,8 @@ struct Invoice {
   std::optional<ledger::InvoiceExpired> expired;
   std::optional<ledger::InvoiceHeld> held;
   TimeMs held_at;
-  TimeMs settled_at;  // by our ledger
+  TimeMs settled_at;     // by our ledger
+  TimeMs unknown_since;  // the wallet does not know it, since then; 0: it does
   static constexpr auto fields() {
     using T = Invoice;
     return std::tuple{field(1, "issued", &T::issued),
@@ -31,7 +32,8 @@ struct Invoice {
                       field(4, "expired", &T::expired),
                       field(5, "held", &T::held),
                       field(6, "held_at_ms", &T::held_at),
-                      field(7, "settled_at_ms", &T::settled_at)};
+                      field(7, "settled_at_ms", &T::settled_at),
+                      field(8, "unknown_since_ms", &T::unknown_since)};
   }
 };
 

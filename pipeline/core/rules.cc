@@ -18,6 +18,10 @@ bool payable(const Invoice& invoice) {
   return invoice.revealed && !invoice.expired;
 }
 
+bool counts_as_owed(const Invoice& invoice) {
+  return payable(invoice) && invoice.unknown_since == TimeMs{};
+}
+
 }  // namespace
 
 const Invoice* usable_invoice(const Job& job, TimeMs now) {
@@ -184,7 +188,7 @@ bool may_stream(const Job& job) {
 Msat exposure(const Job& job) {
   if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
   const bool shown = std::ranges::any_of(job.invoices, &Invoice::revealed);
-  if (shown && std::ranges::none_of(job.invoices, payable) && !may_renew(job)) return {};
+  if (shown && std::ranges::none_of(job.invoices, counts_as_owed) && !may_renew(job)) return {};
   return job.completion ? amount_due(job) : job.quote->price;
 }
 

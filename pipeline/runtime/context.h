@@ -15,6 +15,7 @@ struct Context {
   const core::Engine& engine;
   std::function<void(core::Input)> post;                 // does nothing once the ledger has failed
   std::function<void(const base::Error&)> fail;          // reports that the ledger failed: the process must end
+  std::function<bool()> all_durable;                     // no fact waits for the disk
   std::function<bool()> failed;                          // true from then on: nothing more may leave the process
   std::function<void(const std::string& what)> problem;  // something that the operator must know; it stops one job only
 };

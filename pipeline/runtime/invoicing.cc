@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kFirstHoldPauseMs = 5'000;
 constexpr std::int64_t kLongestHoldPauseMs = 60'000;
+constexpr std::int64_t kDiskPauseMs = 50;
 
 std::vector<wallet::Wallet*> all_wallets(const Ports& ports) {
   std::vector<wallet::Wallet*> out{&ports.wallet};
@@ -70,7 +71,8 @@ void Invoicing::created(const wallet::InvoiceOrder& order, const Work& work, con
                                       .amount = order.amount,
                                       .expires_at = invoice->expires_at(),
                                       .reference = made->reference,
-                                      .hold = order.hold}});
+                                      .hold = order.hold,
+                                      .wallet_account = context_.ports.wallet.account()}});
 }
 
 void Invoicing::watch(const Job& job, const Work& work) {
@@ -80,6 +82,7 @@ void Invoicing::watch(const Job& job, const Work& work) {
       {.invoice = invoice,
        .since = made_at(invoice),
        .give_up_at = invoice.expires_at + context_.engine.policy().invoice_grace_ms,
+       .unknown_since = job.invoices[work.index].unknown_since,
        .settled =
            [this, id](ledger::InvoiceSettled settlement) {
              context_.post(core::Settled{id, std::move(settlement)});
@@ -88,11 +91,48 @@ void Invoicing::watch(const Job& job, const Work& work) {
            [this, id](ledger::InvoiceHeld hold) {
              context_.post(core::PaymentHeld{id, std::move(hold)});
            },
+       .unknown =
+           [this, id](ledger::InvoiceUnknown unknown) {
+             context_.post(core::UnknownToWallet{id, std::move(unknown)});
+           },
        .never_paid = [this, id](ledger::InvoiceExpired expiry) { never_paid(id, std::move(expiry)); }});
   if (watched) return;
   // No other wallet can say whether it was paid.
   context_.problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet +
                    "\", which is not configured: name it in wallet.former_file");
+}
+
+void Invoicing::settle_late(const core::JobId& id, const base::Hash256& payment_hash) {
+  auto job = job_of(id);
+  const core::Invoice* invoice = job ? core::find_invoice(*job, payment_hash) : nullptr;
+  if (!invoice || invoice->settled) return;
+  if (!invoice->expired) return settlements_.look(payment_hash);  // watch() is about to find it
+  for (wallet::Wallet* one : wallets_) {
+    if (one->kind() != invoice->issued.wallet) continue;
+    one->look_up(invoice->issued, [this, id](const Result<wallet::LookupAnswer>& answer) {
+      const auto* settled = answer ? std::get_if<ledger::InvoiceSettled>(&*answer) : nullptr;
+      if (settled) post_late(id, *settled);
+    });
+  }
+}
+
+// The ledger has the job as it is only when nothing about it waits for the disk.
+void Invoicing::post_late(const core::JobId& id, const ledger::InvoiceSettled& settlement) {
+  if (context_.failed()) return;
+  if (!context_.all_durable()) {
+    context_.ports.scheduler.after(kDiskPauseMs, [this, id, settlement] { post_late(id, settlement); });
+    return;
+  }
+  auto job = job_of(id);
+  const core::Invoice* invoice = job ? core::find_invoice(*job, settlement.payment_hash) : nullptr;
+  if (invoice && !invoice->settled) context_.post(core::Settled{id, settlement, std::move(*job)});
+}
+
+std::optional<Job> Invoicing::job_of(const core::JobId& id) const {
+  if (const Job* job = context_.engine.find(id)) return *job;
+  auto job = context_.ports.journal.job(id);
+  if (!job) context_.fail(job.error());
+  return job ? std::move(*job) : std::nullopt;
 }
 
 void Invoicing::never_paid(const core::JobId& id, ledger::InvoiceExpired expiry) {

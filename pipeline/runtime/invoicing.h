@@ -15,9 +15,13 @@ class Invoicing {
 
   // Posts InvoiceCreated or InvoiceNotCreated, once.
   void create(const core::Job& job, const core::Work& work);
-  // Posts PaymentHeld if a payment is held, then Settled or NeverPaid, once. Reports a problem when no wallet of the
+  // Posts PaymentHeld if a payment is held and UnknownToWallet if the wallet has forgotten the invoice, then Settled or
+  // NeverPaid, once. Reports a problem when no wallet of the
   // invoice's kind is configured: the job stays open until there is one.
   void watch(const core::Job& job, const core::Work& work);
+  // The wallet lists a payment of this invoice that the ledger does not know: looks it up, and posts Settled if the wallet
+  // confirms it, also for a job that is at rest.
+  void settle_late(const core::JobId& id, const base::Hash256& payment_hash);
   // Tells the wallet to take what it holds, or to give it back, again and again after growing pauses until what watch()
   // has learnt from the wallet ends the work. Where there are several accounts of its kind, each is told in turn.
   void resolve_hold(const core::JobId& id, const core::Work& work) { resolve_hold(id, work, 0); }
@@ -26,6 +30,8 @@ class Invoicing {
   void created(const wallet::InvoiceOrder& order, const core::Work& work,
                const base::Result<wallet::MadeInvoice>& made);
   void never_paid(const core::JobId& id, ledger::InvoiceExpired expiry);
+  void post_late(const core::JobId& id, const ledger::InvoiceSettled& settlement);
+  std::optional<core::Job> job_of(const core::JobId& id) const;
   void resolve_hold(const core::JobId& id, const core::Work& work, std::uint32_t turn);
 
   const Context& context_;

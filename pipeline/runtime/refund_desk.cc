@@ -16,6 +16,7 @@ using core::Work;
 
 namespace {
 
+constexpr std::int64_t kDiskPauseMs = 50;
 constexpr std::int64_t kPatienceMs = 10'000;
 constexpr Msat kLeastFeeLimit{10'000};
 
@@ -112,8 +113,13 @@ void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done don
                         });
 }
 
-// The job as it is by now: another order may have come while the wallet was asked.
+// The job as it is by now: another order may have come while the wallet was asked. The ledger has it so only when
+// nothing about it waits for the disk.
 void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted attempt, Done done) {
+  if (!context_.all_durable() && !context_.failed()) {
+    context_.ports.scheduler.after(kDiskPauseMs, [this, id, attempt, done] { begin(id, attempt, done); });
+    return;
+  }
   auto job = job_of(id);
   if (!job) return done(tl::unexpected(job.error()));
   const core::Refund* refund = core::find_refund(*job, attempt.payment_hash);

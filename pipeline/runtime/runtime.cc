@@ -31,6 +31,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
                .engine = engine_,
                .post = [this](core::Input input) { post(std::move(input)); },
                .fail = [this](const base::Error& error) { fail(error); },
+               .all_durable = [this] { return pending_.empty(); },
                .failed = [this] { return failed_; },
                .problem = hooks_.problem},
       customer_relays_(ports_.relays, ports_.scheduler, options_.own_relays),

@@ -53,6 +53,11 @@ class Runtime {
   void refund(const core::JobId& id, const RefundOrder& order, RefundDesk::Done done);
   void give_up_refund(const core::JobId& id, const std::string& word, std::function<void(base::Result<void>)> done);
 
+  // See Invoicing::settle_late().
+  void settle_late(const core::JobId& id, const base::Hash256& payment_hash) {
+    invoicing_.settle_late(id, payment_hash);
+  }
+
   // Takes no new jobs, lets started ones finish (what waits for a retry goes on after the next start), then records
   // the reason, once, and calls every `done`. Requests that arrive meanwhile keep their receipts out, so the relays are
   // asked for them again.

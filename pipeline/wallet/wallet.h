@@ -39,7 +39,7 @@ struct Open {};
 struct Expired {
   std::string evidence;
 };
-struct Unknown {};  // the wallet never heard of it
+struct Unknown {};  // it never heard of it, or has deleted it
 struct Held {       // it was paid, and waits
   base::Msat amount;
   std::string evidence;
@@ -89,6 +89,8 @@ class Wallet {
  public:
   virtual ~Wallet() = default;
   virtual std::string kind() const = 0;  // "sandbox"
+  // Which of several accounts of this kind: the node's key, an address. No secret. Empty while it is not known.
+  virtual std::string account() const { return {}; }
   virtual Abilities abilities() const = 0;
   virtual bool play_money() const = 0;
   virtual base::Msat unit() const = 0;  // amounts are multiples of it

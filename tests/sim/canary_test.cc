@@ -35,7 +35,8 @@ TEST_P(Planted, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                          testing::Values(core::Canary::command_before_durable, core::Canary::in_flight_ignored,
-                                         core::Canary::settlement_counted_twice, core::Canary::expired_unwatched),
+                                         core::Canary::settlement_counted_twice, core::Canary::expired_unwatched,
+                                         core::Canary::unknown_is_the_end),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -46,6 +47,8 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "SettlementCountedTwice";
                              case core::Canary::expired_unwatched:
                                return "ExpiredUnwatched";
+                             case core::Canary::unknown_is_the_end:
+                               return "UnknownIsTheEnd";
                            }
                            return "";
                          });

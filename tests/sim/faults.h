@@ -40,6 +40,7 @@ enum class Mishap : std::size_t {
   wallet_tells_twice,
   wallet_loses_push,
   wallet_never_settles,  // the payment is stuck, and then fails
+  wallet_forgets,        // an invoice, for hours or for ever
   wallet_loses_hold,     // the network gives back what is held
   wallet_fails_hold,     // to take what is held, or to give it back
   payer_refuses,         // to pay back

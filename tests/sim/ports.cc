@@ -18,6 +18,17 @@ namespace {
 constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
 
+constexpr double kForgottenForGood = 0.05;
+
+// For some minutes, or for longer than we ask about it.
+void maybe_forget(World& world, const base::Hash256& payment_hash) {
+  const TimeMs now = world.time.now();
+  if (!world.wallet.may_be_forgotten(payment_hash, now) || !world.faults.strikes(Mishap::wallet_forgets)) return;
+  Dice& dice = world.faults.dice();
+  const bool for_good = dice.chance(kForgottenForGood);
+  world.wallet.forget(payment_hash, now + (for_good ? dice.between(25, 27) * kHourMs : dice.between(1, 90) * 60'000));
+}
+
 auto unreachable_error() {
   return base::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
 }
@@ -62,6 +73,7 @@ void SimWallet::look_up(const ledger::InvoiceIssued& invoice,
   if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
   world_.time.after(kNetworkMs,
                     [&world = world_, payment_hash = invoice.payment_hash, done = time_.mortal(std::move(done))] {
+                      maybe_forget(world, payment_hash);
                       const auto answer = world.wallet.look_up(payment_hash, world.time.now());
                       done(answer);
                       const bool settled = std::holds_alternative<ledger::InvoiceSettled>(answer);
@@ -75,7 +87,13 @@ wallet::Abilities SimWallet::abilities() const {
   const bool none = world_.wallet.identity == WalletIdentity::none;
   return {.repeats = none ? wallet::Repeats::never : wallet::Repeats::by_label,
           .pushes = world_.wallet_pushes,
+          .lists = true,
           .holds = true};
+}
+
+void SimWallet::list_paid(TimeMs, std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) {
+  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  time_.after(kNetworkMs, [this, done = std::move(done)] { done(world_.wallet.list_paid(world_.time.now())); });
 }
 
 void SimWallet::take(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) {

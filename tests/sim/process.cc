@@ -1,7 +1,9 @@
 #include "tests/sim/process.h"
 
+#include "pipeline/core/canary.h"
 #include "pipeline/nostr/nip42.h"
 #include "replay/jobs_view.h"
+#include "replay/reconciliation.h"
 #include "replay/recovery.h"
 #include "tests/sim/referee.h"
 #include "tests/sim/sim_link.h"
@@ -10,6 +12,7 @@ namespace sim {
 namespace {
 
 constexpr std::int64_t kDiskMs = 1;
+constexpr std::int64_t kReconciledMs = 3'600'000;
 
 // What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
 template <class T>
@@ -113,6 +116,27 @@ Process::Process(World& world, const core::Policy& policy)
   core::Policy ours = policy;
   ours.provider = world.provider_key.public_key();
   runtime_->start(std::move(ours), "simulated");
+  reconcile_later();
+}
+
+// As the real provider does, but hourly: what the wallet lists and the ledger lacks is looked up again.
+void Process::reconcile_later() {
+  time_.after(kReconciledMs, [this] {
+    wallet_.list_paid({}, [this](const base::Result<std::vector<wallet::PaidInvoice>>& listed) {
+      if (listed) reconcile(*listed);
+      reconcile_later();
+    });
+  });
+}
+
+void Process::reconcile(const std::vector<wallet::PaidInvoice>& listed) {
+  const auto books = or_crash(replay::reconcile(ledger::Reader(*disk_), {{wallet_.kind(), listed}},
+                                                {.since = TimeMs{}, .until = TimeMs{INT64_MAX}}));
+  for (const replay::Difference& difference : books.differences) {
+    if (difference.kind == replay::Difference::Kind::not_recorded && !core::canary(core::Canary::unknown_is_the_end)) {
+      runtime_->settle_late(difference.job, difference.payment_hash);
+    }
+  }
 }
 
 std::vector<std::pair<std::string, TimeMs>> Process::cursors() const {

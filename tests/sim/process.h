@@ -34,6 +34,8 @@ class Process {
   class ReadDisk;
   class SimJournal;
   void start_relays();
+  void reconcile_later();
+  void reconcile(const std::vector<wallet::PaidInvoice>& listed);
   std::vector<std::pair<std::string, TimeMs>> cursors() const;
 
   World& world_;

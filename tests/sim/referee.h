@@ -40,6 +40,7 @@ class Referee {
   void check_end(bool clock_was_wrong) const;
 
   std::size_t entries() const { return leaves_; }
+  base::Msat settled() const { return settled_msat_; }
   std::size_t sales() const { return settled_.size(); }
   const std::map<base::JobId, core::Job>& jobs() const { return jobs_; }
 

@@ -8,9 +8,9 @@
 namespace sim {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-// After the faults have stopped. Longer than the clock can be wrong, and than a request is served.
-constexpr std::int64_t kLongestRestMs = 12 * kHourMs;
+// After the faults have stopped. Longer than the clock can be wrong, than a request is served, and than a wallet forgets
+// an invoice.
+constexpr std::int64_t kLongestRestMs = 30 * kHourMs;
 constexpr std::size_t kMostFactsPerRequest = 200;
 constexpr std::uint64_t kOneOfWithSources = 8;  // requests, how many have inputs to gather
 constexpr std::int64_t kRecoveryMs = 200;       // of a life: where it may die in recovery
@@ -273,7 +273,8 @@ class Simulation {
   }
 
   bool at_rest() const {
-    return engine_open_ == 0 && world_.referee->jobs().size() >= world_.jobs.size() &&
+    return engine_open_ == 0 && world_.referee->settled() == world_.wallet.received() &&
+           world_.referee->jobs().size() >= world_.jobs.size() &&
            std::ranges::none_of(world_.referee->jobs(), [](const auto& one) { return core::is_open(one.second); });
   }
 

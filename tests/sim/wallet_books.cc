@@ -99,6 +99,7 @@ wallet::LookupAnswer WalletBooks::look_up(const base::Hash256& payment_hash, Tim
   const auto known = invoices_.find(payment_hash);
   if (known == invoices_.end()) return wallet::Unknown{};
   const Invoice& invoice = known->second;
+  if (now < invoice.forgotten_until) return wallet::Unknown{};
   if (invoice.given_back) return wallet::GivenBack{.evidence = "given back"};
   if (invoice.settles_at) {
     if (*invoice.settles_at > now) return wallet::Open{};
@@ -108,6 +109,28 @@ wallet::LookupAnswer WalletBooks::look_up(const base::Hash256& payment_hash, Tim
   }
   if (invoice.expires_at <= now) return wallet::Expired{.evidence = "expired"};
   return wallet::Open{};
+}
+
+// What is held, or on its way, no wallet forgets.
+bool WalletBooks::may_be_forgotten(const base::Hash256& payment_hash, TimeMs now) const {
+  const auto known = invoices_.find(payment_hash);
+  if (known == invoices_.end() || known->second.forgotten_until != TimeMs{} || known->second.hold) return false;
+  const Invoice& invoice = known->second;
+  return invoice.settles_at ? *invoice.settles_at <= now : invoice.expires_at <= now;
+}
+
+void WalletBooks::forget(const base::Hash256& payment_hash, TimeMs until) {
+  invoices_.at(payment_hash).forgotten_until = until;
+}
+
+std::vector<wallet::PaidInvoice> WalletBooks::list_paid(TimeMs now) const {
+  std::vector<wallet::PaidInvoice> out;
+  for (const auto& [hash, invoice] : invoices_) {
+    const std::optional<TimeMs> paid_at = invoice.hold ? invoice.taken_at : invoice.settles_at;
+    if (!paid_at || *paid_at > now || now < invoice.forgotten_until) continue;
+    out.push_back({.payment_hash = hash, .received = invoice.paid, .settled_at = *paid_at});
+  }
+  return out;
 }
 
 Msat WalletBooks::received() const {

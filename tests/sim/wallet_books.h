@@ -27,6 +27,7 @@ class WalletBooks {
     bool hold = false;
     std::optional<base::TimeMs> taken_at = {};
     bool given_back = false;
+    base::TimeMs forgotten_until = {};  // it answers "unknown" until then, and does not list it
   };
 
   WalletIdentity identity = WalletIdentity::label;
@@ -46,7 +47,13 @@ class WalletBooks {
   // The network gives back what was held too long.
   void give_back(const std::string& bolt11);
 
+  // As many wallets do with what expired, and some with what was paid.
+  void forget(const base::Hash256& payment_hash, base::TimeMs until);
+  bool may_be_forgotten(const base::Hash256& payment_hash, base::TimeMs now) const;
+
   wallet::LookupAnswer look_up(const base::Hash256& payment_hash, base::TimeMs now) const;
+  // What was paid by now, as far as it remembers.
+  std::vector<wallet::PaidInvoice> list_paid(base::TimeMs now) const;
   // All that was ever paid, and not given back.
   base::Msat received() const;
 

@@ -16,6 +16,7 @@
 namespace sim {
 
 inline constexpr std::int64_t kNetworkMs = 20;  // a message between two parties
+inline constexpr std::int64_t kHourMs = 3'600'000;
 
 // One of the promises was broken. Thrown to the simulator's top; nothing in between catches it.
 struct Violation : std::runtime_error {

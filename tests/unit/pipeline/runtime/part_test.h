@@ -242,6 +242,7 @@ class PartTest : public testing::Test {
                   .engine = engine,
                   .post = [this](core::Input input) { posted.push_back(std::move(input)); },
                   .fail = [this](const base::Error& error) { failures.push_back(error); },
+                  .all_durable = [] { return true; },
                   .failed = [this] { return !failures.empty(); },
                   .problem = [this](const std::string& what) { problems.push_back(what); }};
 };

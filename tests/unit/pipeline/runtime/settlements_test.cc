@@ -15,6 +15,7 @@ class ScriptedWallet final : public wallet::Wallet {
  public:
   ScriptedWallet(sim::ProcessTime& time, std::function<Answer(TimeMs)> says) : time_(time), says_(std::move(says)) {}
   std::string kind() const override { return "scripted"; }
+  std::string account() const override { return account_; }
   wallet::Abilities abilities() const override { return {.pushes = pushes}; }
   bool play_money() const override { return true; }
   base::Msat unit() const override { return {1}; }
@@ -28,6 +29,7 @@ class ScriptedWallet final : public wallet::Wallet {
   void on_news(News news) override { tell = std::move(news); }
 
   std::vector<TimeMs> asked;
+  std::string account_;
   bool pushes = false;
   News tell;
 
@@ -100,15 +102,156 @@ TEST(Settlements, APaymentWithinTheGraceStillCounts) {
   EXPECT_FALSE(out.never_paid);
 }
 
-TEST(Settlements, AWalletThatDoesNotKnowTheInvoiceProvesNothing) {
-  const auto out = watch_until_the_end([](TimeMs) -> Answer { return wallet::Unknown{}; });
-  EXPECT_FALSE(out.settled || out.never_paid);
+// ---- wallets that forget --------------------------------------------------------------------------------------------
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+class Forgotten : public testing::Test {
+ protected:
+  void watch(const std::string& made_by = {}, TimeMs unknown_since = {}) {
+    settlements.watch({.invoice = {.wallet = "scripted", .wallet_account = made_by},
+                       .since = TimeMs{0},
+                       .give_up_at = kGiveUp,
+                       .unknown_since = unknown_since,
+                       .settled = [&](const auto&) { settled_at = world.now(); },
+                       .unknown = [&](const auto&) { unknown_at.push_back(world.now()); },
+                       .never_paid =
+                           [&](const auto& expiry) {
+                             never_paid_at = world.now();
+                             basis = expiry.basis;
+                           }});
+  }
+  void pass(TimeMs until) {
+    while (world.step(until)) {
+    }
+  }
+
+  sim::VirtualTime world{TimeMs{0}};
+  sim::ProcessTime process{world};
+  std::function<Answer(TimeMs)> says = [](TimeMs) -> Answer { return wallet::Unknown{}; };
+  ScriptedWallet wallet{process, [this](TimeMs now) { return says(now); }};
+  Settlements settlements{{&wallet}, process};
+  std::optional<TimeMs> settled_at, never_paid_at;
+  std::vector<TimeMs> unknown_at;
+  ledger::ExpiryBasis basis = ledger::ExpiryBasis::wallet_said;
+};
+
+TEST_F(Forgotten, BeforeItsEndUnknownProvesNothing) {
+  watch();
+  pass(kGiveUp);
+  EXPECT_TRUE(unknown_at.empty());
+  EXPECT_FALSE(never_paid_at);
 }
+
+TEST_F(Forgotten, AfterASecondAnswerItIsReportedOnce) {
+  watch();
+  pass(kGiveUp + 2 * kHourMs);
+  ASSERT_EQ(unknown_at.size(), 1u);
+  EXPECT_LE(unknown_at.front(), kGiveUp + kHourMs);
+  EXPECT_FALSE(never_paid_at);
+}
+
+TEST_F(Forgotten, AfterADayItIsGivenUp) {
+  watch();
+  pass(kGiveUp + 26 * kHourMs);
+  ASSERT_TRUE(never_paid_at);
+  EXPECT_GE(*never_paid_at, kGiveUp + kUnknownBeforeEndMs);
+  EXPECT_EQ(basis, ledger::ExpiryBasis::unknown_to_wallet);
+}
+
+TEST_F(Forgotten, ADayCountsOverRestartsButTheAnswersAreAskedForAgain) {
+  world.step(TimeMs{kGiveUp.ms + 25 * kHourMs});
+  watch({}, kGiveUp);
+  const TimeMs restarted = world.now();
+  pass(restarted + 48 * kHourMs);
+  ASSERT_TRUE(never_paid_at);
+  EXPECT_TRUE(unknown_at.empty()) << "the ledger has that already";
+  EXPECT_GE(wallet.asked.size(), kUnknownBeforeEnd);
+}
+
+TEST_F(Forgotten, AWalletThatRemembersStartsTheDayAnew) {
+  const TimeMs remembers = kGiveUp + 20 * kHourMs;
+  says = [&](TimeMs now) -> Answer {
+    if (now > remembers && now < remembers + 2 * kHourMs) return wallet::Open{};
+    return wallet::Unknown{};
+  };
+  watch();
+  pass(remembers + 20 * kHourMs);
+  EXPECT_FALSE(never_paid_at);
+}
+
+TEST_F(Forgotten, AWalletThatCannotBeReachedForgetsNothing) {
+  says = [](TimeMs) -> Answer { return base::fail(base::ErrorKind::connection, "wallet.down", "down"); };
+  watch();
+  pass(kGiveUp + 72 * kHourMs);
+  EXPECT_FALSE(never_paid_at);
+  EXPECT_TRUE(unknown_at.empty());
+}
+
+TEST_F(Forgotten, OnlyTheAccountThatMadeItCanEndIt) {
+  wallet.account_ = "another node";
+  watch("the node that made it");
+  pass(kGiveUp + 72 * kHourMs);
+  EXPECT_FALSE(never_paid_at);
+}
+
+TEST_F(Forgotten, APaymentThatTheWalletRemembersInTimeIsBooked) {
+  says = [](TimeMs now) -> Answer {
+    if (now < kGiveUp + 10 * kHourMs) return wallet::Unknown{};
+    return ledger::InvoiceSettled{};
+  };
+  watch();
+  pass(kGiveUp + 72 * kHourMs);
+  EXPECT_TRUE(settled_at);
+  EXPECT_FALSE(never_paid_at);
+}
+
+// ---- the cost of watching -------------------------------------------------------------------------------------------
 
 TEST(Settlements, AnOldInvoiceIsAskedAboutSlowly) {
   const auto out = watch_until_the_end([](TimeMs) -> Answer { return wallet::Open{}; });
   EXPECT_LT(out.asked.size(), 200u);
   EXPECT_FALSE(out.settled || out.never_paid) << "open is open, however late: the wallet has the last word";
+}
+
+TEST(Settlements, ManyOpenInvoicesCostNoMoreThanALimitedNumberOfLookUps) {
+  sim::VirtualTime world{TimeMs{0}};
+  sim::ProcessTime process{world};
+  ScriptedWallet wallet(process, [](TimeMs) -> Answer { return wallet::Open{}; });
+  Settlements settlements({&wallet}, process);
+  for (std::uint32_t n = 0; n < 1'000; ++n) {
+    ledger::InvoiceIssued invoice{.wallet = "scripted", .payment_hash = base::sha256(std::to_string(n))};
+    settlements.watch({.invoice = invoice,
+                       .since = TimeMs{0},
+                       .give_up_at = kGiveUp,
+                       .settled = [](const auto&) {},
+                       .never_paid = [](const auto&) {}});
+  }
+  while (world.step(TimeMs{100'000})) {
+  }
+  EXPECT_LE(wallet.asked.size(), 101u * kLookUpsPerSecond);
+  EXPECT_GE(wallet.asked.size(), 90u * kLookUpsPerSecond) << "and each has its turn";
+}
+
+TEST(Settlements, AClockThatIsSetBackDelaysNoLookUpForLong) {
+  sim::VirtualTime world{TimeMs{100 * 3'600'000LL}};
+  std::int64_t error_ms = 0;
+  sim::ProcessTime process{world, error_ms};
+  ScriptedWallet wallet(process, [](TimeMs) -> Answer { return wallet::Open{}; });
+  Settlements settlements({&wallet}, process);
+  settlements.watch({.invoice = {.wallet = "scripted"},
+                     .since = world.now(),
+                     .give_up_at = world.now() + 900'000,
+                     .settled = [](const auto&) {},
+                     .never_paid = [](const auto&) {}});
+  const TimeMs start = world.now();
+  while (world.step(start + 10'000)) {
+  }
+  error_ms = -10 * 3'600'000LL;
+  const std::size_t before = wallet.asked.size();
+  while (world.step(start + 130'000)) {
+  }
+  EXPECT_GE(wallet.asked.size(), before + 10);
 }
 
 class NewsTest : public testing::Test {
