@@ -17,6 +17,7 @@
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
 #include "pipeline/wallet/nwc.h"
+#include "pipeline/wallet/nwc_connection.h"
 #include "pipeline/wallet/phoenixd.h"
 #include "pipeline/wallet/sandbox.h"
 #include "pipeline/wallet/spark.h"
@@ -178,34 +179,35 @@ Result<OpenedWallet> open_lightning_address(const Site& site) {
   return OpenedWallet{link, std::make_unique<wallet::LightningAddressWallet>(*link, site.ports, std::move(*address))};
 }
 
-// Its relays, and the wallet that hears what they bring.
+// Its relays, and the connection that hears what they bring.
 struct NwcLink {
   std::unique_ptr<nostr::RelayPool> pool;
-  wallet::NwcWallet* wallet = nullptr;
+  std::unique_ptr<wallet::NwcConnection> connection;
 };
 
-Result<void> connect_nwc(const Site& site, const wallet::NwcUri& uri, const std::shared_ptr<NwcLink>& link) {
-  NwcLink& its = *link;  // outlives the pool that it holds
+Result<void> connect_nwc(const Site& site, wallet::NwcUri uri, NwcLink& link) {  // `link` outlives its pool
   nostr::PoolOptions options{
       .relays = uri.relays,
       .wanted = wallet::nwc_filters(uri),
       .clock = site.clock,
       .random = random_fraction,
-      .sign_auth = [&its](const std::string& url, const std::string& challenge, base::TimeMs now) {
-        return std::optional(its.wallet->sign_auth(url, challenge, now));
+      .sign_auth = [&link](const std::string& url, const std::string& challenge, base::TimeMs now) {
+        return std::optional(link.connection->sign_auth(url, challenge, now));
       }};
   auto pool = nostr::RelayPool::make(
       site.io, std::move(options),
-      {.on_event = [&its](const nostr::Received& received) { its.wallet->on_event(received.event); },
+      {.on_event = [&link](const nostr::Received& received) { link.connection->on_event(received.event); },
        .on_refused = [](const std::string&, nostr::Refusal) {},
        .on_health =
-           [&its](const std::string&, nostr::RelayState state, const std::string&) {
-             if (state == nostr::RelayState::live) its.wallet->on_connected();
-             if (state == nostr::RelayState::offline) its.wallet->on_disconnected();
+           [&link](const std::string&, nostr::RelayState state, const std::string&) {
+             if (state == nostr::RelayState::live) link.connection->on_connected();
+             if (state == nostr::RelayState::offline) link.connection->on_disconnected();
            },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
-  its.pool = std::move(*pool);
+  link.pool = std::move(*pool);
+  link.connection = std::make_unique<wallet::NwcConnection>(*link.pool, site.scheduler, site.random, std::move(uri));
+  link.pool->start({});
   return {};
 }
 
@@ -216,12 +218,8 @@ Result<Opened<Port>> open_nwc(const Site& site) {
   auto uri = wallet::NwcUri::parse(*text);
   if (!uri) return tl::unexpected(uri.error());
   const auto link = std::make_shared<NwcLink>();
-  if (const auto done = connect_nwc(site, *uri, link); !done) return tl::unexpected(done.error());
-  auto made =
-      std::make_unique<wallet::NwcWallet>(*link->pool, site.scheduler, site.random, site.ports, std::move(*uri));
-  link->wallet = made.get();
-  link->pool->start({});
-  return Opened<Port>{link, std::move(made)};
+  if (const auto done = connect_nwc(site, std::move(*uri), *link); !done) return tl::unexpected(done.error());
+  return Opened<Port>{link, std::make_unique<wallet::NwcWallet>(*link->connection, site.ports)};
 }
 
 // What the SDK is told besides the words: nothing, or for another world who runs it.
