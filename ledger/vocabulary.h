@@ -206,13 +206,22 @@ struct Basis {
   bool stranger = false;    // has settled nothing lately
   Msat customer_exposure;   // unpaid: reserved, running or revealed
   Msat customer_credit;     // what a known customer may owe
-  Msat stranger_pool_left;  // what all strangers together may still owe this hour
+  Msat stranger_pool_left;  // what this customer may still owe out of it
   Msat total_exposure;
   bool inference_healthy = false;
   bool wallet_healthy = false;
-  std::uint32_t open_offers = 0;          // payment-first jobs that wait for their payment
+  std::uint32_t open_offers = 0;          // payment-first jobs of the last minute that wait for their payment
   std::uint32_t notices_to_customer = 0;  // error notices told in the last hour, to this customer and to all
   std::uint32_t notices_to_all = 0;
+  Msat customer_settled;                 // lately, within the credit window
+  Msat customer_unpaid;                  // and took without ever paying, by the wallet's word
+  bool credit_ended = false;             // by defaults: neither credit nor the strangers' pool
+  std::uint32_t offers_of_customer = 0;  // of the open offers
+  std::uint32_t offers_of_strangers = 0;
+  std::uint32_t queued_of_customer = 0;  // of the queued
+  std::uint32_t queued_of_strangers = 0;
+  std::uint32_t work_asked = 0;  // bits, of strangers whose keys are not drawn
+  bool drawn = false;            // this stranger's key is, for this minute
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = Basis;
@@ -228,7 +237,16 @@ struct Basis {
                       field(10, "wallet_healthy", &T::wallet_healthy),
                       field(11, "open_offers", &T::open_offers),
                       field(12, "notices_to_customer", &T::notices_to_customer),
-                      field(13, "notices_to_all", &T::notices_to_all)};
+                      field(13, "notices_to_all", &T::notices_to_all),
+                      field(14, "customer_settled_msat", &T::customer_settled),
+                      field(15, "customer_unpaid_msat", &T::customer_unpaid),
+                      field(16, "credit_ended", &T::credit_ended),
+                      field(17, "offers_of_customer", &T::offers_of_customer),
+                      field(18, "offers_of_strangers", &T::offers_of_strangers),
+                      field(19, "queued_of_customer", &T::queued_of_customer),
+                      field(20, "queued_of_strangers", &T::queued_of_strangers),
+                      field(21, "work_asked", &T::work_asked),
+                      field(22, "drawn", &T::drawn)};
   }
 };
 
@@ -249,10 +267,11 @@ struct RelayAnswer {
 struct DropCount {
   std::string reason;
   std::uint64_t count = 0;
+  std::uint64_t keys = 0;  // that asked, as far as they were counted; 0: not counted
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = DropCount;
-    return std::tuple{field(1, "reason", &T::reason), field(2, "count", &T::count)};
+    return std::tuple{field(1, "reason", &T::reason), field(2, "count", &T::count), field(3, "keys", &T::keys)};
   }
 };
 

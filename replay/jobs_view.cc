@@ -62,6 +62,30 @@ void replace_index(const std::vector<std::string>& before, const std::vector<std
   }
 }
 
+// Books what one more fact changed in what this customer's jobs add up to, as core::Shop does.
+Result<void> book_customer(const Job& before, const Job& after, const ledger::Entry& entry, ledger::Rows& rows) {
+  if (!after.request) return {};
+  const bool requested = std::holds_alternative<ledger::JobRequested>(entry.fact);
+  const bool declined = std::holds_alternative<ledger::JobDeclined>(entry.fact);
+  const auto credit = core::credit_change(core::accounts_of(before), core::accounts_of(after), entry.header.time);
+  if (!requested && !declined && !credit) return {};
+  const std::string row_key = key('u', after.request->customer.view());
+  CustomerRow row{.first_seen = entry.header.time};
+  const auto stored = rows.get(row_key);
+  if (!stored) return tl::unexpected(stored.error());
+  if (*stored) {
+    auto known = ledger::decode<CustomerRow>(**stored);
+    if (!known) return tl::unexpected(known.error());
+    row = std::move(*known);
+  }
+  row.last_seen = entry.header.time;
+  if (requested) ++row.jobs;
+  if (declined) ++row.declined;
+  if (credit) core::book(row.days, *credit);
+  rows.put(row_key, ledger::encode(row));
+  return {};
+}
+
 Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
   const auto row = reader.row(JobsView::kName, key('j', id));
   if (!row) return tl::unexpected(row.error());
@@ -101,7 +125,7 @@ Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
   if (id.is_zero()) return {};
 
   Job job;
-  std::vector<std::string> before;
+  std::vector<std::string> index_before;
   const std::string job_key = key('j', id.view());
   auto row = rows.get(job_key);
   if (!row) return tl::unexpected(row.error());
@@ -109,16 +133,17 @@ Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
     auto known = ledger::decode<Job>(**row);
     if (!known) return tl::unexpected(known.error());
     job = std::move(*known);
-    before = index_keys(job);
+    index_before = index_keys(job);
   }
+  const Job before = job;
   core::evolve(job, id, entry.header.time, entry.fact);
-  replace_index(before, index_keys(job), rows);
+  replace_index(index_before, index_keys(job), rows);
   rows.put(job_key, ledger::encode(job));
   rows.put(key('e', id.view(), ledger::big_endian(entry.seq)), {});
   if (const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.fact)) {
     rows.put(key('h', invoice->payment_hash.view()), std::string(id.view()));
   }
-  return {};
+  return book_customer(before, job, entry, rows);
 }
 
 Result<std::vector<Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter) {
@@ -179,6 +204,18 @@ Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit)
     const auto job = ledger::decode<Job>(value);
     if (!job) ok = tl::unexpected(job.error());
     return job && visit(*job);
+  });
+  return scanned ? ok : scanned;
+}
+
+Result<void> for_each_customer(const ledger::Reader& reader, const CustomerVisitor& visit) {
+  Result<void> ok;
+  const auto scanned = reader.rows(JobsView::kName, "u", "v", [&](std::string_view row_key, std::string_view value) {
+    const auto customer = base::PublicKey::from_bytes(row_key.substr(1));
+    const auto row = ledger::decode<CustomerRow>(value);
+    if (!row) ok = tl::unexpected(row.error());
+    if (row && customer) visit(*customer, *row);
+    return ok.has_value();
   });
   return scanned ? ok : scanned;
 }

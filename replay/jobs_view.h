@@ -1,4 +1,5 @@
-// The jobs view: every job as its facts make it, and the indexes that lists need. Rows of projection "jobs" (times and
+// The jobs view: every job as its facts make it, the indexes that lists need, and what each customer's jobs add up to.
+// Rows of projection "jobs" (times and
 // positions are 8 bytes, big-endian; `newest` is a time subtracted from 2^64-1, so that an ascending scan is newest
 // first):
 //   j job                    -> core::Job
@@ -9,6 +10,7 @@
 //   c customer newest job    -> (empty)
 //   m model 0 newest job     -> (empty)  by the model that answers
 //   h payment_hash           -> job
+//   u customer               -> CustomerRow
 //   P                        -> the policy in force, as ProviderConfigured
 #pragma once
 
@@ -18,11 +20,26 @@
 
 namespace replay {
 
+struct CustomerRow {
+  std::uint64_t jobs = 0;
+  std::uint64_t declined = 0;
+  base::TimeMs first_seen;
+  base::TimeMs last_seen;
+  std::vector<core::CreditDay> days;  // ascending by day
+  static constexpr auto fields() {
+    using T = CustomerRow;
+    using ledger::field;
+    return std::tuple{field(1, "jobs", &T::jobs), field(2, "declined", &T::declined),
+                      field(3, "first_seen_ms", &T::first_seen), field(4, "last_seen_ms", &T::last_seen),
+                      field(5, "days", &T::days)};
+  }
+};
+
 class JobsView final : public ledger::Projection {
  public:
   static constexpr std::string_view kName = "jobs";
   std::string_view name() const override { return kName; }
-  std::uint32_t version() const override { return 3; }
+  std::uint32_t version() const override { return 4; }
   base::Result<void> apply(const ledger::Entry& entry, ledger::Rows& rows) override;
 };
 
@@ -55,6 +72,10 @@ base::Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& 
 // The job that an invoice with this payment hash was made for, or nothing.
 base::Result<std::optional<base::JobId>> job_of_payment(const ledger::Reader& reader,
                                                         const base::Hash256& payment_hash);
+
+// Every customer, in the order of keys.
+using CustomerVisitor = std::function<void(const base::PublicKey&, const CustomerRow&)>;
+base::Result<void> for_each_customer(const ledger::Reader& reader, const CustomerVisitor& visit);
 
 // The policy in force at the end of the ledger, or nothing before the first start.
 base::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);

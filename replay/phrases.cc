@@ -24,7 +24,10 @@ struct Phrase {
   std::string operator()(const ledger::WentOffline& e) const { return "offline: " + e.reason; }
   std::string operator()(const ledger::RequestsDropped& e) const {
     std::string out = "refused at the door:";
-    for (const auto& one : e.counts) out += " " + std::to_string(one.count) + " " + one.reason;
+    for (const auto& one : e.counts) {
+      out += " " + std::to_string(one.count) + " " + one.reason;
+      if (one.keys > 0) out += " of " + counted(one.keys, "key", "keys");
+    }
     return out;
   }
   std::string operator()(const ledger::JobRequested& e) const {
@@ -116,6 +119,8 @@ std::string phrase(const ledger::Basis& basis) {
   out += basis.stranger
              ? ", a stranger"
              : ", credit " + sats(basis.customer_credit) + " of which " + sats(basis.customer_exposure) + " is used";
+  if (basis.customer_unpaid > base::Msat{}) out += ", " + sats(basis.customer_unpaid) + " never paid";
+  if (basis.credit_ended) out += ", credit ended by defaults";
   out += ", strangers' pool " + sats(basis.stranger_pool_left);
   if (!basis.inference_healthy) out += ", model server down";
   if (!basis.wallet_healthy) out += ", wallet down";

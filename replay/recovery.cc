@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "replay/customers_view.h"
 #include "replay/jobs_view.h"
 
 namespace replay {
@@ -35,12 +34,12 @@ Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now, const c
   const std::int64_t credit_window_ms = std::max(out.policy->credit_window_ms, next.credit_window_ms);
   const std::int64_t first_day = (now.ms - credit_window_ms) / core::kDayMs;
   const auto read = for_each_customer(reader, [&](const base::PublicKey& customer, const CustomerRow& row) {
-    for (const core::SettledDay& day : row.settled) {
-      if (day.day >= first_day) out.settled.emplace_back(customer, day);
+    for (const core::CreditDay& day : row.days) {
+      if (day.day >= first_day) out.credit.emplace_back(customer, day);
     }
   });
   if (!read) return tl::unexpected(read.error());
-  std::ranges::sort(out.settled, {}, [](const auto& one) { return std::pair(one.second.day, one.first); });
+  std::ranges::sort(out.credit, {}, [](const auto& one) { return std::pair(one.second.day, one.first); });
   return out;
 }
 

@@ -3,7 +3,6 @@
 #include "base/ascii.h"
 #include "ledger/views.h"
 #include "pipeline/nostr/nip19.h"
-#include "replay/customers_view.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
 

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "cmd/config/value.h"
 #include "ledger/fact.h"
+#include "pipeline/core/shares.h"
 #include "pipeline/nostr/profile.h"
 
 namespace cmd {
@@ -80,6 +81,7 @@ struct Config {
   } log;
   ledger::ProviderConfigured selling;  // what is settings of it; cmd/policy.h adds who sells and through which wallet
   std::string partials;                // never, asked or always
+  core::EntryLimits entries;           // requests that are recorded
   ledger::ModelOffer default_offer;    // of a model without a price of its own; no name
 
   std::vector<Setting> settings;  // every key once, in the order of the table, then each model's

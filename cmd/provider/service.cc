@@ -145,8 +145,10 @@ Result<void> Service::open_runtime(std::string kill_at) {
                      .random = random_bytes,
                      .disk_low = disk_low},
       key_,
-      runtime::Options{
-          .own_relays = config_.relays.urls, .networks = {network_of(config_)}, .stream = stream_of(config_.partials)},
+      runtime::Options{.own_relays = config_.relays.urls,
+                       .networks = {network_of(config_)},
+                       .stream = stream_of(config_.partials),
+                       .entries = config_.entries},
       std::move(*recovery),
       runtime::RuntimeHooks{.fatal = hooks_.fatal, .problem = hooks_.problem, .entry = hooks_.entry, .cursors = [this] {
                               return connections_->cursors();

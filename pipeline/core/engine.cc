@@ -43,18 +43,17 @@ bool contains(const std::vector<Work>& works, const Work& work) {
 
 Engine::Engine(Recovery recovery) : now_(recovery.time) {
   if (recovery.policy) policy_ = std::move(*recovery.policy);
-  for (const auto& [customer, day] : recovery.settled) shop_.settle(customer, day);
+  for (const auto& [customer, day] : recovery.credit) shop_.change_credit(customer, day);
   for (const Job& job : recovery.recent_jobs) {
-    Accounts windows = accounts_of(job);
-    windows.exposure = {};
-    windows.settled = {};
-    windows.open_offer = false;
-    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, windows);
+    const Accounts accounts = accounts_of(job);
+    const Accounts windows{.stranger_quote = accounts.stranger_quote, .told = accounts.told};
+    if (job.request) shop_.account(job, job.requested_at, {}, windows);
   }
   for (Job& job : recovery.open_jobs) {
     const Accounts accounts = accounts_of(job);
-    const Accounts still_open{.exposure = accounts.exposure, .open_offer = accounts.open_offer};
-    if (job.request) shop_.account(job.request->customer, job.requested_at, {}, still_open);
+    const Accounts still_open{
+        .exposure = accounts.exposure, .offered_at = accounts.offered_at, .standing = accounts.standing};
+    if (job.request) shop_.account(job, job.requested_at, {}, still_open);
     const JobId id = job.id;
     jobs_[id].job = std::move(job);
   }
@@ -113,7 +112,7 @@ void Engine::append(Step& step, const JobId& id, Fact fact, std::vector<ledger::
     Live& live = jobs_[id];
     const Accounts before = accounts_of(live.job);
     evolve(live.job, id, now_, fact);
-    shop_.account(live.job.request->customer, now_, before, accounts_of(live.job));
+    shop_.account(live.job, now_, before, accounts_of(live.job));
   }
   step.entries.push_back({.time = now_, .job = id, .fact = std::move(fact), .texts = std::move(texts)});
 }
@@ -174,15 +173,18 @@ void Engine::start_queued(Step& step) {
 
 void Engine::enqueue(const JobId& id, Live& live) {
   if (live.place) return;
-  live.place = ++places_;
+  live.place = {.starts_anew = live.job.inference_started == live.job.inference_failures,
+                .standing = standing_of(live.job),
+                .number = ++places_};
   queue_.emplace(*live.place, id);
-  shop_.queued = static_cast<std::uint32_t>(queue_.size());
+  shop_.enter_queue(live.job.request->customer, live.place->standing);
 }
 
 void Engine::leave_queue(Live& live) {
   if (!live.place) return;
-  queue_.erase(*std::exchange(live.place, std::nullopt));
-  shop_.queued = static_cast<std::uint32_t>(queue_.size());
+  queue_.erase(*live.place);
+  shop_.leave_queue(live.job.request->customer, live.place->standing);
+  live.place.reset();
 }
 
 // The one place where work goes out; finished() is where it comes home.
@@ -427,6 +429,11 @@ void Engine::on(Step& step, RefundEnded& input) {
 void Engine::on(Step&, HealthChanged& input) {
   shop_.inference_healthy = input.inference;
   shop_.wallet_healthy = input.wallet;
+}
+
+void Engine::on(Step&, NextDraw& input) {
+  const auto offers = static_cast<std::uint64_t>(share_of_class(policy_.offers_limit, Standing::fresh));
+  shop_.draw = next_draw(shop_.draw, input.demand, std::min(offers, input.places), input.secret);
 }
 
 void Engine::on(Step& step, Tick&) {

@@ -134,12 +134,18 @@ struct HealthChanged {
   bool inference = true;
   bool wallet = true;
 };
+// A minute is over. In the next at most so many fresh keys are served, drawn by a secret of its own.
+struct NextDraw {
+  Hash256 secret;
+  Demand demand;  // of the minute that is over
+  std::uint64_t places = 0;
+};
 struct Tick {};
 
 using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
                            InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
                            RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
-                           RefundOrdered, RefundEnded, HealthChanged, Tick>;
+                           RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -160,8 +166,8 @@ struct Recovery {
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
   // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
-  std::vector<Job> recent_jobs;                           // open or not, oldest request first
-  std::vector<std::pair<PublicKey, SettledDay>> settled;  // ascending by day
+  std::vector<Job> recent_jobs;                         // open or not, oldest request first
+  std::vector<std::pair<PublicKey, CreditDay>> credit;  // ascending by day
 };
 
 class Engine {
@@ -189,10 +195,17 @@ class Engine {
   bool drained() const { return queue_.empty() && busy_ == 0; }
 
  private:
+  // In the queue: jobs that ran when the last process ended, those of who paid, then in the order of arrival.
+  struct Place {
+    bool starts_anew = true;
+    Standing standing = Standing::fresh;
+    std::uint64_t number = 0;
+    auto operator<=>(const Place&) const = default;
+  };
   struct Live {
     Job job;
     std::vector<Work> in_flight;
-    std::optional<std::uint64_t> place;  // in the queue for a slot
+    std::optional<Place> place;  // in the queue for a slot
     std::optional<TimeMs> wake_at;
     std::vector<std::pair<NoticePurpose, ledger::RelayAnswer>> answers;  // not in the ledger yet
   };
@@ -232,15 +245,16 @@ class Engine {
   void on(Step& step, RefundOrdered& input);
   void on(Step& step, RefundEnded& input);
   void on(Step& step, HealthChanged& input);
+  void on(Step& step, NextDraw& input);
   void on(Step& step, Tick& input);
 
   TimeMs now_;  // of the current step; never goes back
   Policy policy_;
   Shop shop_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;
-  std::map<std::uint64_t, JobId> queue_;  // jobs that wait for a slot, in the order they became ready
-  std::uint64_t places_ = 0;              // given out in the queue so far
-  std::size_t busy_ = 0;                  // works in flight, but for the watching of invoices
+  std::map<Place, JobId> queue_;  // jobs that wait for a slot
+  std::uint64_t places_ = 0;      // given out in the queue so far
+  std::size_t busy_ = 0;          // works in flight, but for the watching of invoices
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
 };
 

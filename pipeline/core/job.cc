@@ -93,7 +93,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                    if (!job.declined && !job.quote) job.declined = e;
                  },
                  [&](const ledger::JobQuoted& e) {
-                   if (!job.declined && !job.quote) job.quote = e;
+                   if (job.declined || job.quote) return;
+                   job.quote = e;
+                   job.quoted_at = time;
                  },
                  [&](const ledger::InvoiceIssued& e) {
                    if (find_invoice(job, e.payment_hash)) return;

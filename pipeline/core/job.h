@@ -84,6 +84,7 @@ struct Job {
   std::optional<ledger::JobCancelled> cancelled;
   std::optional<ledger::InputsGathered> inputs;
   std::optional<ledger::InputsFailed> inputs_failed;
+  TimeMs quoted_at;
   static constexpr auto fields() {
     using T = Job;
     return std::tuple{field(1, "id", &T::id),
@@ -104,7 +105,8 @@ struct Job {
                       field(16, "refunds", &T::refunds),
                       field(17, "cancelled", &T::cancelled),
                       field(18, "inputs", &T::inputs),
-                      field(19, "inputs_failed", &T::inputs_failed)};
+                      field(19, "inputs_failed", &T::inputs_failed),
+                      field(20, "quoted_at_ms", &T::quoted_at)};
   }
 };
 

@@ -61,6 +61,15 @@ bool paid(const Job& job) {
   return std::ranges::any_of(job.invoices, [](const Invoice& invoice) { return invoice.settled.has_value(); });
 }
 
+Msat unpaid_by_default(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  if (!result || !result->delivered || payment_first(job) || paid(job)) return {};
+  const auto refused = std::ranges::find_if(job.invoices, [](const Invoice& invoice) {
+    return invoice.revealed && invoice.expired && invoice.expired->basis == ledger::ExpiryBasis::wallet_said;
+  });
+  return refused == job.invoices.end() ? Msat{} : refused->issued.amount;
+}
+
 PaymentRemarks remarks(const Job& job, const Invoice& invoice) {
   const ledger::InvoiceSettled& payment = *invoice.settled;
   const Msat given = payment.received;

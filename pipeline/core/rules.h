@@ -31,6 +31,8 @@ struct PaymentRemarks {
 PaymentRemarks remarks(const Job& job, const Invoice& invoice);
 
 bool paid(const Job& job);
+// What its customer took and, by the wallet's word, never paid; zero as soon as it is paid after all.
+Msat unpaid_by_default(const Job& job);
 // What came, or is held, is less than was asked before anything is done: nothing is, and it goes back.
 bool underpaid(const Job& job);
 Msat settled_amount(const Job& job);  // what the wallet received

@@ -7,90 +7,204 @@
 namespace core {
 namespace {
 
+std::optional<TimeMs> offered_at(const Job& job) {
+  if (state(job) != State::awaiting_payment) return std::nullopt;
+  return job.quoted_at;
+}
+
 bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now) {
   return (day + 1) * kDayMs > now.ms - policy.credit_window_ms;
 }
 
+constexpr std::int64_t kToleratedDefaults = 2;         // fewer never end credit: a wallet may have had a bad day
+constexpr std::uint64_t kToleratedDefaultPercent = 1;  // of what was settled
+
 }  // namespace
+
+std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& after, TimeMs time) {
+  const CreditDay change{.day = time.ms / kDayMs,
+                         .settled = after.settled - before.settled,
+                         .settled_first = after.settled_first - before.settled_first,
+                         .unpaid = after.unpaid - before.unpaid,
+                         .defaults = (after.unpaid > Msat{}) - (before.unpaid > Msat{})};
+  if (change == CreditDay{.day = change.day}) return std::nullopt;
+  return change;
+}
+
+void book(std::vector<CreditDay>& days, const CreditDay& change) {
+  if (days.empty() || days.back().day != change.day) days.push_back({.day = change.day});
+  CreditDay& day = days.back();
+  day.settled += change.settled;
+  day.settled_first += change.settled_first;
+  day.unpaid += change.unpaid;
+  day.defaults += change.defaults;
+}
 
 Accounts accounts_of(const Job& job) {
   const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
   return {.exposure = exposure(job),
           .settled = earned(job),
+          .settled_first = payment_first(job) ? earned(job) : Msat{},
+          .unpaid = unpaid_by_default(job),
           .stranger_quote = from_pool ? job.quote->price : Msat{},
           .told = job.declined && job.declined->told,
-          .open_offer = state(job) == State::awaiting_payment};
+          .offered_at = offered_at(job),
+          .standing = job.quote ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh};
 }
 
-void Shop::account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after) {
+void Shop::account(const Job& job, TimeMs time, const Accounts& before, const Accounts& after) {
+  const PublicKey& customer = job.request->customer;
   if (after.exposure != before.exposure) {
     customers[customer].exposure += after.exposure - before.exposure;
     total_exposure += after.exposure - before.exposure;
     drop_if_empty(customer);
   }
-  if (after.settled != before.settled) settle(customer, {time.ms / kDayMs, after.settled - before.settled});
-  if (after.open_offer != before.open_offer) open_offers += after.open_offer ? 1u : -1u;
+  if (const auto change = credit_change(before, after, time)) change_credit(customer, *change);
+  if (after.offered_at != before.offered_at) {
+    if (before.offered_at) offers.erase({*before.offered_at, job.id});
+    if (after.offered_at) offers.emplace(std::pair(*after.offered_at, job.id), Offer{customer, after.standing});
+  }
   if (after.stranger_quote != before.stranger_quote) stranger_quotes.emplace_back(time, after.stranger_quote);
   if (after.told && !before.told) told_notices.emplace_back(time, customer);
 }
 
-void Shop::settle(const PublicKey& customer, const SettledDay& settled) {
-  auto& days = customers[customer].settled;
-  if (days.empty() || days.back().day != settled.day) {
-    days.push_back({settled.day, {}});
-    settled_days.emplace_back(settled.day, customer);
-  }
-  days.back().amount += settled.amount;
+void Shop::change_credit(const PublicKey& customer, const CreditDay& change) {
+  auto& days = customers[customer].days;
+  if (days.empty() || days.back().day != change.day) credit_days.emplace_back(change.day, customer);
+  book(days, change);
+}
+
+void Shop::enter_queue(const PublicKey& customer, Standing standing) {
+  ++queued;
+  if (standing != Standing::paid) ++queued_strangers;
+  ++queued_of[customer];
+}
+
+void Shop::leave_queue(const PublicKey& customer, Standing standing) {
+  --queued;
+  if (standing != Standing::paid) --queued_strangers;
+  if (--queued_of[customer] == 0) queued_of.erase(customer);
 }
 
 void Shop::drop_if_empty(const PublicKey& customer) {
   const auto it = customers.find(customer);
-  if (it->second.exposure == Msat{} && it->second.settled.empty()) customers.erase(it);
+  if (it->second.exposure == Msat{} && it->second.days.empty()) customers.erase(it);
 }
 
 void Shop::forget(const Policy& policy, TimeMs now) {
-  while (!settled_days.empty() && !counts_as_credit(settled_days.front().first, policy, now)) {
-    const PublicKey customer = settled_days.front().second;
-    settled_days.pop_front();
-    auto& days = customers.at(customer).settled;
+  while (!credit_days.empty() && !counts_as_credit(credit_days.front().first, policy, now)) {
+    const PublicKey customer = credit_days.front().second;
+    credit_days.pop_front();
+    auto& days = customers.at(customer).days;
     days.erase(days.begin());
     drop_if_empty(customer);
   }
   while (!stranger_quotes.empty() && now - stranger_quotes.front().first >= policy.stranger_window_ms) {
     stranger_quotes.pop_front();
   }
+  while (!offers.empty() && now - offers.begin()->first.first >= kOfferPlaceMs) offers.erase(offers.begin());
   while (!told_notices.empty() && now - told_notices.front().first >= kNoticeWindowMs) told_notices.pop_front();
 }
 
-ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now) {
-  Msat settled_lately;
-  Msat customer_exposure;
-  if (const auto it = shop.customers.find(customer); it != shop.customers.end()) {
-    customer_exposure = it->second.exposure;
-    for (const SettledDay& day : it->second.settled) {
-      if (counts_as_credit(day.day, policy, now)) settled_lately += day.amount;
-    }
+Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now) {
+  Credit out;
+  std::int64_t defaults = 0;
+  Msat settled_first_since;  // the last day with a default
+  for (const CreditDay& day : customer.days) {
+    if (!counts_as_credit(day.day, policy, now)) continue;
+    out.settled += day.settled;
+    out.unpaid += day.unpaid;
+    defaults += day.defaults;
+    if (day.defaults > 0) settled_first_since = {};
+    settled_first_since += day.settled_first;
   }
-  Msat pool_used;
-  for (const auto& [time, amount] : shop.stranger_quotes) {
-    if (now - time < policy.stranger_window_ms) pool_used += amount;
+  out.unpaid = std::max(Msat{}, out.unpaid);
+  const bool too_much = out.unpaid > out.settled.scaled_up(kToleratedDefaultPercent, 100);
+  out.ended = defaults >= kToleratedDefaults && too_much && settled_first_since < out.unpaid;
+  const Msat share = out.settled.scaled_up(policy.credit_percent, 100);
+  if (!out.ended && share > out.unpaid) out.limit = share - out.unpaid;
+  return out;
+}
+
+bool is_stranger(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now) {
+  const auto it = shop.customers.find(customer);
+  return it == shop.customers.end() || credit_of(it->second, policy, now).settled <= Msat{};
+}
+
+std::uint32_t work_asked(const Shop& shop, const Policy& policy) {
+  return std::max(policy.stranger_pow_bits, shop.draw.work_bits);
+}
+
+Standing standing_of(const ledger::Basis& basis, std::uint32_t pow_bits) {
+  if (!basis.stranger) return Standing::paid;
+  return basis.work_asked > 0 && pow_bits >= basis.work_asked ? Standing::worked : Standing::fresh;
+}
+
+Standing standing_of(const Job& job) {
+  const bool pays_first = payment_first(job) && job.quote->price > Msat{};
+  return pays_first ? Standing::paid : standing_of(job.quote->basis, job.request->pow_bits);
+}
+
+namespace {
+
+void count_offers(ledger::Basis& out, const Shop& shop, const PublicKey& customer, TimeMs now) {
+  for (const auto& [place, offer] : shop.offers) {
+    if (now - place.first >= kOfferPlaceMs) continue;
+    ++out.open_offers;
+    if (offer.standing != Standing::paid) ++out.offers_of_strangers;
+    if (offer.customer == customer) ++out.offers_of_customer;
   }
-  ledger::Basis out{.slots = policy.slots,
-                    .slots_busy = shop.slots_busy,
-                    .queued = shop.queued,
-                    .stranger = settled_lately == Msat{},
-                    .customer_exposure = customer_exposure,
-                    .customer_credit = settled_lately.scaled_up(policy.credit_percent, 100),
-                    .stranger_pool_left = std::max(Msat{}, policy.stranger_pool - pool_used),
-                    .total_exposure = shop.total_exposure,
-                    .inference_healthy = shop.inference_healthy,
-                    .wallet_healthy = shop.wallet_healthy,
-                    .open_offers = shop.open_offers};
+}
+
+void count_notices(ledger::Basis& out, const Shop& shop, const PublicKey& customer, TimeMs now) {
   for (const auto& [time, told] : shop.told_notices) {
     if (now - time >= kNoticeWindowMs) continue;
     ++out.notices_to_all;
     if (told == customer) ++out.notices_to_customer;
   }
+}
+
+// What is left of the strangers' pool for this customer: a share of it, or one job, whatever that costs.
+Msat pool_left(const Shop& shop, const Policy& policy, Standing standing, Msat customer_exposure, TimeMs now) {
+  Msat used;
+  for (const auto& [time, amount] : shop.stranger_quotes) {
+    if (now - time < policy.stranger_window_ms) used += amount;
+  }
+  const Msat of_class = Msat{share_of_class(policy.stranger_pool.value, standing)} - used;
+  const Msat of_key = Msat{share_of_key(policy.stranger_pool.value, standing)} - customer_exposure;
+  return std::max(Msat{}, customer_exposure == Msat{} ? of_class : std::min(of_class, of_key));
+}
+
+}  // namespace
+
+ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now,
+                    std::uint32_t pow_bits) {
+  Credit credit;
+  Msat customer_exposure;
+  if (const auto it = shop.customers.find(customer); it != shop.customers.end()) {
+    customer_exposure = it->second.exposure;
+    credit = credit_of(it->second, policy, now);
+  }
+  const auto waiting = shop.queued_of.find(customer);
+  ledger::Basis out{.slots = policy.slots,
+                    .slots_busy = shop.slots_busy,
+                    .queued = shop.queued,
+                    .stranger = credit.settled <= Msat{},
+                    .customer_exposure = customer_exposure,
+                    .customer_credit = credit.limit,
+                    .total_exposure = shop.total_exposure,
+                    .inference_healthy = shop.inference_healthy,
+                    .wallet_healthy = shop.wallet_healthy,
+                    .customer_settled = credit.settled,
+                    .customer_unpaid = credit.unpaid,
+                    .credit_ended = credit.ended,
+                    .queued_of_customer = waiting == shop.queued_of.end() ? 0 : waiting->second,
+                    .queued_of_strangers = shop.queued_strangers,
+                    .work_asked = work_asked(shop, policy),
+                    .drawn = is_drawn(shop.draw, customer)};
+  out.stranger_pool_left = pool_left(shop, policy, standing_of(out, pow_bits), customer_exposure, now);
+  count_offers(out, shop, customer, now);
+  count_notices(out, shop, customer, now);
   return out;
 }
 

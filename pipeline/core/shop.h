@@ -2,10 +2,13 @@
 // outside.
 #pragma once
 
+#include <array>
 #include <deque>
+#include <map>
 #include <unordered_map>
 
 #include "pipeline/core/job.h"
+#include "pipeline/core/shares.h"
 
 namespace core {
 
@@ -14,50 +17,81 @@ using Policy = ledger::ProviderConfigured;
 // What one job contributes to the shop's books. Compared before and after a fact, it gives the change.
 struct Accounts {
   Msat exposure;
-  Msat settled;
-  Msat stranger_quote;      // quoted, result first, beyond the customer's own credit
-  bool told = false;        // an error notice was granted
-  bool open_offer = false;  // waits for its payment
+  Msat settled;         // less what is owed back
+  Msat settled_first;   // of it, paid before anything was done
+  Msat unpaid;          // delivered, and never paid by the wallet's word
+  Msat stranger_quote;  // quoted, result first, beyond the customer's own credit
+  bool told = false;    // an error notice was granted
+  // Since when it waits for its payment.
+  std::optional<TimeMs> offered_at;
+  Standing standing = Standing::fresh;
 };
 Accounts accounts_of(const Job& job);
 
-// What a customer settled on one UTC day.
-struct SettledDay {
+// What one customer's jobs changed on one UTC day: credit is folded from such days. What is taken back later counts
+// negative on its own day.
+struct CreditDay {
   std::int64_t day = 0;  // days since 1970-01-01
-  Msat amount;
+  Msat settled;
+  Msat settled_first;
+  Msat unpaid;
+  std::int64_t defaults = 0;  // jobs that were not paid
   static constexpr auto fields() {
-    return std::tuple{field(1, "day", &SettledDay::day), field(2, "amount_msat", &SettledDay::amount)};
+    using T = CreditDay;
+    return std::tuple{field(1, "day", &T::day), field(2, "settled_msat", &T::settled),
+                      field(3, "settled_first_msat", &T::settled_first), field(4, "unpaid_msat", &T::unpaid),
+                      field(5, "defaults", &T::defaults)};
   }
-  bool operator==(const SettledDay&) const = default;
+  bool operator==(const CreditDay&) const = default;
 };
+// What a fact at this time changed, or nothing.
+std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& after, TimeMs time);
+// Adds a change, which is not before the last of these days.
+void book(std::vector<CreditDay>& days, const CreditDay& change);
+
 inline constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 inline constexpr std::int64_t kNoticeWindowMs = 3600LL * 1000;  // error notices are limited per hour
 
 struct Customer {
   Msat exposure;
-  std::vector<SettledDay> settled;  // ascending by day
+  std::vector<CreditDay> days;  // ascending by day
   bool operator==(const Customer&) const = default;
 };
+
+// An offer that waits for its payment.
+struct Offer {
+  PublicKey customer;
+  Standing standing = Standing::fresh;
+  bool operator==(const Offer&) const = default;
+};
+// An offer holds a place for so long; its invoice stays payable after that, and is honoured.
+inline constexpr std::int64_t kOfferPlaceMs = 60'000;
 
 struct Shop {
   // Folded from facts.
   std::unordered_map<PublicKey, Customer, base::FixedBytesHash> customers;
   Msat total_exposure;
-  std::uint32_t open_offers = 0;
-  std::deque<std::pair<std::int64_t, PublicKey>> settled_days;  // who settled on which day, oldest first
-  std::deque<std::pair<TimeMs, Msat>> stranger_quotes;          // oldest first
-  std::deque<std::pair<TimeMs, PublicKey>> told_notices;        // oldest first
+  std::map<std::pair<TimeMs, JobId>, Offer> offers;            // that hold a place; older ones until forget()
+  std::deque<std::pair<std::int64_t, PublicKey>> credit_days;  // whose credit changed on which day, oldest first
+  std::deque<std::pair<TimeMs, Msat>> stranger_quotes;         // oldest first
+  std::deque<std::pair<TimeMs, PublicKey>> told_notices;       // oldest first
 
   // Told from outside; volatile.
   bool inference_healthy = true;
   bool wallet_healthy = true;
   std::uint32_t slots_busy = 0;
   std::uint32_t queued = 0;
+  std::uint32_t queued_strangers = 0;
+  std::unordered_map<PublicKey, std::uint32_t, base::FixedBytesHash> queued_of;  // those who wait
+  Draw draw;
 
   // Books the change that a fact made to one job.
-  void account(const PublicKey& customer, TimeMs time, const Accounts& before, const Accounts& after);
-  // Books what a customer settled on a day, which is not before any day booked so far.
-  void settle(const PublicKey& customer, const SettledDay& settled);
+  void account(const Job& job, TimeMs time, const Accounts& before, const Accounts& after);
+  // A job begins to wait for a slot, or stops waiting.
+  void enter_queue(const PublicKey& customer, Standing standing);
+  void leave_queue(const PublicKey& customer, Standing standing);
+  // Books a change of a customer's credit on a day, which is not before any day booked so far.
+  void change_credit(const PublicKey& customer, const CreditDay& change);
   // Forgets what has left its window under this policy, so that memory is bounded by what happened lately. Decisions do
   // not change by it: they count only what is within the windows.
   void forget(const Policy& policy, TimeMs now);
@@ -66,7 +100,28 @@ struct Shop {
   void drop_if_empty(const PublicKey& customer);
 };
 
-// The part of the shop's state that a decision about this customer uses.
-ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now);
+// What a customer may owe us. Credit is a share of what they settled lately, less what they never paid for. Two
+// defaults that exceed a hundredth of what was settled end it, until jobs paid first have settled as much or what was
+// not paid is paid after all.
+struct Credit {
+  Msat settled;
+  Msat unpaid;
+  bool ended = false;
+  Msat limit;
+};
+Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now);
+
+// Has settled nothing lately.
+bool is_stranger(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now);
+// The bits of work that a request of a fresh key must bear if the key is not drawn.
+std::uint32_t work_asked(const Shop& shop, const Policy& policy);
+// Of a customer who asks with so much work.
+Standing standing_of(const ledger::Basis& basis, std::uint32_t pow_bits);
+// Of a job that was quoted: who pays first has paid when it may run.
+Standing standing_of(const Job& job);
+
+// The part of the shop's state that a decision about this customer, who asks with so much work, uses.
+ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now,
+                    std::uint32_t pow_bits = 0);
 
 }  // namespace core

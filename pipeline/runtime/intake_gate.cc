@@ -17,6 +17,7 @@ IntakeGate::IntakeGate(const Context& context, CustomerRelays& customer_relays, 
     : context_(context),
       customer_relays_(customer_relays),
       recorder_(std::move(recorder)),
+      shares_(context.options.entries, context.ports.scheduler.now()),
       refused_since_(context.ports.scheduler.now()) {}
 
 void IntakeGate::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
@@ -44,11 +45,36 @@ void IntakeGate::take(const nostr::Event& event, std::string raw, const std::str
   const auto known = context_.ports.journal.job(event.id);
   if (!known) return context_.fail(known.error());
   if (*known) return;
+  if (const auto share = beyond_shares(*request); !share.empty()) {
+    Refused& refused = refused_[std::string(share)];
+    ++refused.count;
+    if (refused.keys.size() < kMaxCountedKeys) refused.keys.insert(request->customer);
+    return;
+  }
   ledger::Text text{.salt = context_.ports.random(), .bytes = std::move(raw)};
   request->request = ledger::ref(text);
   request->relay = relay;
   customer_relays_.look_up(request->customer);
   recorder_.record({event.id, std::move(*request), std::move(text)}, std::move(receipt));
+}
+
+std::string_view IntakeGate::beyond_shares(const ledger::JobRequested& request) {
+  const core::Shop& shop = context_.engine.shop();
+  const core::Policy& policy = context_.engine.policy();
+  const std::uint32_t work = core::work_asked(shop, policy);
+  EntryShares::Asker asker{.key = request.customer,
+                           .drawn = core::is_drawn(shop.draw, request.customer),
+                           .crowded = shop.draw.work_bits > 0};
+  if (work > 0 && request.pow_bits >= work) asker.standing = core::Standing::worked;
+  const base::TimeMs now = context_.ports.scheduler.now();
+  if (!core::is_stranger(shop, policy, request.customer, now)) asker.standing = core::Standing::paid;
+  return shares_.refuse(asker, now);
+}
+
+void IntakeGate::draw() {
+  context_.post(core::NextDraw{.secret = base::sha256(context_.ports.random().view()),
+                               .demand = shares_.take_demand(),
+                               .places = shares_.places_per_minute()});
 }
 
 void IntakeGate::take_waiting() {
@@ -66,15 +92,15 @@ void IntakeGate::open() {
 }
 
 void IntakeGate::on_refused(const std::string& reason) {
-  ++refused_[reason];
+  ++refused_[reason].count;
 }
 
 void IntakeGate::record_refused() {
   const base::TimeMs since = std::exchange(refused_since_, context_.ports.scheduler.now());
   if (refused_.empty()) return;
   ledger::RequestsDropped dropped{.from = since, .until = refused_since_};
-  for (const auto& [reason, count] : std::exchange(refused_, {}))
-    dropped.counts.push_back({.reason = reason, .count = count});
+  for (const auto& [reason, refused] : std::exchange(refused_, {}))
+    dropped.counts.push_back({.reason = reason, .count = refused.count, .keys = refused.keys.size()});
   context_.post(core::RequestsRefused{std::move(dropped)});
 }
 

@@ -4,9 +4,11 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/customer_relays.h"
+#include "pipeline/runtime/entry_shares.h"
 
 namespace runtime {
 
@@ -39,6 +41,8 @@ class IntakeGate {
   void on_refused(const std::string& reason);
   // Posts what was counted since the last call, if anything was.
   void record_refused();
+  // Once a minute: draws the fresh keys that are served in the next.
+  void draw();
 
  private:
   struct Request {
@@ -47,7 +51,13 @@ class IntakeGate {
     std::string relay;
     std::shared_ptr<void> receipt;
   };
+  // Why there were refused requests, how many, and of how many keys where that was counted.
+  struct Refused {
+    std::uint64_t count = 0;
+    std::set<base::PublicKey> keys;
+  };
   void take(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  std::string_view beyond_shares(const ledger::JobRequested& request);
 
   const Context& context_;
   CustomerRelays& customer_relays_;
@@ -55,7 +65,8 @@ class IntakeGate {
   bool closed_ = false;
   std::vector<std::shared_ptr<void>> held_receipts_;
   std::deque<Request> waiting_;
-  std::map<std::string, std::uint64_t> refused_;  // by reason, since refused_since_
+  EntryShares shares_;
+  std::map<std::string, Refused, std::less<>> refused_;  // by reason, since refused_since_
   base::TimeMs refused_since_;
 };
 

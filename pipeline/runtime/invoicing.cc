@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::int64_t kFirstHoldPauseMs = 5'000;
 constexpr std::int64_t kLongestHoldPauseMs = 60'000;
-constexpr std::int64_t kDiskPauseMs = 50;
 
 std::vector<wallet::Wallet*> all_wallets(const Ports& ports) {
   std::vector<wallet::Wallet*> out{&ports.wallet};

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/scheduler.h"
+#include "pipeline/core/shares.h"
 #include "pipeline/inference/backend.h"
 #include "pipeline/nostr/relays.h"
 #include "pipeline/runtime/journal.h"
@@ -33,6 +34,7 @@ struct Options {
   std::vector<wallet::Network> networks;  // an invoice of any other network is refused
   // Which customers see an answer while it grows, as far as core::may_stream allows.
   enum class Stream { never, asked, always } stream = Stream::asked;
+  core::EntryLimits entries = {};  // requests that are recorded
 };
 
 }  // namespace runtime

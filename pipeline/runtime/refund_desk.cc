@@ -16,7 +16,6 @@ using core::Work;
 
 namespace {
 
-constexpr std::int64_t kDiskPauseMs = 50;
 constexpr std::int64_t kPatienceMs = 10'000;
 constexpr Msat kLeastFeeLimit{10'000};
 

@@ -190,6 +190,7 @@ void Runtime::every_second() {
 void Runtime::every_minute() {
   if (failed_) return;
   intake_.record_refused();
+  intake_.draw();
   control_.every_minute();
   post(core::Tick{});
   intake_.take_waiting();

@@ -68,6 +68,8 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
       'wallet.kind': 'sandbox',
       'selling.stranger_pool_msat': 1_000_000_000, // strangers are trusted: tests that are about credit say otherwise
       'selling.exposure_limit_msat': 1_000_000_000,
+      'selling.entries_per_key': 100_000,
+      'selling.entries_of_strangers': 1_000_000,
       'selling.error_notices_per_customer': 1000,
       'selling.error_notices': 1000,
       'selling.inference_retry': '100 ms',

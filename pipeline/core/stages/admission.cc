@@ -63,29 +63,41 @@ std::optional<Refusal> refuse_by_itself(const Job& job, const Policy& policy, Ti
   return std::nullopt;
 }
 
-std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const ledger::Basis& basis,
-                                      const Policy& policy) {
-  if (basis.stranger && request.pow_bits < policy.stranger_pow_bits) {
+// A stranger's key that is not drawn this minute is served all the same if its request bears the work.
+std::optional<Refusal> refuse_stranger(const ledger::JobRequested& request, const ledger::Basis& basis,
+                                       const Policy& policy) {
+  if (!basis.stranger) return std::nullopt;
+  if (request.pow_bits < policy.stranger_pow_bits) {
     return Refusal{DeclineReason::needs_work, "from those who have paid for nothing here yet we ask for " +
                                                   std::to_string(policy.stranger_pow_bits) +
                                                   " bits of proof of work in the request (NIP-13)"};
   }
+  if (basis.drawn || request.pow_bits >= basis.work_asked) return std::nullopt;
+  return Refusal{DeclineReason::needs_work,
+                 "many new customers ask at once, and some are drawn each minute: try again later, or put " +
+                     std::to_string(basis.work_asked) + " bits of proof of work into the request (NIP-13)"};
+}
+
+std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const ledger::Basis& basis,
+                                      const Policy& policy) {
   if (!basis.inference_healthy)
     return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
   if (!basis.wallet_healthy)
     return Refusal{DeclineReason::wallet_unavailable, "our wallet is unreachable; try again later"};
-  if (basis.slots_busy >= basis.slots && basis.queued >= policy.queue_limit) {
-    return Refusal{DeclineReason::busy,
-                   "all slots are busy and " + std::to_string(basis.queued) + " jobs are waiting; try again later"};
-  }
-  return std::nullopt;
+  const Taken queue{
+      .by_all = basis.queued, .by_strangers = basis.queued_of_strangers, .by_customer = basis.queued_of_customer};
+  const bool slots_free = basis.slots_busy < basis.slots;
+  if (slots_free || has_place(policy.queue_limit, standing_of(basis, request.pow_bits), queue)) return std::nullopt;
+  return Refusal{DeclineReason::busy, "all slots are busy and " + std::to_string(basis.queued) + " jobs are waiting, " +
+                                          std::to_string(basis.queued_of_customer) + " of them yours; try again later"};
 }
 
 // Customers have credit for a share of what they settled lately; what it does not cover is taken from the strangers'
 // pool, as of one who never paid: having paid is no disadvantage. Beyond both, payment comes first.
 ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basis, Msat price) {
   if (policy.payment_mode >= ledger::PaymentMode::payment_first) return policy.payment_mode;
-  const bool trusted = within_credit(basis, price) || price <= basis.stranger_pool_left;
+  const bool from_pool = !basis.credit_ended && price <= basis.stranger_pool_left;
+  const bool trusted = within_credit(basis, price) || from_pool;
   const bool within_limit = basis.total_exposure + price <= policy.exposure_limit;
   return trusted && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
 }
@@ -119,9 +131,13 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
     return tl::unexpected(Refusal{DeclineReason::bid_too_low, message});
   }
   const ledger::PaymentMode mode = payment_mode(policy, basis, asked);
-  if (mode >= ledger::PaymentMode::payment_first && asked > Msat{} && basis.open_offers >= policy.offers_limit) {
-    return tl::unexpected(Refusal{DeclineReason::busy, std::to_string(basis.open_offers) +
-                                                           " jobs are waiting for their payment; try again later"});
+  const Taken offers{
+      .by_all = basis.open_offers, .by_strangers = basis.offers_of_strangers, .by_customer = basis.offers_of_customer};
+  const bool is_offer = mode >= ledger::PaymentMode::payment_first && asked > Msat{};
+  if (is_offer && !has_place(policy.offers_limit, standing_of(basis, request.pow_bits), offers)) {
+    return tl::unexpected(Refusal{
+        DeclineReason::busy, std::to_string(basis.open_offers) + " jobs are waiting for their payment, " +
+                                 std::to_string(basis.offers_of_customer) + " of them yours; try again in a minute"});
   }
   return JobQuoted{.terms = *offer,
                    .unit = policy.wallet_unit,
@@ -137,8 +153,9 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
 JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, const ledger::Basis& basis,
                     Refusal why) {
   // A broadcast asked the market, not us; and nobody can make us send more than so many notices.
+  const auto limit = share_of_class(policy.error_notices, standing_of(basis, request.pow_bits));
   const bool told = request.addressed && basis.notices_to_customer < policy.error_notices_per_customer &&
-                    basis.notices_to_all < policy.error_notices;
+                    basis.notices_to_all < limit;
   return {.reason = why.reason, .message = std::move(why.message), .told = told, .basis = basis};
 }
 
@@ -149,8 +166,9 @@ Due due_admission(const Job& job, TimeMs now) {
 
 std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
   const auto& request = *job.request;
-  const ledger::Basis used = basis(shop, policy, request.customer, now);
+  const ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
   auto refusal = refuse_by_itself(job, policy, now);
+  if (!refusal) refusal = refuse_stranger(request, used, policy);
   if (!refusal) refusal = refuse_by_shop(request, used, policy);
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
   auto quoted = quote(job, policy, used);

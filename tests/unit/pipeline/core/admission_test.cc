@@ -102,11 +102,63 @@ TEST(Admission, ErrorNoticesAreLimitedPerCustomerAndInAll) {
 TEST(Admission, JobsThatWaitForTheirPaymentAreLimited) {
   Policy policy = EngineDriver::policy();
   policy.payment_mode = ledger::PaymentMode::payment_first;
-  EngineDriver shop(policy);  // three may wait
-  for (std::uint8_t n = 1; n <= 3; ++n) EXPECT_TRUE(shop.ask(n, shop.request(n)).quote);
-  EXPECT_EQ(shop.ask(4, shop.request(4)).declined->reason, DeclineReason::busy);
+  EngineDriver shop(policy);  // three of one fresh key, six of all of them, twelve in all
+  for (std::uint8_t n = 1; n <= 3; ++n) EXPECT_TRUE(shop.ask(n, shop.request(1)).quote);
+  const Job fourth = shop.ask(4, shop.request(1));
+  EXPECT_EQ(fourth.declined->reason, DeclineReason::busy);
+  EXPECT_THAT(fourth.declined->message, HasSubstr("3 of them yours"));
+  for (std::uint8_t n = 5; n <= 7; ++n) EXPECT_TRUE(shop.ask(n, shop.request(n)).quote);
+  EXPECT_EQ(shop.ask(8, shop.request(8)).declined->reason, DeclineReason::busy);
   shop.pay(1);
-  EXPECT_TRUE(shop.ask(5, shop.request(5)).quote);
+  EXPECT_TRUE(shop.ask(9, shop.request(8)).quote);
+  EXPECT_TRUE(shop.ask(10, shop.request(1)).quote) << "those who have paid have a reserve";
+}
+
+TEST(Admission, AnOfferHoldsItsPlaceForAMinuteAndStaysPayable) {
+  Policy policy = EngineDriver::policy();
+  policy.payment_mode = ledger::PaymentMode::payment_first;
+  EngineDriver shop(policy);
+  for (std::uint8_t n = 1; n <= 3; ++n) shop.ask(n, shop.request(1));
+  ASSERT_TRUE(shop.ask(4, shop.request(1)).declined);
+  shop.wait(kOfferPlaceMs);
+  EXPECT_TRUE(shop.ask(5, shop.request(1)).quote);
+  shop.pay(1);
+  EXPECT_EQ(state(shop.job(1)), State::settled);
+}
+
+TEST(Admission, InACrowdKeysThatAreNotDrawnMustBringWork) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.give(NextDraw{.secret = base::sha256("secret"), .demand = {.fresh_keys = 1'000'000'000}, .places = 10});
+  const Job refused = shop.ask(1);
+  ASSERT_TRUE(refused.declined);
+  EXPECT_EQ(refused.declined->reason, DeclineReason::needs_work);
+  EXPECT_THAT(refused.declined->message, HasSubstr("16 bits of proof of work"));
+  EXPECT_EQ(refused.declined->basis.work_asked, 16u);
+  EXPECT_FALSE(refused.declined->basis.drawn);
+  auto worked = shop.request();
+  worked.pow_bits = 16;
+  EXPECT_TRUE(shop.ask(2, worked).quote);
+  shop.pay(2);
+  EXPECT_TRUE(shop.ask(3).quote) << "who has paid is asked for none";
+}
+
+TEST(Admission, WhoHasPaidIsStartedBeforeStrangersWhoCameEarlier) {
+  Policy policy = EngineDriver::policy();
+  policy.stranger_pool = Msat{1'000'000};
+  EngineDriver shop(policy);
+  shop.ask(1, shop.request(9));
+  shop.pay(1);
+  shop.hold_inference = true;
+  shop.ask(2, shop.request(1));
+  shop.ask(3, shop.request(2));
+  shop.ask(4, shop.request(9));
+  shop.release_inference();
+  std::vector<JobId> started;
+  for (const auto& entry : shop.entries) {
+    if (std::holds_alternative<ledger::InferenceStarted>(entry.fact)) started.push_back(entry.job);
+  }
+  const std::vector expected{EngineDriver::id(1), EngineDriver::id(2), EngineDriver::id(4), EngineDriver::id(3)};
+  EXPECT_EQ(started, expected);
 }
 
 TEST(Admission, AModelMayBeNamedWithoutItsTagAndTheFirstIsTheDefault) {

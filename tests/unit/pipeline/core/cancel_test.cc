@@ -124,7 +124,7 @@ TEST(Cancel, BeforeThePaymentThatComesFirstAPaymentAfterAllIsOwedBack) {
   shop.ask(1);
   shop.give(cancel(1));
   EXPECT_EQ(state(shop.job(1)), State::cancelled);
-  EXPECT_EQ(shop.engine().shop().open_offers, 0u);
+  EXPECT_EQ(shop.engine().shop().offers.size(), 0u);
   shop.pay(1);
   const Job job = shop.job(1);
   EXPECT_EQ(state(job), State::refund_owed);

@@ -35,10 +35,10 @@ class EngineDriver {
                         .max_output_tokens = 500}},
             .payment_mode = ledger::PaymentMode::result_first,
             .slots = 1,
-            .queue_limit = 2,
+            .queue_limit = 8,  // two for one fresh key
             .credit_percent = 20,
             .credit_window_ms = 30 * kDayMs,
-            .stranger_pool = Msat{20'000},
+            .stranger_pool = Msat{80'000},  // 40 sat for fresh keys, 20 for one
             .stranger_window_ms = 3'600'000,
             .exposure_limit = Msat{1'000'000},
             .invoice_expiry_ms = 900'000,
@@ -52,8 +52,8 @@ class EngineDriver {
             .result_event_limit_bytes = 60 * 1024,
             .serve_broadcast = true,
             .error_notices_per_customer = 2,
-            .offers_limit = 3,
-            .error_notices = 4};
+            .offers_limit = 12,   // three for one fresh key
+            .error_notices = 8};  // four for strangers
   }
 
   static JobId id(std::uint16_t n) {

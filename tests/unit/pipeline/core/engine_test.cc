@@ -139,8 +139,15 @@ TEST(Slots, OneRunsTheOthersWaitInOrderAndTheQueueIsBounded) {
   EXPECT_EQ(shop.engine().shop().slots_busy, 0u);
 }
 
+// Fresh keys together may take 20 sat of its pool; a quote is 7.
+Policy small_pool() {
+  Policy out = EngineDriver::policy();
+  out.stranger_pool = Msat{40'000};
+  return out;
+}
+
 TEST(Exposure, StrangersShareAPoolAndThenPayFirst) {
-  EngineDriver shop(EngineDriver::policy());  // the pool holds 20 sat, a quote is 7
+  EngineDriver shop(small_pool());
   EXPECT_EQ(shop.ask(1).quote->payment_mode, ledger::PaymentMode::result_first);
   EXPECT_EQ(shop.ask(2, shop.request(8)).quote->payment_mode, ledger::PaymentMode::result_first);
   EXPECT_EQ(shop.ask(3, shop.request(9)).quote->payment_mode, ledger::PaymentMode::payment_first);
@@ -169,7 +176,7 @@ TEST(Exposure, ACustomersCreditIsAShareOfWhatTheySettled) {
 }
 
 TEST(Exposure, WhatCreditDoesNotCoverIsTakenFromTheStrangersPool) {
-  EngineDriver shop(EngineDriver::policy());  // a pool of 20 sat; a quote is 7 sat
+  EngineDriver shop(small_pool());
   shop.ask(1);
   shop.pay(1);
   const Job small_credit = shop.ask(2);
@@ -181,7 +188,7 @@ TEST(Exposure, WhatCreditDoesNotCoverIsTakenFromTheStrangersPool) {
 }
 
 TEST(Exposure, CreditLeavesThePoolToStrangers) {
-  EngineDriver shop(EngineDriver::policy());
+  EngineDriver shop(small_pool());
   for (std::uint8_t n = 1; n <= 12; ++n) {  // 36 sat settled, a fifth of it is credit
     shop.ask(n);
     shop.pay(n);

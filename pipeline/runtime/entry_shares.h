@@ -1,0 +1,53 @@
+// How many requests are recorded: each takes space in the ledger for good. Requests beyond these shares are counted and
+// dropped. Pure; what it remembers is lost with the process.
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "pipeline/core/shares.h"
+
+namespace runtime {
+
+using core::EntryLimits;
+
+// Those who have paid may ask so many times as often.
+inline constexpr std::uint32_t kEntriesOfPayingKeys = 60;
+// Of more keys than these none is counted.
+inline constexpr std::size_t kMaxCountedKeys = 20'000;
+
+class EntryShares {
+ public:
+  EntryShares(EntryLimits limits, base::TimeMs now);
+
+  // What asks.
+  struct Asker {
+    base::PublicKey key;
+    core::Standing standing = core::Standing::fresh;
+    bool drawn = true;     // its key is, for this minute
+    bool crowded = false;  // more fresh keys ask than can be served
+  };
+  // Why its request is not recorded: "share_of_key", "share_of_strangers"; or empty: it is, and counts.
+  std::string_view refuse(const Asker& asker, base::TimeMs now);
+
+  // What was asked since the last call.
+  core::Demand take_demand();
+  // Fresh keys that can be recorded in a minute.
+  std::uint64_t places_per_minute() const;
+
+ private:
+  bool stranger_has_entry(const Asker& asker);
+  void advance(base::TimeMs now);
+
+  const EntryLimits limits_;
+  base::TimeMs hour_began_;
+  base::TimeMs refilled_;
+  double strangers_left_;  // of the class's entries: full at first, filled again at an even pace
+  std::unordered_map<base::PublicKey, std::uint32_t, base::FixedBytesHash> of_key_;  // in this hour
+  std::unordered_set<base::PublicKey, base::FixedBytesHash> fresh_keys_;             // in this minute
+  std::unordered_set<base::PublicKey, base::FixedBytesHash> recorded_;               // of them, in a crowd
+  std::uint64_t worked_requests_ = 0;                                                // in this minute
+};
+
+}  // namespace runtime
