@@ -35,7 +35,7 @@ struct Parameter {
 constexpr Parameter kParameters[] = {
     {"model", "model", ParameterKind::text, "NAME", "the model that shall answer"},
     {"max-tokens", "max_tokens", ParameterKind::whole, "N", "the longest answer"},
-    {"temperature", "temperature", ParameterKind::decimal, "T", "how freely it chooses its words: 0.1 to 2.0"},
+    {"temperature", "temperature", ParameterKind::decimal, "T", "how freely it chooses its words: 0 to 2"},
     {"top-k", "top_k", ParameterKind::whole, "K", "from so many words it chooses"},
     {"top-p", "top_p", ParameterKind::decimal, "P", "from words of so much probability together"},
     {"seed", "seed", ParameterKind::whole, "N", "the same seed, the same answer"},

@@ -1,6 +1,7 @@
 #include "pipeline/nostr/nip90_params.h"
 
 #include <limits>
+#include <type_traits>
 
 #include "base/ascii.h"
 #include "base/utf8.h"
@@ -38,11 +39,23 @@ constexpr ParamRange<std::int64_t> kIntegers[] = {
      std::numeric_limits<std::int64_t>::max(), "a whole number of 64 bits"},
 };
 constexpr ParamRange<double> kNumbers[] = {
-    {"temperature", &GenerationParams::temperature, 0.1, 2.0, "a number from 0.1 to 2.0"},
+    {"temperature", &GenerationParams::temperature, 0.0, 2.0, "a number from 0 to 2"},
     {"top_p", &GenerationParams::top_p, 0.0, 1.0, "a number from 0 to 1"},
     {"frequency_penalty", &GenerationParams::frequency_penalty, -2.0, 2.0, "a number from -2 to 2"},
     {"presence_penalty", &GenerationParams::presence_penalty, -2.0, 2.0, "a number from -2 to 2"},
 };
+
+// Clients whose numbers all have a fraction write 512 as "512.0".
+std::string_view without_zero_fraction(std::string_view text) {
+  const std::size_t point = text.find('.');
+  if (point == std::string_view::npos || text.find_first_not_of('0', point + 1) != std::string_view::npos) return text;
+  return text.substr(0, point);
+}
+
+template <class Number>
+std::optional<Number> parse_value(std::string_view text) {
+  return parse_number<Number>(std::is_integral_v<Number> ? without_zero_fraction(text) : text);
+}
 
 MaybeFault bad_param(std::string_view name, std::string_view value, std::string_view allowed) {
   return fault(DeclineReason::parameter,
@@ -55,7 +68,7 @@ MaybeFault read_from(const ParamRange<Number> (&table)[N], std::string_view name
                      GenerationParams& out) {
   for (const auto& param : table) {
     if (param.name != name) continue;
-    const auto number = parse_number<Number>(value);
+    const auto number = parse_value<Number>(value);
     if (!number || !(*number >= param.low && *number <= param.high)) return bad_param(name, value, param.allowed);
     out.*(param.member) = number;
   }

@@ -289,7 +289,7 @@ TEST(Fault, SaysWhatIsWrongAndWhatWouldWork) {
            Case{"encrypted", DeclineReason::encrypted, "NIP-44"},
            Case{"no_prompt", DeclineReason::no_prompt, "[\"i\",\"…\",\"text\"]"},
            Case{"temperature_out_of_range", DeclineReason::parameter,
-                "temperature is \"3\"; it must be a number from 0.1 to 2.0"},
+                "temperature is \"3\"; it must be a number from 0 to 2"},
            Case{"image_output", DeclineReason::unsupported_output, "text/plain, text/markdown or application/json"},
            Case{"bad_bid", DeclineReason::malformed, "millisatoshi"},
        }) {
@@ -306,16 +306,19 @@ TEST(Fault, EveryParameterHasItsRange) {
     std::vector<std::string> good, bad;
   };
   for (const auto& [name, good, bad] : {
-           Case{
-               "max_tokens", {"1", "1000000"}, {"0", "-1", "1.5", "1000001", "many", "1e3", "99999999999999999999999"}},
+           Case{"max_tokens",
+                {"1", "1000000", "512.0", "512.", " 7 "},
+                {"0", "0.0", "-1", "1.5", "1.0.0", ".", "1000001", "many", "1e3", "99999999999999999999999"}},
            Case{"temperature",
-                {"0.1", "2", "2.0", "1e0"},
-                {"0", "0.09", "2.01", "nan", "inf", "warm", "0x1", "1,0", "+1"}},
-           Case{"top_k", {"0", "1", "100000"}, {"-1", "100001", "1.5"}},
-           Case{"top_p", {"0", "0.5", "1"}, {"-0.1", "1.1", "nan"}},
-           Case{"frequency_penalty", {"-2", "2"}, {"-2.1", "2.1"}},
-           Case{"presence_penalty", {"-2", "2"}, {"-2.1", "2.1"}},
-           Case{"seed", {"-9223372036854775808", "0", "9223372036854775807"}, {"9223372036854775808", "1.5", "x"}},
+                {"0", "0.0", "-0", "0.01", "2", "2.0", "1e0", ".5"},
+                {"-0.01", "2.01", "nan", "inf", "warm", "0x1", "1,0", "+1"}},
+           Case{"top_k", {"0", "1", "40.0", "100000"}, {"-1", "100001", "1.5"}},
+           Case{"top_p", {"0", "0.5", "1", "1.0"}, {"-0.1", "1.1", "nan"}},
+           Case{"frequency_penalty", {"-2", "0", "2"}, {"-2.1", "2.1"}},
+           Case{"presence_penalty", {"-2", "0", "2"}, {"-2.1", "2.1"}},
+           Case{"seed",
+                {"-9223372036854775808", "-1", "-1.0", "0", "9223372036854775807"},
+                {"9223372036854775808", "1.5", "x", "1e3"}},
        }) {
     for (const auto& value : good)
       EXPECT_FALSE(read(with_tags({{"i", kPrompt}, {"param", name, value}})).fault) << name << value;
