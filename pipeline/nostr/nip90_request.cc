@@ -10,6 +10,7 @@
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
 #include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip90_content.h"
 #include "pipeline/nostr/nip90_params.h"
 #include "pipeline/nostr/nip90_words.h"
 
@@ -97,6 +98,19 @@ std::vector<RequestInput> inputs_of(const Event& request) {
   if (inputs.empty() && !trimmed(request.content).empty())
     inputs.push_back({.text = request.content, .type = {}, .marker = {}, .relay = {}});
   return inputs;
+}
+
+// The request with what JSON in its content stands for (nip90_content.h) as its own tags. The content is read only where
+// no tag is an input, and where it has one.
+Event unpacked(const Event& request) {
+  const auto is_input = [](const Tag& tag) { return input_of(tag).has_value(); };
+  if (is_encrypted(request) || std::ranges::any_of(request.tags, is_input)) return request;
+  auto tags = nip90::tags_in_content(request.content);
+  if (!tags || std::ranges::none_of(*tags, is_input)) return request;
+  Event out = request;
+  out.content.clear();
+  std::ranges::move(*tags, std::back_inserter(out.tags));
+  return out;
 }
 
 void append_message(std::vector<ChatMessage>& messages, std::string_view role, std::string_view text) {
@@ -247,12 +261,13 @@ void read_prompt(const std::vector<ChatMessage>& messages, JobRequested& out) {
 
 std::vector<ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered,
                                      std::string_view instruction) {
+  const Event open = unpacked(request);
   std::vector<ChatMessage> messages;
   if (!instruction.empty()) append_message(messages, "system", instruction);
-  for (const Tag& tag : request.tags) {
+  for (const Tag& tag : open.tags) {
     if (is_param(tag, "system") && !trimmed(element(tag, 2)).empty()) append_message(messages, "system", tag[2]);
   }
-  for (const RequestInput& input : inputs_of(request)) {
+  for (const RequestInput& input : inputs_of(open)) {
     std::string_view text = input.text;
     if (input.is_source()) {
       if (gathered.empty()) continue;
@@ -292,7 +307,8 @@ Result<OpenRequest> open_request(const Event& request, const SecretKey& ours) {
   if (!is_encrypted(request)) return out;
   auto decrypted = decrypt(request.content, ours, request.pubkey);
   if (!decrypted) return tl::unexpected(decrypted.error());
-  auto inner = tags_from_json(decrypted->plaintext);
+  const auto tags = tags_from_json(decrypted->plaintext);
+  auto inner = tags ? std::optional(*tags) : nip90::tags_in_content(decrypted->plaintext);
   if (!inner) {
     return base::fail(base::ErrorKind::job_request, "request.encrypted", "what was encrypted is no JSON array of tags");
   }
@@ -301,9 +317,7 @@ Result<OpenRequest> open_request(const Event& request, const SecretKey& ours) {
   std::erase_if(out.event.tags, [](const Tag& tag) { return element(tag, 0) == "encrypted"; });
   // Whom it asks, and where answers go, was signed in the clear: nothing hidden says otherwise.
   for (Tag& tag : *inner) {
-    const std::string_view name = element(tag, 0);
-    if (name == "i" || name == "input" || name == "param" || name == "output" || name == "bid")
-      out.event.tags.push_back(std::move(tag));
+    if (nip90::is_question_tag(tag)) out.event.tags.push_back(std::move(tag));
   }
   return out;
 }
@@ -341,10 +355,11 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read
-  if (own != templates.end()) out.fault = nip90::fill_in(own->instruction, event, out.instruction);
-  read_prompt(messages_of(event, {}, out.instruction), out);
-  for (MaybeFault found : {read_inputs(event, out), nip90::read_params(event, out), read_output(event, out),
-                           read_bid(event, out), read_expiration(event, out)}) {
+  const Event open = unpacked(event);
+  if (own != templates.end()) out.fault = nip90::fill_in(own->instruction, open, out.instruction);
+  read_prompt(messages_of(open, {}, out.instruction), out);
+  for (MaybeFault found : {read_inputs(open, out), nip90::read_params(open, out), read_output(open, out),
+                           read_bid(open, out), read_expiration(open, out)}) {
     if (found && !out.fault) out.fault = std::move(found);
   }
   return out;

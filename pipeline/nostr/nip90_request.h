@@ -39,7 +39,8 @@ bool is_encrypted(const Event& event);  // has the tag
 
 // The request as its customer wrote it. Of an encrypted one (the tag `encrypted`, and a content that is encrypted
 // between its author and us), the tags within are read in the place of the content. Fails with "encryption.…",
-// "nip04.…", "nip44.…", or with "request.encrypted" when what was encrypted is no JSON array of tags.
+// "nip04.…", "nip44.…", or with "request.encrypted" when what was encrypted is neither an array of tags nor chat
+// messages (nip90_content.h).
 struct OpenRequest {
   Event event;  // in clear text; its id and signature are those of the encrypted one
   Encryption form = Encryption::none;
@@ -52,9 +53,9 @@ std::optional<ledger::JobRequested> read_request(const Event& event, std::string
 
 // The conversation that a request stands for. First, as the system's words, the `instruction` of its kind and the
 // `system` parameter; then each input in the order of its tag, as the role that its marker names (system, user,
-// assistant), else as the user's, with any other marker as a label before it ("label:\n…"); the content when no tag is
-// an input. Neighbours of one role are one message, with an empty line
-// between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
+// assistant), else as the user's, with any other marker as a label before it ("label:\n…"); when no tag is an input, the
+// content: the tags that it stands for (nip90_content.h), else as the prompt. Neighbours of one role are one message, with
+// an empty line between them. An input of the types url, event and job is the text that was gathered for it, `gathered` having them
 // in the order of their inputs; those beyond its end are left out.
 std::vector<core::ChatMessage> messages_of(const Event& request, std::span<const std::string> gathered = {},
                                            std::string_view instruction = {});

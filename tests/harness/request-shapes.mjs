@@ -15,6 +15,11 @@ export function requestShapes({ provider, model = 'llama3.2', relayUrl }) {
     shape('a prompt in a param', [['param', 'prompt', prompt]]),
     shape('an input tag', [['input', 'text', prompt]]),
     shape('content only', [], user(prompt), { content: prompt }),
+    shape('tags in the content', [], user(prompt), { content: JSON.stringify([['i', prompt, 'text'], ['param', 'max_tokens', '50']]) }),
+    shape('chat messages in the content', [], [{ role: 'system', content: 'You are brief.' }, ...user(prompt)], {
+      content: JSON.stringify({ messages: [{ role: 'system', content: 'You are brief.' }, ...user(prompt)], max_tokens: 50 }),
+    }),
+    shape('other JSON in the content', [], user('{"question":"why"}'), { content: '{"question":"why"}' }),
     shape('i beside an unused content', [['i', prompt, 'text']], user(prompt), { content: 'NIP 90 Text Generation Request' }),
     shape('roles as markers', [
       ['i', 'You are brief.', 'text', '', 'system'],
@@ -43,6 +48,7 @@ export function requestShapes({ provider, model = 'llama3.2', relayUrl }) {
 export const PARAMETERS = [
   { tags: [['param', 'max_tokens', '7']], options: { num_predict: 7 } },
   { tags: [['param', 'temperature', '0.7']], options: { temperature: 0.7 } },
+  { tags: [['param', 'temperature', '0']], options: { temperature: 0 } },
   { tags: [['param', 'top_k', '40']], options: { top_k: 40 } },
   { tags: [['param', 'top-k', '41']], options: { top_k: 41 } },
   { tags: [['param', 'top_p', '0.9']], options: { top_p: 0.9 } },
