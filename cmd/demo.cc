@@ -127,13 +127,15 @@ class Sale {
     ollama_ = std::move(*ollama);
     expect("Ollama's list of models", kLookForOllamaMs * 2);
     ollama_->status([this](const Result<inference::BackendStatus>& status) {
-      if (status && !status->models.empty()) return use_ollama(status->models);
-      use_stand_in(status ? "Ollama has no model" : "no Ollama answers");
+      if (status) return choose_model(status->models);
+      use_stand_in("no Ollama answers");
     });
   }
 
   // A model that is in memory already answers at once.
-  void use_ollama(const std::vector<inference::ModelInfo>& models) {
+  void choose_model(std::vector<inference::ModelInfo> models) {
+    std::erase_if(models, [](const inference::ModelInfo& model) { return !model.completes; });
+    if (models.empty()) return use_stand_in("Ollama has no model that answers prompts");
     const auto loaded = std::ranges::find(models, true, &inference::ModelInfo::loaded);
     model_ = loaded == models.end() ? models.front().name : loaded->name;
     screen_.part("inference", std::string("Ollama at ") + kOllamaUrl + ", " + model_);

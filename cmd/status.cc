@@ -163,16 +163,31 @@ std::vector<Check> check_announcing(const nlohmann::json& serve) {
 
 // ---- what answers over the network ----------------------------------------------------------------------------------
 
-// The models by name; those that are configured but not there are what fails.
+base::Error cannot_answer(const std::string& model) {
+  return {ErrorKind::config,
+          "inference.no_completion",
+          "its model `" + model + "` cannot answer prompts: it makes embeddings only, and is not sold",
+          {},
+          "take it out of the config file"};
+}
+
+// The models by name; those that are configured but not there, or cannot answer, are what fails.
 void judge_models(const inference::BackendStatus& status, const Config& config, Check& check) {
   for (const auto& model : status.models) {
-    check.note += (check.note.empty() ? "" : ", ") + model.name + (model.loaded ? " (loaded)" : "");
+    check.note += (check.note.empty() ? "" : ", ") + model.name;
+    if (!model.completes) {
+      check.note += " (embeddings only, not sold)";
+    } else if (model.loaded) {
+      check.note += " (loaded)";
+    }
   }
   for (const ledger::ModelOffer& offer : config.selling.models) {
-    const auto named = [&](const inference::ModelInfo& model) {
-      return model.name == offer.name || model.name == offer.name + ":latest";
-    };
-    if (std::ranges::any_of(status.models, named)) continue;
+    const auto model = std::ranges::find_if(status.models, [&](const auto& one) { return is_of(offer, one); });
+    if (model != status.models.end() && model->completes) continue;
+    if (model != status.models.end()) {
+      check.error = cannot_answer(offer.name);
+      return;
+    }
     check.error = base::Error{ErrorKind::config,
                               "inference.unknown_model",
                               "it has no model `" + offer.name + "`",
@@ -180,8 +195,9 @@ void judge_models(const inference::BackendStatus& status, const Config& config, 
                               "`ollama pull " + offer.name + "`, or take it out of the config file"};
     return;
   }
-  if (!status.models.empty()) return;
-  check.error = base::Error{ErrorKind::config, "inference.no_models", "it has no models", {}, "`ollama pull llama3.2`"};
+  if (std::ranges::any_of(status.models, &inference::ModelInfo::completes)) return;
+  check.error = base::Error{
+      ErrorKind::config, "inference.no_models", "it has no model that answers prompts", {}, "`ollama pull llama3.2`"};
 }
 
 // The checks that wait for answers, each with its line in the report.

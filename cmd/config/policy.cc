@@ -41,7 +41,15 @@ ledger::ProviderConfigured to_policy(const Config& config, const base::PublicKey
   if (policy.models.empty()) {
     for (const auto& model : backend_models) policy.models.push_back(default_offer_of(model, config));
   }
+  std::erase_if(policy.models, [&](const ledger::ModelOffer& offer) {
+    return std::ranges::any_of(backend_models,
+                               [&](const auto& model) { return is_of(offer, model) && !model.completes; });
+  });
   return policy;
+}
+
+bool is_of(const ledger::ModelOffer& offer, const inference::ModelInfo& model) {
+  return model.name == offer.name || model.name == offer.name + ":latest";
 }
 
 base::Result<void> check_play_money(const Config& config) {

@@ -41,7 +41,8 @@ std::string config_template() {
         out +=
             "\n# One [[models]] table for each model that you sell, the first is the default. Without any, all that "
             "the\n"
-            "# backend has are sold at the default price. What a table leaves out comes from selling.default_*.\n"
+            "# backend has and that answer prompts are sold at the default price. What a table leaves out comes from\n"
+            "# selling.default_*.\n"
             "#[[models]]\n";
       } else {
         out += "\n[" + std::string(section) + "]\n";

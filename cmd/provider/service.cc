@@ -192,6 +192,12 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
                            .unit = wallet_.wallet->unit(),
                            .minimum = wallet_.wallet->minimum()},
                           models);
+  for (const inference::ModelInfo& model : models) {
+    const bool configured =
+        std::ranges::any_of(config_.selling.models, [&](const auto& one) { return is_of(one, model); });
+    if (!configured || model.completes) continue;
+    hooks_.problem("the model " + model.name + " cannot answer prompts (it makes embeddings only) and is not sold");
+  }
   if (policy.models.empty()) {
     return hooks_.fatal(base::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
                                     config_.inference.url, "pull one, for example `ollama pull llama3.2`"});

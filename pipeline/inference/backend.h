@@ -49,6 +49,7 @@ struct ModelInfo {
   std::string name;
   std::uint64_t context_tokens = 0;  // 0: unknown
   bool loaded = false;
+  bool completes = true;  // answers prompts; false: the backend says that it does not (it makes embeddings only)
 };
 
 struct BackendStatus {

@@ -115,13 +115,18 @@ base::Result<std::vector<ListedModel>> parse_ps(std::string_view body) {
   return parse_models("/api/ps", body);
 }
 
-base::Result<std::uint64_t> parse_show(std::string_view body) {
+base::Result<ShownModel> parse_show(std::string_view body) {
   const json answer = parse_object(body);
   if (answer.is_discarded()) return malformed("/api/show", body);
+  ShownModel shown;
+  if (const auto able = answer.find("capabilities"); able != answer.end() && able->is_array()) {
+    shown.completes = std::ranges::count(*able, json("completion")) > 0;
+  }
   const auto info = answer.find("model_info");
-  if (info == answer.end() || !info->is_object()) return 0;
+  if (info == answer.end() || !info->is_object()) return shown;
   const auto length = info->find(string_at(*info, "general.architecture") + ".context_length");
-  return length != info->end() && length->is_number_unsigned() ? length->get<std::uint64_t>() : 0;
+  if (length != info->end() && length->is_number_unsigned()) shown.context_tokens = length->get<std::uint64_t>();
+  return shown;
 }
 
 Failure failure_of_status(unsigned status, std::string_view body) {

@@ -29,12 +29,17 @@ struct ListedModel {
   std::string digest;
 };
 
+// What /api/show says of one model.
+struct ShownModel {
+  std::uint64_t context_tokens = 0;  // model_info["<architecture>.context_length"]; 0 if it does not say
+  bool completes = true;             // its `capabilities` have "completion"; older servers do not list any
+};
+
 // The answers' readers. All fail with "inference.malformed" on what the API does not promise.
 base::Result<std::string> parse_version(std::string_view body);
 base::Result<std::vector<ListedModel>> parse_tags(std::string_view body);
 base::Result<std::vector<ListedModel>> parse_ps(std::string_view body);
-// The model's context length in tokens: model_info["<architecture>.context_length"]; 0 if it does not say.
-base::Result<std::uint64_t> parse_show(std::string_view body);
+base::Result<ShownModel> parse_show(std::string_view body);
 
 // What a status other than 200 means, with the body that came with it ({"error":"..."}).
 Failure failure_of_status(unsigned status, std::string_view body);

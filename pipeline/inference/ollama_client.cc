@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxCachedModels = 10'000;  // digests whose context length is remembered
+constexpr std::size_t kMaxCachedModels = 10'000;  // of which it is remembered what was shown
 constexpr std::string_view kRefused = "inference.refused";
 
 // One chat: what its connection says goes into the stream machine, what that says to the caller. Callbacks of the
@@ -104,6 +104,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
 
   void ask_ps() {
     ask("/api/ps", {}, [this](base::Result<std::string> body) {
+      if (!body && body.error().code == kRefused) return ask_show(0);  // Ollama before 0.1.38 has no such path
       take(body.and_then(parse_ps), [this](const std::vector<ListedModel>& loaded) {
         for (ModelInfo& model : status_.models) {
           model.loaded = std::ranges::count(loaded, model.name, &ListedModel::name) > 0;
@@ -114,34 +115,35 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   }
 
   void ask_show(std::size_t index) {
-    auto& known = client_.context_tokens_;
     for (; index < models_.size(); ++index) {
-      const auto found = known.find(models_[index].digest);
-      if (found == known.end()) break;
-      status_.models[index].context_tokens = found->second;
+      const auto found = client_.shown_.find(key(models_[index]));
+      if (found == client_.shown_.end()) break;
+      status_.models[index].context_tokens = found->second.context_tokens;
+      status_.models[index].completes = found->second.completes;
     }
     if (index == models_.size()) return finish(std::move(status_));
     ask("/api/show", make_show_body(models_[index].name), [this, index](base::Result<std::string> body) {
-      // A model that is listed but cannot be shown (just deleted, or broken) is no reason to know nothing of the
-      // others.
-      if (!body && body.error().code == kRefused) return ask_show(index + 1);
-      take(body.and_then(parse_show), [this, index](std::uint64_t context_tokens) {
-        remember(models_[index], context_tokens);
-        status_.models[index].context_tokens = context_tokens;
-        ask_show(index + 1);
+      // A model that is listed but cannot be shown (just deleted, broken, or by a server without this path) is no reason
+      // to know nothing of the others, nor to ask again.
+      const bool refused = !body && body.error().code == kRefused;
+      take(refused ? ShownModel() : body.and_then(parse_show), [this, index](const ShownModel& shown) {
+        remember(models_[index], shown);
+        ask_show(index);
       });
     });
   }
 
-  void remember(const ListedModel& model, std::uint64_t context_tokens) {
-    if (model.digest.empty()) return;
-    if (client_.context_tokens_.size() >= kMaxCachedModels) client_.context_tokens_.clear();
-    client_.context_tokens_[model.digest] = context_tokens;
+  static const std::string& key(const ListedModel& model) { return model.digest.empty() ? model.name : model.digest; }
+
+  void remember(const ListedModel& model, const ShownModel& shown) {
+    if (client_.shown_.size() >= kMaxCachedModels) client_.shown_.clear();
+    client_.shown_[key(model)] = shown;
   }
 
   // Asks one question; what the connection says is pinned to this check's life like a chat's.
   void ask(std::string path, std::string request_body, Answer answer) {
     body_.clear();
+    asked_ = Clock::now();
     answer_ = std::move(answer);
     const auto pinned = [weak = weak_from_this()](auto react) {
       return [weak, react](const auto&... what) {
@@ -160,11 +162,14 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   }
 
   void on_body(std::string_view bytes) {
-    if (body_.size() + bytes.size() <= kMaxAnswerBytes) {
-      body_.append(bytes);
-    } else {
-      answered(failure("inference.malformed", "it answered without end"));
+    // Silence is what the connection's own timeouts end; this ends an answer that trickles.
+    if (Clock::now() - asked_ > 2 * std::chrono::milliseconds(client_.timeouts_.status_ms)) {
+      return answered(failure("inference.timed_out", "its answer does not end"));
     }
+    if (body_.size() + bytes.size() > kMaxAnswerBytes) {
+      return answered(failure("inference.malformed", "it answered without end"));
+    }
+    body_.append(bytes);
   }
 
   void on_end() {
@@ -206,6 +211,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
   std::vector<ListedModel> models_;  // in step with status_.models
   unsigned http_status_ = 0;
   std::string body_;
+  Clock::time_point asked_;
   Answer answer_;
   std::unique_ptr<net::HttpCall> call_;
 };

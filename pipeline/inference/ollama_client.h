@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "pipeline/inference/backend.h"
+#include "pipeline/inference/ollama_api.h"
 #include "pipeline/net/http_call.h"
 
 namespace inference {
@@ -32,8 +33,10 @@ class OllamaClient final : public Backend {
 
   std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) override;
 
-  // The version, and each model with its context length (asked once per digest) and whether it is loaded. Fails with
-  // "inference.unreachable", "inference.timed_out", "inference.refused" or "inference.malformed".
+  // The version, and each model with its context length, whether it completes (both asked once per digest, so at most
+  // kMaxModels times in all while the models stay the same) and whether it is loaded. A server that does not list what is
+  // loaded, or does not show a model, still has these models. Fails with "inference.unreachable", "inference.timed_out",
+  // "inference.refused" or "inference.malformed".
   void status(std::function<void(base::Result<BackendStatus>)> done) override;
 
  private:
@@ -44,7 +47,7 @@ class OllamaClient final : public Backend {
   boost::asio::io_context& io_;
   const net::HttpOrigin origin_;
   const OllamaTimeouts timeouts_;
-  std::map<std::string, std::uint64_t> context_tokens_;  // by digest
+  std::map<std::string, ShownModel> shown_;  // by digest, or where the server has none, by name
   std::set<std::shared_ptr<StatusCheck>> checks_;
 };
 

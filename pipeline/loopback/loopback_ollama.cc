@@ -61,6 +61,16 @@ std::string token_line(const StandInAnswer& answer, const std::string& token) {
          "\n";
 }
 
+// What a thinking model sends before its answer.
+std::string thinking_line(const StandInAnswer& answer, const std::string& token) {
+  return json{{"model", answer.model},
+              {"created_at", kCreatedAt},
+              {"message", {{"role", "assistant"}, {"content", ""}, {"thinking", token}}},
+              {"done", false}}
+             .dump() +
+         "\n";
+}
+
 std::string done_line(const StandInAnswer& answer) {
   json line = {{"model", answer.model},
                {"created_at", kCreatedAt},
@@ -90,9 +100,11 @@ json describe(const StandInModel& model) {
 }
 
 json show(const StandInModel& model) {
-  return {{"capabilities", {"completion"}},
-          {"details", {{"family", "standin"}}},
-          {"model_info", {{"general.architecture", "standin"}, {"standin.context_length", model.context_tokens}}}};
+  json shown = {
+      {"details", {{"family", "standin"}}},
+      {"model_info", {{"general.architecture", "standin"}, {"standin.context_length", model.context_tokens}}}};
+  if (!model.capabilities.empty()) shown["capabilities"] = model.capabilities;
+  return shown;
 }
 
 }  // namespace
@@ -191,7 +203,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
     const std::vector<StandInModel>& models = server_->options_.models;
     if (path == "/api/version") co_return co_await send(200, version());
     if (path == "/api/tags") co_return co_await send(200, list([](const StandInModel&) { return true; }));
-    if (path == "/api/ps") {
+    if (path == "/api/ps" && server_->options_.lists_loaded) {
       co_return co_await send(200, list([this](const StandInModel& m) { return server_->loaded_.contains(m.name); }));
     }
     if (path == "/api/show") {
@@ -230,11 +242,15 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
   asio::awaitable<void> stream(StandInAnswer answer, LoopbackFault fault) {
     if (fault == LoopbackFault::loaded_only) answer = {.model = answer.model, .done_reason = "load"};
     const std::int64_t token_ms = fault == LoopbackFault::slow ? kSlowTokenMs : server_->options_.token_ms;
+    const bool thinks = fault == LoopbackFault::thinks_only || fault == LoopbackFault::endless;
     co_await send_head();
     for (std::size_t i = 0; i < answer.tokens.size() && !closed_; ++i) {
       if (i == kTokensBeforeFault && breaks_in_mid_stream(fault)) co_return co_await break_off(answer, fault);
       co_await wait_until(std::chrono::steady_clock::now() + std::chrono::milliseconds(token_ms));
-      co_await send_chunk(token_line(answer, answer.tokens[i]));
+      // Not within co_await: GCC 12 destroys what a condition chooses there twice.
+      const std::string line = thinks ? thinking_line(answer, answer.tokens[i]) : token_line(answer, answer.tokens[i]);
+      co_await send_chunk(line);
+      if (i + 1 == answer.tokens.size() && fault == LoopbackFault::endless) i = 0;
     }
     co_await send_chunk(done_line(answer));
     co_await send_bytes(kLastChunk);

@@ -37,6 +37,8 @@ enum class LoopbackFault {
   bad_json,        // a line that is no JSON
   loaded_only,     // ends with done_reason load
   slow,            // answers, but a token takes kSlowTokenMs
+  thinks_only,     // spends its tokens on `thinking` and ends without a text
+  endless,         // thinks on and on
 };
 
 inline constexpr std::int64_t kSlowTokenMs = 200;
@@ -44,6 +46,7 @@ inline constexpr std::int64_t kSlowTokenMs = 200;
 struct LoopbackOptions {
   std::vector<StandInModel> models = {{kStandInModel, kStandInContextTokens}};
   std::int64_t token_ms = 25;  // between two tokens, so that streaming can be watched
+  bool lists_loaded = true;    // has /api/ps, which Ollama before 0.1.38 has not
 };
 
 // What a loopback server has seen, for tests.

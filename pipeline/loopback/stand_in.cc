@@ -99,6 +99,10 @@ StandInAnswer stand_in_answer(std::span<const StandInModel> models, std::string_
   if (name.empty()) return refuse(400, "model is required");
   const auto model = std::ranges::find(models, name, &StandInModel::name);
   if (model == models.end()) return refuse(404, "model '" + name + "' not found");
+  const auto& able = model->capabilities;
+  if (!able.empty() && std::ranges::count(able, "completion") == 0) {
+    return refuse(400, "\"" + name + "\" does not support chat");
+  }
   const json options = request.value("options", json::object());
   const json messages = request.value("messages", json::array());
   if (!options.is_object() || !well_formed(messages)) return refuse(400, "cannot unmarshal the request");

@@ -14,6 +14,8 @@ namespace loopback {
 struct StandInModel {
   std::string name;
   std::uint64_t context_tokens = 0;
+  std::vector<std::string> capabilities = {
+      "completion"};  // what /api/show lists; empty: an older server, which lists none
 };
 
 // The answer to one `POST /api/chat`: a refusal, or text in pieces as they are streamed.

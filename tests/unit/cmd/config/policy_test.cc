@@ -43,6 +43,20 @@ TEST_F(Policy, WithoutConfiguredModelsTheBackendsAreSoldAtTheDefaultPrice) {
   EXPECT_LT(models[2].max_output_tokens, models[2].context_tokens);
 }
 
+TEST_F(Policy, AModelThatCannotAnswerPromptsIsNeverSoldNorTheDefault) {
+  const std::vector<inference::ModelInfo> backend = {
+      {.name = "nomic-embed-text:latest", .context_tokens = 2'048, .completes = false}, {.name = "llama3.2:latest"}};
+  const auto all = to_policy(config(), us_, wallet_, backend).models;
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].name, "llama3.2:latest");
+  Config some = config();
+  some.selling.models = {{.name = "nomic-embed-text"}, {.name = "llama3.2"}};
+  const auto named = to_policy(some, us_, wallet_, backend).models;
+  ASSERT_EQ(named.size(), 1U) << "though it was configured, without its tag";
+  EXPECT_EQ(named[0].name, "llama3.2");
+  EXPECT_EQ(to_policy(some, us_, wallet_, {}).models.size(), 2U) << "nobody knows while the backend is away";
+}
+
 TEST_F(Policy, ConfiguredModelsAreTheOnlyOnes) {
   Config some = config();
   some.selling.models.push_back({.name = "mine"});

@@ -120,11 +120,22 @@ TEST(Answers, ReadsNoMoreModelsThanTheLimit) {
 }
 
 TEST(Answers, TheContextLengthStandsUnderTheArchitecturesName) {
-  EXPECT_EQ(parse_show(R"({"model_info":{"general.architecture":"llama","llama.context_length":131072}})"), 131072U);
-  EXPECT_EQ(parse_show(R"({"model_info":{"general.architecture":"bert","llama.context_length":131072}})"), 0U);
-  EXPECT_EQ(parse_show(R"({"model_info":{"general.architecture":"llama","llama.context_length":"much"}})"), 0U);
-  EXPECT_EQ(parse_show(R"({"details":{}})"), 0U);
+  const auto tokens_of = [](std::string_view body) { return parse_show(body)->context_tokens; };
+  EXPECT_EQ(tokens_of(R"({"model_info":{"general.architecture":"llama","llama.context_length":131072}})"), 131072U);
+  EXPECT_EQ(tokens_of(R"({"model_info":{"general.architecture":"bert","llama.context_length":131072}})"), 0U);
+  EXPECT_EQ(tokens_of(R"({"model_info":{"general.architecture":"llama","llama.context_length":"much"}})"), 0U);
+  EXPECT_EQ(tokens_of(R"({"details":{}})"), 0U);
   EXPECT_FALSE(parse_show("nonsense"));
+}
+
+TEST(Answers, AModelCompletesUnlessItsCapabilitiesLackIt) {
+  for (const char* body : {R"({"capabilities":["completion"]})", R"({"capabilities":["tools","completion","vision"]})",
+                           R"({"details":{}})", R"({"capabilities":null})", R"({"capabilities":"completion"})"}) {
+    EXPECT_TRUE(parse_show(body)->completes) << body;
+  }
+  for (const char* body : {R"({"capabilities":["embedding"]})", R"({"capabilities":[]})", R"({"capabilities":[1]})"}) {
+    EXPECT_FALSE(parse_show(body)->completes) << body;
+  }
 }
 
 // ---- what it refuses ------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -31,6 +33,11 @@ constexpr OllamaTimeouts kShort = {.connect_ms = 300, .first_token_ms = 300, .st
 class OllamaClientTest : public testing::Test {
  protected:
   OllamaClientTest() { connect({}); }
+
+  void serve(loopback::LoopbackOptions options) {
+    server_ = LoopbackOllama::start(io_, std::move(options)).value();
+    connect({});
+  }
 
   void connect(OllamaTimeouts timeouts) { client_ = OllamaClient::create(io_, server_->url(), timeouts).value(); }
 
@@ -230,6 +237,24 @@ TEST_F(OllamaClientTest, GivesUpOnAStreamThatStalls) {
   EXPECT_THAT(text_, StartsWith("This is"));
 }
 
+TEST_F(OllamaClientTest, ThoughtsAreNoText) {
+  server_->set_fault(LoopbackFault::thinks_only);
+  const auto end = chat();
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(end->text, "");
+  EXPECT_GT(end->output_tokens, 10U);
+  EXPECT_EQ(chunks_, 0) << "whoever asked decides what an answer without text is worth";
+}
+
+TEST_F(OllamaClientTest, ThoughtsWithoutEndAreLeftWhenTheGenerationIsDropped) {
+  server_->set_fault(LoopbackFault::endless);
+  begin();
+  settle();
+  EXPECT_FALSE(end_);
+  generation_.reset();
+  EXPECT_TRUE(run_until([&] { return server_->record().abandoned == 1; }));
+}
+
 TEST_F(OllamaClientTest, IsPatientWithASlowStream) {
   connect({.connect_ms = 2'000, .first_token_ms = 2'000, .stall_ms = 2'000});
   server_->set_fault(LoopbackFault::slow);
@@ -314,6 +339,30 @@ TEST_F(OllamaClientTest, StatusNamesTheVersionAndTheModels) {
   EXPECT_EQ(server_->record().shows, 1U) << "a context length is asked once";
 }
 
+TEST_F(OllamaClientTest, StatusTellsModelsThatMakeEmbeddingsFromThoseThatAnswer) {
+  serve({.models = {{"nomic-embed-text", 2'048, {"embedding"}}, {"old", 4'096, {}}, {"llama3.2", 8'192}}});
+  const auto models = status()->models;
+  ASSERT_EQ(models.size(), 3U);
+  EXPECT_FALSE(models[0].completes);
+  EXPECT_EQ(models[0].context_tokens, 2'048U);
+  EXPECT_TRUE(models[1].completes) << "an older server lists no capabilities";
+  EXPECT_TRUE(models[2].completes);
+  EXPECT_FALSE(status()->models[0].completes);
+  EXPECT_EQ(server_->record().shows, 3U) << "each is asked once";
+  ChatRequest request = question();
+  request.model = "nomic-embed-text";
+  EXPECT_EQ(chat(request).error().kind, InferenceFailure::rejected);
+}
+
+TEST_F(OllamaClientTest, StatusOfAServerThatDoesNotListWhatIsLoaded) {
+  serve({.token_ms = 0, .lists_loaded = false});
+  ASSERT_TRUE(chat());
+  const auto answer = status();
+  ASSERT_TRUE(answer) << answer.error().describe();
+  EXPECT_EQ(answer->models.at(0).context_tokens, kStandInContextTokens);
+  EXPECT_FALSE(answer->models.at(0).loaded);
+}
+
 TEST_F(OllamaClientTest, StatusSaysWhatToDoWhenNobodyListens) {
   server_.reset();
   const auto answer = status();
@@ -333,6 +382,38 @@ TEST_F(OllamaClientTest, StatusIsBoundedInTime) {
   tcp::acceptor silent(io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
   const std::string url = "http://127.0.0.1:" + std::to_string(silent.local_endpoint().port());
   client_ = OllamaClient::create(io_, url, kShort).value();
+  EXPECT_EQ(status().error().code, "inference.timed_out");
+}
+
+// Sends the head of an answer, and then a space now and then.
+class TricklingServer {
+ public:
+  explicit TricklingServer(boost::asio::io_context& io)
+      : acceptor_(io, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)), socket_(io), timer_(io) {
+    acceptor_.async_accept(socket_, [this](const auto& error) {
+      if (!error) send("HTTP/1.1 200 OK\r\n\r\n");
+    });
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+
+ private:
+  void send(const std::string& bytes) {
+    boost::system::error_code error;
+    boost::asio::write(socket_, boost::asio::buffer(bytes), error);
+    if (error) return;
+    timer_.expires_after(std::chrono::milliseconds(50));
+    timer_.async_wait([this](const auto& cancelled) {
+      if (!cancelled) send(" ");
+    });
+  }
+  tcp::acceptor acceptor_;
+  tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+};
+
+TEST_F(OllamaClientTest, StatusIsBoundedInTimeAlsoWhenItsAnswerTrickles) {
+  TricklingServer trickling(io_);
+  client_ = OllamaClient::create(io_, trickling.url(), kShort).value();
   EXPECT_EQ(status().error().code, "inference.timed_out");
 }
 

@@ -84,6 +84,14 @@ TEST(StandIn, RefusesWhatOllamaRefuses) {
   }
 }
 
+TEST(StandIn, RefusesToChatWithAModelThatMakesEmbeddings) {
+  const StandInModel models[] = {{"embed", 2'048, {"embedding"}}, {"old", 2'048, {}}};
+  const StandInAnswer refused = stand_in_answer(models, R"({"model":"embed","messages":[]})");
+  EXPECT_EQ(refused.http_status, 400U);
+  EXPECT_EQ(refused.error, R"("embed" does not support chat)");
+  EXPECT_EQ(stand_in_answer(models, R"({"model":"old","messages":[]})").http_status, 200U);
+}
+
 TEST(StandIn, RefusesAnInputThatExceedsTheContextUnlessItMayTruncate) {
   ChatRequest request = ask(std::string(20'000, 'x'));
   EXPECT_EQ(answer(request).http_status, 400U);
