@@ -26,7 +26,7 @@ constexpr auto kNoticePurposes =
 constexpr auto kInvoicePurposes = numbered({"unspecified", "job"});
 constexpr auto kInferenceFailures =
     numbered({"unspecified", "unreachable", "timed_out", "unknown_model", "input_too_long", "busy", "rejected",
-              "server_error", "cut_off", "malformed"});
+              "server_error", "cut_off", "malformed", "empty"});
 constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length", "cancelled"});
 constexpr auto kCancelledBy = numbered({"unspecified", "customer", "provider"});
 constexpr auto kExpiryBases = numbered({"wallet_said", "unknown_to_wallet", "operator_said"});

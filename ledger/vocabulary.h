@@ -72,7 +72,7 @@ enum class InvoicePurpose : std::uint32_t { unspecified, job };
 enum class InferenceFailure : std::uint32_t {
   unspecified,
   unreachable,  // no connection to the backend
-  timed_out,    // no first token, or a stall
+  timed_out,    // no first token, a stall, or no end in time
   unknown_model,
   input_too_long,
   busy,
@@ -80,6 +80,7 @@ enum class InferenceFailure : std::uint32_t {
   server_error,  // 5xx, or an error line in the stream
   cut_off,       // the stream ended without its last line
   malformed,     // the stream was not what the API promises
+  empty,         // it ended well, without a text that a reader could see: there is nothing to sell
 };
 
 enum class FinishReason : std::uint32_t {

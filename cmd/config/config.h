@@ -55,6 +55,7 @@ struct Config {
     std::int64_t connect_timeout_ms = 0;
     std::int64_t first_token_timeout_ms = 0;
     std::int64_t stall_timeout_ms = 0;
+    std::int64_t answer_timeout_ms = 0;
   } inference;
   struct Wallet {
     std::string kind;

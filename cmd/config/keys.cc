@@ -85,6 +85,13 @@ const Key kKeys[] = {
      .maximum = kHourMs,
      .description = "the longest silence between two pieces of an answer",
      .slot = [](Config& c) -> Slot { return &c.inference.stall_timeout_ms; }},
+    {.name = "inference.answer_timeout",
+     .kind = duration,
+     .fallback = "30 min",
+     .minimum = kSecondMs,
+     .maximum = kDayMs,
+     .description = "the longest that a whole answer may take; what is not over then has failed",
+     .slot = [](Config& c) -> Slot { return &c.inference.answer_timeout_ms; }},
 
     {.name = "wallet.kind",
      .kind = choice,

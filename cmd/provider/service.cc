@@ -148,7 +148,8 @@ Result<void> Service::open_runtime(std::string kill_at) {
       runtime::Options{.own_relays = config_.relays.urls,
                        .networks = {network_of(config_)},
                        .stream = stream_of(config_.partials),
-                       .entries = config_.entries},
+                       .entries = config_.entries,
+                       .answer_limit_ms = config_.inference.answer_timeout_ms},
       std::move(*recovery),
       runtime::RuntimeHooks{.fatal = hooks_.fatal, .problem = hooks_.problem, .entry = hooks_.entry, .cursors = [this] {
                               return connections_->cursors();

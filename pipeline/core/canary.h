@@ -12,6 +12,7 @@ enum class Canary {
   settlement_counted_twice,  // a payment that is told twice is recorded twice
   expired_unwatched,         // an expired invoice is no longer asked about
   unknown_is_the_end,  // an invoice that the wallet does not know for a moment is given up, and never looked at again
+  empty_answer_sold,   // an answer without visible text is delivered and billed
 };
 
 #ifdef SELLCOMPUTE_CANARIES

@@ -19,6 +19,7 @@ bool is_transient(ledger::InferenceFailure failure) {
     case ledger::InferenceFailure::unknown_model:
     case ledger::InferenceFailure::input_too_long:
     case ledger::InferenceFailure::rejected:
+    case ledger::InferenceFailure::empty:  // it ended as it should: the same prompt would take the same way again
       return false;
     default:
       return true;

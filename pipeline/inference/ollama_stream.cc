@@ -44,7 +44,12 @@ Progress OllamaStream::on_body(std::string_view bytes, std::int64_t elapsed_ms) 
   Progress progress;
   if (state_ == State::streaming) {
     answering_ = answering_ || !bytes.empty();
-    read_lines(bytes, elapsed_ms, progress);
+    const std::string_view within = bytes.substr(0, kMaxStreamBytes - received_bytes_);
+    received_bytes_ += within.size();
+    read_lines(within, elapsed_ms, progress);
+    if (within.size() < bytes.size()) {
+      fail(progress, InferenceFailure::malformed, "the stream is longer than that of any answer");
+    }
   } else if (state_ == State::refused) {
     pending_.append(bytes.substr(0, kMaxErrorBodyBytes - pending_.size()));
   }

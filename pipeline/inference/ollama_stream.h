@@ -14,7 +14,10 @@ namespace inference {
 
 inline constexpr std::size_t kMaxLineBytes = 1024 * 1024;      // one line of the stream
 inline constexpr std::size_t kMaxTextBytes = 4 * 1024 * 1024;  // the whole text of one answer
-inline constexpr std::size_t kMaxErrorBodyBytes = 64 * 1024;   // read of the body of a refusal
+// Of the whole body, with the lines that bring no text (thinking, tool calls, signs of life): several times what the
+// longest answer takes.
+inline constexpr std::size_t kMaxStreamBytes = 32 * 1024 * 1024;
+inline constexpr std::size_t kMaxErrorBodyBytes = 64 * 1024;  // read of the body of a refusal
 
 // What one input brought. Once `end` is set, every further input brings nothing.
 struct Progress {
@@ -51,7 +54,8 @@ class OllamaStream {
   State state_ = State::waiting_for_head;
   unsigned http_status_ = 0;
   bool answering_ = false;
-  std::string pending_;  // the unfinished line, or the body of a refusal
+  std::size_t received_bytes_ = 0;  // of the body of an answer
+  std::string pending_;             // the unfinished line, or the body of a refusal
   Completion completion_;
 };
 

@@ -1,5 +1,7 @@
 #include "pipeline/runtime/inferences.h"
 
+#include "base/utf8.h"
+#include "pipeline/core/canary.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip90_answer.h"
@@ -9,6 +11,21 @@ namespace runtime {
 using base::Result;
 using core::Job;
 using core::Work;
+
+namespace {
+
+// What an answer's text takes of its event, as `json_bytes` inside a JSON string or, encrypted, as `bytes`.
+std::size_t wire_bytes(ledger::Encryption form, std::size_t bytes, std::size_t json_bytes) {
+  return form == ledger::Encryption::none ? json_bytes : nostr::encrypted_size(form, bytes);
+}
+
+inference::Failure nothing_visible(const inference::Completion& made) {
+  return {.kind = ledger::InferenceFailure::empty,
+          .message = "the model ended (" + std::string(ledger::name(made.finish)) + ") after " +
+                     std::to_string(made.output_tokens) + " tokens without any visible text"};
+}
+
+}  // namespace
 
 void Inferences::start(const Job& job, const Work& work) {
   if (core::ended_without_result(job)) return;  // cancelled while its start became durable
@@ -38,6 +55,7 @@ std::size_t Inferences::room_for_answer(const std::string& request_json) const {
 void Inferences::run(const Job& job, const Work& work, const inference::ChatRequest& request, std::size_t room) {
   const base::JobId id = job.id;
   Running& running = running_[id];
+  running.number = ++starts_;
   running.started = context_.ports.scheduler.now();
   running.encryption = job.request->encryption;
   running.partials = partials_for(job);
@@ -50,6 +68,18 @@ void Inferences::run(const Job& job, const Work& work, const inference::ChatRequ
       [this, id, work](tl::expected<inference::Completion, inference::Failure> outcome) {
         end(id, work, std::move(outcome));
       });
+  limit_time(id, work, running.number);
+}
+
+void Inferences::limit_time(const core::JobId& id, const Work& work, std::uint64_t number) {
+  const std::int64_t limit_ms = context_.options.answer_limit_ms;
+  context_.ports.scheduler.after(limit_ms, [this, id, work, number, limit_ms] {
+    const auto running = running_.find(id);
+    if (running == running_.end() || running->second.number != number) return;
+    end(id, work,
+        tl::unexpected(inference::Failure{ledger::InferenceFailure::timed_out,
+                                          "the answer was not over after " + std::to_string(limit_ms) + " ms"}));
+  });
 }
 
 std::unique_ptr<Partials> Inferences::partials_for(const Job& job) const {
@@ -64,19 +94,31 @@ std::unique_ptr<Partials> Inferences::partials_for(const Job& job) const {
                                     request.encryption, customer_relays_.targets_of(job));
 }
 
-// False once the answer outgrows what relays take.
+// False once the answer outgrows what relays take: then it has the start of the chunk that still fits.
 bool Inferences::add_text(Running& running, std::string_view chunk, std::size_t room) const {
   const std::string clean = nostr::without_disputed_controls(std::string(chunk));
-  running.json_bytes += nostr::json_string_bytes(clean);
-  const bool hidden = running.encryption != ledger::Encryption::none;
-  const std::size_t wire_bytes =
-      hidden ? nostr::encrypted_size(running.encryption, running.text.size() + clean.size()) : running.json_bytes;
-  if (wire_bytes > room) return false;
-  if (running.chunks == 0) running.first_token_ms = context_.ports.scheduler.now() - running.started;
-  running.text += clean;
-  ++running.chunks;
-  if (running.partials) running.partials->grow(running.text);
-  return true;
+  const auto fits = [&](std::size_t bytes) {
+    const std::size_t json_bytes = nostr::json_string_bytes(std::string_view(clean).substr(0, bytes));
+    return wire_bytes(running.encryption, running.text.size() + bytes, running.json_bytes + json_bytes) <= room;
+  };
+  std::size_t size = fits(clean.size()) ? clean.size() : 0;
+  for (std::size_t too_many = clean.size(); size + 1 < too_many;) {
+    const std::size_t middle = size + (too_many - size) / 2;
+    if (fits(middle)) {
+      size = middle;
+    } else {
+      too_many = middle;
+    }
+  }
+  const std::string_view added = base::utf8_prefix(clean, size);
+  if (!added.empty()) {
+    if (running.chunks++ == 0) running.first_token_ms = context_.ports.scheduler.now() - running.started;
+    running.text += added;
+    running.json_bytes += nostr::json_string_bytes(added);
+    running.visible = running.visible || base::has_visible_text(added);
+  }
+  if (running.partials && running.visible) running.partials->grow(running.text);
+  return added.size() == clean.size();
 }
 
 // The answer up to here. The backend has not counted its tokens: each chunk counts as one.
@@ -103,6 +145,9 @@ void Inferences::end(const core::JobId& id, const Work& work,
   std::shared_ptr<inference::Generation> generation = std::move(running->second.generation);
   context_.ports.scheduler.after(0, [generation = std::move(generation)] {});
   running_.erase(running);
+  if (outcome && !base::has_visible_text(outcome->text) && !core::canary(core::Canary::empty_answer_sold)) {
+    outcome = tl::unexpected(nothing_visible(*outcome));
+  }
   if (!outcome) {
     return context_.post(core::InferenceBroke{id, work, outcome.error().kind, outcome.error().message});
   }

@@ -1,5 +1,5 @@
-// The generations under way: started, shown while they grow, ended at the size that relays take, stopped, and their
-// answers put into the form in which the ledger keeps them.
+// The generations under way: started, shown while they grow, ended at the size that relays take or when their time is
+// over, stopped, and their answers put into the form in which the ledger keeps them.
 #pragma once
 
 #include <map>
@@ -19,7 +19,11 @@ class Inferences {
       : context_(context), texts_(texts), customer_relays_(customer_relays) {}
 
   // Asks the backend for the job's answer and posts InferenceEnded or InferenceBroke, once, unless stop() comes first.
-  // An answer that outgrows what relays take ends there, as at its token cap. Does nothing when the job has ended.
+  // Does nothing when the job has ended. Three ends are decided here, whatever the backend sends:
+  //   - An answer that outgrows what relays take ends there, as at its token cap: the quote was made for that size.
+  //   - An answer without visible text has failed (`empty`): there is nothing to sell.
+  //   - A generation that is not over after Options::answer_limit_ms has failed (`timed_out`), with or without text: the
+  //     customer bought an answer of so many tokens, not what a slow machine made of it in time.
   void start(const core::Job& job, const core::Work& work);
 
   // Ends the job's generation, if there is one; nothing is posted. Returns the answer up to here when the customer has
@@ -28,8 +32,10 @@ class Inferences {
 
  private:
   struct Running {
+    std::uint64_t number = 0;  // of this start: a late timer must not end another one
     std::unique_ptr<inference::Generation> generation;
     std::string text;
+    bool visible = false;  // some of it
     std::uint64_t chunks = 0;
     std::size_t json_bytes = 0;  // of the text inside a JSON string
     ledger::Encryption encryption = ledger::Encryption::none;
@@ -43,6 +49,7 @@ class Inferences {
   std::size_t room_for_answer(const std::string& request_json) const;
   std::unique_ptr<Partials> partials_for(const core::Job& job) const;
   bool add_text(Running& running, std::string_view chunk, std::size_t room) const;
+  void limit_time(const core::JobId& id, const core::Work& work, std::uint64_t number);
   inference::Completion so_far(const core::JobId& id, const Running& running, ledger::FinishReason finish) const;
   void end_at_limit(const core::JobId& id, const core::Work& work);
   void end(const core::JobId& id, const core::Work& work,
@@ -54,6 +61,7 @@ class Inferences {
   const JobTexts& texts_;
   const CustomerRelays& customer_relays_;
   std::map<core::JobId, Running> running_;
+  std::uint64_t starts_ = 0;
 };
 
 }  // namespace runtime

@@ -37,13 +37,45 @@ std::string cancelled_text(const Job& job) {
   return who + who_owes(job);
 }
 
+// What the failure of the model means to a customer. The backend's own words stay in the ledger: they may name what is on
+// the provider's network.
+std::string failure_text(const Job& job) {
+  const ledger::ModelOffer model = job.quote ? job.quote->terms : ledger::ModelOffer{.name = "the model"};
+  switch (job.inference_failed->failure) {
+    case ledger::InferenceFailure::unspecified:
+      return "the model server failed";
+    case ledger::InferenceFailure::unreachable:
+      return "the model server could not be reached";
+    case ledger::InferenceFailure::timed_out:
+      return "the model did not answer in time";
+    case ledger::InferenceFailure::unknown_model:
+      return "the model server no longer has " + model.name;
+    case ledger::InferenceFailure::input_too_long:
+      return "the prompt is too long for " + model.name + ", which takes " + std::to_string(model.context_tokens) +
+             " tokens for the prompt and its answer together";
+    case ledger::InferenceFailure::busy:
+      return "the model server was too busy";
+    case ledger::InferenceFailure::rejected:
+      return "the model server refused the request";
+    case ledger::InferenceFailure::server_error:
+      return "the model server failed while it worked on the request";
+    case ledger::InferenceFailure::cut_off:
+      return "the model server broke off its answer";
+    case ledger::InferenceFailure::malformed:
+      return "the model server gave an answer that cannot be read";
+    case ledger::InferenceFailure::empty:
+      return "the model ended without any text; a larger max_tokens or another prompt may help";
+  }
+  return "the model server failed";  // a failure that only a later version knows
+}
+
 std::string error_text(const Job& job) {
   if (job.declined) return job.declined->message;
   if (job.expired) return job.expired->reason + (core::held(job) ? who_owes(job) : "");
   if (core::underpaid(job)) return "the payment was less than the invoice asked for" + who_owes(job);
   if (job.cancelled) return cancelled_text(job);
+  if (job.inference_failed && !job.completion) return failure_text(job) + who_owes(job);
   if (core::paid(job)) return "the job could not be served" + who_owes(job);
-  if (job.inference_failed && !job.completion) return "the model server failed" + who_owes(job);
   return "no invoice could be made for the answer" + who_owes(job);
 }
 

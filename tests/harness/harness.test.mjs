@@ -229,6 +229,13 @@ test('Ollama caps, stops, truncates in silence unless told not to, and minds its
   assert.equal(shown.model_info['llama.context_length'], 8192);
 });
 
+test('Ollama shows what a model can do, and refuses to chat with one that makes embeddings', async (t) => {
+  const ollama = await openOllama(t, { models: { 'nomic-embed-text': { context: 2048, capabilities: ['embedding'] } } });
+  const shown = await (await post(ollama, { model: 'nomic-embed-text:latest' }, '/api/show')).json();
+  assert.deepEqual(shown.capabilities, ['embedding']);
+  assert.equal((await post(ollama, chatBody({ model: 'nomic-embed-text' }))).status, 400);
+});
+
 test('Ollama fails in every way that Ollama fails', async (t) => {
   const ollama = await openOllama(t);
   assert.throws(() => ollama.fail('no such fault'));
@@ -245,7 +252,13 @@ test('Ollama fails in every way that Ollama fails', async (t) => {
   ollama.fail('cut');
   await assert.rejects((await post(ollama, chatBody())).text());
   assert.deepEqual(ollama.chats.slice(-3).map((chat) => chat.outcome), ['error-line', 'bad-json', 'cut']);
-  for (const kind of ['stall', 'silent']) {
+  for (const kind of ['thinking', 'tool-call', 'blank']) {
+    ollama.fail(kind);
+    const lines = await linesOf(await post(ollama, chatBody()));
+    assert.equal(lines.map((line) => line.message.content).join('').trim(), '');
+    assert.ok(lines.at(-1).done && lines.at(-1).eval_count > 0);
+  }
+  for (const kind of ['stall', 'silent', 'endless']) {
     ollama.fail(kind);
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 100);
@@ -255,5 +268,5 @@ test('Ollama fails in every way that Ollama fails', async (t) => {
   ollama.fail('slow', 5);
   assert.equal((await linesOf(await post(ollama, chatBody()))).at(-1).done, true);
   assert.equal(ollama.faultsLeft(), 0);
-  assert.ok(ollama.chats.filter((chat) => chat.outcome === 'closed').length === 2);
+  assert.ok(ollama.chats.filter((chat) => chat.outcome === 'closed').length === 3);
 });

@@ -12,8 +12,8 @@ import { startRelay } from './relay.mjs';
 export const MODES = ['result_first', 'payment_first'];
 
 // t: the test, at whose end everything is closed. start: what provider.start is given, or false to leave it off. moreRelays: URLs
-// of relays of the provider's beside the market's own. tables: more of its configuration, as TOML.
-export async function openMarket(t, { mode = 'result_first', settings = {}, tables = '', start = {}, ollamaOptions, relayOptions, moreRelays = [] } = {}) {
+// of relays of the provider's beside the market's own. tables: more of its configuration, as TOML. ownModels: see createProvider.
+export async function openMarket(t, { mode = 'result_first', settings = {}, tables = '', start = {}, ollamaOptions, relayOptions, moreRelays = [], ownModels = true } = {}) {
   const closers = [];
   t.after(async () => {
     for (const close of closers.reverse()) await close();
@@ -22,7 +22,7 @@ export async function openMarket(t, { mode = 'result_first', settings = {}, tabl
   closers.push(relay.close);
   const ollama = await startOllama(ollamaOptions);
   closers.push(ollama.close);
-  const provider = await createProvider({ relay, ollama, tables, settings: { 'selling.payment_mode': mode, 'relays.urls': [relay.url, ...moreRelays], ...settings } });
+  const provider = await createProvider({ relay, ollama, tables, ownModels, settings: { 'selling.payment_mode': mode, 'relays.urls': [relay.url, ...moreRelays], ...settings } });
   closers.push(provider.remove);
   const customer = await openCustomer({ relayUrl: relay.url, provider: provider.pubkey, signIn: Boolean(relayOptions?.demandAuth) });
   closers.push(customer.close);

@@ -13,6 +13,12 @@
 //     silent          the connection is accepted and nothing is ever said
 //     slow            detail: milliseconds before each word
 //     bad-json        200, half of the words, then a line that is no JSON
+//     thinking        200, every word as `thinking`, none as content; done_reason length
+//     tool-call       200, no text but a tool call
+//     blank           200, no text but blanks
+//     endless         200, lines without a word, until the client leaves
+//
+// A model is its context length, or {context, capabilities}: one without 'completion' makes embeddings and refuses chats.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -34,7 +40,9 @@ const OPTION_TYPES = {
   stop: (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'),
 };
 const HALF_WAY_FAULTS = ['error-line', 'cut', 'stall', 'bad-json'];
-const FAULTS = ['unknown-model', 'truncation', 'busy', 'error-500', 'silent', 'slow', ...HALF_WAY_FAULTS];
+const WORDLESS_FAULTS = ['thinking', 'tool-call', 'blank'];
+const FAULTS = ['unknown-model', 'truncation', 'busy', 'error-500', 'silent', 'slow', 'endless', ...HALF_WAY_FAULTS, ...WORDLESS_FAULTS];
+const ENDLESS_LINE_MS = 50;
 
 export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen3:8b': 32768 }, wordDelayMs = 0 } = {}) {
   const queue = [];
@@ -99,10 +107,10 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
   function show(response, body) {
     const asked = parse(body);
     if (asked === undefined) return sendJson(response, 400, { error: 'invalid character in request body' });
-    const context = contextLength(asked.model);
+    const { context, capabilities } = modelOf(asked.model);
     if (!context) return sendJson(response, 404, { error: `model '${asked.model}' not found` });
     return sendJson(response, 200, {
-      capabilities: ['completion'],
+      capabilities,
       details: details(),
       model_info: { 'general.architecture': 'llama', 'llama.context_length': context },
     });
@@ -130,9 +138,11 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
   function refuse(body, fault) {
     if (body === undefined) return { status: 400, error: 'invalid character in request body' };
     if (!body.model) return { status: 400, error: 'model is required' };
-    if (!contextLength(body.model) || fault?.kind === 'unknown-model') {
+    const { context, capabilities } = modelOf(body.model);
+    if (!context || fault?.kind === 'unknown-model') {
       return { status: 404, error: `model '${body.model}' not found` };
     }
+    if (!capabilities.includes('completion')) return { status: 400, error: `"${body.model}" does not support chat` };
     for (const [name, value] of Object.entries(body.options ?? {})) {
       if (name in OPTION_TYPES && !OPTION_TYPES[name](value)) {
         return { status: 500, error: `option "${name}" has the wrong type` };
@@ -146,7 +156,10 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
     return undefined;
   }
 
-  const contextLength = (name) => self.models[name] ?? self.models[String(name).replace(/:latest$/, '')];
+  function modelOf(name) {
+    const model = self.models[name] ?? self.models[String(name).replace(/:latest$/, '')];
+    return typeof model === 'object' ? model : { context: model, capabilities: ['completion'] };
+  }
   const contextTokens = (body) => body.options?.num_ctx ?? DEFAULT_CONTEXT_TOKENS;
 
   async function generate(response, body, row, fault) {
@@ -154,6 +167,8 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
     const stream = body.stream !== false;
     response.writeHead(200, { 'Content-Type': stream ? 'application/x-ndjson' : 'application/json; charset=utf-8' });
     const started = process.hrtime.bigint();
+    if (fault?.kind === 'endless') return endless(response, body);
+    if (WORDLESS_FAULTS.includes(fault?.kind)) return endWithoutWords(response, body, row, fault, words);
     const half = Math.ceil(words.length / 2);
     for (const [index, word] of words.entries()) {
       const delay = fault?.kind === 'slow' ? (fault.detail ?? 50) : self.wordDelayMs;
@@ -174,6 +189,27 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
       done_reason: reason,
       ...counters(body, words, Number(process.hrtime.bigint() - started)),
     });
+    response.end();
+  }
+
+  async function endless(response, body) {
+    while (!response.destroyed) {
+      line(response, body, { message: { role: 'assistant', content: '' }, done: false });
+      await sleep(ENDLESS_LINE_MS);
+    }
+  }
+
+  // Tokens were made, and none of them is text.
+  function endWithoutWords(response, body, row, fault, words) {
+    const says = {
+      thinking: (word) => ({ content: '', thinking: word }),
+      'tool-call': (word) => ({ content: '', tool_calls: [{ function: { name: 'search', arguments: { q: word } } }] }),
+      blank: () => ({ content: ' \n' }),
+    }[fault.kind];
+    for (const word of words) line(response, body, { message: { role: 'assistant', ...says(word) }, done: false });
+    row.outcome = fault.kind;
+    const done_reason = fault.kind === 'thinking' ? 'length' : 'stop';
+    line(response, body, { message: { role: 'assistant', content: '' }, done: true, done_reason, ...counters(body, words, 1000) });
     response.end();
   }
 

@@ -24,8 +24,8 @@ export const skipWithoutProgram = process.env.SELLCOMPUTE || existsSync(binary) 
 
 // settings: dotted keys to values ("selling.slots": 2), over those that every test needs. environment: variables of every
 // command. folder: where it lives, else a new one.
-// tables: more of the configuration, as TOML.
-export async function createProvider({ relay, ollama, settings = {}, tables = '', environment = {}, folder }) {
+// tables: more of the configuration, as TOML. ownModels: whether each model of Ollama's is configured; else it sells what it finds.
+export async function createProvider({ relay, ollama, settings = {}, tables = '', environment = {}, folder, ownModels = true }) {
   folder ??= await mkdtemp(join(tmpdir(), 'sellcompute-e2e-'));
   const configFile = join(folder, 'config.toml');
   const secretKey = generateSecretKey();
@@ -75,7 +75,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
       'selling.inference_retry': '100 ms',
       'selling.invoice_retry': '100 ms',
       ...settings,
-    }) + models(ollama) + tables,
+    }) + (ownModels ? models(ollama) : '') + tables,
   );
   return provider;
 
@@ -199,6 +199,7 @@ function toml(settings) {
 
 function models(ollama) {
   return Object.entries(ollama.models)
+    .map(([name, model]) => [name, model.context ?? model])
     .map(([name, context]) =>
       ['', '[[models]]', `name = ${JSON.stringify(name)}`, 'base_msat = 1000', 'input_msat_per_1k_tokens = 2000',
         'output_msat_per_1k_tokens = 10000', `context_tokens = ${context}`, 'max_output_tokens = 512', ''].join('\n'))

@@ -47,8 +47,8 @@ export function requestShapes({ provider, model = 'llama3.2', relayUrl }) {
 // Every parameter, in both spellings where there are two, with the option that Ollama must be given.
 export const PARAMETERS = [
   { tags: [['param', 'max_tokens', '7']], options: { num_predict: 7 } },
-  { tags: [['param', 'temperature', '0.7']], options: { temperature: 0.7 } },
   { tags: [['param', 'temperature', '0']], options: { temperature: 0 } },
+  { tags: [['param', 'temperature', '0.7']], options: { temperature: 0.7 } },
   { tags: [['param', 'top_k', '40']], options: { top_k: 40 } },
   { tags: [['param', 'top-k', '41']], options: { top_k: 41 } },
   { tags: [['param', 'top_p', '0.9']], options: { top_p: 0.9 } },

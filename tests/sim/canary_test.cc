@@ -36,7 +36,7 @@ TEST_P(Planted, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                          testing::Values(core::Canary::command_before_durable, core::Canary::in_flight_ignored,
                                          core::Canary::settlement_counted_twice, core::Canary::expired_unwatched,
-                                         core::Canary::unknown_is_the_end),
+                                         core::Canary::unknown_is_the_end, core::Canary::empty_answer_sold),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -49,6 +49,8 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "ExpiredUnwatched";
                              case core::Canary::unknown_is_the_end:
                                return "UnknownIsTheEnd";
+                             case core::Canary::empty_answer_sold:
+                               return "EmptyAnswerSold";
                            }
                            return "";
                          });

@@ -30,6 +30,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"backend answers bad JSON", 0.1},
     {"backend answers 5xx", 0.1},
     {"backend is busy (503)", 0.2},
+    {"backend answers without text", 0.1},
+    {"backend never ends", 0.1},
     {"wallet fails to create", 0.2},
     {"wallet loses its answer", 0.2},
     {"wallet asks a wrong amount", 0.1},

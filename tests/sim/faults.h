@@ -31,8 +31,10 @@ enum class Mishap : std::size_t {
   backend_bad_json,
   backend_5xx,
   backend_busy,
-  wallet_fails,         // to make an invoice
-  wallet_loses_answer,  // the invoice is made, and nobody hears of it
+  backend_without_text,  // it thinks, or says blanks, and ends well
+  backend_never_ends,    // it thinks on and on
+  wallet_fails,          // to make an invoice
+  wallet_loses_answer,   // the invoice is made, and nobody hears of it
   wallet_wrong_amount,
   wallet_unreachable,  // for a while, for everything
   wallet_late,         // the payment settles minutes later

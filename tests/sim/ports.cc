@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
+constexpr std::int64_t kThoughtMs = 5'000;  // between two lines of a model that never ends
 
 constexpr double kForgottenForGood = 0.05;
 
@@ -220,6 +221,11 @@ std::string line(const std::string& model, const std::string& token) {
          "\n";
 }
 
+std::string thinking_line(const std::string& model, const std::string& token) {
+  const json message = {{"role", "assistant"}, {"content", ""}, {"thinking", token}};
+  return json{{"model", model}, {"message", message}, {"done", false}}.dump() + "\n";
+}
+
 std::string last_line(const loopback::StandInAnswer& answer) {
   return json{{"model", answer.model},
               {"message", {{"role", "assistant"}, {"content", ""}}},
@@ -231,6 +237,23 @@ std::string last_line(const loopback::StandInAnswer& answer) {
          "\n";
 }
 
+// Lines that bring no text, until long after the provider must have left.
+void think_for_ever(Stream& stream, const std::string& model) {
+  for (std::int64_t ms = 0; ms < 2 * kAnswerLimitMs; ms += kThoughtMs) {
+    stream.then(kThoughtMs,
+                [line = thinking_line(model, "Hm.")](auto& machine, auto at) { return machine.on_body(line, at); });
+  }
+}
+
+// The tokens are spent, on thoughts or on blanks, and the stream ends as it should.
+void say_nothing(Stream& stream, const loopback::StandInAnswer& answer, bool thinks) {
+  for (const std::string& token : answer.tokens) {
+    stream.body(thinks ? thinking_line(answer.model, token) : line(answer.model, " \n"));
+  }
+  stream.body(last_line(answer));
+  stream.end();
+}
+
 void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& answer) {
   Faults& faults = world.faults;
   if (faults.strikes(Mishap::backend_refuses)) {
@@ -240,6 +263,8 @@ void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& an
   if (faults.strikes(Mishap::backend_busy)) return refuse(stream, 503, "server busy, please try again");
   if (answer.http_status != 200) return refuse(stream, answer.http_status, answer.error);
   stream.head(200);
+  if (faults.strikes(Mishap::backend_never_ends)) return think_for_ever(stream, answer.model);
+  if (faults.strikes(Mishap::backend_without_text)) return say_nothing(stream, answer, faults.dice().chance(0.5));
   bool cut = faults.strikes(Mishap::backend_cuts);
   if (world.inference_failures > 0) {
     --world.inference_failures;

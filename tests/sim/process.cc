@@ -109,8 +109,10 @@ Process::Process(World& world, const core::Policy& policy)
                      .random = [&world] { return seeded_bytes(1, world.next_number()); },
                      .disk_low = [&world] { return world.time.now() < world.space_back_at; }},
       world.provider_key,
-      runtime::Options{
-          .own_relays = world.relay_urls(), .networks = {wallet::Network::regtest}, .entries = {1'000'000, 1'000'000}},
+      runtime::Options{.own_relays = world.relay_urls(),
+                       .networks = {wallet::Network::regtest},
+                       .entries = {1'000'000, 1'000'000},
+                       .answer_limit_ms = kAnswerLimitMs},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
                             .cursors = [this] { return cursors(); }});

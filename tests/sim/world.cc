@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 #include "tests/sim/referee.h"
 
@@ -145,6 +146,7 @@ void World::show(const nostr::Event& event) {
   job.statuses.push_back(answer->status);
   if (answer->known == nostr::Status::partial) show_part(job, answer->content);
   if (answer->is_result) {
+    if (!base::has_visible_text(answer->content)) throw Violation("an answer without text was delivered");
     job.results.insert(event.id);
     if (!sealed->encrypted) job.answers.insert(sealed->content);
     job.result_before_payment = job.result_before_payment || paid_by(job) == base::Msat{};
@@ -162,6 +164,7 @@ void World::show(const nostr::Event& event) {
 void World::show_part(CustomerJob& job, const std::string& text) {
   const bool agrees = text.starts_with(job.shown) || job.shown.starts_with(text);
   if (!agrees) throw Violation("a part of an answer that is not the beginning of the next");
+  if (!base::has_visible_text(text)) throw Violation("a part of an answer without text was shown");
   if (text.size() > job.shown.size()) job.shown = text;
   ++job.partials;
 }

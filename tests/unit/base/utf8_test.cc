@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 using base::append_utf8;
+using base::has_visible_text;
 using base::is_utf8;
 using base::utf8_prefix;
 
@@ -45,4 +46,25 @@ TEST(Utf8, APrefixEndsWithAWholeCharacter) {
   EXPECT_EQ(utf8_prefix("a€b", 1), "a");
   EXPECT_EQ(utf8_prefix("€", 2), "");
   EXPECT_EQ(utf8_prefix("", 5), "");
+}
+
+TEST(Utf8, VisibleTextIsOneCharacterThatAReaderSees) {
+  for (const char* text :
+       {"a", " \n.", "é", "\u00A1", "\u2010", "€", "\u200Bx", "字", "\U0001F41F", "\uFEFFa", "\xFF!"})
+    EXPECT_TRUE(has_visible_text(text)) << text;
+}
+
+TEST(Utf8, BlanksControlsAndFormattingAreNoVisibleText) {
+  const std::pair<const char*, const char*> cases[] = {{"", "nothing"},
+                                                       {" \t\r\n\f\v", "white space"},
+                                                       {"\x01\x1b\x7f", "controls"},
+                                                       {"\u0085\u00A0", "a next line, a no-break space"},
+                                                       {"\u2003\u2028\u3000", "wide and narrow spaces"},
+                                                       {"\u200B\u200D\uFEFF", "joiners and a byte order mark"},
+                                                       {"\u202E\u2066", "marks of direction"},
+                                                       {"\u00AD\uFE0F\U000E0041", "ignorable"},
+                                                       {"\uFFFD \uFFFD", "replacements"},
+                                                       {"\xFF\x80", "no UTF-8"}};
+  for (const auto& [text, why] : cases) EXPECT_FALSE(has_visible_text(text)) << why;
+  EXPECT_FALSE(has_visible_text(std::string_view("\0", 1)));
 }

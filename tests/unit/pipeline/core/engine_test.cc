@@ -115,14 +115,30 @@ TEST(Inference, GivesUpAtOnceWhenTheSameRequestMustFailAgain) {
   EXPECT_EQ(shop.engine().shop().total_exposure, Msat{});
 }
 
-TEST(Inference, APaidJobThatCannotBeServedIsOwedBack) {
-  EngineDriver shop(payment_first_policy());
-  shop.inference_fails = InferenceFailure::rejected;
+TEST(Inference, AnAnswerWithoutTextIsNotTriedAgainAndNothingIsBilled) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.inference_fails = InferenceFailure::empty;
   shop.ask(1);
-  shop.pay(1);
   const Job job = shop.job(1);
-  EXPECT_EQ(state(job), State::refund_owed);
-  EXPECT_EQ(job.refunds[0].owed.amount, job.invoices[0].issued.amount);
+  EXPECT_EQ(state(job), State::failed);
+  EXPECT_EQ(job.inference_failed->failure, InferenceFailure::empty);
+  EXPECT_EQ(job.inference_failures, 1U);
+  EXPECT_TRUE(job.invoices.empty());
+  EXPECT_THAT(shop.notices(1), ElementsAre(NoticePurpose::processing, NoticePurpose::error));
+  EXPECT_EQ(shop.engine().shop().total_exposure, Msat{});
+  EXPECT_EQ(shop.engine().open_jobs(), 0U);
+}
+
+TEST(Inference, APaidJobThatCannotBeServedIsOwedBack) {
+  for (const InferenceFailure failure : {InferenceFailure::rejected, InferenceFailure::empty}) {
+    EngineDriver shop(payment_first_policy());
+    shop.inference_fails = failure;
+    shop.ask(1);
+    shop.pay(1);
+    const Job job = shop.job(1);
+    EXPECT_EQ(state(job), State::refund_owed);
+    EXPECT_EQ(job.refunds[0].owed.amount, job.invoices[0].issued.amount);
+  }
 }
 
 TEST(Slots, OneRunsTheOthersWaitInOrderAndTheQueueIsBounded) {

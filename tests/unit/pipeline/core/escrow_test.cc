@@ -46,15 +46,17 @@ TEST(Escrow, ThePaymentIsTakenWhenTheResultIsSignedAndThenItIsPublished) {
 }
 
 TEST(Escrow, WhatCannotBeServedIsGivenBackAndNothingIsOwed) {
-  EngineDriver shop(escrow_policy());
-  shop.inference_fails = ledger::InferenceFailure::rejected;
-  shop.ask(1);
-  shop.hold(1);
-  EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
-  shop.invoice_never_paid(1);
-  EXPECT_EQ(state(shop.job(1)), State::failed);
-  EXPECT_EQ(shop.job(1).refunds.size(), 0u);
-  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+  for (const auto failure : {ledger::InferenceFailure::rejected, ledger::InferenceFailure::empty}) {
+    EngineDriver shop(escrow_policy());
+    shop.inference_fails = failure;
+    shop.ask(1);
+    shop.hold(1);
+    EXPECT_THAT(shop.holds, ElementsAre(about_invoice(Action::give_back)));
+    shop.invoice_never_paid(1);
+    EXPECT_EQ(state(shop.job(1)), State::failed);
+    EXPECT_EQ(shop.job(1).refunds.size(), 0u);
+    EXPECT_EQ(shop.engine().open_jobs(), 0u);
+  }
 }
 
 TEST(Escrow, ACustomerWhoCancelsGetsItBack) {

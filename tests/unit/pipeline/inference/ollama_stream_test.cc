@@ -255,6 +255,28 @@ TEST(StreamLimits, TheTextIsBounded) {
   EXPECT_EQ(stream.on_body(line, 1).end->error().kind, InferenceFailure::malformed);
 }
 
+// Lines that bring no text: they cost no memory, and still are no answer.
+std::string blank_lines(std::size_t bytes) {
+  std::string out(bytes, ' ');
+  for (std::size_t at = 0; at < bytes; at += kMaxLineBytes) out[at] = '\n';
+  return out;
+}
+
+TEST(StreamLimits, TheBodyIsBoundedAlsoWhereItBringsNoText) {
+  OllamaStream stream;
+  stream.on_head(200);
+  EXPECT_FALSE(stream.on_body(blank_lines(kMaxStreamBytes), 1).end);
+  EXPECT_EQ(stream.on_body("\n", 1).end->error().kind, InferenceFailure::malformed);
+}
+
+TEST(StreamLimits, AnAnswerThatEndsWithinTheBoundCountsHoweverItIsCut) {
+  const std::string end = R"({"message":{"content":"Yes."},"done":true,"done_reason":"stop"})"
+                          "\n";
+  const Outcome outcome = play({blank_lines(kMaxStreamBytes - end.size()) + end + "beyond"});
+  ASSERT_TRUE(outcome.end && *outcome.end);
+  EXPECT_EQ(outcome.text, "Yes.");
+}
+
 TEST(StreamLimits, TheBodyOfARefusalIsBounded) {
   OllamaStream stream;
   stream.on_head(500);

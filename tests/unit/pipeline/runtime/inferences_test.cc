@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/encryption.h"
 #include "tests/unit/pipeline/runtime/part_test.h"
 
@@ -29,6 +30,8 @@ class InferencesTest : public PartTest {
     job.quote->payment_mode = ledger::PaymentMode::payment_first;
     return job;
   }
+
+  std::string request_json() const { return journal.texts.begin()->second; }  // of the one sample job
 
   CustomerRelays customer_relays{relays, time, options.own_relays};
   JobTexts texts{journal, key, ports.random};
@@ -88,12 +91,96 @@ TEST_F(InferencesTest, EndAnAnswerThatOutgrowsWhatRelaysTake) {
   const auto ended = all<core::InferenceEnded>();
   ASSERT_THAT(ended, SizeIs(1));
   EXPECT_EQ(ended[0].completion.finish, ledger::FinishReason::length);
-  EXPECT_EQ(ended[0].result.bytes, std::string(30'000, 'a'));
-  EXPECT_EQ(ended[0].completion.output_tokens, 1U) << "the chunks that are kept";
+  const std::string& kept = ended[0].result.bytes;
+  EXPECT_EQ(kept.substr(0, 30'000), std::string(30'000, 'a'));
+  EXPECT_EQ(kept.find_first_not_of('b', 30'000), std::string::npos) << "and the start of what came then";
+  const std::size_t event_bytes = nostr::result_event_bytes(request_json(), kept.size());
+  EXPECT_EQ(event_bytes, engine.policy().result_event_limit_bytes) << "to the last byte";
+  EXPECT_EQ(ended[0].completion.output_tokens, 2U) << "the chunks that are kept";
   EXPECT_EQ(ended[0].completion.total_ms, 5);
   backend.done(inference::Completion{.text = "all of it"});
   EXPECT_THAT(posted, SizeIs(1)) << "it has ended";
 }
+
+TEST_F(InferencesTest, CutAnAnswerBetweenTwoCharacters) {
+  start(sample_job());
+  std::string euros;
+  for (int i = 0; i < 30'000; ++i) euros += "€";
+  backend.text(euros);
+  const auto ended = all<core::InferenceEnded>();
+  ASSERT_THAT(ended, SizeIs(1)) << "one chunk may be all there is, and too much";
+  EXPECT_TRUE(base::is_utf8(ended[0].result.bytes));
+  EXPECT_GT(ended[0].result.bytes.size(), 50'000U);
+}
+
+// ---- nothing to sell ------------------------------------------------------------------------------------------------
+
+TEST_F(InferencesTest, AnAnswerWithoutVisibleTextHasFailed) {
+  for (const char* text : {"", " \n\t ", "\u200B\u3000", "\x1b"}) {
+    posted.clear();
+    start(sample_job());
+    backend.done(inference::Completion{.text = text, .output_tokens = 512, .finish = ledger::FinishReason::length});
+    const auto broke = all<core::InferenceBroke>();
+    ASSERT_THAT(broke, SizeIs(1)) << text;
+    EXPECT_EQ(broke[0].failure, ledger::InferenceFailure::empty);
+    EXPECT_EQ(broke[0].message, "the model ended (length) after 512 tokens without any visible text");
+  }
+}
+
+TEST_F(InferencesTest, BlanksUpToTheSizeLimitHaveFailedToo) {
+  start(sample_job());
+  for (int i = 0; i < 70 && posted.empty(); ++i) backend.text(std::string(1'000, '\n'));
+  const auto broke = all<core::InferenceBroke>();
+  ASSERT_THAT(broke, SizeIs(1));
+  EXPECT_EQ(broke[0].failure, ledger::InferenceFailure::empty);
+}
+
+TEST_F(InferencesTest, ShowNothingBeforeThereIsSomethingToSee) {
+  const core::Job job = streaming_job();
+  start(job);
+  backend.text("\n\n");
+  EXPECT_THAT(relays.published, IsEmpty());
+  backend.text("Once");
+  ASSERT_THAT(relays.published, SizeIs(2));
+  EXPECT_EQ(relays.published[0].event.content, "\n\nOnce");
+}
+
+// ---- the time limit -------------------------------------------------------------------------------------------------
+
+TEST_F(InferencesTest, WhatIsNotOverInTimeHasFailedAndIsStopped) {
+  options.answer_limit_ms = 60'000;
+  for (const char* said : {"", "\n", "Once upon a time"}) {
+    posted.clear();
+    start(sample_job());
+    if (*said) backend.text(said);
+    pass(59'999);
+    EXPECT_THAT(posted, IsEmpty());
+    pass(1);
+    const auto broke = all<core::InferenceBroke>();
+    ASSERT_THAT(broke, SizeIs(1)) << said;
+    EXPECT_EQ(broke[0].failure, ledger::InferenceFailure::timed_out);
+    EXPECT_EQ(broke[0].message, "the answer was not over after 60000 ms");
+    pass(1);
+    EXPECT_FALSE(backend.running);
+  }
+}
+
+TEST_F(InferencesTest, TheTimeOfOneStartDoesNotEndTheNext) {
+  options.answer_limit_ms = 60'000;
+  const core::Job job = sample_job();
+  start(job);
+  pass(59'000);
+  backend.done(tl::unexpected(inference::Failure{ledger::InferenceFailure::cut_off, "cut"}));
+  inferences.start(*engine.find(job.id), kInfer);
+  pass(2'000);
+  EXPECT_THAT(posted, SizeIs(1));
+  backend.done(inference::Completion{.text = "Once"});
+  EXPECT_THAT(all<core::InferenceEnded>(), SizeIs(1));
+  pass(60'000);
+  EXPECT_THAT(posted, SizeIs(2));
+}
+
+// ---- what cannot start ----------------------------------------------------------------------------------------------
 
 TEST_F(InferencesTest, CannotStartWithoutTheRequestsText) {
   const core::Job job = sample_job();
