@@ -53,6 +53,9 @@ std::string text_of(FinishReason v) {
 std::string text_of(CancelledBy v) {
   return enum_text("CANCELLED_BY_", name(v));
 }
+std::string text_of(ExpiryBasis v) {
+  return enum_text("EXPIRY_BASIS_", name(v));
+}
 std::string text_of(const std::string& v) {
   return '"' + v + '"';
 }
