@@ -34,6 +34,8 @@ class Foreground {
         {.entry = [this](const auto& entry) { on_entry(entry); },
          .online = [this] { on_online(); },
          .relay = [this](const auto& url, auto state, const auto& reason) { on_relay(url, state, reason); },
+         .notice = [this](const auto& url,
+                          const auto& text) { log(spdlog::level::info, url + " says: " + text, "Notice", ""); },
          .problem = [this](const auto& what) { log(spdlog::level::warn, what, "Problem", ""); },
          .fatal = [this](base::Error error) { on_fatal(std::move(error)); }});
     if (!service) return tl::unexpected(service.error());
@@ -65,7 +67,8 @@ class Foreground {
 
   void on_relay(const std::string& url, nostr::RelayState state, const std::string& reason) {
     activity_.relays[url] = state == nostr::RelayState::live;
-    log(state == nostr::RelayState::offline ? spdlog::level::warn : spdlog::level::info,
+    const bool warn = state == nostr::RelayState::offline || (state == nostr::RelayState::live && !reason.empty());
+    log(warn ? spdlog::level::warn : spdlog::level::info,
         url + " " + std::string(nostr::name(state)) + (reason.empty() ? "" : ": " + reason), "Relay", "");
   }
 

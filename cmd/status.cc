@@ -148,6 +148,20 @@ Check check_heartbeat(const nlohmann::json& announcing) {
   return passed("heartbeat", "", last + (trouble.empty() ? "" : "; " + trouble));
 }
 
+// What a running `serve` has to say of the relays that it reads.
+std::vector<Check> check_intake(const nlohmann::json& serve) {
+  std::vector<Check> checks;
+  for (const auto& relay : serve.value("relays", nlohmann::json::array())) {
+    const std::string reason = relay.value("reason", "");
+    const std::string notice = relay.value("last_notice", "");
+    if (!relay.value("own", false) || (reason.empty() && notice.empty())) continue;
+    const std::string note = relay.value("state", "") + (reason.empty() ? "" : ": " + reason) +
+                             (notice.empty() ? "" : "; its last notice: " + notice);
+    checks.push_back(passed("intake", relay.value("url", ""), note));
+  }
+  return checks;
+}
+
 // Where and how a running `serve` is visible.
 std::vector<Check> check_announcing(const nlohmann::json& serve) {
   const auto& announcing = serve.contains("announcing") ? serve["announcing"] : nlohmann::json();
@@ -327,6 +341,7 @@ std::vector<Check> check_all(const Config& config) {
   const auto serve = ask_serve(config);
   checks.push_back(check_selling(serve));
   if (serve) std::ranges::move(check_books(*serve), std::back_inserter(checks));
+  if (serve) std::ranges::move(check_intake(*serve), std::back_inserter(checks));
   if (serve) std::ranges::move(check_announcing(*serve), std::back_inserter(checks));
   return checks;
 }

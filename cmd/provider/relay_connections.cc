@@ -22,6 +22,7 @@ web::WebRequest relay_info_request(const std::string& relay) {
 nostr::RelayLimits limits_of(const nostr::RelayInfo& info) {
   nostr::RelayLimits out;
   if (info.max_message_length) out.max_message_length = static_cast<std::size_t>(*info.max_message_length);
+  if (info.max_limit && *info.max_limit > 0) out.max_limit = static_cast<std::uint64_t>(*info.max_limit);
   if (info.min_pow_difficulty) out.min_pow_difficulty = static_cast<unsigned>(*info.min_pow_difficulty);
   return out;
 }
@@ -39,6 +40,7 @@ nostr::PoolOptions RelayConnections::options() const {
       .relays = config_.relays.urls,
       .wanted = {nostr::request_filter(ports_.key.public_key(), config_.selling.serve_broadcast,
                                        nostr::served_kinds(config_.selling.templates))},
+      .us = ports_.key.public_key(),
       .allow_private = config_.relays.allow_private,
       .clock = [&scheduler = ports_.scheduler] { return scheduler.now(); },
       .random = random_fraction,
@@ -46,6 +48,8 @@ nostr::PoolOptions RelayConnections::options() const {
           [&key = ports_.key](const std::string& url, const std::string& challenge, base::TimeMs now) {
             return std::optional(nostr::auth_event(key, url, challenge, now, {random_bytes().bytes}));
           }};
+  // `since` filters the customers' clocks: a request that we would serve is asked for, however old it was when it was sent.
+  out.limits.overlap_ms = std::max(out.limits.overlap_ms, config_.selling.request_age_limit_ms);
   out.limits.max_age_ms = config_.relays.max_absence_ms + out.limits.overlap_ms;  // a sender's clock may be late
   return out;
 }
@@ -57,10 +61,16 @@ nostr::PoolHandlers RelayConnections::pool_handlers() const {
                                nostr::Refusal why) { handlers_.on_refused(std::string(nostr::name(why))); },
           .on_health =
               [this](const std::string& relay, nostr::RelayState state, const std::string& reason) {
-                if (std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end())
-                  handlers_.on_health(relay, state, reason);
+                if (is_own(relay)) handlers_.on_health(relay, state, reason);
               },
-          .on_notice = [](const std::string&, const std::string&) {}};
+          .on_notice =
+              [this](const std::string& relay, const std::string& text) {
+                if (is_own(relay)) handlers_.on_notice(relay, text);
+              }};
+}
+
+bool RelayConnections::is_own(const std::string& relay) const {
+  return std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end();
 }
 
 base::Result<void> RelayConnections::connect() {
@@ -122,7 +132,8 @@ nlohmann::json RelayConnections::summary() const {
                    {"own", relay.own},
                    {"live", relay.state == nostr::RelayState::live},
                    {"state", nostr::name(relay.state)},
-                   {"reason", relay.reason}});
+                   {"reason", relay.reason},
+                   {"last_notice", relay.last_notice}});
   }
   return out;
 }

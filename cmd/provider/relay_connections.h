@@ -40,6 +40,9 @@ class RelayConnections {
     std::function<void(std::string reason)> on_refused;
     // Of the relays of the settings, not of customers' relays.
     std::function<void(const std::string& relay, nostr::RelayState state, const std::string& reason)> on_health;
+    // What those tell a person.
+    std::function<void(const std::string& relay, const std::string& text)> on_notice =
+        [](const std::string&, const std::string&) {};
   };
   RelayConnections(Ports ports, const Config& config, Handlers handlers);
   ~RelayConnections();
@@ -58,12 +61,13 @@ class RelayConnections {
 
   // Of our own relays, as far as they have one; none while disconnected.
   std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
-  // [{"url":…,"own":…,"live":…,"state":…,"reason":…},…]: for `status`; empty while disconnected.
+  // [{"url":…,"own":…,"live":…,"state":…,"reason":…,"last_notice":…},…]: for `status`; empty while disconnected.
   nlohmann::json summary() const;
 
  private:
   nostr::PoolOptions options() const;
   nostr::PoolHandlers pool_handlers() const;
+  bool is_own(const std::string& relay) const;
   void read_infos();
 
   const Ports ports_;

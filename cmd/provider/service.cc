@@ -116,7 +116,8 @@ Result<void> Service::open_adapters() {
           .on_control =
               [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
           .on_refused = [this](const std::string& reason) { runtime_->on_refused(reason); },
-          .on_health = hooks_.relay});
+          .on_health = hooks_.relay,
+          .on_notice = hooks_.notice});
   return {};
 }
 

@@ -25,6 +25,8 @@ struct ServiceHooks {
   std::function<void(const std::string& relay, nostr::RelayState, const std::string& reason)>
       relay =  // of our own relays
       [](const std::string&, nostr::RelayState, const std::string&) {};
+  std::function<void(const std::string& relay, const std::string& text)> notice =  // what our own relays tell a person
+      [](const std::string&, const std::string&) {};
   std::function<void(const std::string& what)> problem = [](const std::string&) {};  // needs the operator; we go on
   std::function<void(base::Error)> fatal = [](const base::Error&) {};  // once; the service must be destroyed
 };

@@ -11,10 +11,13 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <websocketpp/client.hpp>
 #include <websocketpp/config/core_client.hpp>
+
+#include "pipeline/net/websocket_messages.h"
 
 namespace net {
 namespace {
@@ -27,8 +30,9 @@ constexpr std::size_t kMaxBufferedBytes = 8 * 1024 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
-// websocketpp only turns bytes into messages and back (its iostream transport): connecting, TLS and time-outs are ours,
-// so that the address is the one that was judged, and the reasons of failures are not lost. No extension is offered.
+// websocketpp shakes hands, answers control frames and makes frames of what we send (its iostream transport). Connecting,
+// TLS and time-outs are ours, so that the address is the one that was judged, and the reasons of failures are not lost;
+// so are the server's messages, which websocketpp could not skip. No extension is offered.
 struct Protocol : websocketpp::config::core_client {
   static const size_t max_http_body_size = 16 * 1024;
 };
@@ -71,7 +75,11 @@ struct WebsocketConnector::Trust {
 class Websocket::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::io_context& io, WebsocketDial dial, WebsocketHandlers handlers)
-      : tcp_(io), linger_(io), dial_(std::move(dial)), handlers_(std::move(handlers)) {}
+      : tcp_(io),
+        linger_(io),
+        dial_(std::move(dial)),
+        handlers_(std::move(handlers)),
+        messages_(dial_.max_message_bytes) {}
 
   // The websocketpp connection keeps itself alive while it waits for bytes: it has to be told that none will come.
   ~Connection() {
@@ -172,7 +180,6 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
     websocket_ =
         client_.get_connection(std::make_shared<websocketpp::uri>(dial_.tls, host, dial_.port, dial_.target), ec);
     if (ec) return end(ec.message());
-    websocket_->set_max_message_size(dial_.max_message_bytes);
     for (const auto& [name, value] : dial_.headers) websocket_->replace_header(name, value);
     listen();
     client_.connect(websocket_);
@@ -185,9 +192,6 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
       return websocketpp::lib::error_code();
     });
     websocket_->set_open_handler([this](auto) { report(handlers_.on_open); });
-    websocket_->set_message_handler([this](auto, const Client::message_ptr& message) {
-      if (message->get_opcode() == websocketpp::frame::opcode::text) report(handlers_.on_text, message->get_payload());
-    });
     websocket_->set_pong_handler([this](auto, const std::string&) { report(handlers_.on_pong); });
     websocket_->set_fail_handler([this](auto) {
       const int status = static_cast<int>(websocket_->get_response_code());
@@ -213,11 +217,54 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
                                self->reading_ = false;
                                if (self->ended_) return;
                                if (ec) return self->end(self->readable(ec));
-                               self->websocket_->read_all(self->read_buffer_.data(), size);
-                               self->end_if_broken();
+                               self->take({self->read_buffer_.data(), size});
                                self->read_next();
                              });
     });
+  }
+
+  void take(std::string_view bytes) {
+    while (!bytes.empty() && is_connecting()) bytes = take_header(bytes);
+    messages_.append(bytes);
+    while (!ended_) {
+      const auto part = messages_.next();
+      if (!part) break;
+      take(*part);
+    }
+  }
+
+  bool is_connecting() const {
+    return !ended_ && websocket_->get_state() == websocketpp::session::state::connecting;
+  }
+
+  // Passes on the HTTP response that opens the websocket, up to its empty line; returns the bytes after it.
+  std::string_view take_header(std::string_view bytes) {
+    static constexpr std::string_view kEnd = "\r\n\r\n";
+    header_.append(bytes);
+    const std::size_t from = header_.size() - bytes.size();
+    const std::size_t end = header_.find(kEnd, from < kEnd.size() ? 0 : from - kEnd.size() + 1);
+    const std::size_t used = end == std::string::npos ? bytes.size() : end + kEnd.size() - from;
+    if (end != std::string::npos) header_.clear();
+    websocket_->read_all(bytes.data(), used);
+    end_if_broken();
+    return bytes.substr(used);
+  }
+
+  void take(const WebsocketMessages::Part& part) {
+    using Kind = WebsocketMessages::Kind;
+    switch (part.kind) {
+      case Kind::text:
+        return report(handlers_.on_text, part.bytes);
+      case Kind::too_long:
+        return report(handlers_.on_skipped, SkippedMessage::too_long);
+      case Kind::not_utf8:
+        return report(handlers_.on_skipped, SkippedMessage::not_utf8);
+      case Kind::control:
+        websocket_->read_all(part.bytes.data(), part.bytes.size());
+        return end_if_broken();
+      case Kind::broken:
+        return end("broke the protocol: " + part.bytes);
+    }
   }
 
   // On a violation of the protocol websocketpp sends its close frame and waits for the peer's; we do not.
@@ -280,6 +327,8 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer linger_;
   WebsocketDial dial_;
   WebsocketHandlers handlers_;
+  std::string header_;  // of the response that is being read
+  WebsocketMessages messages_;
   Client client_;
   Client::connection_ptr websocket_;
   std::array<char, kReadBytes> read_buffer_{};

@@ -23,15 +23,19 @@ struct WebsocketDial {
   std::uint16_t port = 443;
   std::string target;                                        // path and query, "/" if empty
   std::string address;                                       // numeric IPv4 or IPv6
-  std::size_t max_message_bytes = 0;                         // a larger message closes the connection
+  std::size_t max_message_bytes = 0;                         // a longer message is skipped
   std::vector<std::pair<std::string, std::string>> headers;  // of the request that opens it; credentials too
   std::string peer = "server";                               // what reasons call the other side
 };
 
+// A message that was read and dropped, and why; the connection goes on (websocket_messages.h).
+enum class SkippedMessage { too_long, not_utf8 };
+
 // What the connection reports, on the io_context's thread and never from inside a call of the Websocket.
 struct WebsocketHandlers {
   std::function<void()> on_open;
-  std::function<void(std::string)> on_text;
+  std::function<void(std::string)> on_text;  // UTF-8
+  std::function<void(SkippedMessage)> on_skipped;
   std::function<void()> on_pong;
   // Last of all, once, with a reason for a person: "connection refused", "TLS: certificate expired 3 days ago"; headers
   // are not repeated.

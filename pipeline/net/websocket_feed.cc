@@ -72,6 +72,7 @@ class WebsocketFeed::Connection : public std::enable_shared_from_this<Connection
     WebsocketHandlers handlers;
     handlers.on_open = [self = weak_from_this()] { self.lock()->open(); };
     handlers.on_text = [self = weak_from_this()](const std::string& text) { self.lock()->take(text); };
+    handlers.on_skipped = [self = weak_from_this()](SkippedMessage) { self.lock()->end(); };
     handlers.on_pong = [self = weak_from_this()] { self.lock()->heard_ = true; };
     handlers.on_closed = [self = weak_from_this()](const std::string&) { self.lock()->lose(); };
     websocket_ = connector_.connect(dial, std::move(handlers));

@@ -83,8 +83,12 @@ bool next_text(JsonReader& reader, std::string& out) {
 
 Result<RelayMessage> parse_event_message(JsonReader& reader) {
   RelayEvent out;
-  if (!next_string(reader, out.subscription) || !reader.next(']') || !reader.raw(out.raw) || !finish(reader)) {
+  if (!next_string(reader, out.subscription) || !reader.next(']')) {
     return malformed("an EVENT that is not [\"EVENT\", subscription, event]");
+  }
+  // Whoever wrote the event is to blame for this, not the relay.
+  if (!reader.raw(out.raw) || !finish(reader)) {
+    return fail(ErrorKind::connection, "event.malformed", "the relay sent an event that nobody can read");
   }
   auto event = parse_event(out.raw);
   if (!event) return tl::unexpected(event.error());
@@ -112,8 +116,12 @@ Result<RelayMessage> parse_ok(JsonReader& reader) {
 
 Result<RelayMessage> parse_closed(JsonReader& reader) {
   RelayClosed out;
-  if (!next_string(reader, out.subscription) || !next_text(reader, out.message) || !finish(reader)) {
-    return malformed("a CLOSED that is not [\"CLOSED\", subscription, message]");
+  if (!next_string(reader, out.subscription)) return malformed("a CLOSED that names no subscription");
+  if (reader.next(']')) {  // some relays leave the message out
+    if (!reader.string(out.message) || !finish(reader)) return malformed("a CLOSED whose message is no text");
+    out.message = clean_relay_text(out.message);
+  } else if (!reader.end()) {
+    return malformed("a CLOSED with something behind it");
   }
   return out;
 }

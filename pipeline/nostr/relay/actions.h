@@ -2,6 +2,7 @@
 // adapter has to carry them out. Pure data.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,6 +31,8 @@ struct Deliver {
 // All stored events of the subscription have been delivered; those that follow are new.
 struct CaughtUp {
   std::string subscription;
+  // The oldest second (created_at) of which the relay has more events than it sends; nothing: all were read.
+  std::optional<std::int64_t> unread_s;
 };
 // The only answer to a publication. `duplicate:` counts as accepted (NIP-01: the relay has the event).
 struct PublishAnswer {
@@ -40,7 +43,7 @@ struct PublishAnswer {
 // The only answer to a query, after its events.
 struct QueryEnd {
   std::string id;
-  std::string error;  // why the query failed; empty: all its events were delivered
+  std::string error;  // why no event came; empty: those that came are the answer
 };
 // The session ignored something that the relay sent: "malformed", "too_large" or "unasked".
 struct Dropped {

@@ -41,8 +41,9 @@ struct RelayClient::Io {
 
 RelayClient::RelayClient(asio::io_context& io, net::WebsocketConnector& connector, RelayClientOptions options,
                          RelayLinkHandlers handlers)
-    : RelayLink(with_url(std::move(options.session), options.url), std::move(options.clock), std::move(handlers)),
+    : RelayLink(with_url(options.session, options.url), std::move(options.clock), std::move(handlers)),
       connector_(connector),
+      max_message_bytes_(options.session.max_frame_bytes),
       url_(std::move(options.url)),
       guarded_(options.guarded),
       io_(std::make_unique<Io>(io)) {}
@@ -77,11 +78,14 @@ void RelayClient::connect(const std::string& address) {
                                  .port = url_.port,
                                  .target = url_.target,
                                  .address = address,
-                                 .max_message_bytes = kMaxRelayMessageBytes,
+                                 .max_message_bytes = max_message_bytes_,
                                  .peer = "relay"};
   net::WebsocketHandlers handlers;
   handlers.on_open = [this] { opened(); };
   handlers.on_text = [this](const std::string& text) { received(text); };
+  handlers.on_skipped = [this](net::SkippedMessage why) {
+    skipped(why == net::SkippedMessage::too_long ? "too_large" : "malformed");
+  };
   handlers.on_pong = [this] { ponged(); };
   handlers.on_closed = [this](const std::string& reason) {
     socket_.reset();

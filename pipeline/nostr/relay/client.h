@@ -42,6 +42,7 @@ class RelayClient final : public RelayLink {
   void connect(const std::string& address);
 
   net::WebsocketConnector& connector_;
+  std::size_t max_message_bytes_;
   RelayUrl url_;
   bool guarded_;
   std::unique_ptr<Io> io_;

@@ -12,7 +12,7 @@ void Health::set(RelayState state, std::string reason, RelayActions& out) {
 }
 
 void Health::set_open(bool live, std::string reason, RelayActions& out) {
-  if (live) return set(RelayState::live, "", out);
+  if (live) return set(RelayState::live, std::move(reason), out);
   if (reason.empty() && state_ == RelayState::catching_up) return;
   set(RelayState::catching_up, std::move(reason), out);
 }

@@ -15,6 +15,11 @@ using net::parse_relay_url;
 constexpr char kIntake[] = "in";
 constexpr char kControl[] = "also";
 
+std::optional<StoredReading::TagFilter> addressed_to(const std::optional<PublicKey>& us) {
+  if (!us) return std::nullopt;
+  return StoredReading::TagFilter{'p', {us->hex()}};
+}
+
 std::string normal_form(const std::string& url) {
   const auto parsed = parse_relay_url(url);
   return parsed ? parsed->text() : url;
@@ -104,7 +109,7 @@ RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
 RelayHub::~RelayHub() = default;
 
 void RelayHub::add_own(const RelayUrl& url) {
-  auto source = std::make_shared<Source>(Source{url.text(), nullptr, IntakeCursor(options_.clock()), {}});
+  auto source = std::make_shared<Source>(Source{url.text(), nullptr, new_cursor(options_.clock()), {}});
   if (!sources_.emplace(source->url, source).second) return;  // named twice
   RelayLinkHandlers handlers = common_handlers(source->url);
   const std::weak_ptr weak = source;
@@ -112,8 +117,10 @@ void RelayHub::add_own(const RelayUrl& url) {
     if (answers_.contains(delivered.subscription)) return collect(weak.lock()->url, std::move(delivered));
     screen_event(weak.lock(), std::move(delivered));
   };
-  handlers.on_caught_up = [this, weak](const std::string& subscription) {
-    if (subscription == kIntake) weak.lock()->cursor.on_caught_up(options_.clock());
+  handlers.on_caught_up = [this, weak](const CaughtUp& all) {
+    if (all.subscription != kIntake) return;
+    const auto unread = all.unread_s ? std::optional(TimeMs{*all.unread_s * 1000}) : std::nullopt;
+    weak.lock()->cursor.on_caught_up(options_.clock(), unread);
   };
   handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(options_.clock()); };
   handlers.on_health = [weak, inner = handlers.on_health](RelayState state, const std::string& reason) {
@@ -129,8 +136,10 @@ void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
   for (const auto& [url, cursor] : cursors) normal[normal_form(url)] = cursor;
   for (const auto& [url, source] : sources_) {
     const auto known = normal.find(url);
-    source->cursor = IntakeCursor(known == normal.end() ? options_.clock() : known->second);
-    source->link->subscribe(kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); });
+    source->cursor = new_cursor(known == normal.end() ? options_.clock() : known->second);
+    source->link->subscribe(
+        kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); },
+        {.ours = addressed_to(options_.us)});
     if (!watched_.empty()) watch_on(*source->link);
     source->link->start();
   }
@@ -201,7 +210,12 @@ std::optional<TimeMs> RelayHub::cursor(const std::string& relay) const {
 std::vector<RelayHealth> RelayHub::health() const {
   std::vector<RelayHealth> all;
   const auto add = [&](const std::string& url, const RelaySession& session, const Source* own) {
-    RelayHealth health{url, own != nullptr, session.state(), session.reason(), session.latency_ms(), {}, {}};
+    RelayHealth health{.url = url,
+                       .own = own != nullptr,
+                       .state = session.state(),
+                       .reason = session.reason(),
+                       .last_notice = session.last_notice(),
+                       .latency_ms = session.latency_ms()};
     if (own) health.last_event = own->last_event;
     if (own && started_) health.cursor = own->cursor.value();
     all.push_back(std::move(health));
@@ -223,6 +237,10 @@ void RelayHub::abandon() {
   sources_.clear();
 }
 
+IntakeCursor RelayHub::new_cursor(TimeMs start) const {
+  return {start, options_.limits.max_age_ms};
+}
+
 std::vector<Filter> RelayHub::filters(const Source& source) const {
   auto wanted = options_.wanted;
   for (auto& filter : wanted) filter.since_s = since_s(source.cursor.value(), options_.limits, options_.clock());
@@ -231,7 +249,7 @@ std::vector<Filter> RelayHub::filters(const Source& source) const {
 
 void RelayHub::watch_on(RelayLink& link) {
   const auto newest = [this] { return watched(); };
-  link.subscribe(kControl, newest, false);
+  link.subscribe(kControl, newest, {.vital = false});
 }
 
 // Nothing that would be refused for its age, and one page only: the newest.

@@ -50,7 +50,8 @@ struct RelayHealth {
   std::string url;
   bool own = true;
   RelayState state = RelayState::idle;
-  std::string reason;
+  std::string reason;       // why it is not live; of a live one a warning: it cannot be read whole
+  std::string last_notice;  // what it last told a person
   std::optional<std::int64_t> latency_ms;
   std::optional<TimeMs> last_event;  // our clock
   std::optional<TimeMs> cursor;
@@ -58,6 +59,8 @@ struct RelayHealth {
 
 struct HubOptions {
   std::vector<Filter> wanted;  // what we subscribe to, without since
+  // Where a relay has more of one second than it sends, at least what is addressed to this key is asked for.
+  std::optional<PublicKey> us;
   IntakeLimits limits;
   std::size_t max_guests = 64;    // customers' relays known at once
   std::function<TimeMs()> clock;  // wall clock
@@ -118,6 +121,7 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
     TimeMs last_used;
   };
 
+  IntakeCursor new_cursor(TimeMs start) const;
   std::vector<Filter> filters(const Source& source) const;
   void watch_on(RelayLink& link);
   std::vector<Filter> watched() const;

@@ -57,13 +57,23 @@ void Remembered::insert(const EventId& id, const std::shared_ptr<void>& receipt)
   recent_first_.pop_back();
 }
 
-void IntakeCursor::on_caught_up(TimeMs now) {
+void IntakeCursor::on_caught_up(TimeMs now, std::optional<TimeMs> unread) {
   live_ = true;
+  held_at_ = unread;
   on_heard(now);
 }
 
 void IntakeCursor::on_heard(TimeMs now) {
-  if (live_) reached_ = std::max(reached_, now);
+  if (!live_) return;
+  reached_ = std::max(reached_, now);
+  if (held_at_ && now - *held_at_ > max_held_ms_) held_at_.reset();
+}
+
+TimeMs IntakeCursor::value() const {
+  TimeMs value = reached_;
+  if (held_at_) value = std::min(value, *held_at_);
+  if (!pins_.empty()) value = std::min(value, *pins_.begin());
+  return value;
 }
 
 }  // namespace nostr

@@ -57,14 +57,17 @@ class Remembered {
 
 // How far one relay's events are safe: our clock when its subscription was last live and everything received until then
 // was handled (durable or refused). An event that is not handled pins the cursor: a live event to the time at which it
-// came, a stored event to the cursor with which the stored events were asked for.
+// came, a stored event to the cursor with which the stored events were asked for. A relay that could not be read whole
+// holds the cursor back, so that what is missing is asked for again on the next connection.
 class IntakeCursor {
  public:
   using Pin = std::multiset<TimeMs>::iterator;
 
-  explicit IntakeCursor(TimeMs start) : reached_(start) {}
+  // `max_held_ms`: how long the cursor is held back at most.
+  IntakeCursor(TimeMs start, std::int64_t max_held_ms) : reached_(start), max_held_ms_(max_held_ms) {}
 
-  void on_caught_up(TimeMs now);
+  // `unread`: the earliest time of which not everything could be read; nothing: all was read.
+  void on_caught_up(TimeMs now, std::optional<TimeMs> unread);
   // The relay gave a sign of life; meaningless unless caught up.
   void on_heard(TimeMs now);
   // The connection or the subscription ended.
@@ -75,11 +78,13 @@ class IntakeCursor {
   void release(Pin pin) { pins_.erase(pin); }
 
   std::size_t unhandled() const { return pins_.size(); }
-  TimeMs value() const { return pins_.empty() ? reached_ : std::min(reached_, *pins_.begin()); }
+  TimeMs value() const;
 
  private:
   bool live_ = false;
   TimeMs reached_;
+  std::int64_t max_held_ms_;
+  std::optional<TimeMs> held_at_;
   std::multiset<TimeMs> pins_;
 };
 

@@ -29,6 +29,7 @@ inline constexpr std::size_t kMaxPublicationBytes = 4 * 1024 * 1024;
 struct RelayLimits {
   std::optional<std::size_t> max_message_length;  // bytes of one message to the relay
   unsigned min_pow_difficulty = 0;                // of each event (NIP-13)
+  std::optional<std::uint64_t> max_limit;         // events of one filter
 };
 
 // ---- queries and subscriptions --------------------------------------------------------------------------------------
@@ -38,14 +39,16 @@ inline constexpr std::int64_t kResubscribeMs = 1'000;    // between two REQs for
 // A relay sends its newest stored events, at most as many as it likes. After a page of this many or more the session
 // asks for older ones, until none come.
 inline constexpr std::size_t kFullPage = 20;
+// The limit with which a single second is asked for at a relay that states no limit of its own (NIP-11).
+inline constexpr std::uint64_t kMaxPage = 5'000;
+// A page of stored events that stays silent this long, its end included, counts as refused.
+inline constexpr std::int64_t kPageTimeoutMs = 60'000;
 
 // ---- what ends a connection -----------------------------------------------------------------------------------------
 
-// Of one websocket message: a longer one ends the connection. Far above any event that we read, so that a stranger
-// cannot end the connection again and again with one huge event.
-inline constexpr std::size_t kMaxRelayMessageBytes = 1024 * 1024;
 inline constexpr unsigned kMaxBadFrames = 20;  // per connection
 inline constexpr unsigned kMaxAuths = 3;       // per connection
+inline constexpr unsigned kMaxNoticesPerMinute = 10;  // that are reported; what a relay says beyond them is not
 // Junk is an event that no honest relay sends: forged, or not asked for. More than this in a minute ends the connection
 // and delays the next one, so that a hostile relay cannot keep us busy with its signatures. A few unasked events are
 // normal: they cross a CLOSE of ours.

@@ -13,7 +13,7 @@ struct RelayLink::Performer {
   void operator()(const SendPing&) const { link.ping(); }
   void operator()(const HangUp&) const { link.hang_up(); }
   void operator()(Deliver& action) const { link.handlers_.on_event(std::move(action)); }
-  void operator()(const CaughtUp& action) const { link.handlers_.on_caught_up(action.subscription); }
+  void operator()(const CaughtUp& action) const { link.handlers_.on_caught_up(action); }
   void operator()(const PublishAnswer& action) const { link.handlers_.on_answer(action); }
   void operator()(QueryEnd& action) const { link.handlers_.on_query_end(std::move(action)); }
   void operator()(const Dropped& action) const { link.handlers_.on_dropped(action.reason); }
@@ -26,6 +26,11 @@ RelayLink::RelayLink(RelaySessionOptions options, std::function<TimeMs()> clock,
 
 void RelayLink::received(std::string_view text) {
   perform(session_.on_frame(text, now()));
+  handlers_.on_heard();
+}
+
+void RelayLink::skipped(const std::string& reason) {
+  perform(session_.on_skipped(reason, now()));
   handlers_.on_heard();
 }
 

@@ -13,7 +13,7 @@ namespace nostr {
 // Called on the link's thread. The link may be used from inside them, but not destroyed.
 struct RelayLinkHandlers {
   std::function<void(Deliver)> on_event = [](const Deliver&) {};
-  std::function<void(const std::string& subscription)> on_caught_up = [](const std::string&) {};
+  std::function<void(const CaughtUp&)> on_caught_up = [](const CaughtUp&) {};
   std::function<void(PublishAnswer)> on_answer = [](const PublishAnswer&) {};
   std::function<void(QueryEnd)> on_query_end = [](const QueryEnd&) {};
   std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};
@@ -31,8 +31,8 @@ class RelayLink {
 
   // As the functions of RelaySession.
   void start() { perform(session_.start(now())); }
-  void subscribe(const std::string& id, RelaySession::FilterSource filters, bool vital = true) {
-    perform(session_.subscribe(id, std::move(filters), now(), vital));
+  void subscribe(const std::string& id, RelaySession::FilterSource filters, Subscriptions::Options options = {}) {
+    perform(session_.subscribe(id, std::move(filters), now(), std::move(options)));
   }
   void unsubscribe(const std::string& id) { perform(session_.unsubscribe(id, now())); }
   void publish(EventId id, std::string event_json) { perform(session_.publish(id, std::move(event_json), now())); }
@@ -59,6 +59,8 @@ class RelayLink {
   // What the transport reports, never from inside one of the calls above.
   void opened() { perform(session_.on_open(now())); }
   void received(std::string_view text);
+  // A message was read and dropped, because the session could not use it: "too_large" or "malformed".
+  void skipped(const std::string& reason);
   void ponged();
   void closed(const std::string& reason) { perform(session_.on_closed(clean_relay_text(reason), now())); }
   void forbidden(const std::string& reason) { perform(session_.on_forbidden(reason, now())); }

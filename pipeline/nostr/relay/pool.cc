@@ -23,7 +23,11 @@ class RelayPool::Impl {
         connector_(io, {.extra_ca_file = options_.extra_ca_file, .only_pem = {}}),
         verifiers_(options_.verify_threads),
         hub_(std::make_shared<RelayHub>(
-            HubOptions{options_.wanted, options_.limits, options_.max_guests, options_.clock}, ports(),
+            HubOptions{.wanted = options_.wanted,
+                       .us = options_.us,
+                       .limits = options_.limits,
+                       .max_guests = options_.max_guests,
+                       .clock = options_.clock}, ports(),
             std::move(handlers))) {}
 
   ~Impl() {

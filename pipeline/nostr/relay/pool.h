@@ -21,6 +21,7 @@ namespace nostr {
 struct PoolOptions {
   std::vector<std::string> relays;  // our own: the operator's word, never guarded
   std::vector<Filter> wanted;       // what we subscribe to, without since; see request_filter()
+  std::optional<PublicKey> us;      // as HubOptions::us
   bool allow_private = false;       // customers' relays at private addresses: for tests and private networks
   IntakeLimits limits;
   std::size_t max_guests = 64;  // customers' relays known at once

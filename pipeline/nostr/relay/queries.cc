@@ -44,11 +44,13 @@ bool Queries::on_event(RelayEvent& message, RelayActions& out) {
     return false;
   }
   ++query->events;
+  query->has_events = true;
   out.push_back(Deliver{query->id, std::move(message.event), std::string(message.raw)});
+  if (query->events == query->filter.limit) on_eose(query->id, out);
   return true;
 }
 
-void Queries::on_eose(const std::string& id, RelayActions& out) {
+void Queries::on_eose(std::string_view id, RelayActions& out) {
   out.push_back(SendFrame{close_message(id)});
   end(id, {}, out);
 }
@@ -100,7 +102,7 @@ void Queries::send_waiting(RelayActions& out) {
 
 void Queries::end(std::string_view id, std::string error, RelayActions& out) {
   const auto query = find(id);
-  out.push_back(QueryEnd{query->id, std::move(error)});
+  out.push_back(QueryEnd{query->id, query->has_events ? std::string() : std::move(error)});
   queries_.erase(query);
 }
 
@@ -108,7 +110,7 @@ void Queries::fail_if(const std::function<bool(const Query&)>& fails, const std:
   std::erase_if(queries_, [&](const Query& query) {
     if (!fails(query)) return false;
     if (query.stage == Stage::sent) out.push_back(SendFrame{close_message(query.id)});
-    out.push_back(QueryEnd{query.id, message});
+    out.push_back(QueryEnd{query.id, query.has_events ? std::string() : message});
     return true;
   });
 }

@@ -1,6 +1,6 @@
 // One-shot queries: each asks one relay once for stored events (a REQ that ends with its EOSE). Each is answered by
 // exactly one QueryEnd, kQueryTimeoutMs after add() at the latest, if fail_overdue() is called no later than wake_at().
-// Pure; each function appends its actions to `out`.
+// What came until then counts: only a query without events ends with an error. Pure; each function appends its actions to `out`.
 #pragma once
 
 #include <deque>
@@ -33,9 +33,10 @@ class Queries {
 
   // Delivers an event that a query asked for: takes it out of the message and returns true. Else the message is left as
   // it was: no query has this id, its filter does not match, or it has as many events as it asked for.
+  // A query that has all events that it asked for ends without waiting for more.
   bool on_event(RelayEvent& message, RelayActions& out);
   // The next three need contains(id).
-  void on_eose(const std::string& id, RelayActions& out);
+  void on_eose(std::string_view id, RelayActions& out);
   void on_closed(const RelayClosed& message, RelayActions& out);
   // The relay refused this query until we authenticate: it keeps waiting, within its deadline.
   void await_auth(std::string_view id);
@@ -57,6 +58,7 @@ class Queries {
     TimeMs deadline;
     Stage stage = Stage::waiting;
     std::uint64_t events = 0;  // delivered on this connection
+    bool has_events = false;   // on any connection
   };
 
   std::deque<Query>::iterator find(std::string_view id);

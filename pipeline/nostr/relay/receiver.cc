@@ -24,7 +24,7 @@ std::optional<Ending> Receiver::on_unreadable(const base::Error& error) {
 }
 
 std::optional<Ending> Receiver::on(RelayEvent& message) {
-  if (parts_.subscriptions.on_event(message, out_) || parts_.queries.on_event(message, out_)) return std::nullopt;
+  if (parts_.subscriptions.on_event(message, now_, out_) || parts_.queries.on_event(message, out_)) return std::nullopt;
   out_.push_back(Dropped{"unasked"});
   return parts_.misbehaviour.on_junk(now_);
 }
@@ -54,8 +54,8 @@ std::optional<Ending> Receiver::on(const RelayEose& message) {
   if (parts_.queries.contains(message.subscription)) {
     parts_.last_work = now_;
     parts_.queries.on_eose(message.subscription, out_);
-  } else if (parts_.subscriptions.on_eose(message, out_)) {
-    parts_.health.set_open(parts_.subscriptions.all_live(), {}, out_);
+  } else if (parts_.subscriptions.on_eose(message, now_, out_)) {
+    parts_.show_open({}, out_);
   }
   return std::nullopt;
 }
@@ -75,12 +75,12 @@ std::optional<Ending> Receiver::on(const RelayClosed& message) {
   const auto what = parts_.subscriptions.on_closed(message, awaits_auth, now_, out_);
   if (!what) return std::nullopt;
   if (awaits_auth) authenticate();
-  parts_.health.set_open(parts_.subscriptions.all_live(), *what, out_);
+  parts_.show_open(*what, out_);
   return std::nullopt;
 }
 
 std::optional<Ending> Receiver::on(RelayNotice& message) {
-  out_.push_back(Notice{std::move(message.message)});
+  if (parts_.notices.on_notice(message.message, now_)) out_.push_back(Notice{std::move(message.message)});
   return std::nullopt;
 }
 
@@ -114,7 +114,7 @@ void Receiver::fail_refused(const std::string& message) {
   parts_.publications.on_auth_failed(message, out_);
   parts_.queries.on_auth_failed(message, out_);
   parts_.subscriptions.on_auth_failed();
-  parts_.health.set_open(parts_.subscriptions.all_live(), message, out_);
+  parts_.show_open(message, out_);
 }
 
 }  // namespace nostr

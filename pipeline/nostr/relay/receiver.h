@@ -2,13 +2,16 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "pipeline/nostr/messages.h"
 #include "pipeline/nostr/relay/actions.h"
 #include "pipeline/nostr/relay/auth.h"
 #include "pipeline/nostr/relay/health.h"
 #include "pipeline/nostr/relay/misbehaviour.h"
+#include "pipeline/nostr/relay/notices.h"
 #include "pipeline/nostr/relay/publications.h"
 #include "pipeline/nostr/relay/queries.h"
 #include "pipeline/nostr/relay/subscriptions.h"
@@ -23,7 +26,14 @@ struct RelayParts {
   Authentication auth;
   Misbehaviour misbehaviour;
   Health health;
+  Notices notices;
   TimeMs last_work;  // when we last asked the relay for something, or it last answered that
+
+  // The connection is open: shows whether the relay is live. `reason`: why it is not, if there is something new to tell.
+  void show_open(std::string reason, RelayActions& out) {
+    const bool live = subscriptions.all_live();
+    health.set_open(live, live ? subscriptions.warning() : std::move(reason), out);
+  }
 };
 
 // Reads one frame; needs an open connection. Lives no longer than one call of the session: it refers to its arguments

@@ -33,7 +33,7 @@ RelayActions RelaySession::on_open(TimeMs now) {
   parts_.subscriptions.on_open(now, out);
   parts_.queries.on_open(out);
   parts_.publications.on_open(now, out);
-  parts_.health.set_open(parts_.subscriptions.all_live(), {}, out);
+  parts_.show_open({}, out);
   return out;
 }
 
@@ -45,6 +45,14 @@ RelayActions RelaySession::on_frame(std::string_view frame, TimeMs now) {
     out.push_back(HangUp{});
     lose(*ending, now, out);
   }
+  return out;
+}
+
+RelayActions RelaySession::on_skipped(const std::string& reason, TimeMs now) {
+  RelayActions out;
+  if (!connection_.is_open()) return out;
+  connection_.on_heard(now);
+  out.push_back(Dropped{reason});
   return out;
 }
 
@@ -97,7 +105,8 @@ RelayActions RelaySession::on_tick(TimeMs now) {
     parts_.health.set(RelayState::idle, "", out);
   } else if (connection_.is_open()) {
     connection_.ping_if_silent(now, out);
-    parts_.subscriptions.on_tick(now, out);
+    const auto what = parts_.subscriptions.on_tick(now, parts_.notices.last(), out);
+    parts_.show_open(what.value_or(""), out);
     parts_.publications.send(now, out);
   }
   return out;
@@ -124,12 +133,13 @@ RelayActions RelaySession::shut_down() {
 
 // ---- what its user asks for -----------------------------------------------------------------------------------------
 
-RelayActions RelaySession::subscribe(const std::string& id, FilterSource filters, TimeMs now, bool vital) {
+RelayActions RelaySession::subscribe(const std::string& id, FilterSource filters, TimeMs now,
+                                     Subscriptions::Options options) {
   RelayActions out;
   if (connection_.is_shut_down()) return out;
   parts_.last_work = now;
-  if (parts_.subscriptions.subscribe(id, std::move(filters), vital, now, out)) {
-    parts_.health.set_open(parts_.subscriptions.all_live(), {}, out);
+  if (parts_.subscriptions.subscribe(id, std::move(filters), std::move(options), now, out)) {
+    parts_.show_open({}, out);
   }
   if (connection_.is_at_rest() && !persistent_) dial(now, out);
   return out;
@@ -139,7 +149,7 @@ RelayActions RelaySession::unsubscribe(const std::string& id, TimeMs now) {
   RelayActions out;
   if (!parts_.subscriptions.unsubscribe(id, out)) return out;
   parts_.last_work = now;
-  if (connection_.is_open()) parts_.health.set_open(parts_.subscriptions.all_live(), {}, out);
+  if (connection_.is_open()) parts_.show_open({}, out);
   return out;
 }
 

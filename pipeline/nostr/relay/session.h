@@ -43,6 +43,8 @@ class RelaySession {
   RelayActions start(TimeMs now);
   RelayActions on_open(TimeMs now);
   RelayActions on_frame(std::string_view frame, TimeMs now);
+  // A frame was read and dropped by the transport: "too_large" or "malformed" (bytes that are no UTF-8).
+  RelayActions on_skipped(const std::string& reason, TimeMs now);
   RelayActions on_pong(TimeMs now);
   RelayActions on_closed(const std::string& reason, TimeMs now);
   // As on_closed, but there is no point in trying soon (an address that may not be dialled): everything that waits is
@@ -55,7 +57,7 @@ class RelaySession {
   // `id` has at most 56 characters, none of them '~'. Replaces a subscription of the same id; the relay is told within
   // kResubscribeMs, of the newest filters only. While the source has no filters, nothing is asked for. The relay counts
   // as live when its vital subscriptions are.
-  RelayActions subscribe(const std::string& id, FilterSource filters, TimeMs now, bool vital = true);
+  RelayActions subscribe(const std::string& id, FilterSource filters, TimeMs now, Subscriptions::Options options = {});
   RelayActions unsubscribe(const std::string& id, TimeMs now);
 
   // Answered exactly once, by kPublishTimeoutMs at the latest. Survives a reconnect within that time. An event that
@@ -71,7 +73,10 @@ class RelaySession {
   RelayActions on_junk(TimeMs now);
 
   // Kept over reconnects. Events that are too long are answered at once (too_long_for_relay()).
-  void set_limits(RelayLimits limits) { parts_.publications.set_limits(limits); }
+  void set_limits(RelayLimits limits) {
+    parts_.publications.set_limits(limits);
+    parts_.subscriptions.set_max_limit(limits.max_limit);
+  }
   // The difficulty that the relay requires of our events, by its document or its last refusal; zero: none.
   unsigned required_pow() const { return parts_.publications.required_pow(); }
 
@@ -82,6 +87,8 @@ class RelaySession {
   bool has_work() const;
   RelayState state() const { return parts_.health.state(); }
   const std::string& reason() const { return parts_.health.reason(); }
+  // What the relay last told a person (NOTICE), on any connection; empty: nothing.
+  const std::string& last_notice() const { return parts_.notices.last(); }
   // Round trip of the last ping.
   std::optional<std::int64_t> latency_ms() const { return connection_.latency_ms(); }
   // When the relay last gave a sign of life on this connection.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "pipeline/nostr/relay/filter.h"
 #include "pipeline/nostr/relay/timing.h"
 
 namespace nostr {
@@ -11,21 +10,27 @@ namespace {
 
 constexpr char kOlderPage = '~';  // in wire ids, before the number of a page of older stored events
 
-// True if the relay was asked for all stored events since some time, so that older pages have to be read too.
-bool reads_all_stored(const std::vector<Filter>& filters) {
-  return std::ranges::all_of(filters, [](const Filter& f) { return f.since_s && !f.limit && f.ids.empty(); });
-}
-
 }  // namespace
 
 bool Subscriptions::all_live() const {
-  return std::ranges::all_of(subscriptions_, [](const auto& s) { return s.second.caught_up || !s.second.vital; });
+  return std::ranges::all_of(subscriptions_, [](const auto& s) { return s.second.caught_up || !s.second.options.vital; });
 }
 
-bool Subscriptions::subscribe(const std::string& id, FilterSource filters, bool vital, TimeMs now, RelayActions& out) {
+std::string Subscriptions::warning() const {
+  for (const auto& [id, subscription] : subscriptions_) {
+    const auto unread_s = subscription.reading.unread_s();
+    if (!subscription.caught_up || !unread_s) continue;
+    return "cannot be read whole: it has more events of one second (created_at " + std::to_string(*unread_s) +
+           ") than it sends";
+  }
+  return {};
+}
+
+bool Subscriptions::subscribe(const std::string& id, FilterSource filters, Options options, TimeMs now,
+                              RelayActions& out) {
   auto& subscription = subscriptions_[id];
   subscription.filters = std::move(filters);
-  subscription.vital = vital;
+  subscription.options = std::move(options);
   if (!open_ || subscription.retry_at) return false;
   const TimeMs due = std::min(subscription.asked_at, now) + kResubscribeMs;
   if (now >= due) {
@@ -56,32 +61,47 @@ void Subscriptions::on_lost() {
   }
 }
 
-void Subscriptions::on_tick(TimeMs now, RelayActions& out) {
+std::optional<std::string> Subscriptions::on_tick(TimeMs now, const std::string& last_notice, RelayActions& out) {
+  std::optional<std::string> what;
   for (auto& [id, subscription] : subscriptions_) {
-    if (subscription.retry_at && now >= *subscription.retry_at) open(id, subscription, now, out);
+    if (subscription.retry_at && now >= *subscription.retry_at) {
+      open(id, subscription, now, out);
+    } else if (subscription.reads_page() && now >= subscription.page_deadline) {
+      if (subscription.page_id != id) out.push_back(SendFrame{close_message(subscription.page_id)});
+      if (subscription.reading.can_skip()) {
+        go_on(id, subscription, subscription.reading.skip(), now, out);
+      } else {
+        const std::string told = last_notice.empty() ? "" : "its last notice: " + last_notice;
+        what = back_off(subscription, "subscription: " + no_answer_within(kPageTimeoutMs, told), now, out);
+      }
+    }
   }
+  return what;
 }
 
 std::optional<TimeMs> Subscriptions::wake_at() const {
   std::optional<TimeMs> wake;
-  for (const auto& [id, subscription] : subscriptions_) wake_by(wake, subscription.retry_at);
+  for (const auto& [id, subscription] : subscriptions_) {
+    wake_by(wake, subscription.retry_at);
+    if (subscription.reads_page()) wake_by(wake, subscription.page_deadline);
+  }
   return wake;
 }
 
-bool Subscriptions::on_event(RelayEvent& message, RelayActions& out) {
+bool Subscriptions::on_event(RelayEvent& message, TimeMs now, RelayActions& out) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return false;
-  // An event that was not asked for, or belongs to an earlier page, says nothing about how far this page reaches.
-  if (message.subscription == subscription->page_id && matches_any(subscription->asked, message.event)) {
-    ++subscription->page_events;
-    subscription->oldest_s = std::min(subscription->oldest_s, message.event.created_at);
+  // An event of an earlier page says nothing about how far this one reaches.
+  if (message.subscription == subscription->page_id && !subscription->caught_up) {
+    subscription->page_deadline = now + kPageTimeoutMs;
+    subscription->reading.on_event(message.event);
   }
   out.push_back(Deliver{std::move(id), std::move(message.event), std::string(message.raw)});
   return true;
 }
 
-bool Subscriptions::on_eose(const RelayEose& message, RelayActions& out) {
+bool Subscriptions::on_eose(const RelayEose& message, TimeMs now, RelayActions& out) {
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return false;
@@ -89,18 +109,7 @@ bool Subscriptions::on_eose(const RelayEose& message, RelayActions& out) {
   const bool current = !subscription->caught_up && message.subscription == subscription->page_id;
   if (older_page) out.push_back(SendFrame{close_message(message.subscription)});
   if (!current) return false;
-  const bool moved = std::ranges::any_of(subscription->asked, [&](const Filter& f) {
-    return subscription->oldest_s < f.until_s.value_or(kMaxCreatedAtS);
-  });
-  if (subscription->page_events >= kFullPage && moved && reads_all_stored(subscription->asked)) {
-    for (auto& filter : subscription->asked) filter.until_s = subscription->oldest_s;
-    ask(id + kOlderPage + std::to_string(++older_pages_), *subscription, out);
-    return false;
-  }
-  subscription->caught_up = true;
-  subscription->failures = 0;
-  out.push_back(CaughtUp{id});
-  return true;
+  return go_on(id, *subscription, subscription->reading.next(page_size_), now, out);
 }
 
 std::optional<std::string> Subscriptions::on_closed(const RelayClosed& message, bool awaits_auth, TimeMs now,
@@ -108,14 +117,14 @@ std::optional<std::string> Subscriptions::on_closed(const RelayClosed& message, 
   std::string id;
   auto* subscription = find(message.subscription, id);
   if (!subscription) return std::nullopt;
-  const bool earlier_page = id != message.subscription && message.subscription != subscription->page_id;
-  if (earlier_page) return std::nullopt;
-  subscription->caught_up = false;
-  subscription->retry_at = now + backoff_ms(++subscription->failures, random_());
+  const bool older_page = id != message.subscription;
+  if (older_page && message.subscription != subscription->page_id) return std::nullopt;
+  if (older_page && subscription->reads_page() && subscription->reading.can_skip()) {
+    go_on(id, *subscription, subscription->reading.skip(), now, out);
+    return "";
+  }
   if (awaits_auth) subscription->stage = Stage::refused;
-  std::string what = "subscription closed by the relay: " + message.message;
-  if (!subscription->vital) out.push_back(Notice{what});
-  return what;
+  return back_off(*subscription, "subscription closed by the relay: " + message.message, now, out);
 }
 
 bool Subscriptions::awaits_auth() const {
@@ -139,18 +148,37 @@ void Subscriptions::open(const std::string& id, Subscription& subscription, Time
   const bool was_open = std::exchange(subscription.stage, Stage::sent) == Stage::sent;
   subscription.retry_at.reset();
   subscription.asked_at = now;
-  subscription.asked = subscription.filters();
-  subscription.caught_up = subscription.asked.empty();
-  if (!subscription.caught_up) return ask(id, subscription, out);
+  subscription.reading = StoredReading(subscription.filters(), subscription.options.ours);
+  subscription.caught_up = subscription.reading.page().empty();
+  if (!subscription.caught_up) return ask(id, subscription, now, out);
   if (was_open) out.push_back(SendFrame{close_message(id)});
   subscription.stage = Stage::waiting;
 }
 
-void Subscriptions::ask(const std::string& wire_id, Subscription& subscription, RelayActions& out) {
-  subscription.page_id = wire_id;
-  subscription.page_events = 0;
-  subscription.oldest_s = kMaxCreatedAtS;
-  out.push_back(SendFrame{req_message(wire_id, subscription.asked)});
+void Subscriptions::ask(std::string wire_id, Subscription& subscription, TimeMs now, RelayActions& out) {
+  out.push_back(SendFrame{req_message(wire_id, subscription.reading.page())});
+  subscription.page_id = std::move(wire_id);
+  subscription.page_deadline = now + kPageTimeoutMs;
+}
+
+// Asks for another page of the stored events, or, with no `more` of them, reports that all are read and returns true.
+bool Subscriptions::go_on(const std::string& id, Subscription& subscription, bool more, TimeMs now, RelayActions& out) {
+  if (more) {
+    ask(id + kOlderPage + std::to_string(++older_pages_), subscription, now, out);
+    return false;
+  }
+  subscription.caught_up = true;
+  subscription.failures = 0;
+  out.push_back(CaughtUp{id, subscription.reading.unread_s()});
+  return true;
+}
+
+// Schedules the next try, and returns what happened.
+std::string Subscriptions::back_off(Subscription& subscription, std::string what, TimeMs now, RelayActions& out) {
+  subscription.caught_up = false;
+  subscription.retry_at = now + backoff_ms(++subscription.failures, random_());
+  if (!subscription.options.vital) out.push_back(Notice{what});
+  return what;
 }
 
 // The subscription that a relay means, or null. Sets `id` to its id, without the number of an older page.

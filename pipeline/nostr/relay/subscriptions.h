@@ -1,6 +1,6 @@
 // The lasting subscriptions at one relay (REQ, EOSE, CLOSED of NIP-01). On each connection every one of them is opened,
-// its stored events are read page by page from the newest to the oldest, and one that the relay closes is opened again
-// after a back-off. Pure; functions that take `out` append their actions to it.
+// its stored events are read page by page (stored_reading.h), and one that the relay closes or leaves unanswered is opened
+// again after a back-off. Pure; functions that take `out` append their actions to it.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include "pipeline/nostr/messages.h"
 #include "pipeline/nostr/relay/actions.h"
 #include "pipeline/nostr/relay/limits.h"
+#include "pipeline/nostr/relay/stored_reading.h"
 
 namespace nostr {
 
@@ -20,6 +21,10 @@ class Subscriptions {
  public:
   // Called each time that the subscription is opened, so that `since` is the newest.
   using FilterSource = std::function<std::vector<Filter>()>;
+  struct Options {
+    bool vital = true;
+    std::optional<StoredReading::TagFilter> ours;  // see StoredReading
+  };
 
   // `random`: uniform in [0, 1), for the back-off.
   explicit Subscriptions(std::function<double()> random) : random_(std::move(random)) {}
@@ -27,11 +32,18 @@ class Subscriptions {
   bool empty() const { return subscriptions_.empty(); }
   // True if every vital subscription has delivered its stored events on this connection.
   bool all_live() const;
+  // What is wrong although all are live, for a person: the relay cannot be read whole. Else empty.
+  std::string warning() const;
+  // The most events that the relay says it sends for one filter (NIP-11). One that says less than a full page is not
+  // believed.
+  void set_max_limit(std::optional<std::uint64_t> limit) {
+    page_size_.max_limit = limit.value_or(0) >= kFullPage ? limit : std::nullopt;
+  }
 
   // Adds a subscription or replaces the one of the same id. `id` has at most 56 characters, none of them '~'. The relay
   // is told within kResubscribeMs, of the newest filters only; while the source has no filters, nothing is asked for.
   // Returns true if all_live() may have changed; false while the connection is down or a try is scheduled already.
-  bool subscribe(const std::string& id, FilterSource filters, bool vital, TimeMs now, RelayActions& out);
+  bool subscribe(const std::string& id, FilterSource filters, Options options, TimeMs now, RelayActions& out);
   // Returns false if there is no such subscription.
   bool unsubscribe(const std::string& id, RelayActions& out);
   // Forgets all of them and sends nothing.
@@ -39,18 +51,21 @@ class Subscriptions {
 
   void on_open(TimeMs now, RelayActions& out);
   void on_lost();
-  // Opens the subscriptions whose scheduled time has come.
-  void on_tick(TimeMs now, RelayActions& out);
+  // Opens the subscriptions whose scheduled time has come. Gives up a page that has been silent for kPageTimeoutMs, and
+  // returns what happened, for a person, if its subscription is tried again after a back-off. `last_notice`: what the
+  // relay last told; it may be the answer.
+  std::optional<std::string> on_tick(TimeMs now, const std::string& last_notice, RelayActions& out);
   // When on_tick() has something to do, or nothing.
   std::optional<TimeMs> wake_at() const;
 
   // Delivers an event of one of these subscriptions: takes it out of the message and returns true. Else the message is
   // left as it was.
-  bool on_event(RelayEvent& message, RelayActions& out);
+  bool on_event(RelayEvent& message, TimeMs now, RelayActions& out);
   // Asks for the next page, or reports CaughtUp and returns true. Ignores the EOSE of an earlier page.
-  bool on_eose(const RelayEose& message, RelayActions& out);
+  bool on_eose(const RelayEose& message, TimeMs now, RelayActions& out);
   // Schedules the next try after a back-off, and returns what happened, for a person. Returns nothing if the message is
-  // about no subscription or an earlier page. With `awaits_auth` on_authenticated() opens the subscription sooner.
+  // about no subscription or an earlier page; an empty text if it is about a page without which reading goes on. With
+  // `awaits_auth` on_authenticated() opens the subscription sooner.
   std::optional<std::string> on_closed(const RelayClosed& message, bool awaits_auth, TimeMs now, RelayActions& out);
 
   bool awaits_auth() const;
@@ -62,27 +77,30 @@ class Subscriptions {
  private:
   struct Subscription {
     FilterSource filters;
-    bool vital = true;
+    Options options;
     Stage stage = Stage::waiting;
     TimeMs asked_at;
     bool caught_up = false;
     unsigned failures = 0;
     std::optional<TimeMs> retry_at;
-    // The page of stored events that is being read.
-    std::string page_id;  // its subscription id on the wire
-    std::vector<Filter> asked;
-    std::size_t page_events = 0;
-    std::int64_t oldest_s = 0;
+    std::string page_id;  // the subscription id on the wire of the page of stored events that is being read
+    StoredReading reading;
+    TimeMs page_deadline;
+
+    bool reads_page() const { return stage == Stage::sent && !caught_up && !retry_at; }
   };
 
   void open(const std::string& id, Subscription& subscription, TimeMs now, RelayActions& out);
-  void ask(const std::string& wire_id, Subscription& subscription, RelayActions& out);
+  void ask(std::string wire_id, Subscription& subscription, TimeMs now, RelayActions& out);
+  bool go_on(const std::string& id, Subscription& subscription, bool more, TimeMs now, RelayActions& out);
+  std::string back_off(Subscription& subscription, std::string what, TimeMs now, RelayActions& out);
   Subscription* find(std::string_view wire_id, std::string& id);
 
   std::function<double()> random_;
   bool open_ = false;
   std::map<std::string, Subscription, std::less<>> subscriptions_;
   std::uint64_t older_pages_ = 0;  // asked for so far: each has a wire id of its own
+  PageSize page_size_;
 };
 
 }  // namespace nostr

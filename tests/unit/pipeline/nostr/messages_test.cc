@@ -58,6 +58,7 @@ TEST(RelayMessages, EachTypeIsRead) {
   EXPECT_EQ(parsed<RelayEose>(R"(["EOSE","s"])").subscription, "s");
   EXPECT_EQ(parsed<RelayClosed>(R"(["CLOSED","s","auth-required: who are you"])").message,
             "auth-required: who are you");
+  EXPECT_EQ(parsed<RelayClosed>(R"(["CLOSED","s"])").message, "") << "some relays leave the message out";
   EXPECT_EQ(parsed<RelayNotice>(R"(["NOTICE","hello"])").message, "hello");
   EXPECT_EQ(parsed<RelayAuth>(R"(["AUTH","challenge"])").challenge, "challenge");
   EXPECT_EQ(parsed<RelayEose>(R"(["EOSE","s",{"hint":[1]}])").subscription, "s") << "a later version may add something";
@@ -83,13 +84,17 @@ TEST(RelayMessages, EachFaultIsNamed) {
       {"[\"EOSE\",\"s\"", "relay.malformed"},
       {"[\"EOSE\",\"s\"]]", "relay.malformed"},
       {"[\"EOSE\",\"\xff\"]", "relay.malformed"},
-      {"[\"CLOSED\",\"s\"]", "relay.malformed"},
+      {"[\"CLOSED\"]", "relay.malformed"},
+      {"[\"CLOSED\",\"s\",1]", "relay.malformed"},
+      {"[\"CLOSED\",\"s\"", "relay.malformed"},
       {"[\"OK\",\"zz\",true,\"\"]", "relay.malformed"},
       {"[\"OK\",\"" + kId + "\",1,\"\"]", "relay.malformed"},
       {"[\"OK\",\"" + kId + "\",true,1]", "relay.malformed"},
       {"[\"OK\",\"" + kId + "\",true,\"\"", "relay.malformed"},
       {"[\"EVENT\"]", "relay.malformed"},
       {"[\"EVENT\",\"s\"]", "relay.malformed"},
+      {"[\"EVENT\",\"s\",{\"content\":\"\\ud800\"}]", "event.malformed"},
+      {"[\"EVENT\",\"s\"," + std::string(100, '[') + std::string(100, ']') + "]", "event.malformed"},
       {"[\"EVENT\",\"s\",{}]", "event.missing_field"},
       {"[\"EVENT\",\"s\",[]]", "event.type"},
       {"[\"COUNT\",\"s\",{}]", "relay.unknown_message"},

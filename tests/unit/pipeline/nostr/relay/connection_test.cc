@@ -181,9 +181,14 @@ TEST_F(HealthTest, WhileItCatchesUpTheReasonIsKept) {
   health.set_open(false, "", out);
   EXPECT_THAT(said(), ElementsAre("health catching up", "health catching up: closed by the relay"));
   EXPECT_EQ(health.reason(), "closed by the relay");
-  health.set_open(true, "ignored", out);
+  health.set_open(true, "", out);
   EXPECT_THAT(said(), ElementsAre("health live"));
   EXPECT_EQ(health.reason(), "");
+}
+
+TEST_F(HealthTest, ARelayMayBeLiveWithAWarning) {
+  health.set_open(true, "cannot be read whole", out);
+  EXPECT_THAT(said(), ElementsAre("health live: cannot be read whole"));
 }
 
 TEST_F(HealthTest, AnOldReasonIsDroppedWhenTheConnectionOpens) {

@@ -188,35 +188,37 @@ TEST(Remembered, TheLeastRecentlySeenIsForgotten) {
 
 // ---- the cursor -----------------------------------------------------------------------------------------------------
 
+constexpr std::int64_t kWeekMs = 7 * 86'400'000LL;
+
 TEST(IntakeCursor, StartsWhereItWasLeft) {
-  EXPECT_EQ(IntakeCursor(kNow).value(), kNow);
+  EXPECT_EQ(IntakeCursor(kNow, kWeekMs).value(), kNow);
 }
 
 TEST(IntakeCursor, IsNotMovedByASubscriptionThatIsNotLive) {
-  IntakeCursor cursor(kNow);
+  IntakeCursor cursor(kNow, kWeekMs);
   cursor.on_heard(kNow + 5'000);
   EXPECT_EQ(cursor.value(), kNow);
 }
 
 TEST(IntakeCursor, FollowsTheSignsOfLifeOfALiveSubscription) {
-  IntakeCursor cursor(kNow);
-  cursor.on_caught_up(kNow + 1'000);
+  IntakeCursor cursor(kNow, kWeekMs);
+  cursor.on_caught_up(kNow + 1'000, {});
   EXPECT_EQ(cursor.value(), kNow + 1'000);
   cursor.on_heard(kNow + 2'000);
   EXPECT_EQ(cursor.value(), kNow + 2'000);
 }
 
 TEST(IntakeCursor, StopsAtTheLastSignOfLifeBeforeAGap) {
-  IntakeCursor cursor(kNow);
-  cursor.on_caught_up(kNow + 1'000);
+  IntakeCursor cursor(kNow, kWeekMs);
+  cursor.on_caught_up(kNow + 1'000, {});
   cursor.on_gap();
   cursor.on_heard(kNow + 9'000);
   EXPECT_EQ(cursor.value(), kNow + 1'000);
 }
 
 TEST(IntakeCursor, IsHeldBackByTheOldestEventThatIsNotHandled) {
-  IntakeCursor cursor(kNow);
-  cursor.on_caught_up(kNow);
+  IntakeCursor cursor(kNow, kWeekMs);
+  cursor.on_caught_up(kNow, {});
   const auto first = cursor.pin(kNow + 1'000);
   const auto second = cursor.pin(kNow + 2'000);
   cursor.on_heard(kNow + 3'000);
@@ -230,17 +232,36 @@ TEST(IntakeCursor, IsHeldBackByTheOldestEventThatIsNotHandled) {
 }
 
 TEST(IntakeCursor, AStoredEventHoldsItWhereTheQuestionWasAsked) {
-  IntakeCursor cursor(kNow - 86'400'000);  // we were away for a day
+  IntakeCursor cursor(kNow - 86'400'000, kWeekMs);  // we were away for a day
   const auto stored = cursor.pin(kNow);
-  cursor.on_caught_up(kNow + 1'000);
+  cursor.on_caught_up(kNow + 1'000, {});
   EXPECT_EQ(cursor.value(), kNow - 86'400'000) << "after a crash now, the event must be asked for again";
   cursor.release(stored);
   EXPECT_EQ(cursor.value(), kNow + 1'000);
 }
 
+TEST(IntakeCursor, IsHeldBackByWhatARelayCouldNotShow) {
+  IntakeCursor cursor(kNow - 86'400'000, kWeekMs);
+  cursor.on_caught_up(kNow, kNow - 3'600'000);
+  cursor.on_heard(kNow + 60'000);
+  EXPECT_EQ(cursor.value(), kNow - 3'600'000);
+  cursor.on_gap();
+  cursor.on_caught_up(kNow + 120'000, {});
+  EXPECT_EQ(cursor.value(), kNow + 120'000) << "the next reading saw all of it";
+}
+
+TEST(IntakeCursor, IsHeldBackNoLongerThanAnAbsenceMayLast) {
+  IntakeCursor cursor(kNow, kWeekMs);
+  cursor.on_caught_up(kNow, kNow - 1'000);
+  cursor.on_heard(kNow + (kWeekMs - 1'000));
+  EXPECT_EQ(cursor.value(), kNow - 1'000);
+  cursor.on_heard(kNow + kWeekMs);
+  EXPECT_EQ(cursor.value(), kNow + kWeekMs);
+}
+
 TEST(IntakeCursor, NeverGoesBackWithTheClock) {
-  IntakeCursor cursor(kNow);
-  cursor.on_caught_up(kNow + 10'000);
+  IntakeCursor cursor(kNow, kWeekMs);
+  cursor.on_caught_up(kNow + 10'000, {});
   cursor.on_heard(kNow);
   EXPECT_EQ(cursor.value(), kNow + 10'000);
 }

@@ -34,7 +34,7 @@ TEST_F(QueriesTest, AreSentWhenTheConnectionOpens) {
 
 TEST_F(QueriesTest, EndWithTheirStoredEvents) {
   open();
-  add("q");
+  add("q", 2);
   said();
   EXPECT_TRUE(event("q", an_event("x")));
   EXPECT_THAT(said(), ElementsAre("deliver q x"));
@@ -42,6 +42,29 @@ TEST_F(QueriesTest, EndWithTheirStoredEvents) {
   EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","q"])", "end q"));
   EXPECT_FALSE(queries.contains("q"));
   EXPECT_TRUE(queries.empty());
+}
+
+TEST_F(QueriesTest, ThatHaveAllTheyAskedForWaitForNoEnd) {
+  open();
+  add("q", 2);
+  said();
+  event("q", an_event("1"));
+  event("q", an_event("2"));
+  EXPECT_THAT(said(), ElementsAre("deliver q 1", "deliver q 2", R"(send ["CLOSE","q"])", "end q"));
+  EXPECT_TRUE(queries.empty());
+}
+
+TEST_F(QueriesTest, CountWhatCameThoughTheEndNeverComes) {
+  open();
+  add("silent", 2);
+  add("closed", 2);
+  event("silent", an_event("1"));
+  event("closed", an_event("1"));
+  said();
+  queries.on_closed({"closed", "error: no"}, out);
+  queries.on_lost();
+  queries.fail_overdue(now + kQueryTimeoutMs, "gone", out);
+  EXPECT_THAT(said(), ElementsAre("end closed", "end silent"));
 }
 
 TEST_F(QueriesTest, LeaveAnEventThatTheyDidNotAskForInItsMessage) {
@@ -60,7 +83,7 @@ TEST_F(QueriesTest, LeaveAnEventThatTheyDidNotAskForInItsMessage) {
 
 TEST_F(QueriesTest, CountFromTheStartOnTheNextConnection) {
   open();
-  add("q");
+  add("q", 2);
   EXPECT_TRUE(event("q", an_event("1")));
   queries.on_lost();
   open();

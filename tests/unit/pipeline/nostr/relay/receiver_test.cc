@@ -21,7 +21,7 @@ class ReceiverTest : public RelayPartTest {
   std::optional<Ending> receive(std::string_view frame) { return Receiver(parts, now, out).receive(frame, 2'000); }
   void subscribe(const std::string& id) {
     parts.subscriptions.subscribe(
-        id, [] { return std::vector<Filter>{{.kinds = {5050}}}; }, true, now, out);
+        id, [] { return std::vector<Filter>{{.kinds = {5050}}}; }, {}, now, out);
   }
 
   RelayParts parts{.subscriptions = Subscriptions([] { return 0.0; }),
@@ -37,7 +37,7 @@ TEST_F(ReceiverTest, AnEventGoesToItsSubscriptionOrQuery) {
   EXPECT_FALSE(receive(event_frame("in", an_event("one"))));
   EXPECT_FALSE(receive(event_frame("q", an_event("two"))));
   EXPECT_FALSE(receive(event_frame("q", an_event("three"))));
-  EXPECT_THAT(said(), ElementsAre("deliver in one", "deliver q two", "dropped unasked"));
+  EXPECT_THAT(said(), ElementsAre("deliver in one", "deliver q two", R"(send ["CLOSE","q"])", "end q", "dropped unasked"));
 }
 
 TEST_F(ReceiverTest, UnaskedEventsEndTheConnectionInTheEnd) {
@@ -54,6 +54,24 @@ TEST_F(ReceiverTest, OnlyFramesThatAreNoMessageAreHeldAgainstTheRelay) {
   }
   for (unsigned i = 1; i < kMaxBadFrames; ++i) EXPECT_FALSE(receive("{}"));
   EXPECT_TRUE(receive("{}"));
+}
+
+TEST_F(ReceiverTest, EventsThatNobodyCanReadAreTheirAuthorsFault) {
+  for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) {
+    EXPECT_FALSE(receive(R"(["EVENT","in",{"content":"\ud800"}])"));
+  }
+}
+
+TEST_F(ReceiverTest, NoticesAreKeptAndReportedWithinLimits) {
+  receive(R"(["NOTICE","slow down"])");
+  receive(R"(["NOTICE","slow down"])");
+  EXPECT_THAT(said(), ElementsAre("notice slow down")) << "once";
+  for (unsigned i = 0; i < 2 * kMaxNoticesPerMinute; ++i) receive(R"(["NOTICE","no )" + std::to_string(i) + "\"]");
+  EXPECT_EQ(said().size(), kMaxNoticesPerMinute - 1);
+  EXPECT_EQ(parts.notices.last(), "no 19");
+  now = now + 60'000;
+  receive(R"(["NOTICE","again"])");
+  EXPECT_THAT(said(), ElementsAre("notice again"));
 }
 
 TEST_F(ReceiverTest, TheEndOfStoredEventsIsToldAsHealth) {

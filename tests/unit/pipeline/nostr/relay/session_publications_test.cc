@@ -273,7 +273,7 @@ TEST_F(SessionQueries, DialAGuestAndLeaveIt) {
 
 TEST_F(SessionQueries, SurviveAReconnectInTime) {
   auto s = live();
-  s.query("q", newest(1), now);
+  s.query("q", newest(2), now);
   s.on_frame(event_frame("q", an_event("x")), now);
   EXPECT_THAT(words(s.on_closed("gone", now)), ElementsAre("health offline: gone"));
   s.on_tick(now = *s.wake_at());

@@ -50,6 +50,14 @@ TEST_F(RelaySessionTest, ANoticeIsPassedOn) {
   EXPECT_THAT(words(s.on_frame(R"(["NOTICE","slow down"])", now)), ElementsAre("notice slow down"));
 }
 
+TEST_F(RelaySessionTest, FramesThatTheTransportSkippedAreCountedAndEndNothing) {
+  auto s = live();
+  for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) {
+    EXPECT_THAT(words(s.on_skipped("malformed", now)), ElementsAre("dropped malformed"));
+  }
+  EXPECT_EQ(s.state(), RelayState::live);
+}
+
 TEST_F(RelaySessionTest, UnknownMessagesAreNoFault) {
   auto s = live();
   for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) EXPECT_THAT(words(s.on_frame(R"(["NEG-MSG","x"])", now)), IsEmpty());
@@ -115,13 +123,49 @@ TEST_F(Pages, AShortPageIsTheLast) {
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)), ElementsAre("caught up in", "health live"));
 }
 
-TEST_F(Pages, APageThatGetsNoOlderIsTheLast) {
+TEST_F(Pages, APageOfOneSecondIsNotTheLast) {
   auto s = opened();
-  deliver(s, "in", kFullPage, 5'000);
-  s.on_frame(R"(["EOSE","in"])", now);
-  for (std::size_t i = 0; i < kFullPage; ++i) s.on_frame(event_frame("in~1", an_event("x", 4'981)), now);
+  for (std::size_t i = 0; i < kFullPage; ++i) {
+    s.on_frame(event_frame("in", an_event(std::to_string(i), 4'981)), now);
+  }
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
+              ElementsAre(R"(send ["REQ","in~1",{"kinds":[5050],"since":4981,"until":4981,"limit":5000}])"));
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~1"])", now)),
-              ElementsAre(R"(send ["CLOSE","in~1"])", "caught up in", "health live"));
+              ElementsAre(R"(send ["CLOSE","in~1"])",
+                          R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4980}])"));
+  EXPECT_EQ(s.state(), RelayState::catching_up);
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
+              ElementsAre(R"(send ["CLOSE","in~2"])", "caught up in", "health live"));
+}
+
+TEST_F(Pages, ARelayThatCannotBeReadWholeIsLiveWithAWarning) {
+  auto s = opened();
+  for (const std::string id : {"in", "in~1"}) {
+    for (std::size_t i = 0; i < kFullPage; ++i) {
+      s.on_frame(event_frame(id, an_event(std::to_string(i), 4'981)), now);
+    }
+    s.on_frame(R"(["EOSE",")" + id + "\"]", now);
+  }
+  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
+              ElementsAre(R"(send ["CLOSE","in~2"])", "caught up in",
+                          "health live: cannot be read whole: it has more events of one second (created_at 4981) than "
+                          "it sends"));
+  EXPECT_EQ(s.state(), RelayState::live);
+}
+
+TEST_F(Pages, ARelayThatNeverEndsAPageIsAskedAgain) {
+  auto s = opened();
+  s.on_pong(now);
+  s.on_frame(R"(["NOTICE","ERROR: too many filters"])", now);
+  EXPECT_EQ(s.last_notice(), "ERROR: too many filters");
+  for (int i = 0; i < 4; ++i) {
+    now = now + kPageTimeoutMs / 4;
+    if (i < 3) s.on_tick(now);
+    s.on_pong(now);
+  }
+  EXPECT_THAT(words(s.on_tick(now)),
+              testing::Contains("health catching up: subscription: no answer within 60 s (its last notice: ERROR: too "
+                                "many filters)"));
 }
 
 // A relay ends the subscription while an older page is on its way: what still comes of that page belongs to no other.
@@ -212,7 +256,7 @@ class Changing : public RelaySessionTest {
   }
   RelayActions want(RelaySession& s, std::vector<std::uint32_t> now_wanted) {
     kinds = std::move(now_wanted);
-    return s.subscribe("also", wanted_kinds(), now, false);
+    return s.subscribe("also", wanted_kinds(), now, {.vital = false});
   }
   std::vector<std::uint32_t> kinds;
 };

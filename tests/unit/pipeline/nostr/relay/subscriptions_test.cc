@@ -18,23 +18,24 @@ class SubscriptionsTest : public RelayPartTest {
     const auto source = [this] {
       return wanted ? std::vector<Filter>{{.kinds = {5050}, .since_s = 1'000}} : std::vector<Filter>{};
     };
-    return subscriptions.subscribe(id, source, vital, now, out);
+    return subscriptions.subscribe(id, source, {.vital = vital}, now, out);
   }
   void open() { subscriptions.on_open(now, out); }
-  void tick() { subscriptions.on_tick(now, out); }
-  bool eose(const std::string& wire_id) { return subscriptions.on_eose({wire_id}, out); }
+  std::optional<std::string> tick() { return subscriptions.on_tick(now, notice, out); }
+  bool eose(const std::string& wire_id) { return subscriptions.on_eose({wire_id}, now, out); }
   auto closed(const std::string& wire_id, bool awaits_auth = false) {
     return subscriptions.on_closed({wire_id, "error: no"}, awaits_auth, now, out);
   }
   bool event(const std::string& wire_id, std::int64_t created_at = 5'000) {
     RelayEvent message{wire_id, an_event("x", created_at), "{}"};
-    return subscriptions.on_event(message, out);
+    return subscriptions.on_event(message, now, out);
   }
   void page(const std::string& wire_id, std::int64_t newest_s) {
     for (std::size_t i = 0; i < kFullPage; ++i) event(wire_id, newest_s - static_cast<std::int64_t>(i));
   }
 
   bool wanted = true;
+  std::string notice;
   double jitter = 0.0;
   Subscriptions subscriptions{[this] { return jitter; }};
 };
@@ -82,7 +83,7 @@ TEST_F(SubscriptionsTest, ThatChangeAreAskedForOncePerInterval) {
   now = kStart + kResubscribeMs;
   tick();
   EXPECT_THAT(said(), ElementsAre(kReqIn));
-  EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
+  EXPECT_EQ(subscriptions.wake_at(), now + kPageTimeoutMs) << "for its stored events";
 }
 
 TEST_F(SubscriptionsTest, WithoutFiltersAreCaughtUpAndClosed) {
@@ -122,7 +123,7 @@ TEST_F(SubscriptionsTest, TakeTheEventsOfAllTheirPages) {
   EXPECT_TRUE(event("in~7")) << "a page that was asked for earlier";
   EXPECT_THAT(said(), ElementsAre("deliver in x", "deliver in x"));
   RelayEvent message{"other", an_event("x"), "{}"};
-  EXPECT_FALSE(subscriptions.on_event(message, out));
+  EXPECT_FALSE(subscriptions.on_event(message, now, out));
   EXPECT_EQ(message.event.content, "x") << "it is left in its message";
 }
 
@@ -197,7 +198,7 @@ TEST_F(SubscriptionsTest, IgnoreWhatTheRelayClosesWithoutHavingIt) {
   said();
   EXPECT_EQ(closed("other"), std::nullopt);
   EXPECT_EQ(closed("in~9"), std::nullopt) << "an earlier page";
-  EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
+  EXPECT_EQ(subscriptions.wake_at(), now + kPageTimeoutMs) << "no try is scheduled";
   EXPECT_FALSE(eose("other"));
   EXPECT_THAT(said(), IsEmpty());
 }
@@ -212,6 +213,8 @@ TEST_F(SubscriptionsTest, ThatWereRefusedForWantOfAuthAreOpenedByIt) {
   subscriptions.on_authenticated(now, out);
   EXPECT_THAT(said(), ElementsAre(kReqIn));
   EXPECT_FALSE(subscriptions.awaits_auth());
+  eose("in");
+  eose("other");
   EXPECT_EQ(subscriptions.wake_at(), std::nullopt) << "no second try is scheduled";
 }
 
@@ -235,6 +238,107 @@ TEST_F(SubscriptionsTest, ALostConnectionCancelsWhatWasScheduled) {
   EXPECT_EQ(subscriptions.wake_at(), std::nullopt);
   EXPECT_FALSE(subscribe("in"));
   EXPECT_EQ(subscriptions.wake_at(), std::nullopt) << "the next connection opens it";
+}
+
+// ---- relays that do not answer --------------------------------------------------------------------------------------
+
+TEST_F(SubscriptionsTest, ThatARelayLeavesUnansweredAreOpenedAgainAfterABackOff) {
+  open();
+  subscribe("in");
+  said();
+  now = now + (kPageTimeoutMs - 1);
+  event("in");
+  now = now + (kPageTimeoutMs - 1);
+  EXPECT_EQ(tick(), std::nullopt) << "an event came: it is slow, not silent";
+  now = now + 1;
+  EXPECT_EQ(tick(), "subscription: no answer within 60 s");
+  EXPECT_EQ(subscriptions.wake_at(), now + kMinBackoffMs / 2);
+  said();
+  now = *subscriptions.wake_at();
+  tick();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+}
+
+TEST_F(SubscriptionsTest, ThatAreAnsweredByANoticeAloneAreReportedWithIt) {
+  open();
+  subscribe("in");
+  notice = "ERROR: bad req";
+  now = now + kPageTimeoutMs;
+  EXPECT_EQ(tick(), "subscription: no answer within 60 s (its last notice: ERROR: bad req)");
+}
+
+TEST_F(SubscriptionsTest, ThatAreCaughtUpWaitForNothing) {
+  open();
+  subscribe("in");
+  eose("in");
+  now = now + 10 * kPageTimeoutMs;
+  EXPECT_EQ(tick(), std::nullopt);
+  EXPECT_TRUE(subscriptions.all_live());
+}
+
+// ---- a second with more events than a page has ----------------------------------------------------------------------
+
+// What exactly is asked for is stored_reading_test's.
+class CrowdedSecond : public SubscriptionsTest {
+ protected:
+  // A page full of events of one second, one kind: only a narrower filter could help, and there is none.
+  void crowd(const std::string& wire_id) {
+    for (std::size_t i = 0; i < kFullPage; ++i) {
+      RelayEvent message{wire_id, an_event(std::to_string(i), 5'000), "{}"};
+      subscriptions.on_event(message, now, out);
+    }
+  }
+  void read_crowd() {
+    open();
+    subscribe("in");
+    crowd("in");
+    eose("in");
+    crowd("in~1");
+    said();
+    eose("in~1");
+  }
+};
+
+TEST_F(CrowdedSecond, DoesNotHideTheOlderOnesAndIsReported) {
+  read_crowd();
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","in~1"])",
+                                  R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4999}])"));
+  EXPECT_EQ(subscriptions.warning(), "") << "not before all is read";
+  EXPECT_TRUE(eose("in~2"));
+  EXPECT_EQ(std::get<CaughtUp>(out.back()).unread_s, 5'000);
+  EXPECT_EQ(subscriptions.warning(),
+            "cannot be read whole: it has more events of one second (created_at 5000) than it sends");
+}
+
+TEST_F(CrowdedSecond, IsReadAgainWithTheNextConnection) {
+  read_crowd();
+  eose("in~2");
+  subscriptions.on_lost();
+  open();
+  eose("in");
+  EXPECT_EQ(subscriptions.warning(), "") << "its events have expired there";
+}
+
+TEST_F(CrowdedSecond, AloneMayBeRefused) {
+  open();
+  subscribe("in");
+  crowd("in");
+  eose("in");
+  said();
+  EXPECT_EQ(closed("in~1"), "") << "reading goes on";
+  EXPECT_THAT(said(), ElementsAre(R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4999}])"));
+}
+
+TEST_F(CrowdedSecond, AloneMayStayUnanswered) {
+  open();
+  subscribe("in");
+  crowd("in");
+  eose("in");
+  said();
+  now = now + kPageTimeoutMs;
+  EXPECT_EQ(tick(), std::nullopt);
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","in~1"])",
+                                  R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4999}])"));
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+#include "pipeline/nostr/relay/notices.h"
+
+namespace nostr {
+
+bool Notices::on_notice(const std::string& text, TimeMs now) {
+  constexpr std::int64_t kMinuteMs = 60'000;
+  if (text == last_) return false;
+  last_ = text;
+  if (now < reported_since_ || now >= reported_since_ + kMinuteMs) {
+    reported_since_ = now;
+    reported_ = 0;
+  }
+  return ++reported_ <= kMaxNoticesPerMinute;
+}
+
+}  // namespace nostr
