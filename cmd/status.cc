@@ -11,6 +11,7 @@
 #include "cmd/commands.h"
 #include "cmd/config/policy.h"
 #include "cmd/text/humanize.h"
+#include "cmd/text/when.h"
 #include "cmd/wallets/open_wallet.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
@@ -86,6 +87,10 @@ Check check_ledger(const Config& config) {
   if (!state) return failed("ledger", "", state.error());
   const auto checkpoint = reader.last_checkpoint();
   if (!checkpoint) return failed("ledger", "", checkpoint.error());
+  if (const auto warning = ahead_of_clock(state->time, wall_clock()); !warning.empty()) {
+    return failed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries",
+                  {ErrorKind::invocation, "ledger.in_future", warning, {}, {}});
+  }
   std::string note = state->size == 0 ? "" : "last entry " + age(wall_clock() - state->time) + " ago, ";
   note += *checkpoint ? "checkpoint over " + grouped(static_cast<std::int64_t>((*checkpoint)->size)) : "no checkpoint";
   return passed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries", note);

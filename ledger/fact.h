@@ -135,6 +135,8 @@ struct JobRequested {
   std::uint32_t pow_bits = 0;        // of work that the request was given (NIP-13)
   std::vector<InputSource> sources;  // in the order of the inputs
   std::string instruction;           // for the model, before everything else: its kind's template, filled in
+  // This machine's clock when the request came, if the entry's time is ahead of it (the clock had been ahead before).
+  std::optional<TimeMs> received_at;
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobRequested;
@@ -158,7 +160,8 @@ struct JobRequested {
                       field(18, "stream", &T::stream),
                       field(19, "sources", &T::sources),
                       field(20, "pow_bits", &T::pow_bits),
-                      field(21, "instruction", &T::instruction)};
+                      field(21, "instruction", &T::instruction),
+                      field(24, "received_ms", &T::received_at)};
   }
 };
 

@@ -41,8 +41,8 @@ class RelayConnections {
     // Of the relays of the settings, not of customers' relays.
     std::function<void(const std::string& relay, nostr::RelayState state, const std::string& reason)> on_health;
     // What those tell a person.
-    std::function<void(const std::string& relay, const std::string& text)> on_notice =
-        [](const std::string&, const std::string&) {};
+    std::function<void(const std::string& relay, const std::string& text)> on_notice = [](const std::string&,
+                                                                                          const std::string&) {};
   };
   RelayConnections(Ports ports, const Config& config, Handlers handlers);
   ~RelayConnections();

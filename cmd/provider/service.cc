@@ -9,6 +9,7 @@
 #include "cmd/provider/announcement.h"
 #include "cmd/provider/health.h"
 #include "cmd/provider/kill_points.h"
+#include "cmd/text/when.h"
 #include "cmd/wallets/open_wallet.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/net/io_scheduler.h"
@@ -126,6 +127,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
   if (!kill_at.empty()) kill_point_ = std::make_unique<KillPoint>(*ledger_journal_, std::move(kill_at));
   auto recovery = replay::recover(ledger::Reader(*store_), clock_(), config_.selling);
   if (!recovery) return tl::unexpected(recovery.error());
+  if (const auto warning = ahead_of_clock(recovery->time, clock_()); !warning.empty()) hooks_.problem(warning);
   const auto disk_low = [folder = config_.paths.ledger()] {
     std::error_code error;
     const auto space = std::filesystem::space(folder, error);

@@ -61,7 +61,8 @@ Engine::Engine(Recovery recovery) : now_(recovery.time) {
 }
 
 Step Engine::step(Input input, TimeMs now) {
-  now_ = std::max(now_, now);
+  clock_ = now;
+  now_ = std::max(now_, clock_);
   Step out;
   std::visit([&](auto& one) { on(out, one); }, input);
   start_queued(out);
@@ -69,7 +70,8 @@ Step Engine::step(Input input, TimeMs now) {
 }
 
 Step Engine::resume(TimeMs now) {
-  now_ = std::max(now_, now);
+  clock_ = now;
+  now_ = std::max(now_, clock_);
   Step out;
   std::vector<Wake> ids;
   for (const auto& [id, live] : jobs_) ids.emplace_back(live.job.requested_at, id);
@@ -235,6 +237,7 @@ void Engine::on(Step& step, RequestArrived& input) {
   if (jobs_.contains(input.job)) return;
   std::vector<ledger::Text> texts;
   texts.push_back(std::move(input.text));
+  if (clock_ < now_ && !canary(Canary::age_by_ledger_time)) input.request.received_at = clock_;
   append(step, input.job, std::move(input.request), std::move(texts));
   advance(step, input.job);
 }

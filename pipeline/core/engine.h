@@ -175,7 +175,7 @@ class Engine {
   Engine() = default;
   explicit Engine(Recovery recovery);
 
-  // What one input comes to at `now`. Entries bear max(previous entry's time, now).
+  // What one input comes to at `now` by this machine's clock. Entries bear max(previous entry's time, now).
   Step step(Input input, TimeMs now);
   // What is due for all jobs in memory: once, after recovery.
   Step resume(TimeMs now);
@@ -248,7 +248,8 @@ class Engine {
   void on(Step& step, NextDraw& input);
   void on(Step& step, Tick& input);
 
-  TimeMs now_;  // of the current step; never goes back
+  TimeMs now_;    // of the current step; never goes back
+  TimeMs clock_;  // this machine's clock in the current step; earlier than that after it had been ahead
   Policy policy_;
   Shop shop_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;

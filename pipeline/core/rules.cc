@@ -24,9 +24,15 @@ bool counts_as_owed(const Invoice& invoice) {
 
 }  // namespace
 
+TimeMs clock_time(const Job& job, TimeMs now) {
+  const auto received_at = job.request ? job.request->received_at : std::nullopt;
+  const bool was_ahead = received_at && *received_at >= TimeMs{} && *received_at < job.requested_at;
+  return was_ahead ? now - (job.requested_at - *received_at) : now;
+}
+
 const Invoice* usable_invoice(const Job& job, TimeMs now) {
   const Invoice* invoice = current_invoice(job);
-  return invoice && (invoice->revealed || invoice->issued.expires_at > now) ? invoice : nullptr;
+  return invoice && (invoice->revealed || invoice->issued.expires_at > clock_time(job, now)) ? invoice : nullptr;
 }
 
 bool renewal_due(const Job& job) {
@@ -48,7 +54,7 @@ std::uint32_t next_invoice_attempt(const Job& job) {
 bool awaits_inputs(const Job& job, TimeMs now) {
   if (!job.request || job.request->sources.empty() || job.request->fault || job.inputs || job.inputs_failed)
     return false;
-  const bool too_late = job.request->expires_at && *job.request->expires_at <= now;
+  const bool too_late = job.request->expires_at && *job.request->expires_at <= clock_time(job, now);
   return !too_late && !ended_without_result(job);
 }
 

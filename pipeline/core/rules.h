@@ -15,6 +15,10 @@ bool needs_invoice(const Job& job, TimeMs now);
 // Which invoice to order next. The same order is the same invoice, until it is known to have expired.
 std::uint32_t next_invoice_attempt(const Job& job);
 
+// What the times of others (of the request, of its invoices) are compared with at `now`, a time of the ledger: this
+// machine's clock, as far as the request tells how far the ledger was ahead of it.
+TimeMs clock_time(const Job& job, TimeMs now);
+
 // Some of its inputs must be gathered before it can be decided.
 bool awaits_inputs(const Job& job, TimeMs now);
 // What we estimate for the whole prompt: with what was gathered, once it was.

@@ -233,9 +233,7 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
     }
   }
 
-  bool is_connecting() const {
-    return !ended_ && websocket_->get_state() == websocketpp::session::state::connecting;
-  }
+  bool is_connecting() const { return !ended_ && websocket_->get_state() == websocketpp::session::state::connecting; }
 
   // Passes on the HTTP response that opens the websocket, up to its empty line; returns the bytes after it.
   std::string_view take_header(std::string_view bytes) {

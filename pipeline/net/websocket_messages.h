@@ -51,7 +51,7 @@ class WebsocketMessages {
   std::string input_;
   std::size_t at_ = 0;  // of the input: read up to here
   std::optional<Frame> frame_;
-  std::string control_;  // the control frame that is being read
+  std::string control_;          // the control frame that is being read
   unsigned message_opcode_ = 0;  // of the message that is being read; 0: none is
   std::string message_;
   bool too_long_ = false;

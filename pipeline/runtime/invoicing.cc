@@ -51,8 +51,10 @@ void Invoicing::create(const Job& job, const Work& work) {
 }
 
 void Invoicing::created(const wallet::InvoiceOrder& order, const Work& work, const Result<wallet::MadeInvoice>& made) {
-  // The engine's time: after a clock that ran ahead, an invoice that is fresh by the clock may be over by the ledger.
-  const TimeMs now = std::max(context_.engine.now(), context_.ports.scheduler.now());
+  // As the engine judges it: after a clock that ran ahead, an invoice that is fresh by the clock may be over for a job
+  // that came before.
+  TimeMs now = std::max(context_.engine.now(), context_.ports.scheduler.now());
+  if (const core::Job* job = context_.engine.find(order.job)) now = core::clock_time(*job, now);
   const auto invoice =
       made ? wallet::check_invoice(made->bolt11, order.amount, context_.options.networks, now, made->payment_hash)
            : Result<wallet::DecodedInvoice>(tl::unexpected(made.error()));

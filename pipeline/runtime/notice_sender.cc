@@ -17,9 +17,12 @@ void NoticeSender::sign(const Job& job, const Work& work) {
   const unsigned pow_bits = nostr::required_pow(ports.relays, targets);
   auto notice = make_notice(
       job, work, context_.engine.policy(), std::move(targets),
-      [this](const base::TextRef& ref) { return texts_.read(ref); }, context_.key, ports.random,
-      std::max(context_.engine.now(), ports.scheduler.now()), pow_bits);
+      [this](const base::TextRef& ref) { return texts_.read(ref); }, context_.key, ports.random, ports.scheduler.now(),
+      pow_bits);
   if (!notice) return report(job, notice.error());
+  // Relays refuse what is dated in the future; the engine counts deadlines in the ledger's time, which may be ahead.
+  notice->notice.deadline =
+      std::max(notice->notice.deadline, context_.engine.now() + context_.engine.policy().delivery_deadline_ms);
   context_.post(std::move(*notice));
 }
 

@@ -36,7 +36,8 @@ TEST_P(Planted, IsFound) {
 INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                          testing::Values(core::Canary::command_before_durable, core::Canary::in_flight_ignored,
                                          core::Canary::settlement_counted_twice, core::Canary::expired_unwatched,
-                                         core::Canary::unknown_is_the_end, core::Canary::empty_answer_sold),
+                                         core::Canary::unknown_is_the_end, core::Canary::empty_answer_sold,
+                                         core::Canary::age_by_ledger_time, core::Canary::crowded_second_is_last),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -51,6 +52,10 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "UnknownIsTheEnd";
                              case core::Canary::empty_answer_sold:
                                return "EmptyAnswerSold";
+                             case core::Canary::age_by_ledger_time:
+                               return "AgeByLedgerTime";
+                             case core::Canary::crowded_second_is_last:
+                               return "CrowdedSecondIsLast";
                            }
                            return "";
                          });

@@ -24,6 +24,11 @@ enum class Mishap : std::size_t {
   relay_refuses,    // OK false
   relay_silent,     // a publication is never answered
   relay_closes,     // a subscription, when it should have delivered
+  relay_rejects,    // a subscription is closed instead of answered, with words or without
+  relay_notices,    // a subscription is answered by a notice alone
+  relay_endless,    // the stored events come, and their end never does
+  relay_crowded,    // a stranger leaves more requests of one second than the relay sends at once
+  relay_poisoned,   // a stranger leaves an event whose bytes no websocket takes
   backend_refuses,
   backend_stalls,
   backend_cuts,
@@ -65,6 +70,7 @@ enum class Mishap : std::size_t {
   process_restart_storm,
   clock_jumps_ahead,
   clock_jumps_back,
+  clock_ran_ahead,     // by hours, and is set right
   customer_cancels,    // takes the request back, at any time
   customer_pays_less,  // than the invoice asks for, and the wallet takes it
   customer_pays_more,

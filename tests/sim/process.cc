@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kDiskMs = 1;
 constexpr std::int64_t kReconciledMs = 3'600'000;
+constexpr std::int64_t kLongestAgeMs = 2 * 3'600'000;  // that any policy lets a request have
 
 // What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
 template <class T>
@@ -159,6 +160,8 @@ Process::~Process() {
 void Process::start_relays() {
   nostr::HubOptions options{
       .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::served_kinds({}))},
+      .us = world_.provider_key.public_key(),
+      .limits = {.overlap_ms = kLongestAgeMs},
       .clock = [this] { return time_.now(); }};
   nostr::HubPorts ports{
       .link =

@@ -77,6 +77,16 @@ void Referee::see(const ledger::Entry& entry) {
   core::evolve(job, entry.header.job, entry.header.time, entry.fact);
   check_revealed(job);
   check_money(before, job, entry);
+  if (const auto* declined = std::get_if<ledger::JobDeclined>(&entry.fact)) check_age(job, *declined);
+}
+
+// How old a request is, the machine's clock says, wherever the ledger's time is.
+void Referee::check_age(const Job& job, const ledger::JobDeclined& declined) const {
+  constexpr std::int64_t kMinuteMs = 60'000;
+  const bool clock_was_right = world_.clock_error_ms == 0 && world_.time.now() - world_.clock_set_at > kMinuteMs;
+  if (declined.reason != ledger::DeclineReason::too_old || !clock_was_right) return;
+  const std::int64_t age_ms = world_.time.now().ms - job.request->created_at_s * 1000;
+  demand(age_ms >= policy_.request_age_limit_ms, "a request was called too old that is not" + about(job.id));
 }
 
 // One invoice at a time can be paid: a second is shown when the wallet says that the first never was, if the quote says
@@ -261,8 +271,9 @@ void Referee::check_customers(bool clock_was_wrong) const {
   for (const auto& [id, seen] : world_.jobs) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) {
-      // A request may be refused as skewed by a clock that was wrong.
-      demand(clock_was_wrong, "a request was lost" + about(id));
+      // A request may be refused as skewed by a clock that was wrong; of a crowded second only those for us can be read.
+      const bool crowded_out = !seen.addressed && world_.crowded_seconds.contains(seen.request.created_at);
+      demand(clock_was_wrong || crowded_out, "a request was lost" + about(id));
       continue;
     }
     const Job& job = found->second;

@@ -47,6 +47,7 @@ class Referee {
  private:
   bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
+  void check_age(const core::Job& job, const ledger::JobDeclined& declined) const;
   static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
   void check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const;

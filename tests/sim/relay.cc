@@ -67,12 +67,37 @@ void SimRelay::on_event(const std::shared_ptr<Wire>& wire, const Event& event) {
 
 void SimRelay::on_req(const std::shared_ptr<Wire>& wire, const std::string& id, std::vector<nostr::Filter> filters) {
   if (!wire->challenge.empty()) return send(wire, json{"CLOSED", id, "auth-required: who are you?"}.dump());
+  Faults& faults = world_.faults;
+  if (faults.strikes(Mishap::relay_rejects)) {
+    return send(wire, faults.dice().chance(0.5) ? json{"CLOSED", id}.dump() : json{"CLOSED", id, "error: no"}.dump());
+  }
+  if (faults.strikes(Mishap::relay_notices)) return send(wire, json{"NOTICE", "bad req"}.dump());
   for (const Event* event : nostr::stored_page(events_, filters, page_)) send_event(wire, id, *event);
-  send(wire, json{"EOSE", id}.dump());
+  if (!faults.strikes(Mishap::relay_endless)) send(wire, json{"EOSE", id}.dump());
   wire->subscriptions[id] = std::move(filters);
 }
 
 void SimRelay::store(const Event& event) {
+  if (world_.faults.strikes(Mishap::relay_crowded)) leave_crowd(event.created_at);
+  if (world_.faults.strikes(Mishap::relay_poisoned)) leave_poison();
+  deliver(event);
+}
+
+// Valid requests for somebody else.
+void SimRelay::leave_crowd(std::int64_t created_at_s) {
+  world_.crowded_seconds.insert(created_at_s);
+  const std::size_t count = page_ + world_.faults.dice().below(page_);
+  for (std::size_t i = 0; i < count; ++i) events_.push_back(world_.crowd_event(created_at_s));
+}
+
+void SimRelay::leave_poison() {
+  const Event event = world_.stranger_event("poison", 0);
+  poison_[event.id] =
+      world_.faults.dice().chance(0.5) ? "{\"content\":\"\xff\"}" : std::string(2 * nostr::kMaxFrameBytes, 'x');
+  deliver(event);
+}
+
+void SimRelay::deliver(const Event& event) {
   events_.push_back(event);
   for (const auto& one : wires_) {
     const auto wire = one.lock();
@@ -104,7 +129,9 @@ void SimRelay::restart() {
 
 void SimRelay::send_event(const std::shared_ptr<Wire>& wire, const std::string& id, const Event& event) {
   send_junk(wire, id, event);
-  send(wire, "[\"EVENT\"," + json(id).dump() + "," + nostr::to_json(event) + "]");
+  const auto poison = poison_.find(event.id);
+  const std::string raw = poison == poison_.end() ? nostr::to_json(event) : poison->second;
+  send(wire, "[\"EVENT\"," + json(id).dump() + "," + raw + "]");
 }
 
 // What a hostile or broken relay sends beside what was asked for.

@@ -49,6 +49,9 @@ class SimRelay {
   void on_auth(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
   void on_req(const std::shared_ptr<Wire>& wire, const std::string& id, std::vector<nostr::Filter> filters);
   void send(const std::shared_ptr<Wire>& wire, const std::string& frame);
+  void deliver(const nostr::Event& event);
+  void leave_crowd(std::int64_t created_at_s);
+  void leave_poison();
   void send_event(const std::shared_ptr<Wire>& wire, const std::string& id, const nostr::Event& event);
   void send_junk(const std::shared_ptr<Wire>& wire, const std::string& id, const nostr::Event& event);
   void cut(const std::shared_ptr<Wire>& wire, const std::string& frame);
@@ -58,6 +61,7 @@ class SimRelay {
   std::size_t page_;
   bool down_ = false;
   std::deque<nostr::Event> events_;
+  std::map<base::EventId, std::string> poison_;  // the bytes that are sent in the place of these events
   std::vector<std::weak_ptr<Wire>> wires_;
 };
 

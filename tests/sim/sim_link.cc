@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 #include "tests/sim/referee.h"
 
@@ -65,6 +66,13 @@ void SimLink::ping() {
 
 void SimLink::on_frame(const std::string& frame) {
   if (paused_) return unread_.push_back(frame);
+  read(frame);
+}
+
+// As the real transport (net::WebsocketMessages) hands frames on.
+void SimLink::read(const std::string& frame) {
+  if (frame.size() > nostr::kMaxFrameBytes) return skipped("too_large");
+  if (!base::is_utf8(frame)) return skipped("malformed");
   received(frame);
 }
 
@@ -75,7 +83,7 @@ void SimLink::pause_reading(bool paused) {
     while (!paused_ && !unread_.empty()) {
       const std::string frame = std::move(unread_.front());
       unread_.pop_front();
-      received(frame);
+      read(frame);
     }
   });
 }

@@ -25,6 +25,7 @@ class SimLink final : public nostr::RelayLink {
 
   void connect(const std::weak_ptr<Wire>& dialled);
   void on_frame(const std::string& frame);
+  void read(const std::string& frame);
   // Runs the task later, while this link and this connection last.
   void while_connected(std::int64_t delay_ms, std::function<void()> task);
 

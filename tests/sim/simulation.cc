@@ -64,7 +64,7 @@ Ask draw_ask(Dice& dice, std::size_t number, std::size_t customers) {
           .addressed = dice.chance(0.8),
           .first_relay = dice.below(8),
           .relays = dice.chance(0.5) ? SIZE_MAX : 1,
-          .created_ago_ms = dice.chance(0.1) ? dice.between(0, 600'000) : 0,
+          .created_ago_ms = dice.chance(0.1) ? dice.between(0, 3'500'000) : 0,
           .expires_after_ms = dice.chance(0.1) ? dice.between(1, 600'000) : 0};
   constexpr ledger::Encryption kForms[] = {ledger::Encryption::nip04, ledger::Encryption::nip44};
   if (ask.addressed && dice.chance(0.25)) ask.encryption = dice.pick(kForms);
@@ -99,8 +99,7 @@ class Simulation {
       make_well();
       const TimeMs latest = world_.time.now() + kLongestRestMs;
       live_until([this, latest] { return at_rest() || world_.time.now() >= latest; });
-      world_.referee->check_end(outcome_.mishaps[static_cast<std::size_t>(Mishap::clock_jumps_ahead)] > 0 ||
-                                outcome_.mishaps[static_cast<std::size_t>(Mishap::clock_jumps_back)] > 0);
+      world_.referee->check_end(world_.clock_set_at != TimeMs{});
     } catch (const Violation& violation) {
       outcome_.violation = std::string(violation.what()) + ", at step " + std::to_string(outcome_.steps) + ", entry " +
                            std::to_string(world_.referee->entries());
@@ -226,8 +225,18 @@ class Simulation {
     ++outcome_.steps;
     world_.time.step(until);
     Faults& faults = world_.faults;
-    if (faults.strikes(Mishap::clock_jumps_ahead)) world_.clock_error_ms += faults.dice().between(1'000, 1'800'000);
-    if (faults.strikes(Mishap::clock_jumps_back)) world_.clock_error_ms -= faults.dice().between(1'000, 1'800'000);
+    if (faults.strikes(Mishap::clock_jumps_ahead)) set_clock(faults.dice().between(1'000, 1'800'000));
+    if (faults.strikes(Mishap::clock_jumps_back)) set_clock(-faults.dice().between(1'000, 1'800'000));
+    if (faults.strikes(Mishap::clock_ran_ahead)) {
+      set_clock(faults.dice().between(1, 5) * kHourMs);
+      world_.time.after(faults.dice().between(1'000, 60'000), [this] { set_clock(-world_.clock_error_ms); });
+    }
+  }
+
+  void set_clock(std::int64_t by_ms) {
+    if (by_ms == 0) return;
+    world_.clock_error_ms += by_ms;
+    world_.clock_set_at = world_.time.now();
   }
 
   void die() {
@@ -266,7 +275,7 @@ class Simulation {
   void make_well() {
     outcome_.mishaps = world_.faults.counts();
     world_.faults.quiet();
-    world_.clock_error_ms = 0;
+    set_clock(-world_.clock_error_ms);
     world_.wallet_back_at = world_.space_back_at = world_.time.now();
     doomed_lives_ = 0;
     for (const auto& relay : world_.relays) relay->restart();

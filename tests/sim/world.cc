@@ -61,6 +61,7 @@ base::EventId World::ask(const Ask& ask) {
                     .prompt = ask.prompt,
                     .sources = ask.sources,
                     .customer = ask.customer,
+                    .addressed = ask.addressed,
                     .encryption = ask.encryption,
                     .payer = ask.payer};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
@@ -111,6 +112,13 @@ std::set<std::string> World::public_texts(const nostr::Tag& source) const {
   if (const auto note = notes_.find(source[1]); note != notes_.end()) return {note->second};
   const auto job = jobs.find(base::EventId::from_hex(source[1]).value_or(base::EventId{}));
   return job == jobs.end() ? std::set<std::string>() : job->second.answers;
+}
+
+nostr::Event World::crowd_event(std::int64_t created_at_s) {
+  nostr::Unsigned request{.kind = nostr::kTextRequestKind,
+                          .created_at_s = created_at_s,
+                          .tags = {{"i", std::to_string(next_number()), "text"}, {"p", std::string(64, 'b')}}};
+  return nostr::sign(std::move(request), customer_key(997), {seeded_bytes(seed_, next_number()).bytes});
 }
 
 nostr::Event World::stranger_event(const std::string& content, std::int64_t seconds_ahead) {

@@ -51,6 +51,7 @@ struct CustomerJob {
   std::string prompt;
   std::vector<nostr::Tag> sources;
   std::size_t customer = 0;
+  bool addressed = true;
   ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
   std::set<base::EventId> results;
@@ -74,6 +75,7 @@ class World {
 
   VirtualTime time{TimeMs{1'700'000'000'000}};
   std::int64_t clock_error_ms = 0;  // of the provider's clock
+  TimeMs clock_set_at;              // when it last changed other than by the passing of time
   Faults faults;
   SimDisk disk;
   WalletBooks wallet;
@@ -114,6 +116,10 @@ class World {
   // The relay with this URL, or null.
   SimRelay* relay(std::string_view url);
   std::vector<std::string> relay_urls() const;
+  // Of which a relay may have more requests than it sends: what is open to anybody may be missed there.
+  std::set<std::int64_t> crowded_seconds;
+  // A request for somebody else.
+  nostr::Event crowd_event(std::int64_t created_at_s);
   // A signed event that is no customer's.
   nostr::Event stranger_event(const std::string& content, std::int64_t seconds_ahead);
   std::uint64_t next_number() { return ++numbers_; }

@@ -50,11 +50,12 @@ std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const 
 
 std::optional<Refusal> refuse_by_itself(const Job& job, const Policy& policy, TimeMs now) {
   const ledger::JobRequested& request = *job.request;
+  const TimeMs time = clock_time(job, now);
   if (request.fault) return Refusal{request.fault->reason, request.fault->message};
-  if (request.expires_at && *request.expires_at <= now) {
+  if (request.expires_at && *request.expires_at <= time) {
     return Refusal{DeclineReason::expired, "the request had expired before we could answer"};
   }
-  if (now.ms - request.created_at_s * 1000 > policy.request_age_limit_ms) {
+  if (time.ms - request.created_at_s * 1000 > policy.request_age_limit_ms) {
     return Refusal{DeclineReason::too_old, "the request is older than " +
                                                std::to_string(policy.request_age_limit_ms / 60'000) +
                                                " minutes; send it again if you still want it"};

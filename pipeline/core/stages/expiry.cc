@@ -33,8 +33,8 @@ const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
   if (invoice && invoice->revealed && invoice->expired) return "the invoice was not paid in time";
   const bool started = job.inference_started > 0;
   if (started || !job.request->expires_at) return nullptr;
-  if (*job.request->expires_at <= now) return "the request expired before it could be served";
-  if (wake_at) *wake_at = job.request->expires_at;
+  if (*job.request->expires_at <= clock_time(job, now)) return "the request expired before it could be served";
+  if (wake_at) *wake_at = *job.request->expires_at + (now - clock_time(job, now));
   return nullptr;
 }
 

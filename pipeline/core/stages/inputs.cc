@@ -7,7 +7,9 @@ namespace {
 
 Due due_inputs(const Job& job, TimeMs now) {
   if (!awaits_inputs(job, now)) return {};
-  return {.work = {{.action = Action::gather}}, .wake_at = job.request->expires_at};
+  Due out{.work = {{.action = Action::gather}}};
+  if (job.request->expires_at) out.wake_at = *job.request->expires_at + (now - clock_time(job, now));
+  return out;
 }
 
 }  // namespace

@@ -20,6 +20,12 @@ std::optional<StoredReading::TagFilter> addressed_to(const std::optional<PublicK
   return StoredReading::TagFilter{'p', {us->hex()}};
 }
 
+// A start in the future says nothing (since_s()): the relay is read as far back as we read at all.
+IntakeCursor cursor_from(TimeMs start, const HubOptions& options) {
+  const TimeMs now = options.clock();
+  return {start > now ? now - options.limits.max_age_ms : start, options.limits.max_age_ms};
+}
+
 std::string normal_form(const std::string& url) {
   const auto parsed = parse_relay_url(url);
   return parsed ? parsed->text() : url;
@@ -109,7 +115,7 @@ RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
 RelayHub::~RelayHub() = default;
 
 void RelayHub::add_own(const RelayUrl& url) {
-  auto source = std::make_shared<Source>(Source{url.text(), nullptr, new_cursor(options_.clock()), {}});
+  auto source = std::make_shared<Source>(Source{url.text(), nullptr, cursor_from(options_.clock(), options_), {}});
   if (!sources_.emplace(source->url, source).second) return;  // named twice
   RelayLinkHandlers handlers = common_handlers(source->url);
   const std::weak_ptr weak = source;
@@ -136,10 +142,9 @@ void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
   for (const auto& [url, cursor] : cursors) normal[normal_form(url)] = cursor;
   for (const auto& [url, source] : sources_) {
     const auto known = normal.find(url);
-    source->cursor = new_cursor(known == normal.end() ? options_.clock() : known->second);
-    source->link->subscribe(
-        kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); },
-        {.ours = addressed_to(options_.us)});
+    source->cursor = cursor_from(known == normal.end() ? options_.clock() : known->second, options_);
+    source->link->subscribe(kIntake, [this, weak = std::weak_ptr(source)] { return filters(*weak.lock()); },
+                            {.ours = addressed_to(options_.us)});
     if (!watched_.empty()) watch_on(*source->link);
     source->link->start();
   }
@@ -235,10 +240,6 @@ void RelayHub::abandon() {
   abandoned_ = true;
   guests_.clear();
   sources_.clear();
-}
-
-IntakeCursor RelayHub::new_cursor(TimeMs start) const {
-  return {start, options_.limits.max_age_ms};
 }
 
 std::vector<Filter> RelayHub::filters(const Source& source) const {

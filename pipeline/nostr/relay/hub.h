@@ -121,7 +121,6 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
     TimeMs last_used;
   };
 
-  IntakeCursor new_cursor(TimeMs start) const;
   std::vector<Filter> filters(const Source& source) const;
   void watch_on(RelayLink& link);
   std::vector<Filter> watched() const;

@@ -39,7 +39,9 @@ std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::sp
 }
 
 std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now) {
-  return std::max<std::int64_t>(0, std::max(cursor - limits.overlap_ms, now - limits.max_age_ms).ms / 1000);
+  const TimeMs oldest = now - limits.max_age_ms;
+  const TimeMs since = cursor > now ? oldest : std::max(cursor - limits.overlap_ms, oldest);
+  return std::max<std::int64_t>(0, since.ms / 1000);
 }
 
 std::optional<std::shared_ptr<void>> Remembered::find(const EventId& id) {
@@ -65,7 +67,7 @@ void IntakeCursor::on_caught_up(TimeMs now, std::optional<TimeMs> unread) {
 
 void IntakeCursor::on_heard(TimeMs now) {
   if (!live_) return;
-  reached_ = std::max(reached_, now);
+  reached_ = now;
   if (held_at_ && now - *held_at_ > max_held_ms_) held_at_.reset();
 }
 

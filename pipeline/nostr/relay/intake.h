@@ -23,16 +23,19 @@ struct IntakeLimits {
   std::size_t max_event_bytes = 64 * 1024;
   std::int64_t max_future_ms = 900'000;        // accepted clock skew of a sender: strfry's default
   std::int64_t max_age_ms = 7 * 86'400'000LL;  // an absence of ours after which nobody waits any more
-  std::int64_t overlap_ms = 1'000'000;         // at least max_future_ms and the time to find a dead connection together
-  std::size_t max_remembered = 100'000;        // event ids
-  std::size_t max_unhandled = 1'024;           // of one relay: it is not read any further until some are handled
+  // At least max_future_ms and the time to find a dead connection together, and the age of the oldest request that is
+  // served: a sender's clock may be late by that.
+  std::int64_t overlap_ms = 1'000'000;
+  std::size_t max_remembered = 100'000;  // event ids
+  std::size_t max_unhandled = 1'024;     // of one relay: it is not read any further until some are handled
 };
 
 // The refusals that cost nothing, in the order of their cost. Nothing means: worth verifying.
 std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::span<const Filter> wanted,
                               const IntakeLimits& limits, TimeMs now);
 
-// The `since` for a relay with this cursor: it filters the sender's clock, the cursor is ours.
+// The `since` for a relay with this cursor: it filters the sender's clock, the cursor is ours. A cursor in the future says
+// nothing: our clock was ahead when it was written.
 std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now);
 
 // The ids of verified events, the least recently seen forgotten first, each with the receipt of its event while that is
@@ -58,7 +61,8 @@ class Remembered {
 // How far one relay's events are safe: our clock when its subscription was last live and everything received until then
 // was handled (durable or refused). An event that is not handled pins the cursor: a live event to the time at which it
 // came, a stored event to the cursor with which the stored events were asked for. A relay that could not be read whole
-// holds the cursor back, so that what is missing is asked for again on the next connection.
+// holds the cursor back, so that what is missing is asked for again on the next connection. When our clock is set back,
+// the cursor of a live relay goes back with it: whatever came until now is safe.
 class IntakeCursor {
  public:
   using Pin = std::multiset<TimeMs>::iterator;
@@ -74,7 +78,7 @@ class IntakeCursor {
   void on_gap() { live_ = false; }
 
   // The cursor stays at this point or before it until the pin is released, once.
-  Pin pin(TimeMs now) { return pins_.insert(live_ ? now : reached_); }
+  Pin pin(TimeMs now) { return pins_.insert(live_ ? now : std::min(reached_, now)); }
   void release(Pin pin) { pins_.erase(pin); }
 
   std::size_t unhandled() const { return pins_.size(); }

@@ -46,8 +46,8 @@ inline constexpr std::int64_t kPageTimeoutMs = 60'000;
 
 // ---- what ends a connection -----------------------------------------------------------------------------------------
 
-inline constexpr unsigned kMaxBadFrames = 20;  // per connection
-inline constexpr unsigned kMaxAuths = 3;       // per connection
+inline constexpr unsigned kMaxBadFrames = 20;         // per connection
+inline constexpr unsigned kMaxAuths = 3;              // per connection
 inline constexpr unsigned kMaxNoticesPerMinute = 10;  // that are reported; what a relay says beyond them is not
 // Junk is an event that no honest relay sends: forged, or not asked for. More than this in a minute ends the connection
 // and delays the next one, so that a hostile relay cannot keep us busy with its signatures. A few unasked events are

@@ -1,5 +1,6 @@
 #include "pipeline/nostr/relay/link.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace nostr {
@@ -21,8 +22,28 @@ struct RelayLink::Performer {
   void operator()(const HealthChange& action) const { link.handlers_.on_health(action.state, action.reason); }
 };
 
+namespace {
+
+// What is signed is dated by the clock, whatever the session's time is.
+RelaySessionOptions dated(RelaySessionOptions options, const std::function<TimeMs()>& clock) {
+  options.sign_auth = [sign = std::move(options.sign_auth), clock](const std::string& url, const std::string& challenge,
+                                                                   TimeMs) -> std::optional<Event> {
+    return sign ? sign(url, challenge, clock()) : std::nullopt;
+  };
+  return options;
+}
+
+}  // namespace
+
 RelayLink::RelayLink(RelaySessionOptions options, std::function<TimeMs()> clock, RelayLinkHandlers handlers)
-    : clock_(std::move(clock)), handlers_(std::move(handlers)), session_(std::move(options)) {}
+    : clock_(std::move(clock)), handlers_(std::move(handlers)), session_(dated(std::move(options), clock_)) {}
+
+TimeMs RelayLink::now() {
+  const TimeMs time = clock_() + set_back_ms_;
+  if (time < last_now_) set_back_ms_ += last_now_ - time;
+  last_now_ = std::max(last_now_, time);
+  return last_now_;
+}
 
 void RelayLink::received(std::string_view text) {
   perform(session_.on_frame(text, now()));
@@ -30,7 +51,7 @@ void RelayLink::received(std::string_view text) {
 }
 
 void RelayLink::skipped(const std::string& reason) {
-  perform(session_.on_skipped(reason, now()));
+  handlers_.on_dropped(reason);
   handlers_.on_heard();
 }
 

@@ -46,7 +46,9 @@ class RelayLink {
   virtual void pause_reading(bool paused) = 0;
 
  protected:
-  TimeMs now() const { return clock_(); }
+  // The session's time: that of the clock, but when the clock is set back it goes on from where it was. Else everything
+  // that waits would wait for the clock to catch up.
+  TimeMs now();
 
   // What the transport has to do. A dial reports nothing any more after a hang_up() or another dial.
   virtual void dial() = 0;
@@ -59,7 +61,7 @@ class RelayLink {
   // What the transport reports, never from inside one of the calls above.
   void opened() { perform(session_.on_open(now())); }
   void received(std::string_view text);
-  // A message was read and dropped, because the session could not use it: "too_large" or "malformed".
+  // A message was read and dropped, because the session could not use it: "too_large" or "malformed" (no UTF-8).
   void skipped(const std::string& reason);
   void ponged();
   void closed(const std::string& reason) { perform(session_.on_closed(clean_relay_text(reason), now())); }
@@ -72,6 +74,8 @@ class RelayLink {
   void perform(RelayActions actions);
 
   std::function<TimeMs()> clock_;
+  TimeMs last_now_;
+  std::int64_t set_back_ms_ = 0;  // in all
   RelayLinkHandlers handlers_;
   RelaySession session_;
   std::deque<RelayAction> to_do_;

@@ -83,6 +83,7 @@ void Queries::fail_due(TimeMs at, const std::string& message, RelayActions& out)
 }
 
 void Queries::fail_all(const std::string& message, RelayActions& out) {
+  for (auto& query : queries_) query.has_events = false;
   fail_if([](const Query&) { return true; }, message, out);
 }
 

@@ -49,6 +49,7 @@ class Queries {
 
   // Ends what is due by `at`: nothing can be asked before then.
   void fail_due(TimeMs at, const std::string& message, RelayActions& out);
+  // Ends everything with an error: what came does not count any more.
   void fail_all(const std::string& message, RelayActions& out);
 
  private:

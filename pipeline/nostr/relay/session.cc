@@ -48,14 +48,6 @@ RelayActions RelaySession::on_frame(std::string_view frame, TimeMs now) {
   return out;
 }
 
-RelayActions RelaySession::on_skipped(const std::string& reason, TimeMs now) {
-  RelayActions out;
-  if (!connection_.is_open()) return out;
-  connection_.on_heard(now);
-  out.push_back(Dropped{reason});
-  return out;
-}
-
 RelayActions RelaySession::on_junk(TimeMs now) {
   RelayActions out;
   if (!connection_.is_open()) return out;

@@ -43,8 +43,6 @@ class RelaySession {
   RelayActions start(TimeMs now);
   RelayActions on_open(TimeMs now);
   RelayActions on_frame(std::string_view frame, TimeMs now);
-  // A frame was read and dropped by the transport: "too_large" or "malformed" (bytes that are no UTF-8).
-  RelayActions on_skipped(const std::string& reason, TimeMs now);
   RelayActions on_pong(TimeMs now);
   RelayActions on_closed(const std::string& reason, TimeMs now);
   // As on_closed, but there is no point in trying soon (an address that may not be dialled): everything that waits is
@@ -91,8 +89,6 @@ class RelaySession {
   const std::string& last_notice() const { return parts_.notices.last(); }
   // Round trip of the last ping.
   std::optional<std::int64_t> latency_ms() const { return connection_.latency_ms(); }
-  // When the relay last gave a sign of life on this connection.
-  TimeMs last_heard() const { return connection_.last_heard(); }
 
  private:
   bool is_wanted() const;

@@ -1,7 +1,9 @@
 #include "pipeline/nostr/relay/stored_reading.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "pipeline/core/canary.h"
 #include "pipeline/nostr/relay/filter.h"
 #include "pipeline/nostr/relay/limits.h"
 
@@ -15,16 +17,16 @@ void StoredReading::on_event(const Event& event) {
 }
 
 bool StoredReading::next(PageSize& relay) {
-  const bool full = is_full(relay);
-  const std::size_t largest = std::max(relay.largest, events_.size());
+  const std::size_t count = std::exchange(events_, {}).size();
+  const bool full = is_full(count, relay);
+  relay.largest = std::max(relay.largest, count);
   if (second_) {
     if (full) divide(page_.front());
-    relay.largest = largest;
     return next_of_second();
   }
-  relay.largest = largest;
-  if (events_.size() < kFullPage || !read_all_stored()) return false;
+  if (count < kFullPage || !read_all_stored()) return false;
   if (oldest_s_ < newest_s_) return go_below(oldest_s_);  // that second once more: the page may have cut it
+  if (core::canary(core::Canary::crowded_second_is_last)) return false;
   begin_second(oldest_s_, relay);
   return next_of_second();
 }
@@ -48,8 +50,7 @@ bool StoredReading::read_all_stored() const {
 
 // True if the relay may have more events than it sent. It has not if it ever sent a clearly larger page (new events may
 // have come among the stored ones of that page), or if it states that it sends as many as were asked for.
-bool StoredReading::is_full(const PageSize& relay) const {
-  const std::size_t count = events_.size();
+bool StoredReading::is_full(std::size_t count, const PageSize& relay) const {
   if (count < kFullPage || count < relay.largest * 3 / 4) return false;
   const auto limit = page_.front().limit;
   return !limit || !relay.max_limit || *limit > *relay.max_limit || count >= *limit;

@@ -51,7 +51,7 @@ class StoredReading {
 
  private:
   bool read_all_stored() const;
-  bool is_full(const PageSize& relay) const;
+  bool is_full(std::size_t count, const PageSize& relay) const;
   void begin_second(std::int64_t second, const PageSize& relay);
   bool next_of_second();
   bool go_below(std::int64_t until_s);

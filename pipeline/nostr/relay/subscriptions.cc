@@ -13,7 +13,8 @@ constexpr char kOlderPage = '~';  // in wire ids, before the number of a page of
 }  // namespace
 
 bool Subscriptions::all_live() const {
-  return std::ranges::all_of(subscriptions_, [](const auto& s) { return s.second.caught_up || !s.second.options.vital; });
+  return std::ranges::all_of(subscriptions_,
+                             [](const auto& s) { return s.second.caught_up || !s.second.options.vital; });
 }
 
 std::string Subscriptions::warning() const {

@@ -28,9 +28,11 @@ TEST(RelayInfo, IsServedOverHttpAtTheRelaysAddress) {
 }
 
 TEST(RelayInfo, SetsOnlyTheLimitsThatItNames) {
-  const auto limits = limits_of({.max_message_length = 65'536, .min_pow_difficulty = 20});
+  const auto limits = limits_of({.max_message_length = 65'536, .max_limit = 500, .min_pow_difficulty = 20});
   EXPECT_EQ(limits.max_message_length, 65'536U);
   EXPECT_EQ(limits.min_pow_difficulty, 20U);
+  EXPECT_EQ(limits.max_limit, 500U);
+  EXPECT_EQ(limits_of({.max_limit = -1}).max_limit, std::nullopt);
   EXPECT_EQ(limits_of({}).max_message_length, nostr::RelayLimits{}.max_message_length);
   EXPECT_EQ(limits_of({}).min_pow_difficulty, nostr::RelayLimits{}.min_pow_difficulty);
 }
@@ -57,8 +59,10 @@ class RelayConnectionsTest : public testing::Test {
     const auto summary = connections.summary();
     return !summary.empty() && summary[0]["live"].get<bool>();
   }
-  nostr::Event request() const {
-    return nostr::sign({.kind = 5050, .created_at_s = scheduler.now().ms / 1000, .tags = {{"i", "Why?", "text"}}},
+  nostr::Event request(std::int64_t age_s = 0) const {
+    return nostr::sign({.kind = 5050,
+                        .created_at_s = scheduler.now().ms / 1000 - age_s,
+                        .tags = {{"i", "Why " + std::to_string(age_s) + "?", "text"}}},
                        *nostr::SecretKey::from_bytes(std::string(32, 2)), {});
   }
 
@@ -100,6 +104,16 @@ TEST_F(RelayConnectionsTest, ConnectedItReceivesRequestsAndHasACursor) {
   ASSERT_EQ(connections.cursors().size(), 1U);
   EXPECT_EQ(connections.cursors()[0].first, relay.url());
   EXPECT_TRUE(connections.summary()[0]["own"].get<bool>());
+}
+
+// What is served is asked for: `since` filters the customers' clocks.
+TEST_F(RelayConnectionsTest, RequestsAreReceivedUpToTheAgeUntilWhichTheyAreServed) {
+  config.selling.request_age_limit_ms = 3'600'000;
+  relay.inject(request(40 * 60));
+  ASSERT_TRUE(connections.connect());
+  run_until([&] { return live(); });
+  relay.inject(request(59 * 60));
+  run_until([&] { return received.size() == 2; });
 }
 
 TEST_F(RelayConnectionsTest, ConnectsAgainAfterItWasDisconnected) {

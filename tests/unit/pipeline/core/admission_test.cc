@@ -57,6 +57,33 @@ TEST(Admission, RefusesWithANamedReasonAndSaysWhatWouldWork) {
   }
 }
 
+// After a clock that ran ahead the ledger's time stands still until the clock has caught up.
+TEST(Admission, MeasuresTheCustomersTimesByThisMachinesClock) {
+  EngineDriver shop(EngineDriver::policy());
+  const TimeMs ahead = shop.now + 3 * 3'600'000;
+  shop.now = ahead;
+  ASSERT_FALSE(shop.ask(1).declined);
+  shop.now = ahead - 3 * 3'600'000;
+  auto fresh = shop.request();
+  fresh.expires_at = shop.now + 60'000;
+  const Job job = shop.ask(2, fresh);
+  EXPECT_FALSE(job.declined) << job.declined->message;
+  EXPECT_EQ(job.requested_at, ahead);
+  EXPECT_EQ(job.request->received_at, shop.now) << "the ledger records what the decision was based on";
+
+  auto old = shop.request();
+  old.created_at_s -= 3'601;
+  EXPECT_EQ(shop.ask(3, old).declined->reason, DeclineReason::too_old);
+  auto over = shop.request();
+  over.expires_at = shop.now;
+  EXPECT_EQ(shop.ask(4, over).declined->reason, DeclineReason::expired);
+}
+
+TEST(Admission, RecordsNoClockThatAgreesWithTheLedger) {
+  EngineDriver shop(EngineDriver::policy());
+  EXPECT_FALSE(shop.ask(1).request->received_at);
+}
+
 TEST(Admission, AsksStrangersForWorkAndCustomersForNone) {
   Policy policy = EngineDriver::policy();
   policy.stranger_pow_bits = 20;

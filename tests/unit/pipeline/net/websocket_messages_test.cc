@@ -87,7 +87,10 @@ TEST(WebsocketMessages, AFrameThatIsNotWholeIsWaitedFor) {
 
 TEST(WebsocketMessages, WhatIsNoFrameOfAServerBreaksTheConnection) {
   EXPECT_THAT(read(frame(0xc1, "compressed")), ElementsAre(StartsWith("broken: a frame has a reserved bit")));
-  EXPECT_THAT(read(std::string("\x81\x83" "abcdxyz", 9)), ElementsAre(StartsWith("broken: a frame of the server")));
+  EXPECT_THAT(read(std::string("\x81\x83"
+                               "abcdxyz",
+                               9)),
+              ElementsAre(StartsWith("broken: a frame of the server")));
   EXPECT_THAT(read(frame(0x83, "x")), ElementsAre(StartsWith("broken: a frame of an unknown kind")));
   EXPECT_THAT(read(frame(0x8b, "x")), ElementsAre(StartsWith("broken: a frame of an unknown kind")));
   EXPECT_THAT(read(frame(0x80, "x")), ElementsAre(StartsWith("broken: a frame belongs to no message")));

@@ -34,6 +34,7 @@ class TestLink final : public RelayLink {
   void send_event(const std::string& subscription, const Event& event) {
     say(R"(["EVENT",")" + subscription + "\"," + to_json(event) + "]");
   }
+  void skip(const std::string& reason) { skipped(reason); }
   void lose(const std::string& reason) { closed(reason); }
   void tick() { ticked(); }
   void pause_reading(bool) override {}
@@ -118,7 +119,9 @@ class RelayHubTest : public testing::Test {
   std::map<std::string, std::string> reasons;  // why a relay is not live
   std::vector<std::string> answers;
   std::shared_ptr<RelayHub> hub = std::make_shared<RelayHub>(
-      HubOptions{.wanted = {request_filter(key.public_key(), true, served_kinds({}))}, .clock = [this] { return now; }},
+      HubOptions{.wanted = {request_filter(key.public_key(), true, served_kinds({}))},
+                 .us = key.public_key(),
+                 .clock = [this] { return now; }},
       HubPorts{.link =
                    [this](const RelayUrl& url, bool own, RelayLinkHandlers handlers) {
                      auto made = std::make_unique<TestLink>(
@@ -405,6 +408,63 @@ TEST_F(RelayHubTest, KnowsTheWorkAndTheLengthThatARelayAsksFor) {
   settle();
   EXPECT_EQ(said, "not sent: this relay takes at most 100 bytes");
   EXPECT_EQ(hub->required_pow("wss://unknown.example"), 0U);
+}
+
+TEST_F(RelayHubTest, MessagesThatTheTransportSkippedAreCounted) {
+  start({kOne});
+  for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) link(kOne).skip("malformed");
+  link(kOne).skip("too_large");
+  settle();
+  EXPECT_EQ(refused[Refusal::malformed], static_cast<int>(2 * kMaxBadFrames));
+  EXPECT_EQ(refused[Refusal::too_large], 1);
+  EXPECT_TRUE(link(kOne).connected);
+}
+
+// ---- a clock that is wrong ------------------------------------------------------------------------------------------
+
+TEST_F(RelayHubTest, ACursorFromAClockThatWasAheadIsNotBelieved) {
+  hub->add_own(*parse_relay_url(kOne));
+  hub->start({{kOne, now + 3'600'000}});
+  link(kOne).open();
+  const std::int64_t oldest_s = (now - IntakeLimits{}.max_age_ms).ms / 1000;
+  EXPECT_THAT(link(kOne).sent, Contains(HasSubstr("\"since\":" + std::to_string(oldest_s))));
+}
+
+TEST_F(RelayHubTest, AClockThatIsSetBackKeepsNoRelayWaiting) {
+  start({kOne});
+  link(kOne).lose("gone");
+  now = now - 3'600'000;
+  link(kOne).tick();
+  now = now + kMinBackoffMs;
+  link(kOne).tick();
+  EXPECT_TRUE(link(kOne).connected);
+}
+
+TEST_F(RelayHubTest, ARelayThatCannotBeReadWholeKeepsItsCursor) {
+  hub->add_own(*parse_relay_url(kOne));
+  hub->start({{kOne, now}});
+  link(kOne).open();
+  const Event crowded = request("crowd");
+  for (const char* page : {"in", "in~1"}) {
+    for (std::size_t i = 0; i < kFullPage; ++i) {
+      Event one = crowded;
+      one.id.bytes[0] = static_cast<std::uint8_t>(i);
+      link(kOne).send_event(page, one);
+    }
+    link(kOne).say(std::string(R"(["EOSE",")") + page + "\"]");
+  }
+  const auto sent = link(kOne).sent;
+  EXPECT_THAT(sent.back(), HasSubstr(key.public_key().hex())) << "what is for us is asked for";
+  link(kOne).say(R"(["EOSE","in~2"])");
+  link(kOne).say(R"(["EOSE","in~3"])");
+  settle();
+  now = now + 60'000;
+  link(kOne).say(R"(["NOTICE","hello"])");
+  EXPECT_EQ(hub->cursor(kOne), TimeMs{crowded.created_at * 1000});
+  const auto health = hub->health();
+  EXPECT_EQ(health[0].state, RelayState::live);
+  EXPECT_THAT(health[0].reason, StartsWith("cannot be read whole"));
+  EXPECT_EQ(health[0].last_notice, "hello");
 }
 
 }  // namespace

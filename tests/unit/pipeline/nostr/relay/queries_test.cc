@@ -67,6 +67,15 @@ TEST_F(QueriesTest, CountWhatCameThoughTheEndNeverComes) {
   EXPECT_THAT(said(), ElementsAre("end closed", "end silent"));
 }
 
+TEST_F(QueriesTest, FailInTheEndWhateverCame) {
+  open();
+  add("q", 2);
+  event("q", an_event("1"));
+  said();
+  queries.fail_all("shutting down", out);
+  EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","q"])", "end q: shutting down"));
+}
+
 TEST_F(QueriesTest, LeaveAnEventThatTheyDidNotAskForInItsMessage) {
   open();
   add("q");

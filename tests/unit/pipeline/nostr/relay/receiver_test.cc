@@ -37,7 +37,8 @@ TEST_F(ReceiverTest, AnEventGoesToItsSubscriptionOrQuery) {
   EXPECT_FALSE(receive(event_frame("in", an_event("one"))));
   EXPECT_FALSE(receive(event_frame("q", an_event("two"))));
   EXPECT_FALSE(receive(event_frame("q", an_event("three"))));
-  EXPECT_THAT(said(), ElementsAre("deliver in one", "deliver q two", R"(send ["CLOSE","q"])", "end q", "dropped unasked"));
+  EXPECT_THAT(said(),
+              ElementsAre("deliver in one", "deliver q two", R"(send ["CLOSE","q"])", "end q", "dropped unasked"));
 }
 
 TEST_F(ReceiverTest, UnaskedEventsEndTheConnectionInTheEnd) {

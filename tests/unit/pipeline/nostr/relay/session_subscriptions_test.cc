@@ -50,14 +50,6 @@ TEST_F(RelaySessionTest, ANoticeIsPassedOn) {
   EXPECT_THAT(words(s.on_frame(R"(["NOTICE","slow down"])", now)), ElementsAre("notice slow down"));
 }
 
-TEST_F(RelaySessionTest, FramesThatTheTransportSkippedAreCountedAndEndNothing) {
-  auto s = live();
-  for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) {
-    EXPECT_THAT(words(s.on_skipped("malformed", now)), ElementsAre("dropped malformed"));
-  }
-  EXPECT_EQ(s.state(), RelayState::live);
-}
-
 TEST_F(RelaySessionTest, UnknownMessagesAreNoFault) {
   auto s = live();
   for (unsigned i = 0; i < 2 * kMaxBadFrames; ++i) EXPECT_THAT(words(s.on_frame(R"(["NEG-MSG","x"])", now)), IsEmpty());
@@ -130,9 +122,9 @@ TEST_F(Pages, APageOfOneSecondIsNotTheLast) {
   }
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in"])", now)),
               ElementsAre(R"(send ["REQ","in~1",{"kinds":[5050],"since":4981,"until":4981,"limit":5000}])"));
-  EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~1"])", now)),
-              ElementsAre(R"(send ["CLOSE","in~1"])",
-                          R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4980}])"));
+  EXPECT_THAT(
+      words(s.on_frame(R"(["EOSE","in~1"])", now)),
+      ElementsAre(R"(send ["CLOSE","in~1"])", R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4980}])"));
   EXPECT_EQ(s.state(), RelayState::catching_up);
   EXPECT_THAT(words(s.on_frame(R"(["EOSE","in~2"])", now)),
               ElementsAre(R"(send ["CLOSE","in~2"])", "caught up in", "health live"));

@@ -165,7 +165,6 @@ TEST_F(RelaySessionTest, ATalkingRelayIsNotPinged) {
   auto s = live();
   s.on_frame(R"(["NOTICE","hello"])", now + 20'000);
   EXPECT_THAT(words(s.on_tick(now + kPingIntervalMs)), IsEmpty());
-  EXPECT_EQ(s.last_heard(), now + 20'000);
 }
 
 TEST_F(RelaySessionTest, AHalfDeadSocketIsFoundAndLeft) {

@@ -23,10 +23,10 @@ const std::string kUs(64, 'a');
 
 struct Relay {
   std::deque<Event> stored;
-  std::size_t page = 500;        // events that it sends at most
-  bool heeds_limit = false;      // and sends as many as a filter's limit asks for
-  bool refuses_limits = false;   // answers a filter with a limit by CLOSED
-  bool oldest_first = false;     // within a page
+  std::size_t page = 500;       // events that it sends at most
+  bool heeds_limit = false;     // and sends as many as a filter's limit asks for
+  bool refuses_limits = false;  // answers a filter with a limit by CLOSED
+  bool oldest_first = false;    // within a page
   std::vector<std::string> asked;
 
   void add(const std::string& content, std::int64_t created_at, std::uint32_t kind = 5050, bool to_us = false) {
