@@ -34,6 +34,7 @@ struct RelayClient::Io {
   explicit Io(asio::io_context& io) : resolver(io), timer(io) {}
   tcp::resolver resolver;
   asio::steady_timer timer;
+  std::shared_ptr<bool> lookup;  // while its answer is wanted
   std::optional<TimeMs> wakes_at;
   // Handlers that were queued before the client was destroyed, or before it hung up, find a newer number or nothing.
   std::shared_ptr<unsigned> dial = std::make_shared<unsigned>(0);
@@ -46,6 +47,7 @@ RelayClient::RelayClient(asio::io_context& io, net::WebsocketConnector& connecto
       max_message_bytes_(options.session.max_frame_bytes),
       url_(std::move(options.url)),
       guarded_(options.guarded),
+      lookups_(options.lookups),
       io_(std::make_unique<Io>(io)) {}
 
 RelayClient::~RelayClient() = default;
@@ -56,20 +58,30 @@ void RelayClient::pause_reading(bool paused) {
 }
 
 void RelayClient::dial() {
-  const auto resolved = [this, number = ++*io_->dial, current = std::weak_ptr(io_->dial)](
-                            const boost::system::error_code& ec, const tcp::resolver::results_type& found) {
+  ++*io_->dial;
+  if (lookups_) {
+    io_->lookup = std::make_shared<bool>();
+    return lookups_->look_up(url_.host, io_->lookup, [this](const auto& found) { resolved(found); });
+  }
+  const auto done = [this, number = *io_->dial, current = std::weak_ptr(io_->dial)](
+                        const boost::system::error_code& ec, const tcp::resolver::results_type& found) {
     const auto latest = current.lock();
     if (!latest || *latest != number) return;
-    if (ec) return closed("no address for " + url_.host + ": " + ec.message());
+    if (ec) return resolved(tl::unexpected(ec.message()));
     std::vector<asio::ip::address> addresses;
     for (const auto& entry : found) addresses.push_back(entry.endpoint().address());
-    const auto inside = std::find_if_not(addresses.begin(), addresses.end(), is_public);
-    if (guarded_ && inside != addresses.end()) {
-      return forbidden("refused: " + url_.host + " is at " + inside->to_string() + ", which is not a public address");
-    }
-    connect(addresses[dials_++ % addresses.size()].to_string());  // the next one at the next try
+    resolved(addresses);
   };
-  io_->resolver.async_resolve(url_.host, std::to_string(url_.port), resolved);
+  io_->resolver.async_resolve(url_.host, std::to_string(url_.port), done);
+}
+
+void RelayClient::resolved(const net::NameLookups::Found& found) {
+  if (!found) return closed("no address for " + url_.host + ": " + found.error());
+  const auto inside = std::find_if_not(found->begin(), found->end(), is_public);
+  if (guarded_ && inside != found->end()) {
+    return forbidden("refused: " + url_.host + " is at " + inside->to_string() + ", which is not a public address");
+  }
+  connect((*found)[dials_++ % found->size()].to_string());  // the next one at the next try
 }
 
 void RelayClient::connect(const std::string& address) {
@@ -103,6 +115,7 @@ void RelayClient::ping() {
 }
 void RelayClient::hang_up() {
   ++*io_->dial;
+  io_->lookup.reset();
   io_->resolver.cancel();
   socket_.reset();
 }

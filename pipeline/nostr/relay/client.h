@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "pipeline/net/name_lookups.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/net/websocket.h"
 #include "pipeline/nostr/relay/link.h"
@@ -18,6 +19,8 @@ struct RelayClientOptions {
   RelayUrl url;
   // A URL that a stranger named: connected only if every address of its host is a public one.
   bool guarded = true;
+  // Looks up its host, and must outlive the client; null: the io_context does, one name after the other.
+  net::NameLookups* lookups = nullptr;
   std::function<TimeMs()> clock;
   RelaySessionOptions session;  // its url is set from the one above
 };
@@ -39,12 +42,14 @@ class RelayClient final : public RelayLink {
   void ping() override;
   void hang_up() override;
   void wake_at(TimeMs time) override;
+  void resolved(const net::NameLookups::Found& found);
   void connect(const std::string& address);
 
   net::WebsocketConnector& connector_;
   std::size_t max_message_bytes_;
   RelayUrl url_;
   bool guarded_;
+  net::NameLookups* lookups_;
   std::unique_ptr<Io> io_;
   std::unique_ptr<net::Websocket> socket_;
   bool paused_ = false;

@@ -21,14 +21,14 @@ class RelayPool::Impl {
       : io_(io),
         options_(std::move(options)),
         connector_(io, {.extra_ca_file = options_.extra_ca_file, .only_pem = {}}),
+        lookups_(io),
         verifiers_(options_.verify_threads),
-        hub_(std::make_shared<RelayHub>(
-            HubOptions{.wanted = options_.wanted,
-                       .us = options_.us,
-                       .limits = options_.limits,
-                       .max_guests = options_.max_guests,
-                       .clock = options_.clock}, ports(),
-            std::move(handlers))) {}
+        hub_(std::make_shared<RelayHub>(HubOptions{.wanted = options_.wanted,
+                                                   .us = options_.us,
+                                                   .limits = options_.limits,
+                                                   .max_guests = options_.max_guests,
+                                                   .clock = options_.clock},
+                                        ports(), std::move(handlers))) {}
 
   ~Impl() {
     verifiers_.stop();
@@ -60,6 +60,7 @@ class RelayPool::Impl {
     RelayClientOptions options;
     options.url = url;
     options.guarded = !own && !options_.allow_private;
+    if (!own) options.lookups = &lookups_;
     options.clock = options_.clock;
     options.session.persistent = own;
     options.session.random = options_.random;
@@ -70,6 +71,7 @@ class RelayPool::Impl {
   asio::io_context& io_;
   PoolOptions options_;
   net::WebsocketConnector connector_;
+  net::NameLookups lookups_;
   asio::thread_pool verifiers_;
   std::shared_ptr<RelayHub> hub_;
 };
