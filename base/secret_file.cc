@@ -145,23 +145,26 @@ Result<void> create_private_folder(const path& path) {
   return make_durable(path);  // and who made a file in it
 }
 
-Result<Secret> read_or_create_secret(const path& path) {
+Result<Secret> read_secret(const path& path) {
   auto text = read_private_file(path);
-  if (!text && text.error().code == "secret_file.missing") {
-    Secret fresh;
-    if (::getrandom(fresh.bytes.data(), fresh.bytes.size(), 0) != static_cast<ssize_t>(fresh.bytes.size())) {
-      return io_failure("the system gave no randomness", path);
-    }
-    const auto created = create_private_file(path, fresh.hex() + "\n");
-    if (created) return fresh;
-    if (created.error().code != "secret_file.exists") return tl::unexpected(created.error());
-    text = read_private_file(path);  // another process was faster: its secret counts
-  }
   if (!text) return tl::unexpected(text.error());
   if (text->ends_with('\n')) text->pop_back();
   if (const auto secret = Secret::from_hex(*text)) return *secret;
   return fail(ErrorKind::config, "secret_file.malformed", "the file must hold 64 hexadecimal digits", path.string(),
               "restore it from a backup; a new secret cannot stand in for it");
+}
+
+Result<Secret> read_or_create_secret(const path& path) {
+  const auto known = read_secret(path);
+  if (known || known.error().code != "secret_file.missing") return known;
+  Secret fresh;
+  if (::getrandom(fresh.bytes.data(), fresh.bytes.size(), 0) != static_cast<ssize_t>(fresh.bytes.size())) {
+    return io_failure("the system gave no randomness", path);
+  }
+  const auto created = create_private_file(path, fresh.hex() + "\n");
+  if (created) return fresh;
+  if (created.error().code != "secret_file.exists") return tl::unexpected(created.error());
+  return read_secret(path);  // another process was faster: its secret counts
 }
 
 }  // namespace base

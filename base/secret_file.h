@@ -30,8 +30,12 @@ Result<void> create_private_file(const std::filesystem::path& path, std::string_
 // there and others may enter it. Its name and those in it are durable then.
 Result<void> create_private_folder(const std::filesystem::path& path);
 
-// The 32 bytes that the file holds as 64 hexadecimal digits and a line feed; a missing file is made from the system's
-// randomness. Fails as read_private_file does, and with "secret_file.malformed".
+// The 32 bytes that the file holds as 64 hexadecimal digits and a line feed. Fails as read_private_file does, and with
+// "secret_file.malformed".
+Result<Secret> read_secret(const std::filesystem::path& path);
+
+// The same; a missing file is made from the system's randomness. Only for commands that set up a shop: elsewhere a new
+// secret would silently stand in for a lost one.
 Result<Secret> read_or_create_secret(const std::filesystem::path& path);
 
 }  // namespace base

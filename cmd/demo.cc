@@ -158,6 +158,7 @@ class Sale {
     auto config = load_config(sources_);
     if (!config) return end(config.error());
     if (auto made = prepare_key(config->identity.key_file); !made) return end(made.error());
+    if (auto made = base::read_or_create_secret(config->wallet.secret_file); !made) return end(made.error());
     wallet_folder_ = config->wallet.folder;
     auto service = Service::open(io_, std::move(*config), clock_, {},
                                  {.entry = [this](const auto& entry) { on_entry(entry); },

@@ -94,6 +94,11 @@ Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
                made.npub.empty() ? Cell("", nullptr) : Cell(made.npub)});
   }
   table.print(context.out, arguments.format(), context.terminal);
+  if (wallet_secret->is_new && std::filesystem::exists(config->paths.ledger())) {
+    context.err
+        << "warning: this shop has a ledger, and its wallet secret was missing. If it has sold anything, put the "
+           "old one from your backup in the place of the new one.\n";
+  }
   if (arguments.format() == Format::people && context.verbosity != Verbosity::quiet) {
     context.err
         << "\nBack up the key and the wallet secret. Name your relays in the config file (relays.urls), then look\n"

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <ostream>
 
-#include "base/secret_file.h"
 #include "cmd/cli/control_socket.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
@@ -60,12 +59,8 @@ Check check_identity(const Result<nostr::SecretKey>& key) {
 }
 
 Check check_wallet(const Config& config) {
-  const auto secret = base::read_private_file(config.wallet.secret_file);
-  if (!secret) {
-    auto error = secret.error();
-    if (error.code == "secret_file.missing") error.hint = "`sellcompute init` makes one; restore yours if you have one";
-    return failed("wallet", config.wallet.kind, error);
-  }
+  if (const auto secret = read_wallet_secret(config); !secret)
+    return failed("wallet", config.wallet.kind, secret.error());
   if (auto done = check_play_money(config); !done) return failed("wallet", config.wallet.kind, done.error());
   if (config.wallet.kind != "sandbox") return passed("wallet", config.wallet.kind, "");
   const auto started = wall_clock();
@@ -106,6 +101,9 @@ Check check_selling(const std::optional<nlohmann::json>& serve) {
   if (!serve) return passed("selling", "offline", "type `sellcompute serve`");
   const auto& status = *serve;
   const bool online = status.value("online", false);
+  if (const std::string trouble = status.value("wallet_trouble", ""); !trouble.empty())
+    return failed("selling", "closed",
+                  {ErrorKind::payment, "wallet.unable", "no jobs are accepted: " + trouble, {}, {}});
   return passed(
       "selling", online ? "online" : "paused",
       std::to_string(status.value("open_jobs", 0)) + " open jobs" + (online ? "" : "; `sellcompute online` goes on"));
@@ -268,12 +266,14 @@ class NetworkChecks {
 
   void start_wallet() {
     const std::size_t line = begin("wallet", config_.wallet.kind);
-    auto opened = open_wallet(io_, scheduler_, config_, wall_clock, random_);
+    auto opened = open_wallet(io_, scheduler_, config_, wall_clock, random_, [](const std::string&) {});
     if (!opened) return finish(line, opened.error());
     wallet_ = std::move(*opened);
     wallet_.wallet->status([this, line](const Result<wallet::WalletStatus>& status) {
-      finish(line, status ? std::nullopt : std::optional(status.error()));
-      if (!status) return;
+      const auto fits = status ? wallet::check_told(*wallet_.wallet, *status, needs_of(config_))
+                               : Result<void>(tl::unexpected(status.error()));
+      finish(line, fits ? std::nullopt : std::optional(fits.error()));
+      if (!fits) return;
       checks_[line].note = printable(status->name);
       if (status->balance) checks_[line].note += ", balance " + sats(*status->balance);
       if (wallet_.wallet->play_money()) checks_[line].note += " (play money)";

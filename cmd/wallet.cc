@@ -72,6 +72,8 @@ Result<ExitCode> run_wallet_status(const Arguments& arguments, Context& context)
   wallet::Wallet& wallet = (*counter)->wallet();
   const auto said = (*counter)->ask<wallet::WalletStatus>([&](auto done) { wallet.status(done); });
   if (!said) return tl::unexpected(said.error());
+  if (const auto fits = wallet::check_told(wallet, *said, needs_of(*config)); !fits)
+    return tl::unexpected(fits.error());
   const wallet::Abilities abilities = wallet.abilities();
   if (arguments.format() == Format::people) {
     context.out << wallet.kind();
@@ -173,7 +175,9 @@ Result<ExitCode> run_wallet_invoice(const Arguments& arguments, Context& context
   if (!amount) return tl::unexpected(amount.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  const auto counter = WalletSession::open(*config, make_clock(context.sources));
+  const auto counter = WalletSession::open(*config, make_clock(context.sources), [&](const std::string& what) {
+    context.err << "note: " << printable(what) << '\n';
+  });
   if (!counter) return tl::unexpected(counter.error());
   const auto made = make(**counter, *config, *amount, arguments.text("memo"));
   if (!made) return tl::unexpected(made.error());

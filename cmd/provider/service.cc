@@ -16,6 +16,7 @@
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/runtime/ledger_journal.h"
+#include "pipeline/wallet/paced_wallet.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
 #include "replay/recovery.h"
@@ -88,13 +89,12 @@ Result<void> Service::open_ledger() {
 }
 
 Result<void> Service::open_adapters() {
-  auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes);
-  if (!opened) return tl::unexpected(opened.error());
-  wallet_ = std::move(*opened);
-  if (const auto able = check_escrow(); !able) return able;
+  if (auto opened = open_shop_wallet(); !opened) return opened;
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);
+  for (auto& one : former_wallets_)
+    one.wallet = std::make_unique<wallet::PacedWallet>(std::move(one.wallet), *scheduler_);
   auto payer = open_payer(io_, *scheduler_, config_, clock_, random_bytes);
   if (!payer) return tl::unexpected(payer.error());
   payer_ = std::move(*payer);
@@ -168,23 +168,25 @@ Result<void> Service::open_runtime(std::string kill_at) {
   return {};
 }
 
-Result<void> Service::check_escrow() const {
-  const bool escrow = config_.selling.payment_mode == ledger::PaymentMode::escrow;
-  if (!escrow || wallet_.wallet->abilities().holds) return {};
-  return fail(ErrorKind::config, "config.escrow", "the wallet " + wallet_.wallet->kind() + " cannot hold payments",
-              "selling.payment_mode", "sell with payment_first or result_first, or with lnd, nwc or spark");
+Result<void> Service::open_shop_wallet() {
+  auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes, hooks_.problem);
+  if (!opened) return tl::unexpected(opened.error());
+  wallet_.link = std::move(opened->link);
+  auto paced = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), *scheduler_);
+  auto supervised = std::make_unique<wallet::SupervisedWallet>(std::move(paced), needs_of(config_), *scheduler_,
+                                                               random_bytes, hooks_.problem);
+  supervised_ = supervised.get();
+  wallet_.wallet = std::move(supervised);
+  return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
 }
 
+// A wallet that cannot do what is needed keeps us from going online; one that is away now does not: until it answers
+// and is able, jobs are declined.
 void Service::start() {
-  const auto ask_backend = [this] {
+  wallet_.wallet->status([this](const Result<wallet::WalletStatus>& told) {
+    if (!told && wallet::is_inability(told.error())) return hooks_.fatal(told.error());
+    if (!told) hooks_.problem("no jobs are accepted yet: " + told.error().describe());
     backend_->status([this](const Result<inference::BackendStatus>& status) { sell(status); });
-  };
-  if (config_.selling.payment_mode != ledger::PaymentMode::escrow) return ask_backend();
-  // Some wallets tell what they can do with their first answer.
-  wallet_.wallet->status([this, ask_backend](const Result<wallet::WalletStatus>&) {
-    const auto able = check_escrow();
-    if (!able) return hooks_.fatal(able.error());
-    ask_backend();
   });
 }
 
@@ -293,6 +295,7 @@ nlohmann::json Service::summary() const {
           {"wallet", wallet_.wallet->kind()},
           {"play_money", wallet_.wallet->play_money()},
           {"healthy", runtime_->healthy()},
+          {"wallet_trouble", supervised_->trouble()},
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", connections_->summary()},
           {"books", bookkeeper_->summary()},

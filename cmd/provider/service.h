@@ -38,7 +38,8 @@ class Service {
                                                      std::string kill_at, ServiceHooks hooks);
   ~Service();
 
-  // Asks the backend for its models, then goes online: hooks.online, or hooks.fatal when nothing can be sold.
+  // Asks the wallet whether it is able to do what is configured, and the backend for its models, then goes online:
+  // hooks.online, or hooks.fatal when nothing can be sold. A wallet that is away now does not keep us offline.
   void start();
   // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. After stop() nobody can say `online`
   // again.
@@ -54,7 +55,7 @@ class Service {
 
   base::Result<void> open_ledger();
   base::Result<void> open_adapters();
-  base::Result<void> check_escrow() const;
+  base::Result<void> open_shop_wallet();
   base::Result<void> open_runtime(std::string kill_at);
   void go_online();
   void sell(const base::Result<inference::BackendStatus>& status);
@@ -74,6 +75,7 @@ class Service {
   std::unique_ptr<net::IoScheduler> scheduler_;
   std::unique_ptr<Checkpoints> checkpoints_;
   OpenedWallet wallet_;
+  wallet::SupervisedWallet* supervised_ = nullptr;  // the same
   std::vector<OpenedWallet> former_wallets_;
   OpenedPayer payer_;
   std::unique_ptr<inference::Backend> backend_;

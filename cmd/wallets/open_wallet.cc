@@ -1,5 +1,6 @@
 #include "cmd/wallets/open_wallet.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "pipeline/wallet/links/rpc_socket.h"
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
+#include "pipeline/wallet/macaroon.h"
 #include "pipeline/wallet/nwc.h"
 #include "pipeline/wallet/nwc_connection.h"
 #include "pipeline/wallet/phoenixd.h"
@@ -28,6 +30,15 @@ namespace cmd {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
+
+Result<base::Secret> read_wallet_secret(const Config& config) {
+  auto secret = base::read_secret(config.wallet.secret_file);
+  if (secret || secret.error().code != "secret_file.missing") return secret;
+  return fail(ErrorKind::config, "config.wallet_secret", "the wallet's secret is missing",
+              config.wallet.secret_file.string(),
+              "restore it from your backup: the invoices of this shop are made with it; a shop that has sold nothing "
+              "yet gets one by `sellcompute init`");
+}
 
 namespace {
 
@@ -48,20 +59,46 @@ struct Site {
   const Config::Wallet& settings() const { return config.wallet; }
 };
 
+// The file's bytes as they are.
+Result<std::string> read_raw_credential(const Site& site) {
+  auto bytes = base::read_private_file(site.credential_file);
+  if (bytes || bytes.error().code != "secret_file.missing") return bytes;
+  auto error = bytes.error();
+  error.hint = "write the credential of your wallet into it (chmod 600), or name another wallet.credential_file";
+  return tl::unexpected(std::move(error));
+}
+
+void trim_end(std::string& text) {
+  const auto end = text.find_last_not_of(" \r\n");
+  text.resize(end == std::string::npos ? 0 : end + 1);
+}
+
+// One line of text: it goes into a header, or is a connection string.
 Result<std::string> read_credential(const Site& site) {
-  const auto& file = site.credential_file;
-  auto text = base::read_private_file(file);
-  if (!text) {
-    auto error = text.error();
-    if (error.code == "secret_file.missing") {
-      error.hint = "write the credential of your wallet into it (chmod 600), or name another wallet.credential_file";
-    }
-    return tl::unexpected(std::move(error));
+  auto text = read_raw_credential(site);
+  if (!text) return text;
+  trim_end(*text);
+  const bool one_line = std::ranges::none_of(*text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  if (!text->empty() && one_line) return text;
+  return fail(
+      ErrorKind::config, "config.wallet_credential",
+      text->empty() ? "the wallet's credential is empty" : "the wallet's credential is more than a line of text",
+      site.credential_file.string());
+}
+
+// The macaroon itself, or in a line the path of the file that LND keeps it in.
+Result<std::string> read_macaroon(const Site& site) {
+  auto bytes = read_raw_credential(site);
+  if (!bytes) return bytes;
+  if (bytes->starts_with('/')) {
+    trim_end(*bytes);
+    bytes = base::read_public_file(*bytes);
+    if (!bytes) return bytes;
   }
-  const auto end = text->find_last_not_of(" \r\n");
-  text->resize(end == std::string::npos ? 0 : end + 1);
-  if (!text->empty()) return text;
-  return fail(ErrorKind::config, "config.wallet_credential", "the wallet's credential is empty", file.string());
+  return wallet::macaroon_hex(*bytes).map_error([&](base::Error error) {
+    error.context = site.credential_file.string();
+    return error;
+  });
 }
 
 // The server's own certificate, for one that no authority has signed.
@@ -98,7 +135,7 @@ Result<Opened<Port>> open_http(const Site& site, const char* default_url, Header
 // ---- one function a wallet ------------------------------------------------------------------------------------------
 
 Result<OpenedWallet> open_sandbox(const Site& site) {
-  const auto secret = base::read_or_create_secret(site.settings().secret_file);
+  const auto secret = read_wallet_secret(site.config);
   if (!secret) return tl::unexpected(secret.error());
   // Its own folder is usually in there, and would be made with one that others may enter.
   if (!std::filesystem::exists(site.config.paths.data_dir)) {
@@ -112,7 +149,7 @@ Result<OpenedWallet> open_sandbox(const Site& site) {
 
 template <class Port, class Kind>
 Result<Opened<Port>> open_lnd(const Site& site) {
-  return read_credential(site).and_then([&](const std::string& macaroon) {
+  return read_macaroon(site).and_then([&](const std::string& macaroon) {
     return open_http<Port, Kind>(site, "https://127.0.0.1:8080", {{"Grpc-Metadata-macaroon", macaroon}});
   });
 }
@@ -199,9 +236,9 @@ Result<void> connect_nwc(const Site& site, wallet::NwcUri uri, NwcLink& link) { 
       {.on_event = [&link](const nostr::Received& received) { link.connection->on_event(received.event); },
        .on_refused = [](const std::string&, nostr::Refusal) {},
        .on_health =
-           [&link](const std::string&, nostr::RelayState state, const std::string&) {
-             if (state == nostr::RelayState::live) link.connection->on_connected();
-             if (state == nostr::RelayState::offline) link.connection->on_disconnected();
+           [&link](const std::string& relay, nostr::RelayState state, const std::string&) {
+             if (state == nostr::RelayState::live) link.connection->on_connected(relay);
+             if (state == nostr::RelayState::offline) link.connection->on_disconnected(relay);
            },
        .on_notice = [](const std::string&, const std::string&) {}});
   if (!pool) return tl::unexpected(pool.error());
@@ -282,9 +319,9 @@ constexpr PayerOpener kPayerOpeners[] = {
 };
 
 // Where the account is and whose it is, under our secret: nothing of the credential can be told from it.
-Result<std::string> payer_account(const Site& site, bool credential_is_account) {
+Result<std::string> account_of(const Site& site, bool credential_is_account) {
   const auto& settings = site.settings();
-  const auto secret = base::read_or_create_secret(settings.secret_file);
+  const auto secret = read_wallet_secret(site.config);
   if (!secret) return tl::unexpected(secret.error());
   const auto credential = credential_is_account ? read_credential(site) : Result<std::string>(std::string());
   if (!credential) return tl::unexpected(credential.error());
@@ -304,9 +341,14 @@ wallet::Network network_of(const Config& config) {
   return wallet::Network::bitcoin;
 }
 
+wallet::ShopNeeds needs_of(const Config& config) {
+  return {.network = network_of(config), .hold = config.selling.payment_mode == ledger::PaymentMode::escrow};
+}
+
 Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& scheduler, const Config& config,
-                                 const base::Clock& clock, const base::Random& random) {
-  const auto secret = base::read_or_create_secret(config.wallet.secret_file);
+                                 const base::Clock& clock, const base::Random& random,
+                                 std::function<void(const std::string&)> warn) {
+  const auto secret = read_wallet_secret(config);
   if (!secret) return tl::unexpected(secret.error());
   Site site{.io = io,
             .scheduler = scheduler,
@@ -319,7 +361,14 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& s
                     [secret = *secret, kind = config.wallet.kind](const wallet::InvoiceOrder& order) {
                       return wallet::derive_preimage(secret.view(), kind, order);
                     },
-                .play_money = network_of(config) != wallet::Network::bitcoin};
+                .play_money = network_of(config) != wallet::Network::bitcoin,
+                .warn = std::move(warn)};
+  const bool named_by_credential = config.wallet.kind == "lnbits" || config.wallet.kind == "electrum";
+  if (named_by_credential) {
+    auto account = account_of(site, true);
+    if (!account) return tl::unexpected(account.error());
+    site.ports.account = std::move(*account);
+  }
   for (const auto& [kind, open] : kOpeners) {
     if (kind == config.wallet.kind) return open(site);
   }
@@ -337,7 +386,7 @@ Result<std::vector<OpenedWallet>> open_former_wallets(boost::asio::io_context& i
                                      .config_file = file.string(),
                                      .data_dir = config.paths.data_dir.string()});
     if (!former) return tl::unexpected(former.error());
-    auto opened = open_wallet(io, scheduler, *former, clock, random);
+    auto opened = open_wallet(io, scheduler, *former, clock, random, [](const std::string&) {});
     if (!opened) return tl::unexpected(opened.error());
     out.push_back(std::move(*opened));
     if (former->wallet.former_file == file) break;  // the default, in the same folder: itself
@@ -360,7 +409,7 @@ Result<OpenedPayer> open_payer(boost::asio::io_context& io, base::Scheduler& sch
     if (opener.needs_credential && !std::filesystem::exists(site.credential_file)) break;
     auto opened = opener.open(site);
     if (!opened) return tl::unexpected(opened.error());
-    auto account = payer_account(site, opener.credential_is_account);
+    auto account = account_of(site, opener.credential_is_account);
     if (!account) return tl::unexpected(account.error());
     return OpenedPayer{std::move(*opened), std::move(*account)};
   }

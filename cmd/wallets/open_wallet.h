@@ -1,14 +1,17 @@
 // The wallet that the configuration names, with its connection.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/random.h"
 #include "base/scheduler.h"
+#include "base/secret_file.h"
 #include "cmd/config/config.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/payer.h"
-#include "pipeline/wallet/wallet.h"
+#include "pipeline/wallet/supervised_wallet.h"
 
 namespace boost::asio {
 class io_context;
@@ -26,10 +29,16 @@ struct OpenedPayer : Opened<wallet::Payer> {
   std::string account;  // its kind, and what tells it from other accounts of this kind; no secret
 };
 
+// The content of wallet.secret. Only `init` makes one: a new secret would not know the invoices that a lost one made.
+// Fails with "config.wallet_secret" when it is missing, and as base::read_secret().
+base::Result<base::Secret> read_wallet_secret(const Config& config);
+
 // Lives no longer than `io` and `scheduler`. Nothing is asked of the wallet yet, so nothing is known of its health.
-// Fails with "config.wallet…", "secret_file.…", "http.bad_url", "wallet.address" or "wallet.nwc_uri".
+// `warn` hears what the operator should know of a wallet that works. Fails with "config.wallet…", "secret_file.…",
+// "http.bad_url", "wallet.address", "wallet.macaroon" or "wallet.nwc_uri".
 base::Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& scheduler, const Config& config,
-                                       const base::Clock& clock, const base::Random& random);
+                                       const base::Clock& clock, const base::Random& random,
+                                       std::function<void(const std::string&)> warn);
 
 // The wallets that were used before, newest first: those of wallet.former_file, and of the wallet.former_file that it
 // names. Fails as open_wallet() and load_config() do.
@@ -44,5 +53,7 @@ base::Result<OpenedPayer> open_payer(boost::asio::io_context& io, base::Schedule
 
 // Whose invoices are believed: those of the network that is configured.
 wallet::Network network_of(const Config& config);
+// What the wallet must be able to do for what is configured.
+wallet::ShopNeeds needs_of(const Config& config);
 
 }  // namespace cmd

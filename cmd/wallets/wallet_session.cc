@@ -9,9 +9,10 @@ constexpr std::chrono::milliseconds kTick{50};
 
 }  // namespace
 
-base::Result<std::unique_ptr<WalletSession>> WalletSession::open(const Config& config, base::Clock clock) {
+base::Result<std::unique_ptr<WalletSession>> WalletSession::open(const Config& config, base::Clock clock,
+                                                                 std::function<void(const std::string&)> warn) {
   std::unique_ptr<WalletSession> out(new WalletSession(std::move(clock)));
-  auto wallet = open_wallet(out->io_, out->scheduler_, config, out->clock_, out->random_);
+  auto wallet = open_wallet(out->io_, out->scheduler_, config, out->clock_, out->random_, std::move(warn));
   if (!wallet) return tl::unexpected(wallet.error());
   out->wallet_ = std::move(*wallet);
   return out;

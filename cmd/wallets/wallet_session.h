@@ -14,8 +14,10 @@ namespace cmd {
 
 class WalletSession {
  public:
-  // Fails as open_wallet().
-  static base::Result<std::unique_ptr<WalletSession>> open(const Config& config, base::Clock clock);
+  // Fails as open_wallet(); `warn` as there.
+  static base::Result<std::unique_ptr<WalletSession>> open(
+      const Config& config, base::Clock clock,
+      std::function<void(const std::string&)> warn = [](const std::string&) {});
   // Fails as open_former_wallets().
   base::Result<void> open_former(const Config& config);
 

@@ -9,6 +9,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 #include <chrono>
 #include <exception>
 
@@ -152,6 +153,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     if (error != beast::error::timeout) co_await http::async_read_header(stream, buffer_, parser_, into(error));
     if (error) co_return fail(error);
     if (!closed_) callbacks_.head(parser_.get().result_int());
+    if (!closed_) tell_retry_after();
     std::array<char, kReadBytes> bytes;
     while (!closed_ && !parser_.is_done()) {
       parser_.get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
@@ -163,6 +165,14 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
       callbacks_.body({bytes.data(), size});
     }
     if (!closed_) finish([this] { callbacks_.end(); });
+  }
+
+  // In seconds; a date is not read.
+  void tell_retry_after() {
+    const std::string_view told = parser_.get()["Retry-After"];
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(told.data(), told.data() + told.size(), seconds);
+    if (error == std::errc() && end == told.data() + told.size() && seconds > 0) callbacks_.retry_after(seconds);
   }
 
   void expire_after(std::int64_t limit_ms) {

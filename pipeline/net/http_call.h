@@ -56,6 +56,7 @@ struct HttpCallbacks {
   std::function<void(std::string_view bytes)> body;
   std::function<void()> end;
   std::function<void(const HttpFailure&)> failed;
+  std::function<void(std::int64_t seconds)> retry_after = [](std::int64_t) {};  // after head, if the server says it
 };
 
 // The call begins with the constructor. The destructor closes the connection at once and silences the callbacks; it may

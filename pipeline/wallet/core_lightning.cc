@@ -35,11 +35,11 @@ MadeInvoice made_by_core_lightning(const Json& said) {
 }
 
 // "1000msat", as older versions write it, or 1000.
-std::optional<std::int64_t> msat(const Json& from, const char* name) {
+std::optional<Msat> core_lightning_msat(const Json& from, const char* name) {
   std::string written = text(from, name);
-  if (!written.ends_with("msat")) return integer(from, name);
-  const auto amount = Msat::from_digits(written.substr(0, written.size() - 4));
-  return amount ? std::optional(amount->value) : std::nullopt;
+  if (!written.ends_with("msat")) return msat(from, name);
+  written.resize(written.size() - 4);
+  return msat(Json{{"amount", written}}, "amount");
 }
 
 Result<LookupAnswer> read_core_lightning_invoice(const ledger::InvoiceIssued& asked, const RpcReply& reply,
@@ -52,14 +52,12 @@ Result<LookupAnswer> read_core_lightning_invoice(const ledger::InvoiceIssued& as
   const std::string said = invoice->dump(-1, ' ', false, Json::error_handler_t::replace);
   if (status == "expired") return Expired{evidence(said)};
   if (status == "unpaid") return unpaid(asked, now, said);
-  const auto received = msat(*invoice, "amount_received_msat");
-  if (status != "paid" || !received) return malformed("the status \"" + status.substr(0, 20) + "\"");
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = {*received},
-                  .settled_at = {integer(*invoice, "paid_at").value_or(now.ms / 1000) * 1000},
-                  .index = static_cast<std::uint64_t>(integer(*invoice, "pay_index").value_or(0)),
-                  .preimage = hash(*invoice, "payment_preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(said)});
+  if (status != "paid") return malformed("the status \"" + status.substr(0, 20) + "\"");
+  return settled(asked, {.received = core_lightning_msat(*invoice, "amount_received_msat"),
+                         .settled_at = time_s(*invoice, "paid_at", now),
+                         .index = static_cast<std::uint64_t>(integer(*invoice, "pay_index").value_or(0)),
+                         .preimage = hash(*invoice, "payment_preimage").value_or(base::Hash256{}),
+                         .said = said});
 }
 
 }  // namespace
@@ -102,15 +100,19 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
   rpc_.call({.method = "getinfo"}, [this, done = std::move(done)](const Result<RpcReply>& reply) {
     const auto info = reply.and_then(result_of_core_lightning);
     if (!info) return done(tl::unexpected(info.error()));
-    const std::string alias = text(*info, "alias");
-    rpc_.call({.method = "listfunds"}, [alias, done](const Result<RpcReply>& funds) {
+    node_ = text(*info, "id");
+    const WalletStatus found{.name = "Core Lightning " + text(*info, "alias"),
+                             .network = network_named(text(*info, "network"))};
+    rpc_.call({.method = "listfunds"}, [found, done](const Result<RpcReply>& funds) {
       done(funds.and_then(result_of_core_lightning).map([&](const Json& said) {
         Msat sum;
         for (const Json& channel : member(said, "channels")) {
-          const std::int64_t ours = msat(channel, "our_amount_msat").value_or(0);
-          if (ours > 0 && ours <= Msat::kMax - sum.value) sum += Msat{ours};
+          const Msat ours = core_lightning_msat(channel, "our_amount_msat").value_or(Msat{});
+          if (is_amount(ours) && ours.value <= Msat::kMax - sum.value) sum += ours;
         }
-        return WalletStatus{.name = "Core Lightning " + alias, .balance = sum};
+        WalletStatus out = found;
+        out.balance = sum;
+        return out;
       }));
     });
   });
@@ -131,8 +133,8 @@ void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std
     for (const Json& one : invoices) {
       last = integer(one, "created_index").value_or(0);
       if (text(one, "status") != "paid") continue;
-      listing->keep(hash(one, "payment_hash"), {msat(one, "amount_received_msat").value_or(0)},
-                    {integer(one, "paid_at").value_or(0) * 1000}, text(one, "description"));
+      listing->keep(hash(one, "payment_hash"), core_lightning_msat(one, "amount_received_msat").value_or(Msat{}),
+                    time_s(one, "paid_at", {}), text(one, "description"));
     }
     // Without its index the next page would be this one again.
     if (invoices.size() < kCoreLightningPage || last == 0 || listing->full()) return listing->end();
@@ -174,10 +176,10 @@ namespace {
 Result<PaymentAnswer> read_pay(const PaymentOrder& order, const Json& pay, base::TimeMs now) {
   const std::string status = text(pay, "status");
   if (status != "complete") return PaymentUnderWay{};
-  const std::int64_t sent = msat(pay, "amount_sent_msat").value_or(order.amount.value);
+  const Msat sent = core_lightning_msat(pay, "amount_sent_msat").value_or(order.amount);
   return made(order,
-              {.fee = {std::max<std::int64_t>(0, sent - order.amount.value)},
-               .paid_at = {integer(pay, "completed_at").value_or(now.ms / 1000) * 1000},
+              {.fee = std::max(Msat{}, sent - order.amount),
+               .paid_at = time_s(pay, "completed_at", now),
                .preimage = hash(pay, "payment_preimage").value_or(hash(pay, "preimage").value_or(base::Hash256{})),
                .evidence = evidence(pay.dump(-1, ' ', false, Json::error_handler_t::replace))});
 }
@@ -191,7 +193,7 @@ Result<PaymentAnswer> read_pays(const PaymentOrder& order, const Json& result, b
   bool all_failed = true;
   for (const Json& pay : pays) {
     if (text(pay, "status") == "complete") return read_pay(order, pay, now);
-    const base::TimeMs begun{integer(pay, "created_at").value_or(0) * 1000};
+    const base::TimeMs begun = time_s(pay, "created_at", {});
     const bool over = ended || now - begun > kCoreLightningPayPatienceS * 1000;
     all_failed = all_failed && text(pay, "status") == "failed" && over;
   }

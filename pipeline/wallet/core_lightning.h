@@ -20,6 +20,7 @@ class CoreLightningWallet final : public Wallet {
 
   std::string kind() const override { return "core_lightning"; }
   Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true}; }
+  std::string account() const override { return node_; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1}; }
   base::Msat minimum() const override { return {1}; }
@@ -38,6 +39,7 @@ class CoreLightningWallet final : public Wallet {
   base::Scheduler& scheduler_;
   const WalletPorts ports_;
   News news_;
+  std::string node_;  // its key, once it has answered
   base::Lifetime lifetime_;
 };
 

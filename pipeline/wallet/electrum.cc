@@ -1,8 +1,11 @@
 #include "pipeline/wallet/electrum.h"
 
 #include <algorithm>
+#include <charconv>
+#include <climits>
 #include <cstdio>
 
+#include "base/ascii.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
@@ -24,8 +27,27 @@ Result<Json> result_of_electrum(const HttpReply& reply) {
   const auto said = parse(reply);
   if (!said) return said;
   const Json& error = member(*said, "error");
-  if (!error.is_null()) return refused(error.is_string() ? error.get<std::string>() : text(error, "message"));
-  return member(*said, "result");
+  if (error.is_null()) return member(*said, "result");
+  const std::string exception = text(member(error, "data"), "exception");
+  return refused(error.is_string() ? error.get<std::string>()
+                                   : text(error, "message") + (exception.empty() ? "" : ": " + exception));
+}
+
+struct ElectrumVersion {
+  int major = 0;
+  int minor = 0;
+  auto operator<=>(const ElectrumVersion&) const = default;
+};
+
+// "4.3.4"; of what cannot be read, it is the newest.
+ElectrumVersion read_version(const Json& told) {
+  ElectrumVersion out{INT_MAX, 0};
+  const std::string written = told.is_string() ? told.get<std::string>() : "";
+  const char* const end = written.data() + written.size();
+  ElectrumVersion read;
+  const auto [point, error] = std::from_chars(written.data(), end, read.major);
+  if (error != std::errc() || point == end || *point != '.') return out;
+  return std::from_chars(point + 1, end, read.minor).ec == std::errc() ? read : out;
 }
 
 // Satoshis as the bitcoins that Electrum reads.
@@ -34,6 +56,14 @@ std::string bitcoins(Msat amount) {
   char out[40];
   std::snprintf(out, sizeof out, "%lld.%08lld", static_cast<long long>(sat / 100'000'000),
                 static_cast<long long>(sat % 100'000'000));
+  return out;
+}
+
+// What `add_request` is called with, which has changed twice.
+Json request_params(const InvoiceOrder& order, ElectrumVersion version) {
+  Json out = {{"amount", bitcoins(order.amount)}, {"memo", order.description}, {"force", true}};
+  out[version < ElectrumVersion{4, 4} ? "expiration" : "expiry"] = order.expiry_ms / 1000;
+  if (version >= ElectrumVersion{4, 6}) out["lightning"] = true;  // else it would make one for the chain
   return out;
 }
 
@@ -52,17 +82,21 @@ std::string reference_of(const Json& request) {
   return id.empty() ? text(request, "rhash") : id;
 }
 
+Result<MadeInvoice> read_request(const Json& made) {
+  const std::string bolt11 = text(made, "lightning_invoice");
+  if (bolt11.empty()) return refused("it made a request without a Lightning invoice", "has it a Lightning channel?");
+  return MadeInvoice{bolt11, reference_of(made), hash(made, "rhash")};
+}
+
 }  // namespace
 
 void ElectrumWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
-  const Json params = {{"amount", bitcoins(order.amount)},
-                       {"memo", order.description},
-                       {"expiration", order.expiry_ms / 1000},
-                       {"force", true}};
-  http_.call(rpc("add_request", params), [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then(result_of_electrum).map([](const Json& made) {
-      return MadeInvoice{text(made, "lightning_invoice"), reference_of(made), hash(made, "rhash")};
-    }));
+  http_.call(rpc("version", Json::object()), [this, order, done = std::move(done)](const Result<HttpReply>& reply) {
+    const auto version = reply.and_then(result_of_electrum).map(read_version);
+    if (!version) return done(tl::unexpected(version.error()));
+    http_.call(rpc("add_request", request_params(order, *version)), [done](const Result<HttpReply>& made) {
+      done(made.and_then(result_of_electrum).and_then(read_request));
+    });
   });
 }
 
@@ -70,6 +104,8 @@ void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function
   http_.call(rpc("get_request", {{"request_id", invoice.reference}}),
              [this, invoice, done = std::move(done)](const Result<HttpReply>& reply) {
                const auto request = reply.and_then(result_of_electrum);
+               const bool says_no = !request && request.error().code == "wallet.refused";
+               if (says_no && means_not_found(request.error().message)) return done(Unknown{});
                if (!request) return done(tl::unexpected(request.error()));
                if (request->is_null()) return done(Unknown{});
                if (hash(*request, "rhash") != invoice.payment_hash)
@@ -77,26 +113,24 @@ void ElectrumWallet::look_up(const ledger::InvoiceIssued& invoice, std::function
                const auto status = integer(*request, "status");
                if (status == kExpired) return done(Expired{evidence(reply->body)});
                if (status != kPaid) return done(unpaid(invoice, ports_.clock(), reply->body));
-               find_preimage({.payment_hash = invoice.payment_hash,
-                              .received = {integer(*request, "amount_sat").value_or(0) * 1000},
-                              .settled_at = ports_.clock(),
-                              .evidence = evidence(reply->body)},
-                             done);
+               find_preimage(invoice, reply->body, sat(*request, "amount_sat"), done);
              });
 }
 
 // Only the history has it; a history without it says nothing against the payment.
-void ElectrumWallet::find_preimage(ledger::InvoiceSettled settlement, std::function<void(Result<LookupAnswer>)> done) {
+void ElectrumWallet::find_preimage(const ledger::InvoiceIssued& invoice, const std::string& said,
+                                   std::optional<Msat> asked, std::function<void(Result<LookupAnswer>)> done) {
   http_.call(rpc("lightning_history", Json::object()),
-             [settlement = std::move(settlement), done = std::move(done)](const Result<HttpReply>& reply) mutable {
+             [this, invoice, said, asked, done = std::move(done)](const Result<HttpReply>& reply) {
                const auto history = reply.and_then(result_of_electrum);
+               Paid paid{.received = asked, .settled_at = ports_.clock(), .said = said};
                for (const Json& one : history && history->is_array() ? *history : Json::array()) {
-                 if (hash(one, "payment_hash") != settlement.payment_hash) continue;
-                 settlement.preimage = hash(one, "preimage").value_or(base::Hash256{});
-                 if (const auto at = integer(one, "timestamp")) settlement.settled_at = {*at * 1000};
-                 if (const auto msat = integer(one, "amount_msat"); msat && *msat > 0) settlement.received = {*msat};
+                 if (hash(one, "payment_hash") != invoice.payment_hash) continue;
+                 paid.preimage = hash(one, "preimage").value_or(base::Hash256{});
+                 paid.settled_at = time_s(one, "timestamp", paid.settled_at);
+                 if (const auto amount = msat(one, "amount_msat"); amount && *amount > Msat{}) paid.received = amount;
                }
-               done(settled(std::move(settlement)));
+               done(settled(invoice, paid));
              });
 }
 
@@ -108,20 +142,28 @@ void ElectrumWallet::list_paid(base::TimeMs since, std::function<void(Result<std
     if (!history->is_array()) return done(malformed("no history"));
     Listing listing{.since = since, .done = done};
     for (const Json& one : *history) {
-      const auto msat = integer(one, "amount_msat");
-      if (!msat || *msat <= 0) continue;
-      listing.keep(hash(one, "payment_hash"), {*msat}, {integer(one, "timestamp").value_or(0) * 1000},
-                   text(one, "label"));
+      const Msat received = msat(one, "amount_msat").value_or(Msat{});
+      if (received <= Msat{}) continue;
+      listing.keep(hash(one, "payment_hash"), received, time_s(one, "timestamp", {}), text(one, "label"));
     }
     listing.end();
   });
 }
 
 void ElectrumWallet::status(std::function<void(Result<WalletStatus>)> done) {
-  http_.call(rpc("getbalance", Json::object()), [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then(result_of_electrum).map([](const Json& balance) {
-      return WalletStatus{.name = "Electrum", .balance = from_bitcoins(text(balance, "lightning"))};
-    }));
+  http_.call(rpc("getinfo", Json::object()), [this, done = std::move(done)](const Result<HttpReply>& reply) {
+    const auto info = reply.and_then(result_of_electrum);
+    if (!info) return done(tl::unexpected(info.error()));
+    const std::string version = text(*info, "version");
+    const WalletStatus found{.name = version.empty() ? "Electrum" : "Electrum " + version,
+                             .network = network_named(text(*info, "network"))};
+    http_.call(rpc("getbalance", Json::object()), [found, done](const Result<HttpReply>& reply_) {
+      done(reply_.and_then(result_of_electrum).map([&](const Json& said) {
+        WalletStatus out = found;
+        out.balance = from_bitcoins(text(said, "lightning"));
+        return out;
+      }));
+    });
   });
 }
 
@@ -133,10 +175,16 @@ constexpr std::int64_t kFailed = 5;
 constexpr Msat kOwnFeeLimit{10'000};         // or 1 %
 constexpr Msat kLeastSplit{2 * 10'000'000};  // over one channel, where no part is smaller than 10 000 sat
 
+// Texts of one invoice may differ in their case.
+bool same_invoice(const std::string& one, const std::string& other) {
+  return base::lower(one) == base::lower(other);
+}
+
 // What its list of invoices says. "Unpaid" is also what it says of one that it tried before it was restarted.
 PaymentAnswer listed(const Json& invoices, const PaymentOrder& order) {
   for (const Json& one : invoices) {
-    if (hash(one, "invoice_id") != order.payment_hash && text(one, "lightning_invoice") != order.bolt11) continue;
+    if (hash(one, "invoice_id") != order.payment_hash && !same_invoice(text(one, "lightning_invoice"), order.bolt11))
+      continue;
     if (integer(one, "status") == kFailed) return PaymentFailed{"Electrum says that it failed"};
     return PaymentUnderWay{};
   }
@@ -144,11 +192,11 @@ PaymentAnswer listed(const Json& invoices, const PaymentOrder& order) {
 }
 
 // From its entry in the history; less than was ordered while some parts are on their way.
-Result<PaymentAnswer> read_sent(const PaymentOrder& order, const Json& sent, std::int64_t amount_msat) {
-  const std::int64_t fee_msat = integer(sent, "fee_msat").value_or(-(amount_msat + order.amount.value));
-  if (fee_msat < 0) return PaymentUnderWay{};
-  return made(order, {.fee = {fee_msat},
-                      .paid_at = {integer(sent, "timestamp").value_or(0) * 1000},
+Result<PaymentAnswer> read_sent(const PaymentOrder& order, const Json& sent, Msat amount) {
+  const Msat fee = msat(sent, "fee_msat").value_or(Msat{} - (amount + order.amount));
+  if (fee < Msat{}) return PaymentUnderWay{};
+  return made(order, {.fee = fee,
+                      .paid_at = time_s(sent, "timestamp", {}),
                       .preimage = hash(sent, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(sent.dump())});
 }
@@ -183,9 +231,9 @@ void ElectrumPayer::find_sent(const PaymentOrder& order, PaymentAnswer otherwise
                if (!history) return done(tl::unexpected(history.error()));
                if (!history->is_array()) return done(malformed("no history"));
                for (const Json& one : *history) {
-                 const auto msat = integer(one, "amount_msat");
-                 if (hash(one, "payment_hash") == order.payment_hash && msat && *msat < 0)
-                   return done(read_sent(order, one, *msat));
+                 const Msat amount = msat(one, "amount_msat").value_or(Msat{});
+                 if (hash(one, "payment_hash") == order.payment_hash && amount < Msat{})
+                   return done(read_sent(order, one, amount));
                }
                if (std::holds_alternative<PaymentFailed>(otherwise)) return check_whole(order, otherwise, done);
                done(otherwise);

@@ -1,4 +1,4 @@
-// Electrum (https://electrum.readthedocs.io, 4.3 to 4.5) as a daemon with JSON-RPC over HTTP, Lightning enabled. It
+// Electrum (https://electrum.readthedocs.io, 4.3 to 4.6) as a daemon with JSON-RPC over HTTP, Lightning enabled. It
 // takes neither preimage nor label: an order that was lost on the way is an orphan. Nothing is pushed. Pure.
 #pragma once
 
@@ -12,6 +12,7 @@ class ElectrumWallet final : public Wallet {
 
   std::string kind() const override { return "electrum"; }
   Abilities abilities() const override { return {.lists = true}; }
+  std::string account() const override { return ports_.account; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1000}; }
   base::Msat minimum() const override { return {1000}; }
@@ -21,7 +22,8 @@ class ElectrumWallet final : public Wallet {
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
 
  private:
-  void find_preimage(ledger::InvoiceSettled settlement, std::function<void(base::Result<LookupAnswer>)> done);
+  void find_preimage(const ledger::InvoiceIssued& invoice, const std::string& said, std::optional<base::Msat> asked,
+                     std::function<void(base::Result<LookupAnswer>)> done);
 
   Http& http_;
   const WalletPorts ports_;

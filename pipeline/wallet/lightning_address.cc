@@ -1,6 +1,7 @@
 #include "pipeline/wallet/lightning_address.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pipeline/net/url_guard.h"
 #include "pipeline/wallet/bolt11.h"
@@ -20,12 +21,19 @@ bool is_loopback_host(std::string_view host) {
   return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
 }
 
-// LNURL says no with a status of 200.
+// LNURL says no with a status of 200, or with another and the same words.
 Result<Json> parse_lnurl(const Result<std::string>& body) {
+  if (!body && body.error().code == "web.too_many_requests") return rate_limited(body.error().message);
   if (!body) return unreachable(body.error().message);
   const auto said = parse(std::string_view(*body));
-  if (said && text(*said, "status") == "ERROR") return refused(text(*said, "reason"));
-  return said;
+  if (!said || text(*said, "status") != "ERROR") return said;
+  const std::string reason = text(*said, "reason");
+  if (means_too_often(reason)) return rate_limited(reason);
+  return refused(reason);
+}
+
+std::string in_msat(const std::optional<base::Msat>& amount) {
+  return amount ? std::to_string(amount->value) : "?";
 }
 
 Result<std::string> callback_url(const Json& offer, base::Msat amount) {
@@ -33,41 +41,48 @@ Result<std::string> callback_url(const Json& offer, base::Msat amount) {
   if (text(offer, "tag") != "payRequest" || callback.empty() || callback.size() > kMaxUrlBytes) {
     return malformed("no offer of a Lightning address");
   }
-  const auto least = integer(offer, "minSendable");
-  const auto most = integer(offer, "maxSendable");
-  if (!least || !most || amount.value < *least || amount.value > *most) {
-    return refused("it takes payments of " + std::to_string(least.value_or(0)) + " to " +
-                   std::to_string(most.value_or(0)) + " msat, and this one is of " + std::to_string(amount.value));
+  const auto least = msat(offer, "minSendable");  // some write decimals
+  const auto most = msat(offer, "maxSendable");
+  if (!least || !most || amount < *least || amount > *most) {
+    return refused("it takes payments of " + in_msat(least) + " to " + in_msat(most) + " msat, and this one is of " +
+                   std::to_string(amount.value));
   }
   return callback + (callback.find('?') == std::string::npos ? "?" : "&") + "amount=" + std::to_string(amount.value);
 }
 
-// The invoice must be for the offer that was made (LUD-06): its description hash is that of the metadata.
-Result<MadeInvoice> read_address_invoice(const Json& said, const std::string& metadata) {
+Result<MadeInvoice> read_address_invoice(const Json& said) {
   const std::string bolt11 = text(said, "pr");
   const std::string verify = text(said, "verify");
   if (verify.empty() || verify.size() > kMaxUrlBytes) {
     return fail(ErrorKind::payment, "wallet.no_verify", "this Lightning address does not tell what was paid (LUD-21)",
                 {}, "take one that does, or another wallet");
   }
-  const auto invoice = decode_bolt11(bolt11);
-  if (!invoice) return tl::unexpected(invoice.error());
-  if (invoice->description_hash != base::sha256(metadata)) return malformed("an invoice for another offer");
   return MadeInvoice{.bolt11 = bolt11, .reference = verify};
 }
 
-Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const std::string& body, base::TimeMs now) {
-  const auto said = parse(std::string_view(body));
+// Whether the invoice is for the offer that was made (LUD-06). That check is for strangers who pay.
+bool is_for(const std::string& metadata, const std::string& bolt11) {
+  const auto invoice = decode_bolt11(bolt11);
+  return !invoice || invoice->description_hash == base::sha256(metadata);
+}
+
+// Texts of one invoice may differ in their case.
+bool names_another(const std::string& bolt11, const base::Hash256& payment_hash) {
+  const auto invoice = decode_bolt11(bolt11);
+  return invoice && invoice->payment_hash != payment_hash;
+}
+
+Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const Result<std::string>& body,
+                                 base::TimeMs now) {
+  const auto said = parse_lnurl(body);
+  if (!said && said.error().code == "wallet.refused" && means_not_found(said.error().message)) return Unknown{};
   if (!said) return tl::unexpected(said.error());
-  if (text(*said, "status") == "ERROR") return Unknown{};
-  const std::string invoice = text(*said, "pr");
-  if (!invoice.empty() && invoice != asked.bolt11) return malformed("another invoice than was asked for");
-  if (!flag(*said, "settled")) return unpaid(asked, now, body);
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = asked.amount,  // it tells no sum: an invoice is paid whole or not at all
-                  .settled_at = now,
-                  .preimage = hash(*said, "preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(body)});
+  if (names_another(text(*said, "pr"), asked.payment_hash)) return malformed("another invoice than was asked for");
+  if (!flag(*said, "settled")) return unpaid(asked, now, *body);
+  return settled(asked, {.received = {},  // it tells no sum: an invoice is paid whole or not at all
+                         .settled_at = now,
+                         .preimage = hash(*said, "preimage").value_or(base::Hash256{}),
+                         .said = *body});
 }
 
 }  // namespace
@@ -95,8 +110,10 @@ void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::func
     const auto offer = parse_lnurl(body);
     const auto url = offer.and_then([&](const Json& said) { return callback_url(said, order.amount); });
     if (!url) return done(tl::unexpected(url.error()));
-    web_.get(*url, [metadata = text(*offer, "metadata"), done](const Result<std::string>& answer) {
-      done(parse_lnurl(answer).and_then([&](const Json& said) { return read_address_invoice(said, metadata); }));
+    web_.get(*url, [this, metadata = text(*offer, "metadata"), done](const Result<std::string>& answer) {
+      const auto made = parse_lnurl(answer).and_then(read_address_invoice);
+      if (made && !is_for(metadata, made->bolt11)) warn_of_description();
+      done(made);
     });
   });
 }
@@ -104,14 +121,24 @@ void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::func
 void LightningAddressWallet::look_up(const ledger::InvoiceIssued& invoice,
                                      std::function<void(Result<LookupAnswer>)> done) {
   web_.get(invoice.reference, [this, invoice, done = std::move(done)](const Result<std::string>& body) {
-    if (!body) return done(unreachable(body.error().message));
-    done(read_verify(invoice, *body, ports_.clock()));
+    done(read_verify(invoice, body, ports_.clock()));
   });
+}
+
+void LightningAddressWallet::warn_of_description() {
+  if (std::exchange(warned_, true)) return;
+  ports_.warn("invoices of " + account() +
+              " do not carry the hash of the address's metadata (LUD-06): some customers' wallets may refuse to pay "
+              "them; the address's provider can mend that");
 }
 
 void LightningAddressWallet::status(std::function<void(Result<WalletStatus>)> done) {
   web_.get(address_.url(), [this, done = std::move(done)](const Result<std::string>& body) {
-    done(parse_lnurl(body).map([&](const Json&) { return WalletStatus{.name = address_.user + "@" + address_.host}; }));
+    done(parse_lnurl(body).map([this](const Json& offer) {
+      const auto least = balance(msat(offer, "minSendable"));
+      if (least) minimum_ = std::max(unit(), least->rounded_up_to(unit()));
+      return WalletStatus{.name = account()};
+    }));
   });
 }
 

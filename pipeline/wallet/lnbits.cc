@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/replies.h"
 
@@ -37,21 +38,24 @@ std::optional<MadeInvoice> find_made_by_lnbits(const Json& payments, const Invoi
   return std::nullopt;
 }
 
+// A wrong path or key is a 404 as well.
+bool is_unknown_to_lnbits(const HttpReply& reply) {
+  return reply.status == 404 && base::lower(said_in(reply.body)).find("payment") != std::string::npos;
+}
+
 Result<LookupAnswer> read_lnbits_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply, base::TimeMs now) {
-  if (reply.status == 404 && said_in(reply.body).find("Wallet") == std::string::npos) return Unknown{};
+  if (is_unknown_to_lnbits(reply)) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
-  const Json& details = member(*payment, "details");
+  const Json& details = member(*payment, "details");  // missing in some versions
   if (!flag(*payment, "paid")) return unpaid(asked, now, reply.body);
-  if (hash(details, "payment_hash") != asked.payment_hash) return malformed("another payment than was asked for");
-  const auto received = integer(details, "amount");  // millisatoshi; negative for what was paid out
-  if (!received) return malformed("a payment of no amount");
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = {*received},
-                  .fee = {std::abs(integer(details, "fee").value_or(0))},
-                  .settled_at = now,
-                  .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(reply.body)});
+  if (!details.is_null() && hash(details, "payment_hash") != asked.payment_hash)
+    return malformed("another payment than was asked for");
+  return settled(asked, {.received = msat(details, "amount"),  // negative for what was paid out
+                         .fee = fee_msat(details, "fee"),
+                         .settled_at = now,
+                         .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
+                         .said = reply.body});
 }
 
 }  // namespace
@@ -91,9 +95,7 @@ void LnbitsWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<v
 void LnbitsWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call({.path = "/api/v1/wallet"}, [done = std::move(done)](const Result<HttpReply>& reply) {
     done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& said) {
-      WalletStatus out{.name = "LNbits " + text(said, "name")};
-      if (const auto msat = integer(said, "balance")) out.balance = base::Msat{*msat};
-      return out;
+      return WalletStatus{.name = "LNbits " + text(said, "name"), .balance = balance(msat(said, "balance"))};
     }));
   });
 }
@@ -104,7 +106,7 @@ namespace {
 
 // Seconds since 1970, or as newer versions write it "2026-11-27T10:00:00…", UTC.
 base::TimeMs time_of(const Json& payment) {
-  if (const auto seconds = integer(payment, "time")) return {*seconds * 1000};
+  if (integer(payment, "time")) return time_s(payment, "time", {});
   std::tm parts{};
   std::istringstream written(text(payment, "time"));
   written >> std::get_time(&parts, "%Y-%m-%dT%H:%M:%S");
@@ -135,9 +137,9 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                for (const Json& one : list) {
                  const base::TimeMs time = time_of(one);  // when it was made: it is paid soon after
                  older = older || time < listing->since;
-                 const std::int64_t received = integer(one, "amount").value_or(0);  // negative: paid out
-                 if (received > 0 && is_paid(one))
-                   listing->keep(hash(one, "payment_hash"), {received}, time, text(one, "memo"));
+                 const base::Msat received = msat(one, "amount").value_or(base::Msat{});  // negative: paid out
+                 if (received > base::Msat{} && is_paid(one))
+                   listing->keep(hash(one, "payment_hash"), received, time, text(one, "memo"));
                }
                listing->seen += list.size();
                const bool last =
@@ -166,7 +168,7 @@ void LnbitsWallet::on_news(News news) {
 namespace {
 
 Result<PaymentAnswer> read_lnbits_outgoing(const PaymentOrder& order, const HttpReply& reply, base::TimeMs now) {
-  if (reply.status == 404) return Unknown{};
+  if (is_unknown_to_lnbits(reply)) return Unknown{};
   const auto payment = parse(reply);
   if (!payment) return tl::unexpected(payment.error());
   const Json& details = member(*payment, "details");
@@ -174,7 +176,7 @@ Result<PaymentAnswer> read_lnbits_outgoing(const PaymentOrder& order, const Http
     return PaymentFailed{"LNbits says that it failed"};
   }
   if (!flag(*payment, "paid")) return PaymentUnderWay{};
-  return made(order, {.fee = {std::abs(integer(details, "fee").value_or(0))},
+  return made(order, {.fee = fee_msat(details, "fee"),
                       .paid_at = now,
                       .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(reply.body)});

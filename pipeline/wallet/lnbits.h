@@ -16,7 +16,11 @@ class LnbitsWallet final : public Wallet {
       : http_(http), ports_(std::move(ports)), key_(std::move(key)) {}
 
   std::string kind() const override { return "lnbits"; }
-  Abilities abilities() const override { return {.repeats = Repeats::by_label, .pushes = true, .lists = true}; }
+  Abilities abilities() const override {
+    return {
+        .repeats = Repeats::by_label, .pushes = true, .lists = true, .calls_per_minute = 100};  // it bears 200 in any
+  }
+  std::string account() const override { return ports_.account; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1000}; }
   base::Msat minimum() const override { return {1000}; }

@@ -20,6 +20,12 @@ std::optional<Hash256> base64_hash(const Json& from, const char* name) {
   return bytes ? Hash256::from_bytes(*bytes) : std::nullopt;
 }
 
+// As wallet.network is written.
+std::string network_of_lnd(const Json& info) {
+  const Json& chains = member(info, "chains");
+  return network_named(chains.is_array() && !chains.empty() ? text(chains.front(), "network") : "");
+}
+
 MadeInvoice made_by_lnd(const Json& said, const Preimage& preimage) {
   return {.bolt11 = text(said, "payment_request"), .payment_hash = base::sha256(preimage.view())};
 }
@@ -37,7 +43,7 @@ Result<Json> parse_lnd(const HttpReply& reply) {
   if (said.find("process of starting") != std::string::npos) return unreachable("it is starting");
   // A wrong macaroon is a failure of the server to it.
   if (said.find("verification failed") != std::string::npos || said.find("permission denied") != std::string::npos) {
-    return parse(HttpReply{.status = 401});
+    return unauthorized(said);
   }
   return parse(reply);
 }
@@ -48,21 +54,17 @@ Result<LookupAnswer> read_lnd_invoice(const ledger::InvoiceIssued& asked, const 
   if (!invoice) return tl::unexpected(invoice.error());
   if (base64_hash(*invoice, "r_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(*invoice, "state");
-  if (state == "ACCEPTED" && asked.hold) {
-    return Held{{integer(*invoice, "amt_paid_msat").value_or(0)}, evidence(reply.body)};
-  }
+  if (state == "ACCEPTED" && asked.hold) return held(asked, msat(*invoice, "amt_paid_msat"), reply.body);
   if (state == "ACCEPTED") return Open{};
   if (state == "CANCELED" && asked.hold) return GivenBack{evidence(reply.body)};
   if (state == "CANCELED") return Expired{evidence(reply.body)};
   if (state == "OPEN") return unpaid(asked, now, reply.body);
-  const auto received = integer(*invoice, "amt_paid_msat");
-  if (state != "SETTLED" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = {*received},
-                  .settled_at = {integer(*invoice, "settle_date").value_or(now.ms / 1000) * 1000},
-                  .index = static_cast<std::uint64_t>(integer(*invoice, "settle_index").value_or(0)),
-                  .preimage = base64_hash(*invoice, "r_preimage").value_or(Hash256{}),
-                  .evidence = evidence(reply.body)});
+  if (state != "SETTLED") return malformed("the state \"" + state.substr(0, 20) + "\"");
+  return settled(asked, {.received = msat(*invoice, "amt_paid_msat"),
+                         .settled_at = time_s(*invoice, "settle_date", now),
+                         .index = static_cast<std::uint64_t>(integer(*invoice, "settle_index").value_or(0)),
+                         .preimage = base64_hash(*invoice, "r_preimage").value_or(Hash256{}),
+                         .said = reply.body});
 }
 
 // The last of the lines that tell how a payment goes.
@@ -81,7 +83,7 @@ Result<PaymentAnswer> read_lnd_outgoing(const PaymentOrder& order, const HttpRep
   const std::string status = text(payment, "status");
   if (status == "FAILED") return PaymentFailed{"LND says: " + text(payment, "failure_reason")};
   if (status != "SUCCEEDED") return PaymentUnderWay{};
-  return made(order, {.fee = {integer(payment, "fee_msat").value_or(0)},
+  return made(order, {.fee = fee_msat(payment, "fee_msat"),
                       .paid_at = now,
                       .preimage = hash(payment, "payment_preimage").value_or(Hash256{}),
                       .evidence = evidence(lines.substr(lines.rfind('\n') + 1))});
@@ -148,11 +150,13 @@ void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call({.path = "/v1/getinfo"}, [this, done = std::move(done)](const Result<HttpReply>& reply) {
     const auto info = reply.and_then(parse_lnd);
     if (!info) return done(tl::unexpected(info.error()));
+    node_ = text(*info, "identity_pubkey");
     const std::string alias = text(*info, "alias");
-    http_.call({.path = "/v1/balance/channels"}, [alias, done](const Result<HttpReply>& balance) {
-      done(balance.and_then(parse_lnd).map([&](const Json& said) {
-        WalletStatus out{.name = alias.empty() ? "LND" : "LND " + alias};
-        if (const auto msat = integer(member(said, "local_balance"), "msat")) out.balance = Msat{*msat};
+    const WalletStatus found{.name = alias.empty() ? "LND" : "LND " + alias, .network = network_of_lnd(*info)};
+    http_.call({.path = "/v1/balance/channels"}, [found, done](const Result<HttpReply>& reply_) {
+      done(reply_.and_then(parse_lnd).map([&](const Json& said) {
+        WalletStatus out = found;
+        out.balance = balance(msat(member(said, "local_balance"), "msat"));
         return out;
       }));
     });
@@ -187,12 +191,11 @@ void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::st
         const Json& invoices = member(*page, "invoices");
         bool older = false;
         for (const Json& one : invoices.is_array() ? invoices : Json::array()) {
-          const base::TimeMs made{integer(one, "creation_date").value_or(0) * 1000};
+          const base::TimeMs made = time_s(one, "creation_date", {});
           older = older || made < listing->since - kOldestOpenMs;
-          const base::TimeMs settled_at{integer(one, "settle_date").value_or(0) * 1000};
           if (text(one, "state") != "SETTLED") continue;
-          listing->keep(base64_hash(one, "r_hash"), {integer(one, "amt_paid_msat").value_or(0)}, settled_at,
-                        text(one, "memo"));
+          listing->keep(base64_hash(one, "r_hash"), msat(one, "amt_paid_msat").value_or(Msat{}),
+                        time_s(one, "settle_date", {}), text(one, "memo"));
         }
         const bool last = !invoices.is_array() || invoices.size() < kLndPage || older;
         if (last || listing->full()) return listing->end();

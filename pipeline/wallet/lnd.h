@@ -18,6 +18,7 @@ class LndWallet final : public Wallet {
   Abilities abilities() const override {
     return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true};
   }
+  std::string account() const override { return node_; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1}; }
   base::Msat minimum() const override { return {1}; }
@@ -35,6 +36,7 @@ class LndWallet final : public Wallet {
 
   Http& http_;
   const WalletPorts ports_;
+  std::string node_;  // its key, once it has answered
 };
 
 class LndPayer final : public HttpPayer {

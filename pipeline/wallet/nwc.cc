@@ -17,6 +17,7 @@ namespace {
 constexpr char kNwcOrder[] = "sellcompute_order";  // in an invoice's metadata
 constexpr int kNwcHoldBlocks = 144;                // about a day: then the network gives back what is held
 constexpr std::int64_t kLongestHoldMs = 2LL * 24 * 60 * 60 * 1000;  // no chain is that slow
+constexpr int kNwcCallsPerMinute = 30;                              // with as many at once, no more than 60 in a minute
 constexpr int kNwcLookedThrough = 50;                               // of the newest transactions
 constexpr std::size_t kMaxGivenBack = 1'000;                        // remembered
 
@@ -55,16 +56,15 @@ Result<LookupAnswer> read_nwc_invoice(const ledger::InvoiceIssued& asked, const 
   if (hash(invoice, "payment_hash") != asked.payment_hash) return malformed("another invoice than was asked for");
   const std::string state = text(invoice, "state");
   if (state == "failed" && asked.hold) return GivenBack{evidence(said)};
-  if (may_be_held(asked, invoice, now)) return Held{{integer(invoice, "amount").value_or(0)}, evidence(said)};
+  if (may_be_held(asked, invoice, now)) return held(asked, msat(invoice, "amount"), said);
   if (state == "expired" || state == "failed") return Expired{evidence(said)};
-  if (state == "accepted" && asked.hold) return Held{{integer(invoice, "amount").value_or(0)}, evidence(said)};
+  if (state == "accepted" && asked.hold) return held(asked, msat(invoice, "amount"), said);
   if (!is_settled(invoice)) return state == "accepted" ? Open{} : unpaid(asked, now, said);
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = {integer(invoice, "amount").value_or(0)},
-                  .fee = {std::max<std::int64_t>(0, integer(invoice, "fees_paid").value_or(0))},
-                  .settled_at = {integer(invoice, "settled_at").value_or(now.ms / 1000) * 1000},
-                  .preimage = hash(invoice, "preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(said)});
+  return settled(asked, {.received = msat(invoice, "amount"),
+                         .fee = fee_msat(invoice, "fees_paid"),
+                         .settled_at = time_s(invoice, "settled_at", now),
+                         .preimage = hash(invoice, "preimage").value_or(base::Hash256{}),
+                         .said = said});
 }
 
 }  // namespace
@@ -74,10 +74,15 @@ NwcWallet::NwcWallet(NwcConnection& connection, WalletPorts ports)
 
 Abilities NwcWallet::abilities() const {
   return {.repeats = Repeats::by_label,
-          .pushes = true,
-          .lists = true,
-          .holds = connection_.can("make_hold_invoice"),
-          .takes_fees = true};
+          .pushes = !connection_.learnt() || connection_.notifies("payment_received"),
+          .lists = connection_.may("list_transactions"),
+          .holds = !connection_.learnt() || connection_.can("make_hold_invoice"),
+          .takes_fees = true,
+          .calls_per_minute = kNwcCallsPerMinute};
+}
+
+std::string NwcWallet::account() const {
+  return connection_.account();
 }
 
 void NwcWallet::on_news(News news) {
@@ -89,7 +94,7 @@ void NwcWallet::on_news(News news) {
 void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   connection_.learn_abilities([this, order, done = std::move(done)] {
     if (order.hold) return make_hold(order, done);
-    if (!connection_.can("list_transactions")) return make(order, done);
+    if (!connection_.may("list_transactions")) return make(order, done);
     const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kNwcLookedThrough}};
     connection_.ask("list_transactions", params, [this, order, done](const Result<NwcReply>& reply) {
       if (!reply) return done(tl::unexpected(reply.error()));
@@ -171,14 +176,19 @@ void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void
 
 void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
   connection_.ask("get_info", Json::object(), [this, done = std::move(done)](const Result<NwcReply>& reply) {
-    const auto info = reply.and_then(result_of);
-    if (!info) return done(tl::unexpected(info.error()));
-    const std::string alias = text(*info, "alias");
-    // A connection that may only receive is often not told the balance: that is no fault.
-    connection_.ask("get_balance", Json::object(), [alias, done](const Result<NwcReply>& balance) {
-      WalletStatus out{.name = alias.empty() ? "NWC" : alias};
-      const auto msat = balance ? integer(balance->result, "balance") : std::nullopt;
-      if (msat) out.balance = Msat{*msat};
+    if (!reply) return done(tl::unexpected(reply.error()));
+    const auto info = result_of(*reply);
+    // A connection that may only receive is often told neither this nor the balance: that is no fault.
+    const bool withheld = reply->error_code == "NOT_IMPLEMENTED" || reply->error_code == "RESTRICTED";
+    if (!info && !(withheld && connection_.can("make_invoice") && connection_.can("lookup_invoice")))
+      return done(tl::unexpected(info.error()));
+    const Json& known = reply->result;
+    const std::string alias = text(known, "alias");
+    const WalletStatus found{.name = alias.empty() ? "NWC" : alias, .network = network_named(text(known, "network"))};
+    if (!connection_.may("get_balance")) return done(found);
+    connection_.ask("get_balance", Json::object(), [found, done](const Result<NwcReply>& told) {
+      WalletStatus out = found;
+      if (told) out.balance = balance(msat(told->result, "balance"));
       done(std::move(out));
     });
   });
@@ -201,9 +211,8 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
     const Json& list = member(*page, "transactions");
     if (!list.is_array()) return listing->done(malformed("no list of transactions"));
     for (const Json& one : list) {
-      const base::TimeMs settled_at{integer(one, "settled_at").value_or(0) * 1000};
       if (text(one, "type") == "outgoing" || !is_settled(one)) continue;
-      listing->keep(hash(one, "payment_hash"), {integer(one, "amount").value_or(0)}, settled_at,
+      listing->keep(hash(one, "payment_hash"), msat(one, "amount").value_or(Msat{}), time_s(one, "settled_at", {}),
                     text(one, "description"));
     }
     listing->seen += list.size();
@@ -229,8 +238,8 @@ Result<PaymentAnswer> read_outgoing(const PaymentOrder& order, const Json& payme
   if (hash(payment, "payment_hash") != order.payment_hash) return malformed("another payment than was asked for");
   if (text(payment, "state") == "failed") return PaymentFailed{"the wallet says that it failed"};
   if (!is_settled(payment)) return PaymentUnderWay{};
-  return made(order, {.fee = {std::max<std::int64_t>(0, integer(payment, "fees_paid").value_or(0))},
-                      .paid_at = {integer(payment, "settled_at").value_or(now.ms / 1000) * 1000},
+  return made(order, {.fee = fee_msat(payment, "fees_paid"),
+                      .paid_at = time_s(payment, "settled_at", now),
                       .preimage = hash(payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(said)});
 }
@@ -243,7 +252,7 @@ void NwcWallet::pay(const PaymentOrder& order, std::function<void(Result<Payment
                     if (!reply) return done(tl::unexpected(reply.error()));
                     const auto result = result_of(*reply);
                     if (!result) return done(tl::unexpected(result.error()));
-                    done(made(order, {.fee = {std::max<std::int64_t>(0, integer(*result, "fees_paid").value_or(0))},
+                    done(made(order, {.fee = fee_msat(*result, "fees_paid"),
                                       .paid_at = ports_.clock(),
                                       .preimage = hash(*result, "preimage").value_or(base::Hash256{}),
                                       .evidence = evidence(reply->said)}));

@@ -19,8 +19,9 @@ class NwcWallet final : public Wallet, public Payer {
   NwcWallet(NwcConnection& connection, WalletPorts ports);
 
   std::string kind() const override { return "nwc"; }
-  // Whether it holds is known when it has answered something; until then we hope so.
+  // Whether it holds and notifies is known when it has answered something; until then we hope so.
   Abilities abilities() const override;
+  std::string account() const override;
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1000}; }  // the protocol has msat; many wallets do not
   base::Msat minimum() const override { return {1000}; }

@@ -18,6 +18,7 @@ namespace {
 constexpr char kScheme[] = "nostr+walletconnect://";
 constexpr std::int64_t kReplyTimeoutMs = 10'000;
 constexpr std::size_t kMaxWaiting = 1'000;
+constexpr std::int64_t kInfoPatienceMs = 2'000;
 
 auto bad_uri(const std::string& what) {
   return fail(ErrorKind::config, "wallet.nwc_uri", "the wallet's connection string " + what, {},
@@ -51,6 +52,40 @@ std::vector<std::pair<std::string, std::string>> query_of(std::string_view text)
   return out;
 }
 
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (!word.empty()) out.emplace_back(word);
+  }
+  return out;
+}
+
+std::vector<std::string> texts_of(const Json& list) {
+  std::vector<std::string> out;
+  for (const Json& one : list.is_array() ? list : Json::array()) {
+    if (one.is_string()) out.push_back(one.get<std::string>());
+  }
+  return out;
+}
+
+std::string listed(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& one : texts) out += (out.empty() ? "" : " or ") + one;
+  return out;
+}
+
+// Some wallets' error is a mere text.
+NwcReply read_reply(const Json& said, const std::string& whole) {
+  const Json& error = member(said, "error");
+  NwcReply out{.error_code = text(error, "code"), .error = text(error, "message"), .said = whole};
+  if (error.is_null()) out.result = member(said, "result");
+  if (error.is_string()) out.error = error.get<std::string>();
+  if (error.is_string() && means_not_found(out.error)) out.error_code = "NOT_FOUND";
+  return out;
+}
+
 bool tells_of_payment(const std::string& notification) {
   return notification == "payment_received" || notification == "hold_invoice_accepted";
 }
@@ -65,6 +100,7 @@ Result<Json> result_of(const NwcReply& reply) {
         ErrorKind::payment, "wallet.unauthorized", "the wallet says: " + nostr::clean_relay_text(error), {},
         "give the connection the rights that it lacks: to make and look up invoices, or to pay what is owed back");
   }
+  if (error_code == "RATE_LIMITED" || means_too_often(error)) return rate_limited(error);
   return refused(error.empty() ? error_code : error);
 }
 
@@ -111,42 +147,89 @@ nostr::Event NwcConnection::sign_auth(const std::string& url, const std::string&
 
 // ---- what the wallet can --------------------------------------------------------------------------------------------
 
-bool NwcConnection::can(std::string_view method) const {
-  return methods_.empty() || std::ranges::find(methods_, method) != methods_.end();
+std::string NwcConnection::account() const {
+  return uri_.wallet.hex() + "/" + uri_.secret.public_key().hex();
 }
 
-// Its info event says which encryption it reads, and what it can; without one it is an old wallet (NIP-04).
+bool NwcConnection::can(std::string_view method) const {
+  return std::ranges::find(methods_, method) != methods_.end();
+}
+
+bool NwcConnection::notifies(std::string_view type) const {
+  return std::ranges::find(notifications_, type) != notifications_.end();
+}
+
+// One question for the info event, put to all relays.
+struct NwcConnection::Search {
+  std::size_t open = 0;   // relays that have not answered
+  bool answered = false;  // one has, without the event
+  bool ended = false;
+};
+
 void NwcConnection::learn_abilities(std::function<void()> then) {
-  if (form_) return then();
+  if (learnt()) return then();
   learning_.push_back(std::move(then));
   if (learning_.size() > 1) return;  // it is asked for already
   const nostr::Filter info{.authors = {uri_.wallet}, .kinds = {kNwcInfoKind}, .limit = 1};
-  relays_.query(uri_.relays.front(), info, lifetime_.guard([this](const auto& events) {
-    if (events) read_info(*events);
-    for (const auto& one : std::exchange(learning_, {})) one();
-  }));
+  const auto search = std::make_shared<Search>(Search{.open = uri_.relays.size()});
+  for (const std::string& relay : uri_.relays) {
+    relays_.query(relay, info, lifetime_.guard([this, search](const auto& found) { on_info(search, found); }));
+  }
 }
 
-void NwcConnection::read_info(const std::vector<nostr::Event>& events) {
-  form_ = ledger::Encryption::nip04;
-  if (events.empty()) return;
-  const nostr::Event& info = events.front();
-  if (info.tag_value("encryption").value_or("").find("nip44_v2") != std::string::npos)
-    form_ = ledger::Encryption::nip44;
-  methods_.clear();
-  std::string_view rest = info.content;
-  while (!rest.empty()) {
-    const std::string_view word = rest.substr(0, rest.find(' '));
-    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    if (!word.empty()) methods_.emplace_back(word);
+// The first relay that has the event ends the search. One that has none leaves the others a short while: a relay that
+// is not there may take long to say so.
+void NwcConnection::on_info(const std::shared_ptr<Search>& search, const Result<std::vector<nostr::Event>>& found) {
+  --search->open;
+  if (search->ended) return;
+  if (found && !found->empty()) {
+    search->ended = true;
+    read_info(found->front());
+    return learning_ends();
   }
+  if (found && !std::exchange(search->answered, true) && search->open > 0)
+    scheduler_.after(kInfoPatienceMs, lifetime_.guard([this, search] { end_search(search); }));
+  if (search->open == 0) end_search(search);
+}
+
+// Without the event it is an old wallet (NIP-04), or one that never sent it.
+void NwcConnection::end_search(const std::shared_ptr<Search>& search) {
+  if (std::exchange(search->ended, true)) return;
+  if (!search->answered) return learning_ends();
+  form_ = ledger::Encryption::nip04;
+  methods_.clear();
+  notifications_.clear();
+  ask_for_abilities();
+}
+
+void NwcConnection::read_info(const nostr::Event& info) {
+  const bool nip44 = info.tag_value("encryption").value_or("").find("nip44_v2") != std::string::npos;
+  form_ = nip44 ? ledger::Encryption::nip44 : ledger::Encryption::nip04;
+  methods_ = words_of(info.content);
+  notifications_ = words_of(info.tag_value("notifications").value_or(""));
+}
+
+void NwcConnection::ask_for_abilities() {
+  learning_by_asking_ = true;
+  send("get_info", Json::object(), [this](const Result<NwcReply>& reply) {
+    learning_by_asking_ = false;
+    if (reply) {
+      methods_ = texts_of(member(reply->result, "methods"));
+      notifications_ = texts_of(member(reply->result, "notifications"));
+    }
+    learning_ends();
+  });
+}
+
+void NwcConnection::learning_ends() {
+  for (const auto& one : std::exchange(learning_, {})) one();
 }
 
 // ---- questions and answers ------------------------------------------------------------------------------------------
 
 void NwcConnection::ask(const std::string& method, const Json& params, OnReply done) {
   learn_abilities([this, method, params, done = std::move(done)] {
-    if (!form_) return done(unreachable("its relay does not answer", "is " + uri_.relays.front() + " up?"));
+    if (!form_) return done(unreachable("none of its relays answers", "is " + listed(uri_.relays) + " up?"));
     if (waiting_.size() >= kMaxWaiting) return done(unreachable("too many questions wait for it"));
     send(method, params, done);
   });
@@ -192,11 +275,7 @@ void NwcConnection::on_response(const nostr::Event& event) {
   if (!opened) return answer(*request, malformed("it cannot be decrypted"));
   const auto said = parse(std::string_view(opened->plaintext));
   if (!said) return answer(*request, tl::unexpected(said.error()));
-  const Json& error = member(*said, "error");
-  answer(*request, NwcReply{.result = error.is_null() ? member(*said, "result") : Json(),
-                            .error_code = text(error, "code"),
-                            .error = text(error, "message"),
-                            .said = opened->plaintext});
+  answer(*request, read_reply(*said, opened->plaintext));
 }
 
 void NwcConnection::on_notification(const nostr::Event& event) {
@@ -211,12 +290,14 @@ void NwcConnection::answer(const nostr::EventId& request, const Result<NwcReply>
   if (found) found.mapped()(reply);
 }
 
-void NwcConnection::on_disconnected() {
+void NwcConnection::on_disconnected(const std::string& relay) {
+  if (live_.erase(relay) == 0 || !live_.empty()) return;
   for (auto& [id, done] : std::exchange(waiting_, {})) done(unreachable("the connection to its relay was lost"));
 }
 
-void NwcConnection::on_connected() {
-  form_.reset();  // the wallet may have learnt something
+void NwcConnection::on_connected(const std::string& relay) {
+  live_.insert(relay);
+  if (learning_.empty()) form_.reset();  // the wallet may have learnt something
   if (news_) news_(std::nullopt);
 }
 

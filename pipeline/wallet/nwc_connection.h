@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/lifetime.h"
 #include "base/random.h"
@@ -54,17 +56,27 @@ class NwcConnection {
 
   // What comes for nwc_filters(), verified.
   void on_event(const nostr::Event& event);
-  // A relay is back: what it said meanwhile is lost.
-  void on_connected();
-  // A relay is gone: what was asked there may never be answered.
-  void on_disconnected();
+  // This relay is back: what it said meanwhile is lost.
+  void on_connected(const std::string& relay);
+  // This relay is gone, or could not be reached. Of several, any one that lives serves: only when the last one goes,
+  // what was asked may never be answered.
+  void on_disconnected(const std::string& relay);
   // Our authentication at this relay (NIP-42).
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, base::TimeMs now) const;
 
-  // Calls `then` when the wallet's info event was read, or when no relay could be asked for it.
+  // The wallet's key and ours: together they name the account.
+  std::string account() const;
+
+  // Calls `then` when it is known what the wallet can: by its info event or, without one, by its answer to get_info. Or
+  // when no relay could be asked.
   void learn_abilities(std::function<void()> then);
-  // Whether the wallet carries out this method, as far as it has said so: true while nothing is known.
+  // Whether that was done.
+  bool learnt() const { return form_.has_value() && !learning_by_asking_; }
+  // Whether the wallet says that it carries out this method, or sends these notifications.
   bool can(std::string_view method) const;
+  bool notifies(std::string_view type) const;
+  // Whether this method is worth a try: the wallet says that it can, or says nothing.
+  bool may(std::string_view method) const { return methods_.empty() || can(method); }
   // `done` is called exactly once. Fails with "wallet.unreachable" when no response comes within ten seconds, and with
   // "wallet.malformed" when it cannot be read. That the wallet refuses is a reply, not an error.
   void ask(const std::string& method, const nlohmann::json& params, OnReply done);
@@ -72,7 +84,13 @@ class NwcConnection {
   void on_news(Wallet::News news) { news_ = std::move(news); }
 
  private:
-  void read_info(const std::vector<nostr::Event>& events);
+  struct Search;
+
+  void on_info(const std::shared_ptr<Search>& search, const base::Result<std::vector<nostr::Event>>& found);
+  void end_search(const std::shared_ptr<Search>& search);
+  void read_info(const nostr::Event& info);
+  void ask_for_abilities();
+  void learning_ends();
   void send(const std::string& method, const nlohmann::json& params, OnReply done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
@@ -84,9 +102,12 @@ class NwcConnection {
   const NwcUri uri_;
   Wallet::News news_;
   std::map<nostr::EventId, OnReply> waiting_;
-  std::optional<ledger::Encryption> form_;       // known once the info event was read
+  std::set<std::string> live_;                   // relays
+  std::optional<ledger::Encryption> form_;       // known once the info event was read, or is known to be missing
+  bool learning_by_asking_ = false;              // in that encryption: the info event is missing
   std::vector<std::string> methods_;             // empty: not known
-  std::vector<std::function<void()>> learning_;  // callbacks that wait for the info event
+  std::vector<std::string> notifications_;       // types
+  std::vector<std::function<void()>> learning_;  // callbacks that wait for what the wallet can
   base::Lifetime lifetime_;
 };
 

@@ -27,9 +27,12 @@ std::optional<MadeInvoice> find_made_by_phoenixd(const Json& payments, const Inv
   return std::nullopt;
 }
 
-// Invoices are for whole satoshis; the part of one that is left behind the fee is not told.
-Msat paid_sat(std::int64_t received_sat, Msat fee) {
-  return (Msat{received_sat * 1000} + fee).rounded_up_to(Msat{1000});
+// What was paid: what arrived, and ACINQ's fee. Invoices are for whole satoshis; the part of one that is left behind the
+// fee is not told.
+std::optional<Msat> paid_to_phoenixd(const Json& payment) {
+  const auto received = sat(payment, "receivedSat");
+  if (!received || !is_amount(*received)) return received;
+  return (*received + fee_msat(payment, "fees")).rounded_up_to(Msat{1000});
 }
 
 Result<LookupAnswer> read_phoenixd_payment(const ledger::InvoiceIssued& asked, const HttpReply& reply,
@@ -39,17 +42,11 @@ Result<LookupAnswer> read_phoenixd_payment(const ledger::InvoiceIssued& asked, c
   if (!payment) return tl::unexpected(payment.error());
   if (hash(*payment, "paymentHash") != asked.payment_hash) return malformed("another payment than was asked for");
   if (!flag(*payment, "isPaid")) return unpaid(asked, now, reply.body);
-  const auto received_sat = integer(*payment, "receivedSat");
-  if (!received_sat || *received_sat < 0 || *received_sat > Msat::kMax / 1000)
-    return malformed("a payment of no amount");
-  // What arrives is what is left behind ACINQ's fee.
-  const Msat fee{std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))};
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = paid_sat(*received_sat, fee),
-                  .fee = fee,
-                  .settled_at = {integer(*payment, "completedAt").value_or(now.ms)},
-                  .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(reply.body)});
+  return settled(asked, {.received = paid_to_phoenixd(*payment),
+                         .fee = fee_msat(*payment, "fees"),
+                         .settled_at = time_ms(*payment, "completedAt", now),
+                         .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
+                         .said = reply.body});
 }
 
 }  // namespace
@@ -85,13 +82,18 @@ void PhoenixdWallet::look_up(const ledger::InvoiceIssued& invoice, std::function
 }
 
 void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
-  http_.call({.path = "/getbalance"}, [done = std::move(done)](const Result<HttpReply>& reply) {
-    done(reply.and_then([](const HttpReply& said) { return parse(said); }).map([](const Json& said) {
-      WalletStatus out{.name = "phoenixd"};
-      const auto sat = integer(said, "balanceSat");
-      if (sat && *sat >= 0 && *sat <= Msat::kMax / 1000) out.balance = Msat{*sat * 1000};
-      return out;
-    }));
+  http_.call({.path = "/getinfo"}, [this, done = std::move(done)](const Result<HttpReply>& reply) {
+    const auto info = reply.and_then([](const HttpReply& said) { return parse(said); });
+    if (!info) return done(tl::unexpected(info.error()));
+    node_ = text(*info, "nodeId");
+    const WalletStatus found{.name = "phoenixd", .network = network_named(text(*info, "chain"))};
+    http_.call({.path = "/getbalance"}, [found, done](const Result<HttpReply>& reply_) {
+      done(reply_.and_then([](const HttpReply& said) { return parse(said); }).map([&](const Json& said) {
+        WalletStatus out = found;
+        out.balance = balance(sat(said, "balanceSat"));
+        return out;
+      }));
+    });
   });
 }
 
@@ -109,11 +111,9 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (!page) return listing->done(tl::unexpected(page.error()));
                if (!page->is_array()) return listing->done(malformed("no list of payments"));
                for (const Json& one : *page) {
-                 const base::TimeMs settled_at{integer(one, "completedAt").value_or(0)};
                  if (!flag(one, "isPaid")) continue;
-                 const Msat received =
-                     paid_sat(integer(one, "receivedSat").value_or(0), {integer(one, "fees").value_or(0)});
-                 listing->keep(hash(one, "paymentHash"), received, settled_at, text(one, "description"));
+                 listing->keep(hash(one, "paymentHash"), paid_to_phoenixd(one).value_or(Msat{}),
+                               time_ms(one, "completedAt", {}), text(one, "description"));
                }
                listing->seen += page->size();
                const bool last = page->size() < kPhoenixdPage || listing->full();
@@ -162,8 +162,8 @@ Result<PaymentAnswer> read_phoenixd_outgoing(const PaymentOrder& order, const Ht
     if (completed_at) return PaymentFailed{"phoenixd says that it failed"};
     return PaymentUnderWay{};
   }
-  return made(order, {.fee = {std::max<std::int64_t>(0, integer(*payment, "fees").value_or(0))},
-                      .paid_at = {completed_at.value_or(now.ms)},
+  return made(order, {.fee = fee_msat(*payment, "fees"),
+                      .paid_at = time_ms(*payment, "completedAt", now),
                       .preimage = hash(*payment, "preimage").value_or(base::Hash256{}),
                       .evidence = evidence(reply.body)});
 }

@@ -19,6 +19,7 @@ class PhoenixdWallet final : public Wallet {
   Abilities abilities() const override {
     return {.repeats = Repeats::by_label, .pushes = true, .lists = true, .takes_fees = true};
   }
+  std::string account() const override { return node_; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1000}; }
   base::Msat minimum() const override { return {1000}; }
@@ -34,6 +35,7 @@ class PhoenixdWallet final : public Wallet {
 
   Http& http_;
   const WalletPorts ports_;
+  std::string node_;  // its key, once it has answered
 };
 
 // With the full password. From 0.5 on: before it could not be asked what became of a payment. Its fee is fixed (0.4 %

@@ -13,6 +13,8 @@ struct WalletPorts {
   std::function<base::TimeMs()> clock;
   std::function<Preimage(const InvoiceOrder&)> preimage;  // derive_preimage(), under the secret
   bool play_money = false;                                // not on the main network
+  std::string account = {};  // of a wallet that has no name of its own for it: told by place and credential
+  std::function<void(const std::string& what)> warn = [](const std::string&) {};  // the operator, of what works anyway
 };
 
 struct Listing;  // in replies.h

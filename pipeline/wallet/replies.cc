@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/messages.h"
@@ -16,7 +19,41 @@ using base::Result;
 
 namespace {
 
-constexpr const char* kErrorMembers[] = {"message", "detail", "error", "reason"};
+constexpr const char* kErrorMembers[] = {"message", "detail", "error", "reason", "msg"};
+constexpr std::int64_t kNoAmount = base::Msat::kMax + 1;      // more than there can be
+constexpr std::int64_t kLastMoment_ms = 253'402'300'799'000;  // of the year 9999
+
+bool contains_word_of(std::string_view said, std::initializer_list<std::string_view> words) {
+  const std::string lower = base::lower(said);
+  return std::ranges::any_of(words, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
+
+// Only what stands between us and the wallet answers with these.
+bool is_proxys(unsigned status) {
+  return status == 408 || (status >= 502 && status <= 504) || (status >= 520 && status <= 530);
+}
+
+auto no_amount() {
+  return fail(ErrorKind::payment, "wallet.amount",
+              "the wallet tells an amount that cannot be: nothing, or beyond all bitcoin", {},
+              "is this wallet of the kind that wallet.kind names?");
+}
+
+std::optional<base::Msat> amount(const Json& from, const char* name, std::int64_t unit_msat) {
+  const Json& value = member(from, name);
+  if (value.is_null()) return std::nullopt;
+  const std::int64_t limit = base::Msat::kMax / unit_msat;
+  if (value.is_number_float() && std::abs(value.get<double>()) <= static_cast<double>(limit))
+    return base::Msat{static_cast<std::int64_t>(value.get<double>() * static_cast<double>(unit_msat))};
+  const auto number = integer(from, name);
+  if (!number || *number > limit) return base::Msat{kNoAmount};
+  return base::Msat{*number < -limit ? -kNoAmount : *number * unit_msat};
+}
+
+base::TimeMs moment(const Json& from, const char* name, std::int64_t unit_ms, base::TimeMs otherwise) {
+  const auto told = integer(from, name);
+  return told && *told > 0 && *told <= kLastMoment_ms / unit_ms ? base::TimeMs{*told * unit_ms} : otherwise;
+}
 
 bool unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -39,6 +76,37 @@ std::string_view name(Repeats repeats) {
     default:
       return "never";
   }
+}
+
+tl::unexpected<base::Error> unauthorized(const std::string& said) {
+  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+  return fail(ErrorKind::payment, "wallet.unauthorized",
+              "the wallet refuses our credential" + (words.empty() ? "" : ": " + words), {},
+              "look at wallet.credential_file (for paying back, wallet.refund_credential_file): it may be of another "
+              "wallet, expired, or without the right to do this");
+}
+
+tl::unexpected<base::Error> rate_limited(const std::string& said, std::int64_t retry_after_s) {
+  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+  auto error = fail(ErrorKind::payment, "wallet.rate_limited",
+                    "the wallet says that it was asked too often" + (words.empty() ? "" : ": " + words));
+  if (retry_after_s > 0) error.value().context = std::to_string(retry_after_s) + " s";
+  return error;
+}
+
+std::int64_t asked_pause_ms(const base::Error& error) {
+  std::int64_t pause_s = 0;
+  if (error.code == "wallet.rate_limited")
+    std::from_chars(error.context.data(), error.context.data() + error.context.size(), pause_s);
+  return std::clamp<std::int64_t>(pause_s, 0, kLongestAskedPauseMs / 1000) * 1000;
+}
+
+bool means_too_often(std::string_view said) {
+  return contains_word_of(said, {"rate limit", "rate_limit", "ratelimit", "too many requests", "slow down"});
+}
+
+bool means_not_found(std::string_view said) {
+  return contains_word_of(said, {"not found", "not_found", "does not exist"});
 }
 
 tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint) {
@@ -64,23 +132,22 @@ Result<Json> parse(std::string_view text) {
 
 Result<Json> parse(const HttpReply& reply) {
   if (reply.status >= 200 && reply.status < 300) return parse(std::string_view(reply.body));
-  if (reply.status == 401 || reply.status == 403) {
-    return fail(ErrorKind::payment, "wallet.unauthorized", "the wallet refuses our credential", {},
-                "look at wallet.credential_file (for paying back, wallet.refund_credential_file): it may be of another "
-                "wallet, expired, or without the right to do this");
-  }
   const std::string said = said_in(reply.body);
+  if (reply.status == 401 || reply.status == 403) return unauthorized(said);
+  if (reply.status == 429) return rate_limited(said, reply.retry_after_s);
   const std::string status = "status " + std::to_string(reply.status);
-  if (reply.status >= 502 && reply.status <= 504) return unreachable(status + (said.empty() ? "" : ", " + said));
+  if (is_proxys(reply.status)) return unreachable(status + (said.empty() ? "" : ", " + said));
   return refused(said.empty() ? status : said);
 }
 
 std::string said_in(std::string_view body) {
   const auto value = Json::parse(body, nullptr, false);
+  if (value.is_discarded()) return body.starts_with('<') ? std::string() : std::string(body.substr(0, kMaxSaidBytes));
   for (const char* one : kErrorMembers) {
     const Json& found = member(value, one);
     if (found.is_string()) return found.get<std::string>();
     if (found.is_object()) return text(found, "message");
+    if (found.is_array() && !found.empty()) return text(found.front(), "msg");  // FastAPI's
   }
   return {};
 }
@@ -122,17 +189,67 @@ std::string evidence(std::string_view said) {
   return "a statement of " + std::to_string(said.size()) + " bytes with the SHA-256 " + base::sha256(said).hex();
 }
 
-Result<LookupAnswer> settled(ledger::InvoiceSettled settlement) {
-  const bool proven =
-      settlement.preimage.is_zero() || base::sha256(settlement.preimage.view()) == settlement.payment_hash;
-  if (proven && settlement.received > base::Msat{}) return settlement;
-  return fail(ErrorKind::payment, "wallet.preimage",
-              "the wallet calls an invoice paid " +
-                  std::string(proven ? "with nothing" : "by a preimage that is not its") + "; it is asked again");
+std::optional<base::Msat> msat(const Json& from, const char* name) {
+  return amount(from, name, 1);
+}
+
+std::optional<base::Msat> sat(const Json& from, const char* name) {
+  return amount(from, name, 1000);
+}
+
+base::Msat fee_msat(const Json& from, const char* name) {
+  return {std::abs(msat(from, name).value_or(base::Msat{}).value)};
+}
+
+bool is_amount(base::Msat amount) {
+  return amount >= base::Msat{} && amount.value <= base::Msat::kMax;
+}
+
+std::optional<base::Msat> balance(std::optional<base::Msat> told) {
+  return told && is_amount(*told) ? told : std::nullopt;
+}
+
+std::string network_named(std::string_view told) {
+  const std::string name = base::lower(told);
+  if (name == "mainnet" || name == "main" || name == "bitcoin") return "bitcoin";
+  if (name.starts_with("testnet")) return "testnet";
+  return name == "signet" || name == "regtest" ? name : "";
+}
+
+base::TimeMs time_s(const Json& from, const char* name, base::TimeMs otherwise) {
+  return moment(from, name, 1000, otherwise);
+}
+
+base::TimeMs time_ms(const Json& from, const char* name, base::TimeMs otherwise) {
+  return moment(from, name, 1, otherwise);
+}
+
+Result<LookupAnswer> settled(const ledger::InvoiceIssued& asked, const Paid& paid) {
+  if (!paid.preimage.is_zero() && base::sha256(paid.preimage.view()) != asked.payment_hash) {
+    return fail(ErrorKind::payment, "wallet.preimage",
+                "the wallet calls an invoice paid by a preimage that is not its; it is asked again");
+  }
+  const base::Msat received = paid.received.value_or(asked.amount);
+  if (!is_amount(received) || !is_amount(paid.fee) || received == base::Msat{}) return no_amount();
+  return ledger::InvoiceSettled{.payment_hash = asked.payment_hash,
+                                .received = received,
+                                .fee = paid.fee,
+                                .settled_at = paid.settled_at,
+                                .index = paid.index,
+                                .preimage = paid.preimage,
+                                .evidence = (paid.received ? "" : kUnprovenAmount) + evidence(paid.said)};
+}
+
+Result<LookupAnswer> held(const ledger::InvoiceIssued& asked, std::optional<base::Msat> amount, std::string_view said) {
+  const bool told = amount && *amount != base::Msat{};
+  const base::Msat waits = told ? *amount : asked.amount;
+  if (!is_amount(waits)) return no_amount();
+  return Held{waits, (told ? "" : kUnprovenAmount) + evidence(said)};
 }
 
 Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
   const bool proven = payment.preimage.is_zero() || base::sha256(payment.preimage.view()) == order.payment_hash;
+  if (proven && !is_amount(payment.fee)) return no_amount();
   if (proven) return payment;
   return fail(ErrorKind::payment, "wallet.preimage",
               "the wallet says that it paid, with a preimage that is not the invoice's; it is asked again");
@@ -140,12 +257,14 @@ Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
 
 void Listing::keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
                    std::string description) {
+  absurd = absurd || !is_amount(received);
   if (payment_hash && settled_at >= since) {
     paid.push_back({*payment_hash, received, settled_at, std::move(description)});
   }
 }
 
 void Listing::end() {
+  if (absurd) return done(no_amount());
   if (!full()) return done(std::move(paid));
   done(refused("it has more payments than can be compared at once", "give a later --since"));
 }

@@ -15,19 +15,28 @@ using Json = nlohmann::json;
 
 inline constexpr std::size_t kMaxSaidBytes = 300;  // of a wallet's own words in one of our messages
 inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
+// Stands before the evidence of a settlement whose amount is not the wallet's word.
+inline constexpr char kUnprovenAmount[] = "amount unproven (the wallet told none, the invoice's is taken): ";
 
 // The errors of all wallets; `said` is the wallet's word, cut and cleaned.
+tl::unexpected<base::Error> unauthorized(const std::string& said);
 tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint = {});
 tl::unexpected<base::Error> refused(const std::string& said, std::string hint = {});
 tl::unexpected<base::Error> malformed(const std::string& what);
+// "wallet.rate_limited"; `retry_after_s` as the wallet says it, 0 where it does not.
+tl::unexpected<base::Error> rate_limited(const std::string& said, std::int64_t retry_after_s = 0);
+// Whether words of refusal, of a wallet that has no code for it, mean that it was asked too often, or that it does not
+// know what it was asked for.
+bool means_too_often(std::string_view said);
+bool means_not_found(std::string_view said);
 
 // A JSON value; fails with "wallet.malformed".
 base::Result<Json> parse(std::string_view text);
-// The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.unreachable" for
-// 502 to 504 (whoever says that does not know what became of the call), "wallet.refused" for the others, in the words
-// of the reply.
+// The body of a reply with a status of 200 to 299; else "wallet.unauthorized" for 401 and 403, "wallet.rate_limited" for
+// 429, "wallet.unreachable" for what only a proxy says (408, 502 to 504, Cloudflare's 520 to 530: it does not know what
+// became of the call), "wallet.refused" for the others, in the words of the reply.
 base::Result<Json> parse(const HttpReply& reply);
-// The words of an error in whatever form wallets give them.
+// The words of an error in whatever form wallets give them, plain text too; empty for a page of HTML.
 std::string said_in(std::string_view body);
 
 // Members that may be missing, or of another type: then empty, false or nothing.
@@ -37,11 +46,43 @@ std::optional<std::int64_t> integer(const Json& from, const char* name);  // wri
 std::optional<base::Hash256> hash(const Json& from, const char* name);    // 64 hexadecimal digits
 const Json& member(const Json& from, const char* name);                   // null when it is missing
 
+// Amounts, written in millisatoshi or in whole satoshi. Nothing where none is told. One that cannot be read, or is
+// beyond all bitcoin there will ever be, becomes slightly more than that (and a negative one slightly less than its
+// opposite): sums of three stay within range, and what follows refuses them.
+std::optional<base::Msat> msat(const Json& from, const char* name);
+std::optional<base::Msat> sat(const Json& from, const char* name);
+// A fee: zero where none is told; of either sign.
+base::Msat fee_msat(const Json& from, const char* name);
+bool is_amount(base::Msat amount);  // not negative, and not beyond all bitcoin
+// A balance as it may be shown: nothing where it is no amount.
+std::optional<base::Msat> balance(std::optional<base::Msat> told);
+
+// The name of a network as wallet.network is written; some wallets call the main one "mainnet". Empty where it is none.
+std::string network_named(std::string_view told);
+
+// Moments, written in seconds or milliseconds since 1970; `otherwise` where none is told, or one beyond the year 9999.
+base::TimeMs time_s(const Json& from, const char* name, base::TimeMs otherwise);
+base::TimeMs time_ms(const Json& from, const char* name, base::TimeMs otherwise);
+
 // What the wallet said, as evidence: the text itself, or a note of its size when it is too long to keep.
 std::string evidence(std::string_view said);
 
-// Settled as the wallet says, once its preimage, where it gives one, is the one of the hash: else "wallet.preimage".
-base::Result<LookupAnswer> settled(ledger::InvoiceSettled settlement);
+// What a wallet tells of an invoice that it calls paid.
+struct Paid {
+  std::optional<base::Msat> received;  // nothing: it tells no amount
+  base::Msat fee;
+  base::TimeMs settled_at;
+  std::uint64_t index = 0;
+  base::Hash256 preimage;  // zero: it tells none
+  std::string_view said;
+};
+// Settled as the wallet says. Where it tells no amount, the invoice's is taken, and the evidence says so. Fails with
+// "wallet.preimage" when the preimage is not the hash's, and with "wallet.amount" when nothing was received or an
+// amount is none.
+base::Result<LookupAnswer> settled(const ledger::InvoiceIssued& asked, const Paid& paid);
+// Held as the wallet says, alike; of what waits some tell nothing, or zero, before it is taken.
+base::Result<LookupAnswer> held(const ledger::InvoiceIssued& asked, std::optional<base::Msat> amount,
+                                std::string_view said);
 // Paid as the wallet says, under the same condition.
 base::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment);
 
@@ -51,6 +92,7 @@ struct Listing {
   std::function<void(base::Result<std::vector<PaidInvoice>>)> done;
   std::size_t seen = 0;  // entries of all pages
   bool cut = false;      // the wallet itself shows no more
+  bool absurd = false;   // it lists an amount that is none
   std::vector<PaidInvoice> paid = {};
 
   // Keeps what was paid since then; without a hash it is nothing that we can compare.
@@ -58,7 +100,7 @@ struct Listing {
             std::string description);
   // More than can be compared: no need to ask on.
   bool full() const { return cut || paid.size() > kMaxListed; }
-  // Fails with "wallet.refused" when it is full.
+  // Fails with "wallet.refused" when it is full, with "wallet.amount" when an amount is none.
   void end();
 };
 

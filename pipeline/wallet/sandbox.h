@@ -33,6 +33,7 @@ class SandboxWallet final : public Wallet {
 
   std::string kind() const override { return std::string(SandboxBooks::kKind); }
   Abilities abilities() const override { return {.repeats = Repeats::by_preimage, .lists = true, .holds = true}; }
+  std::string account() const override { return kind(); }
   bool play_money() const override { return true; }
   Msat unit() const override { return SandboxBooks::kUnit; }
   Msat minimum() const override { return SandboxBooks::kUnit; }

@@ -23,16 +23,16 @@ Result<LookupAnswer> read_spark_invoice(const ledger::InvoiceIssued& asked, cons
   if (state == "open") return unpaid(asked, now, words);
   if (state == "expired" || state == "failed") return Expired{evidence(words)};
   if (state == "returned") return GivenBack{evidence(words)};
-  const auto received = integer(said, "received_msat");
-  const Msat fee{std::max<std::int64_t>(0, integer(said, "fee_msat").value_or(0))};
-  if (state == "held" && received) return Held{Msat{*received} + fee, evidence(words)};
-  if (state != "settled" || !received) return malformed("the state \"" + state.substr(0, 20) + "\"");
-  return settled({.payment_hash = asked.payment_hash,
-                  .received = Msat{*received} + fee,
-                  .fee = fee,
-                  .settled_at = {integer(said, "settled_at_ms").value_or(now.ms)},
-                  .preimage = hash(said, "preimage").value_or(base::Hash256{}),
-                  .evidence = evidence(words)});
+  const Msat fee = fee_msat(said, "fee_msat");
+  auto received = msat(said, "received_msat");  // what is left behind the fee
+  if (received && is_amount(*received)) received = *received + fee;
+  if (state == "held") return held(asked, received, words);
+  if (state != "settled") return malformed("the state \"" + state.substr(0, 20) + "\"");
+  return settled(asked, {.received = received,
+                         .fee = fee,
+                         .settled_at = time_ms(said, "settled_at_ms", now),
+                         .preimage = hash(said, "preimage").value_or(base::Hash256{}),
+                         .said = words});
 }
 
 }  // namespace
@@ -76,11 +76,10 @@ void SparkWallet::give_back(const InvoiceOrder&, std::function<void(Result<void>
 }
 
 void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
-  rpc_.call({.method = "status"}, [done = std::move(done)](const Result<RpcReply>& reply) {
-    done(reply.and_then(result_of_spark).map([](const Json& said) {
-      WalletStatus out{.name = text(said, "name")};
-      if (const auto msat = integer(said, "balance_msat")) out.balance = Msat{*msat};
-      return out;
+  rpc_.call({.method = "status"}, [this, done = std::move(done)](const Result<RpcReply>& reply) {
+    done(reply.and_then(result_of_spark).map([this](const Json& said) {
+      identity_ = text(said, "identity_public_key");
+      return WalletStatus{.name = text(said, "name"), .balance = balance(msat(said, "balance_msat"))};
     }));
   });
 }
@@ -97,8 +96,8 @@ void SparkWallet::list_paid(base::TimeMs since, std::function<void(Result<std::v
         for (const Json& one : invoices) {
           if (text(one, "state") != "settled") continue;
           listing.keep(hash(one, "payment_hash"),
-                       {std::max(integer(one, "received_msat").value_or(0), integer(one, "amount_msat").value_or(0))},
-                       {integer(one, "settled_at_ms").value_or(0)}, text(one, "memo"));
+                       std::max(msat(one, "received_msat"), msat(one, "amount_msat")).value_or(Msat{}),
+                       time_ms(one, "settled_at_ms", {}), text(one, "memo"));
         }
         listing.end();
       });

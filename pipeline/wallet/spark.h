@@ -16,6 +16,7 @@ class SparkWallet final : public Wallet {
   Abilities abilities() const override {
     return {.repeats = Repeats::by_preimage, .pushes = true, .lists = true, .holds = true, .takes_fees = true};
   }
+  std::string account() const override { return identity_; }
   bool play_money() const override { return ports_.play_money; }
   base::Msat unit() const override { return {1000}; }
   base::Msat minimum() const override { return {1000}; }
@@ -30,6 +31,7 @@ class SparkWallet final : public Wallet {
  private:
   Rpc& rpc_;
   const WalletPorts ports_;
+  std::string identity_;  // its key, once it has answered
 };
 
 }  // namespace wallet

@@ -39,7 +39,7 @@ struct Open {};
 struct Expired {
   std::string evidence;
 };
-struct Unknown {};  // it never heard of it, or has deleted it
+struct Unknown {};  // the wallet answered that it does not know the invoice: never heard of, or forgotten
 struct Held {       // it was paid, and waits
   base::Msat amount;
   std::string evidence;
@@ -52,7 +52,13 @@ using LookupAnswer = std::variant<Open, ledger::InvoiceSettled, Expired, Unknown
 struct WalletStatus {
   std::string name;  // "sandbox", "Alby Hub"
   std::optional<base::Msat> balance;
+  std::string network = {};  // as wallet.network is written ("bitcoin", "regtest"); empty where it is not told
 };
+
+// No wallet's wish for a pause is obeyed for longer.
+inline constexpr std::int64_t kLongestAskedPauseMs = 10LL * 60 * 1'000;
+// How long a wallet that fails with "wallet.rate_limited" wants to be left alone; 0 where it does not say.
+std::int64_t asked_pause_ms(const base::Error& error);
 
 // What the wallet lists as paid into it, for whatever it was.
 struct PaidInvoice {
@@ -79,25 +85,29 @@ std::string_view name(Repeats repeats);
 
 struct Abilities {
   Repeats repeats = Repeats::never;
-  bool pushes = false;      // says when something was paid
-  bool lists = false;       // shows what was paid into it
-  bool holds = false;       // makes invoices whose payment waits
-  bool takes_fees = false;  // it, or who is behind it, may keep a part of what is paid; else the payer pays them all
+  bool pushes = false;       // says when something was paid
+  bool lists = false;        // shows what was paid into it
+  bool holds = false;        // makes invoices whose payment waits
+  bool takes_fees = false;   // it, or who is behind it, may keep a part of what is paid; else the payer pays them all
+  int calls_per_minute = 0;  // that it bears in the long run, and as many at once; 0: it is our own machine's
 };
 
 class Wallet {
  public:
   virtual ~Wallet() = default;
   virtual std::string kind() const = 0;  // "sandbox"
-  // Which of several accounts of this kind: the node's key, an address. No secret. Empty while it is not known.
-  virtual std::string account() const { return {}; }
   virtual Abilities abilities() const = 0;
+  // Which account makes its invoices and knows them: the node's key, the address …; no secret. Empty until status() has
+  // succeeded where only the wallet can say it, and for wallets that tell nothing.
+  virtual std::string account() const { return {}; }
   virtual bool play_money() const = 0;
   virtual base::Msat unit() const = 0;  // amounts are multiples of it
   virtual base::Msat minimum() const = 0;
 
   // The caller decodes and checks the invoice before it believes it.
   virtual void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) = 0;
+  // Three kinds of answer: what the wallet says about the invoice; Unknown, when it is reachable and says that it does
+  // not know the invoice; an error, when it was not reached, did not answer, or its answer cannot be believed.
   virtual void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(base::Result<WalletStatus>)> done) = 0;
   // NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what is given

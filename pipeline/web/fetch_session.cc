@@ -8,6 +8,7 @@ namespace web {
 namespace {
 
 constexpr unsigned kOk = 200;
+constexpr unsigned kTooManyRequests = 429;
 constexpr std::size_t kMaxQuotedBytes = 60;
 constexpr std::uint16_t kFirstFreePort = 1'024;  // below are the ports of mail, databases, shells, …
 constexpr char kOrSendTheText[] = "name another page, or send its text itself as the input";
@@ -51,12 +52,16 @@ Next FetchSession::on_addresses(const std::vector<Address>& found) {
 
 Next FetchSession::on_head(const Head& head) {
   if (is_redirect(head.status) && !head.location.empty()) return redirect(head.location);
-  if (head.status != kOk) {
+  status_ = head.status;
+  if (options_.own && head.status == kTooManyRequests) {
+    return Answer(fail("web.too_many_requests", "the server was asked too often (status 429)", "try again later"));
+  }
+  if (head.status != kOk && !options_.own) {
     return Answer(fail("web.status", "the server answered with status " + std::to_string(head.status),
                        "see whether the page opens without logging in, or send its text itself as the input"));
   }
   media_type_ = parse_media_type(head.content_type);
-  if (!media_type_.is_text()) {
+  if (!media_type_.is_text() && !options_.own) {
     return Answer(fail("web.type", "the page is of type " + quoted(media_type_.type),
                        "name a page of text, HTML, JSON or XML, or send its text itself as the input"));
   }
@@ -91,6 +96,10 @@ Next FetchSession::on_body(std::string_view bytes) {
 }
 
 Next FetchSession::on_end() {
+  if (status_ != kOk && !body_.starts_with('{')) {
+    return Answer(fail("web.status", "the server answered with status " + std::to_string(status_),
+                       "see whether the page opens elsewhere"));
+  }
   auto text = decode_text(std::move(body_), media_type_.charset);
   if (!text) {
     text.error().context = url_.text();

@@ -44,15 +44,17 @@ using Next = std::variant<LookUp, Connect, Read, Answer>;
 
 struct FetchOptions {
   bool allow_private = false;  // for tests
-  bool own = false;  // the operator named the URL, no stranger: it, but no redirect, may be private, on any port
+  // The operator named the URL, no stranger: it, but no redirect, may be private, on any port; the answer is JSON, of
+  // whatever media type, also where the status is not 200.
+  bool own = false;
 };
 
 class FetchSession {
  public:
   explicit FetchSession(FetchOptions options = {}) : options_(options) {}
 
-  // Fails with "web.url"; a later step with "web.private_address", "web.redirects", "web.status", "web.type",
-  // "web.too_large" or "web.not_text".
+  // Fails with "web.url"; a later step with "web.private_address", "web.redirects", "web.status",
+  // "web.too_many_requests", "web.type", "web.too_large" or "web.not_text".
   Next start(std::string_view url);
   Next on_addresses(const std::vector<Address>& found);
   Next on_head(const Head& head);
@@ -76,6 +78,7 @@ class FetchSession {
   FetchOptions options_;
   WebUrl url_;
   unsigned redirects_ = 0;
+  unsigned status_ = 0;
   MediaType media_type_;
   std::string body_;
 };

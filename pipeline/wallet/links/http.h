@@ -21,6 +21,7 @@ struct HttpCall {
 struct HttpReply {
   unsigned status = 0;
   std::string body;  // at most kMaxReplyBytes
+  std::int64_t retry_after_s = 0;  // 0: not said
 };
 
 // What the server says without being asked: the lines of a body without end, or the messages of a websocket.

@@ -42,7 +42,8 @@ class HttpClient::Call : public std::enable_shared_from_this<Call> {
                            .failed =
                                [this](const net::HttpFailure& failure) {
                                  finish(unreachable(why(failure, client_.access_.origin.authority)));
-                               }});
+                               },
+                           .retry_after = [this](std::int64_t seconds) { reply_.retry_after_s = seconds; }});
   }
 
  private:

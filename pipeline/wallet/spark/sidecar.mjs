@@ -22,7 +22,7 @@
 //     take {payment_hash, preimage} → {}
 //         Takes a payment that waits; the payer gets the preimage. Can be repeated, also when it was done before. refused:
 //         there is no payment, or it went back. There is no way to send a payment back before its time.
-//     status {} → {name, balance_msat}
+//     status {} → {name, balance_msat, identity_public_key}
 //     list {since_ms} → {invoices: [{payment_hash, bolt11, memo, amount_msat, state, created_at_ms, received_msat?,
 //         settled_at_ms?}], more}
 //         Those that were made since then, newest first, at most 1000. more: there are others that are not shown.

@@ -194,7 +194,7 @@ class Wallet {
 
   async #status() {
     const { satsBalance } = await this.#spark.getBalance();
-    return { name: 'Spark', balance_msat: Number(satsBalance.owned) * 1000 };
+    return { name: 'Spark', balance_msat: Number(satsBalance.owned) * 1000, identity_public_key: this.identity.identity_public_key };
   }
 
   async #list(sinceMs) {

@@ -46,19 +46,92 @@ TEST_F(NwcConnectionTest, AQuestionIsEncryptedAsTheWalletCanRead) {
   EXPECT_EQ(relay.info_asked, 1) << "what it can is known now";
 }
 
-TEST_F(NwcConnectionTest, AnOldWalletIsSpokenToAsItCan) {
-  relay.info.reset();
-  relay.answers["get_info"] = {{"result", {{"alias", "hub"}}}};
-  EXPECT_TRUE(ask());
-  EXPECT_EQ(relay.forms.back(), Encryption::nip04);
-  EXPECT_TRUE(connection.can("make_invoice")) << "it said nothing against it";
-}
-
 TEST_F(NwcConnectionTest, WhatItCanIsInItsInfoEvent) {
+  EXPECT_FALSE(connection.learnt());
   connection.learn_abilities([] {});
+  EXPECT_TRUE(connection.learnt());
   EXPECT_TRUE(connection.can("make_invoice"));
   EXPECT_FALSE(connection.can("make_hold_invoice"));
+  EXPECT_TRUE(connection.notifies("payment_received"));
 }
+
+TEST_F(NwcConnectionTest, WithoutAnInfoEventItIsAskedInTheOldEncryption) {
+  relay.info.reset();
+  relay.answers["get_info"] = {{"result", {{"methods", {"make_invoice", "make_hold_invoice"}}}}};
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(relay.forms.back(), Encryption::nip04);
+  EXPECT_TRUE(connection.can("make_hold_invoice"));
+  EXPECT_FALSE(connection.notifies("payment_received")) << "it said nothing of them";
+  EXPECT_FALSE(connection.may("list_transactions"));
+}
+
+TEST_F(NwcConnectionTest, AWalletThatSaysNothingMayBeTriedButIsPromisedNothing) {
+  relay.info.reset();
+  relay.answers["get_info"] = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "no"}}}};
+  EXPECT_TRUE(ask());
+  EXPECT_TRUE(connection.learnt());
+  EXPECT_TRUE(connection.may("make_invoice"));
+  EXPECT_FALSE(connection.can("make_hold_invoice"));
+}
+
+TEST_F(NwcConnectionTest, AnErrorMayBeAMereText) {
+  relay.answers["get_info"] = {{"error", "Failed to decrypt request"}};
+  EXPECT_EQ(result_of(*ask()).error().message, "the wallet says: Failed to decrypt request");
+  relay.answers["get_info"] = {{"error", "invoice not found"}};
+  EXPECT_EQ(ask()->error_code, "NOT_FOUND");
+  relay.answers["get_info"] = {{"error", {{"code", "RATE_LIMITED"}, {"message", "slow down"}}}};
+  EXPECT_EQ(result_of(*ask()).error().code, "wallet.rate_limited");
+}
+
+// ---- several relays -------------------------------------------------------------------------------------------------
+
+constexpr char kDead[] = "wss://dead.example";
+constexpr char kLive[] = "wss://relay.example";
+
+class SeveralRelays : public testing::Test, protected NwcWorld {
+ protected:
+  static std::string uri(const std::string& first, const std::string& second) {
+    std::string out(kNwcUri);
+    return out.replace(out.find("relay="), out.find("&secret") - out.find("relay="),
+                       "relay=" + first + "&relay=" + second);
+  }
+  explicit SeveralRelays(const std::string& text = uri(kDead, kLive)) : NwcWorld(text) {
+    relay.dead = {kDead};
+    relay.answers["get_info"] = {{"result", {{"alias", "hub"}}}};
+  }
+  void start_to_ask() {
+    connection.ask("get_info", json::object(), [this](const base::Result<NwcReply>& reply) { answer = reply; });
+  }
+  std::optional<base::Result<NwcReply>> answer;
+};
+
+TEST_F(SeveralRelays, AnyLiveOneServes) {
+  start_to_ask();
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(*answer) << answer->error().describe();
+}
+
+TEST_F(SeveralRelays, ADeadOneThatIsDialledInVainDisturbsNothing) {
+  connection.on_connected(kLive);
+  relay.answers.clear();  // the wallet is slow
+  start_to_ask();
+  connection.on_disconnected(kDead);
+  EXPECT_FALSE(answer) << "it waits on";
+  connection.on_disconnected(kLive);
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(answer->error().message, HasSubstr("connection"));
+}
+
+TEST_F(SeveralRelays, WhenAllAreDeadTheyAreNamed) {
+  relay.dead.insert(kLive);
+  start_to_ask();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->error().code, "wallet.unreachable");
+  EXPECT_THAT(answer->error().hint, HasSubstr(kDead));
+  EXPECT_THAT(answer->error().hint, HasSubstr(kLive));
+}
+
+// ---- one relay ------------------------------------------------------------------------------------------------------
 
 TEST_F(NwcConnectionTest, SilenceAndRefusalsAreAnswersToo) {
   EXPECT_EQ(ask().error().code, "wallet.unreachable");
@@ -73,8 +146,9 @@ TEST_F(NwcConnectionTest, SilenceAndRefusalsAreAnswersToo) {
 
 TEST_F(NwcConnectionTest, ALostConnectionAnswersWhatWaits) {
   std::optional<base::Result<NwcReply>> out;
+  connection.on_connected("wss://relay.example");
   connection.ask("get_info", json::object(), [&](const base::Result<NwcReply>& reply) { out = reply; });
-  connection.on_disconnected();
+  connection.on_disconnected("wss://relay.example");
   EXPECT_THAT(out->error().message, HasSubstr("connection"));
 }
 
@@ -85,7 +159,7 @@ TEST_F(NwcConnectionTest, APaymentIsToldAndSoIsALostConnection) {
             {{"notification_type", "payment_received"}, {"notification", {{"payment_hash", kNwcHash.hex()}}}});
   relay.say(kNwcNotificationKind,
             {{"notification_type", "payment_sent"}, {"notification", {{"payment_hash", kNwcHash.hex()}}}});
-  connection.on_connected();
+  connection.on_connected("wss://relay.example");
   EXPECT_EQ(news, (std::vector<std::optional<base::Hash256>>{kNwcHash, std::nullopt}));
 }
 

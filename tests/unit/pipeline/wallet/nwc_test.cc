@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/wallet/replies.h"
 #include "tests/unit/pipeline/wallet/wallet_at_relay.h"
 
 namespace wallet {
@@ -25,6 +26,13 @@ class NwcTest : public testing::Test, protected NwcWorld {
     std::optional<base::Result<LookupAnswer>> out;
     wallet.look_up({.payment_hash = kNwcHash, .amount = base::Msat{9'000}, .expires_at = process.now() + 100'000},
                    [&](base::Result<LookupAnswer> answer) { out = std::move(answer); });
+    pass(60'000);
+    return *out;
+  }
+
+  base::Result<WalletStatus> status() {
+    std::optional<base::Result<WalletStatus>> out;
+    wallet.status([&](base::Result<WalletStatus> answer) { out = std::move(answer); });
     pass(60'000);
     return *out;
   }
@@ -67,6 +75,40 @@ TEST_F(NwcTest, SettledIsWhatItSaysInEitherWay) {
   EXPECT_TRUE(std::holds_alternative<Expired>(look_up().value()));
   relay.answers["lookup_invoice"] = {{"error", {{"code", "NOT_FOUND"}, {"message", "?"}}}};
   EXPECT_TRUE(std::holds_alternative<Unknown>(look_up().value()));
+}
+
+// As coinos says of payments between its own users.
+TEST_F(NwcTest, SettledWithoutAnAmountIsTheInvoicesAndSaysSo) {
+  json paid = {{"payment_hash", kNwcHash.hex()}, {"state", "settled"}, {"preimage", "user-to-user"}};
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  const auto answer = look_up();
+  const auto& settled = std::get<ledger::InvoiceSettled>(answer.value());
+  EXPECT_EQ(settled.received, base::Msat{9'000});
+  EXPECT_TRUE(settled.preimage.is_zero());
+  EXPECT_EQ(settled.evidence, kUnprovenAmount + relay.answers["lookup_invoice"].dump());
+  paid["amount"] = 0;
+  relay.answers["lookup_invoice"] = {{"result", paid}};
+  EXPECT_EQ(look_up().error().code, "wallet.amount") << "told, and nothing";
+}
+
+TEST_F(NwcTest, WhatItCanIsKnownWhenItHasAnswered) {
+  EXPECT_TRUE(wallet.abilities().holds) << "until then we hope so";
+  relay.answers["get_info"] = {{"result", {{"alias", "hub"}, {"network", "mainnet"}}}};
+  EXPECT_EQ(status()->network, "bitcoin");
+  EXPECT_FALSE(wallet.abilities().holds);
+  EXPECT_TRUE(wallet.abilities().pushes);
+  relay.info->tags.pop_back();
+  connection.on_connected("wss://relay.example");
+  status();
+  EXPECT_FALSE(wallet.abilities().pushes) << "an info event without notifications";
+}
+
+TEST_F(NwcTest, AConnectionThatMayOnlyReceiveIsWell) {
+  relay.info->content = "make_invoice lookup_invoice";
+  relay.answers["get_info"] = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "not implemented"}}}};
+  EXPECT_EQ(status()->name, "NWC");
+  relay.answers["get_info"] = {{"error", {{"code", "UNAUTHORIZED"}, {"message", "unknown connection"}}}};
+  EXPECT_EQ(status().error().code, "wallet.unauthorized");
 }
 
 // ---- payments that are held -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/wallet/nwc_connection.h"
@@ -28,8 +29,9 @@ class WalletAtRelay final : public nostr::Relays {
 
   void publish(const std::string& relay, const std::string& event_json, const base::EventId&,
                std::function<void(ledger::RelayAnswer)> done) override {
-    done({.relay = relay, .accepted = refusal.empty(), .message = refusal, .at = time_.now()});
-    if (!refusal.empty()) return;
+    const bool taken = refusal.empty() && !dead.contains(relay);
+    done({.relay = relay, .accepted = taken, .message = refusal, .at = time_.now()});
+    if (!taken) return;
     const nostr::Event request = *nostr::parse_event(event_json);
     const auto opened = nostr::decrypt(request.content, key, request.pubkey);
     requests.push_back(nlohmann::json::parse(opened->plaintext));
@@ -37,9 +39,10 @@ class WalletAtRelay final : public nostr::Relays {
     const std::string method = requests.back()["method"];
     if (answers.contains(method)) say(kNwcResponseKind, answers.at(method), request.id);
   }
-  void query(const std::string&, nostr::Filter,
+  void query(const std::string& relay, nostr::Filter,
              std::function<void(base::Result<std::vector<nostr::Event>>)> done) override {
     ++info_asked;
+    if (dead.contains(relay)) return done(base::fail(base::ErrorKind::connection, "relay.query", "it is down"));
     std::vector<nostr::Event> out;
     if (info) out.push_back(nostr::sign(*info, key, {}));
     done(out);
@@ -60,6 +63,7 @@ class WalletAtRelay final : public nostr::Relays {
   NwcConnection* connection = nullptr;
   std::optional<nostr::Unsigned> info;
   std::string refusal;
+  std::set<std::string> dead;  // relays
   std::map<std::string, nlohmann::json> answers;
   std::vector<nlohmann::json> requests;
   std::vector<ledger::Encryption> forms;
@@ -71,12 +75,14 @@ class WalletAtRelay final : public nostr::Relays {
 
 // Our end of it, in virtual time.
 struct NwcWorld {
-  NwcWorld() {
+  explicit NwcWorld(const std::string& uri = kNwcUri)
+      : connection(
+            relay, process, [] { return base::Salt{}; }, *NwcUri::parse(uri)) {
     relay.connection = &connection;
-    relay.customer = NwcUri::parse(kNwcUri)->secret.public_key();
+    relay.customer = NwcUri::parse(uri)->secret.public_key();
     relay.info =
         nostr::Unsigned{.kind = kNwcInfoKind, .content = "make_invoice lookup_invoice list_transactions get_info"};
-    relay.info->tags = {{"encryption", "nip44_v2 nip04"}};
+    relay.info->tags = {{"encryption", "nip44_v2 nip04"}, {"notifications", "payment_received payment_sent"}};
   }
   void pass(std::int64_t ms) {
     const base::TimeMs until = time.now() + ms;
@@ -87,7 +93,7 @@ struct NwcWorld {
   sim::VirtualTime time{base::TimeMs{1'800'000'000'000}};
   sim::ProcessTime process{time};
   WalletAtRelay relay{process};
-  NwcConnection connection{relay, process, [] { return base::Salt{}; }, *NwcUri::parse(kNwcUri)};
+  NwcConnection connection;
 };
 
 }  // namespace wallet

@@ -5,13 +5,16 @@
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
+#include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/core_lightning.h"
 #include "pipeline/wallet/electrum.h"
 #include "pipeline/wallet/lightning_address.h"
 #include "pipeline/wallet/links/rpc_message.h"
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
+#include "pipeline/wallet/macaroon.h"
 #include "pipeline/wallet/phoenixd.h"
+#include "pipeline/wallet/replies.h"
 #include "pipeline/wallet/spark.h"
 #include "tests/sim/virtual_time.h"
 #include "tests/unit/pipeline/wallet/scripted_links.h"
@@ -100,8 +103,37 @@ TEST_F(WalletTest, AProxysWordIsNotTheWallets) {
     http.says({{"message", "upstream"}}, status);
     EXPECT_EQ(create(lnd).error().code, "wallet.unreachable") << status;
   }
+  for (const unsigned status : {408u, 520u, 524u, 530u}) {
+    http.says("upstream", status);
+    EXPECT_EQ(create(lnd).error().code, "wallet.unreachable") << status;
+  }
   http.says({{"message", "no"}}, 500);
   EXPECT_EQ(create(lnd).error().code, "wallet.refused");
+}
+
+TEST_F(WalletTest, AWalletsOwnReasonIsKept) {
+  PhoenixdWallet phoenixd(http, ports());
+  const auto reason = [&](unsigned status, const std::string& body) {
+    http.replies.push_back(HttpReply{status, body});
+    return create(phoenixd).error().message;
+  };
+  EXPECT_EQ(reason(400, "amountSat is missing"), "the wallet says: amountSat is missing");
+  EXPECT_EQ(reason(400, "<html>oops</html>"), "the wallet says: status 400");
+  EXPECT_EQ(reason(401, "wrong password"), "the wallet refuses our credential: wrong password");
+  EXPECT_THAT(reason(502, "bad gateway"), HasSubstr("status 502, bad gateway"));
+  EXPECT_EQ(reason(422, R"({"detail":[{"loc":["body"],"msg":"field required"}]})"), "the wallet says: field required");
+}
+
+TEST_F(WalletTest, AWalletThatIsAskedTooOftenSaysForHowLong) {
+  LnbitsWallet lnbits(http, ports(), "key");
+  http.replies.push_back(HttpReply{429, "Rate limit exceeded", 30});
+  const auto told = look_up(lnbits);
+  EXPECT_EQ(told.error().code, "wallet.rate_limited");
+  EXPECT_EQ(asked_pause_ms(told.error()), 30'000);
+  http.replies.push_back(HttpReply{429, "", 1'000'000});
+  EXPECT_EQ(asked_pause_ms(look_up(lnbits).error()), kLongestAskedPauseMs);
+  http.replies.push_back(HttpReply{429, ""});
+  EXPECT_EQ(asked_pause_ms(look_up(lnbits).error()), 0);
 }
 
 TEST_F(WalletTest, LndMakesAnInvoiceOfOurPreimage) {
@@ -163,11 +195,16 @@ TEST_F(WalletTest, LndSaysWhyItCannot) {
   EXPECT_THAT(status(lnd).error().hint, HasSubstr("lncli unlock"));
   http.says({{"message", "cannot retrieve macaroon"}}, 401);
   EXPECT_EQ(status(lnd).error().code, "wallet.unauthorized");
+  http.says({{"message", "permission denied"}}, 500);
+  EXPECT_EQ(create(lnd).error().code, "wallet.unauthorized") << "a macaroon without the right";
   http.replies.push_back(HttpReply{200, "<html>"});
   EXPECT_EQ(status(lnd).error().code, "wallet.malformed");
-  http.says({{"alias", "gpu"}});
+  http.says({{"alias", "gpu"}, {"identity_pubkey", "02aa"}, {"chains", json::array({{{"network", "mainnet"}}})}});
   http.says({{"local_balance", {{"sat", "5"}, {"msat", "5000"}}}});
+  EXPECT_EQ(lnd.account(), "") << "not known before it has answered";
   const auto well = status(lnd);
+  EXPECT_EQ(lnd.account(), "02aa");
+  EXPECT_EQ(well->network, "bitcoin");
   EXPECT_EQ(well->name, "LND gpu");
   EXPECT_EQ(well->balance, Msat{5'000});
 }
@@ -358,12 +395,43 @@ TEST_F(WalletTest, LnbitsIsReadInEachState) {
 
 TEST_F(WalletTest, ElectrumIsAskedInBitcoins) {
   ElectrumWallet electrum(http, ports());
+  http.says({{"result", "4.3.4"}});
   http.says({{"result", {{"lightning_invoice", "lnbcrt1"}, {"request_id", "r1"}, {"rhash", kHash.hex()}}}});
   const auto made = create(electrum);
   EXPECT_EQ(made->reference, "r1");
-  EXPECT_EQ(http.body(0)["params"]["amount"], "0.00000009");
+  EXPECT_EQ(http.body(1)["params"]["amount"], "0.00000009");
   http.says({{"error", {{"code", -32'000}, {"message", "no wallet loaded"}}}});
   EXPECT_THAT(create(electrum).error().message, HasSubstr("no wallet loaded"));
+  http.says({{"result", "4.6.0"}});
+  http.says({{"result", {{"is_lightning", false}, {"address", "bcrt1qexample"}, {"request_id", "aa"}}}});
+  EXPECT_THAT(create(electrum).error().message, HasSubstr("without a Lightning invoice"));
+}
+
+TEST_F(WalletTest, ElectrumIsCalledAsItsVersionWantsIt) {
+  ElectrumWallet electrum(http, ports());
+  const auto params = [&](const json& version) {
+    http.says({{"result", version}});
+    http.says({{"error", {{"message", "internal error while executing RPC"}, {"data", {{"exception", "TypeError"}}}}}});
+    EXPECT_THAT(create(electrum).error().message, HasSubstr("RPC: TypeError")) << "in its own words";
+    return json::parse(http.asked.back().body)["params"];
+  };
+  json old = {{"amount", "0.00000009"}, {"memo", "sellcompute job 01"}, {"force", true}, {"expiration", 900}};
+  EXPECT_EQ(params("4.3.4"), old);
+  json newer = {{"amount", "0.00000009"}, {"memo", "sellcompute job 01"}, {"force", true}, {"expiry", 900}};
+  EXPECT_EQ(params("4.4.0"), newer);
+  EXPECT_EQ(params("4.5.8"), newer);
+  newer["lightning"] = true;
+  EXPECT_EQ(params("4.6.0b1"), newer);
+  EXPECT_EQ(params("5.0"), newer);
+  EXPECT_EQ(params(json::object()), newer) << "what cannot be read is the newest";
+}
+
+TEST_F(WalletTest, ElectrumSaysThatItForgotARequest) {
+  ElectrumWallet electrum(http, ports());
+  http.says({{"error", {{"code", 1}, {"message", "Request not found"}}}});
+  EXPECT_TRUE(is<Unknown>(look_up(electrum)));
+  http.says({{"error", {{"code", 1}, {"message", "no wallet loaded"}}}});
+  EXPECT_EQ(look_up(electrum).error().code, "wallet.refused");
 }
 
 TEST_F(WalletTest, ElectrumsPreimageIsInItsHistory) {
@@ -382,8 +450,11 @@ TEST_F(WalletTest, ElectrumsPreimageIsInItsHistory) {
   const auto answer = look_up(electrum);
   EXPECT_EQ(std::get<InvoiceSettled>(answer.value()).received, Msat{9'001});
   EXPECT_EQ(std::get<InvoiceSettled>(answer.value()).preimage, kPreimage);
+  http.says({{"result", {{"network", "regtest"}, {"version", "4.3.4"}}}});
   http.says({{"result", {{"lightning", "0.05"}}}});
-  EXPECT_EQ(status(electrum)->balance, Msat{5'000'000'000});
+  const auto well = status(electrum);
+  EXPECT_EQ(well->balance, Msat{5'000'000'000});
+  EXPECT_EQ(well->network, "regtest");
 }
 
 // ---- Spark ----------------------------------------------------------------------------------------------------------
@@ -424,6 +495,202 @@ TEST_F(WalletTest, SparkHoldsAPaymentUntilItIsTaken) {
   spark.take(held_order, [&](const Result<void>& done) { taken = done.has_value(); });
   EXPECT_TRUE(taken);
   EXPECT_EQ(rpc.params(3), json({{"payment_hash", kHash.hex()}, {"preimage", kPreimage.hex()}}));
+}
+
+// ---- amounts that cannot be -----------------------------------------------------------------------------------------
+
+TEST_F(WalletTest, NoAmountIsBelievedBeyondAllBitcoin) {
+  LndWallet lnd(http, ports());
+  const auto settled_for = [&](const json& amount) {
+    json said = lnd_invoice("SETTLED");
+    said["amt_paid_msat"] = amount;
+    http.says(said);
+    return look_up(lnd);
+  };
+  EXPECT_TRUE(settled_for(std::to_string(Msat::kMax)));
+  for (const json& wrong : {json("9223372036854775807"), json("99999999999999999999"), json(18446744073709551615ull),
+                            json(1e30), json("0"), json("-1"), json("many"), json::array()}) {
+    EXPECT_EQ(settled_for(wrong).error().code, "wallet.amount") << wrong;
+  }
+  auto held = invoice();
+  held.hold = true;
+  json said = lnd_invoice("ACCEPTED");
+  said["amt_paid_msat"] = "9223372036854775807";
+  http.says(said);
+  EXPECT_EQ(look_up(lnd, held).error().code, "wallet.amount");
+}
+
+TEST_F(WalletTest, SumsOfAbsurdAmountsAreRefusedAndNotComputed) {
+  constexpr std::int64_t kAbsurd = INT64_MAX;
+  PhoenixdWallet phoenixd(http, ports());
+  json payment = phoenixd_payment(true);
+  for (const char* field : {"receivedSat", "fees"}) {
+    payment = phoenixd_payment(true);
+    payment[field] = kAbsurd;
+    http.says(payment);
+    EXPECT_EQ(look_up(phoenixd).error().code, "wallet.amount") << field;
+  }
+  SparkWallet spark(rpc, ports());
+  rpc.says({{"state", "settled"}, {"received_msat", Msat::kMax}, {"fee_msat", Msat::kMax}, {"evidence", "{}"}});
+  EXPECT_EQ(look_up(spark).error().code, "wallet.amount");
+  ElectrumWallet electrum(http, ports());
+  http.says({{"result", {{"rhash", kHash.hex()}, {"status", 3}, {"amount_sat", kAbsurd}}}});
+  http.says({{"result", json::array()}});
+  EXPECT_EQ(look_up(electrum).error().code, "wallet.amount");
+  CoreLightningWallet cln(rpc, process, ports());
+  auto said = cln_invoices("paid");
+  said["invoices"][0]["amount_received_msat"] = "9223372036854775807msat";
+  rpc.says(said);
+  EXPECT_EQ(look_up(cln).error().code, "wallet.amount");
+  http.says({{"name", "w"}, {"balance", kAbsurd}});
+  LnbitsWallet lnbits(http, ports(), "key");
+  EXPECT_EQ(status(lnbits)->balance, std::nullopt);
+}
+
+TEST_F(WalletTest, AMomentBeyondTheCalendarIsNow) {
+  LndWallet lnd(http, ports());
+  json said = lnd_invoice("SETTLED");
+  said["settle_date"] = "9223372036854775807";
+  http.says(said);
+  EXPECT_EQ(std::get<InvoiceSettled>(look_up(lnd).value()).settled_at, kNow);
+}
+
+TEST_F(WalletTest, SettledWithoutAnAmountIsTheInvoicesAndSaysSo) {
+  LnbitsWallet lnbits(http, ports(), "key");
+  http.says({{"paid", true}, {"preimage", kPreimage.hex()}});  // as versions without `details` write it
+  const auto answer = look_up(lnbits);
+  const auto& settled = std::get<InvoiceSettled>(answer.value());
+  EXPECT_EQ(settled.received, Msat{9'000});
+  EXPECT_THAT(settled.evidence, testing::StartsWith(kUnprovenAmount));
+}
+
+// ---- the credential of LND ------------------------------------------------------------------------------------------
+
+TEST(Macaroon, IsReadInEachFormThatPeopleHave) {
+  const std::string bytes = std::string("\x02\x01\x03lnd", 6) + std::string(60, '\xfb');
+  const std::string hex = base::to_hex(bytes);
+  EXPECT_EQ(macaroon_hex(bytes).value(), hex) << "LND's own file";
+  EXPECT_EQ(macaroon_hex(bytes + " \n").value(), hex + "200a") << "every byte counts";
+  EXPECT_EQ(macaroon_hex(hex + "\n").value(), hex);
+  EXPECT_EQ(macaroon_hex(hex.substr(0, 40) + "\r\n  " + hex.substr(40)).value(), hex);
+  std::string base64 = base::to_base64(bytes);
+  EXPECT_EQ(macaroon_hex(base64).value(), hex);
+  EXPECT_EQ(macaroon_hex(base64.substr(0, 30) + "\n" + base64.substr(30) + "\n").value(), hex);
+  for (char& c : base64) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  while (base64.ends_with('=')) base64.pop_back();
+  EXPECT_EQ(macaroon_hex(base64).value(), hex) << "as in an lndconnect link";
+}
+
+TEST(Macaroon, WhatIsNoneIsRefusedWithoutRepeatingIt) {
+  for (const char* wrong : {"", "invoice.macaroon", "deadbeef", "02", "lnbits-key-0123456789abcdef0123456789abcdef"}) {
+    const auto refused = macaroon_hex(wrong);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, "wallet.macaroon");
+    EXPECT_EQ(refused.error().describe().find("deadbeef"), std::string::npos);
+  }
+}
+
+// ---- Lightning address ----------------------------------------------------------------------------------------------
+
+// A server of addresses, page by page.
+class AddressServer final : public web::PageReader {
+ public:
+  void get(const std::string& url, std::function<void(Result<std::string>)> done) override {
+    asked.push_back(url);
+    auto answer = std::move(answers.front());
+    answers.pop_front();
+    done(std::move(answer));
+  }
+  void says(const json& what) { answers.emplace_back(what.dump()); }
+  void fails(std::string code) {
+    answers.emplace_back(base::fail(base::ErrorKind::job_request, std::move(code), "no"));
+  }
+
+  std::vector<std::string> asked;
+  std::deque<Result<std::string>> answers;
+};
+
+class AddressTest : public WalletTest {
+ protected:
+  AddressTest() {
+    offer = {{"tag", "payRequest"},
+             {"callback", "https://pay.example/cb"},
+             {"minSendable", 1'000},
+             {"maxSendable", 100'000'000},
+             {"metadata", "[]"}};
+  }
+  static std::string bolt11(const std::string& description, bool hashed) {
+    Invoice invoice{.network = Network::regtest,
+                    .amount = Msat{9'000},
+                    .timestamp_s = kNow.ms / 1000,
+                    .payment_hash = kHash,
+                    .payment_secret = kHash};
+    if (hashed) {
+      invoice.description_hash = base::sha256(description);
+    } else {
+      invoice.description = description;
+    }
+    return encode_bolt11(invoice, *NodeKey::from_hex(std::string(64, '1'))).value();
+  }
+
+  json offer;
+  AddressServer server;
+  std::vector<std::string> warnings;
+  LightningAddressWallet wallet{server,
+                                {.clock = [] { return kNow; },
+                                 .preimage = [](const InvoiceOrder&) { return kPreimage; },
+                                 .warn = [this](const std::string& what) { warnings.push_back(what); }},
+                                *LightningAddress::parse("me@pay.example")};
+};
+
+TEST_F(AddressTest, AnAddressThatDoesNotTellWhatWasPaidMakesNoInvoice) {
+  server.says(offer);
+  server.says({{"pr", bolt11("[]", true)}});
+  EXPECT_EQ(create(wallet).error().code, "wallet.no_verify");
+}
+
+TEST_F(AddressTest, AnotherDescriptionIsWarnedAboutOnce) {
+  for (const bool hashed : {true, false, false}) {
+    server.says(offer);
+    server.says({{"pr", bolt11(hashed ? "[]" : "tips", hashed)}, {"verify", "https://pay.example/v"}});
+    EXPECT_EQ(create(wallet)->reference, "https://pay.example/v");
+    EXPECT_EQ(warnings.size(), hashed ? 0U : 1U);
+  }
+}
+
+TEST_F(AddressTest, ItsInvoiceIsTheSameInCapitals) {
+  auto asked = invoice();
+  asked.bolt11 = bolt11("[]", true);
+  std::string capitals = asked.bolt11;
+  for (char& c : capitals) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  server.says({{"settled", true}, {"preimage", kPreimage.hex()}, {"pr", capitals}});
+  const auto answer = look_up(wallet, asked);
+  EXPECT_EQ(std::get<InvoiceSettled>(answer.value()).received, Msat{9'000});
+  asked.payment_hash = kPreimage;
+  server.says({{"settled", true}, {"pr", capitals}});
+  EXPECT_EQ(look_up(wallet, asked).error().code, "wallet.malformed") << "that is another invoice";
+}
+
+TEST_F(AddressTest, OnlyNotFoundMeansThatItDoesNotKnow) {
+  server.says({{"status", "ERROR"}, {"reason", "Not found"}});
+  EXPECT_TRUE(is<Unknown>(look_up(wallet)));
+  server.says({{"status", "ERROR"}, {"reason", "database is down"}});
+  EXPECT_THAT(look_up(wallet).error().message, HasSubstr("database is down"));
+  server.says({{"status", "ERROR"}, {"reason", "Too many requests"}});
+  EXPECT_EQ(look_up(wallet).error().code, "wallet.rate_limited");
+  server.fails("web.too_many_requests");
+  EXPECT_EQ(look_up(wallet).error().code, "wallet.rate_limited");
+  server.fails("web.timeout");
+  EXPECT_EQ(look_up(wallet).error().code, "wallet.unreachable");
+}
+
+TEST_F(AddressTest, ItsLimitsMayBeDecimals) {
+  offer["minSendable"] = 10'000.5;
+  server.says(offer);
+  EXPECT_THAT(create(wallet).error().message, HasSubstr("10000 to 100000000 msat"));
+  server.says(offer);
+  ASSERT_TRUE(status(wallet));
+  EXPECT_EQ(wallet.minimum(), Msat{10'000});
 }
 
 // ---- what all share -------------------------------------------------------------------------------------------------

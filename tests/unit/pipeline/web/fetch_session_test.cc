@@ -105,6 +105,22 @@ TEST_F(FetchTest, TheOperatorsOwnUrlMayBePrivateButNotWhatItRedirectsTo) {
   EXPECT_EQ(code(fetch.on_addresses({kPrivate})), "web.private_address");
 }
 
+TEST_F(FetchTest, TheOperatorsOwnPageIsReadWhateverItsTypeAndStatusAsLongAsItIsJson) {
+  const auto read = [this](unsigned status, const char* body) {
+    fetch = FetchSession({.own = true});
+    fetch.start("http://pay.example/");
+    fetch.on_addresses({kPublic});
+    const Next next = fetch.on_head({.status = status, .content_type = "application/octet-stream"});
+    if (!std::holds_alternative<Read>(next)) return code(next);
+    fetch.on_body(body);
+    return code(fetch.on_end());
+  };
+  EXPECT_EQ(read(200, R"({"tag":"payRequest"})"), "text");
+  EXPECT_EQ(read(400, R"({"status":"ERROR","reason":"out of bounds"})"), "text");
+  EXPECT_EQ(read(404, "<html>"), "web.status");
+  EXPECT_EQ(read(429, "{}"), "web.too_many_requests");
+}
+
 // ---- redirects ------------------------------------------------------------------------------------------------------
 
 TEST_F(FetchTest, FollowsRedirects) {

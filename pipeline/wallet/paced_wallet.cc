@@ -1,0 +1,150 @@
+#include "pipeline/wallet/paced_wallet.h"
+
+#include <algorithm>
+
+#include "pipeline/wallet/replies.h"
+
+namespace wallet {
+
+using base::Result;
+using base::TimeMs;
+
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kFirstPauseMs = 5'000;  // where the wallet does not say how long; then twice as long each time
+constexpr std::int64_t kLongestPauseMs = kMinuteMs;
+constexpr std::int64_t kOrderPatienceMs = 20'000;
+constexpr int kCallsOfAnOrder = 2;  // it is looked for before it is carried out
+constexpr int kCallsOfAStatus = 2;  // the node, and the balance
+
+template <class Answer>
+const base::Error* error_of(const Result<Answer>& answer) {
+  return answer ? nullptr : &answer.error();
+}
+
+bool is_limited(const base::Error* error) {
+  return error && error->code == "wallet.rate_limited";
+}
+
+}  // namespace
+
+PacedWallet::PacedWallet(std::unique_ptr<Wallet> behind, base::Scheduler& scheduler)
+    : WalletInFront(std::move(behind)), scheduler_(scheduler) {}
+
+template <class Answer, class Ask>
+PacedWallet::Call PacedWallet::call(int cost, Ask ask, std::function<void(Result<Answer>)> done) {
+  return {.cost = cost,
+          .send =
+              [this, ask = std::move(ask), done] {
+                ask(std::function<void(Result<Answer>)>(lifetime_.guard([this, done](const Result<Answer>& answer) {
+                  heard(error_of(answer));
+                  done(answer);
+                })));
+              },
+          .give_up = [done] { done(unreachable("too many questions wait for it")); }};
+}
+
+void PacedWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const std::function<void(Result<MadeInvoice>)> made = [this, order, since = scheduler_.now(),
+                                                         done = std::move(done)](const Result<MadeInvoice>& answer) {
+    order_again(order, since, done, answer);
+  };
+  enqueue(urgent_, call<MadeInvoice>(
+                       kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, made));
+}
+
+void PacedWallet::order_again(const InvoiceOrder& order, TimeMs since, std::function<void(Result<MadeInvoice>)> done,
+                              const Result<MadeInvoice>& made) {
+  if (!is_limited(error_of(made)) || paused_until_ > since + kOrderPatienceMs) return done(made);
+  const std::function<void(Result<MadeInvoice>)> again = [this, order, since, done](const Result<MadeInvoice>& answer) {
+    order_again(order, since, done, answer);
+  };
+  enqueue(urgent_, call<MadeInvoice>(
+                       kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, again));
+}
+
+void PacedWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
+  enqueue(look_ups_, call<LookupAnswer>(
+                         1, [this, invoice](auto then) { behind().look_up(invoice, then); }, std::move(done)));
+}
+
+void PacedWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  const TimeMs now = scheduler_.now();
+  const bool heard_lately = abilities().calls_per_minute > 0 && now < answered_at_ + kMinuteMs;
+  if (status_ && (heard_lately || now < paused_until_)) {
+    return scheduler_.after(0, lifetime_.guard([done = std::move(done), last = *status_] { done(last); }));
+  }
+  const std::function<void(Result<WalletStatus>)> told = [this, done = std::move(done)](Result<WalletStatus> answer) {
+    if (is_limited(error_of(answer)) && status_) return done(*status_);
+    if (answer) status_ = *answer;
+    done(std::move(answer));
+  };
+  enqueue(urgent_, call<WalletStatus>(
+                       kCallsOfAStatus, [this](auto then) { behind().status(then); }, told));
+}
+
+void PacedWallet::list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  enqueue(urgent_, call<std::vector<PaidInvoice>>(
+                       1, [this, since](auto then) { behind().list_paid(since, then); }, std::move(done)));
+}
+
+void PacedWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  enqueue(urgent_, call<void>(
+                       1, [this, order](auto then) { behind().take(order, then); }, std::move(done)));
+}
+
+void PacedWallet::give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) {
+  enqueue(urgent_, call<void>(
+                       1, [this, order](auto then) { behind().give_back(order, then); }, std::move(done)));
+}
+
+// ---- the pace -------------------------------------------------------------------------------------------------------
+
+void PacedWallet::enqueue(std::deque<Call>& queue, Call call) {
+  if (queue.size() >= kMaxCallsWaiting) return scheduler_.after(0, lifetime_.guard(std::move(call.give_up)));
+  queue.push_back(std::move(call));
+  send_waiting();
+}
+
+void PacedWallet::send_waiting() {
+  const std::uint64_t timer = ++timer_;
+  for (;;) {
+    std::deque<Call>* const queue = urgent_.empty() ? &look_ups_ : &urgent_;
+    if (queue->empty()) return;
+    const TimeMs at = earliest(queue->front(), queue == &look_ups_);
+    const TimeMs now = scheduler_.now();
+    if (at > now) {
+      return scheduler_.after(at - now, lifetime_.guard([this, timer] {
+        if (timer == timer_) send_waiting();
+      }));
+    }
+    const Call next = std::move(queue->front());
+    queue->pop_front();
+    const int per_minute = abilities().calls_per_minute;
+    if (per_minute > 0) used_until_ = std::max(used_until_, now) + next.cost * kMinuteMs / per_minute;
+    next.send();
+    if (timer != timer_) return;  // its answer has come already, and the rest was sent
+  }
+}
+
+// The wallet bears as many calls at once as in a minute.
+TimeMs PacedWallet::earliest(const Call& call, bool look_up) const {
+  const int per_minute = abilities().calls_per_minute;
+  if (per_minute == 0) return paused_until_;
+  const std::int64_t at_once_ms = look_up ? kMinuteMs / 2 : kMinuteMs;
+  return std::max(paused_until_, used_until_ + call.cost * kMinuteMs / per_minute - at_once_ms);
+}
+
+void PacedWallet::heard(const base::Error* error) {
+  const TimeMs now = scheduler_.now();
+  if (!error) answered_at_ = now;
+  if (!is_limited(error)) {
+    if (!error) pause_ms_ = 0;
+    return;
+  }
+  if (now >= paused_until_) pause_ms_ = std::clamp(2 * pause_ms_, kFirstPauseMs, kLongestPauseMs);
+  paused_until_ = std::max(paused_until_, now + std::max(pause_ms_, asked_pause_ms(*error)));
+}
+
+}  // namespace wallet

@@ -1,0 +1,74 @@
+// Answers one question in one place: can this wallet do what the shop needs of it? That a wallet answers does not mean
+// that it is able: it may be on another network, not let us make invoices, not tell what was paid, or not hold payments.
+//
+// What the wallet tells is checked first; then, once, one probe invoice of the smallest amount, which is made, checked,
+// looked up, and never shown to anybody. Real invoices prove the same, and when several fail in a row the wallet is
+// probed again. While it is unable, status() fails: no jobs are accepted, and no heartbeat is sent. Pure.
+#pragma once
+
+#include <map>
+
+#include "base/lifetime.h"
+#include "base/random.h"
+#include "base/scheduler.h"
+#include "pipeline/wallet/bolt11.h"
+#include "pipeline/wallet/wallet_in_front.h"
+
+namespace wallet {
+
+// How the description of a probe begins.
+inline constexpr std::string_view kProbeDescription = "sellcompute probe";
+inline constexpr int kFailuresBeforeProbe = 3;  // invoices in a row
+
+struct ShopNeeds {
+  Network network = Network::bitcoin;
+  bool hold = false;  // escrow
+};
+
+// Whether a wallet that answered so may do what is needed, by its own word. Fails with "config.wallet_network" or
+// "config.escrow".
+base::Result<void> check_told(const Wallet& wallet, const WalletStatus& told, const ShopNeeds& needs);
+// Whether an error of status() means that the wallet is unable, and not that it cannot be reached now.
+bool is_inability(const base::Error& error);
+
+class SupervisedWallet final : public WalletInFront {
+ public:
+  // `problem` hears, once each, when the wallet turns out to be unable, when it is able again, and which invoice's
+  // look-ups fail for another reason than an unreachable wallet.
+  SupervisedWallet(std::unique_ptr<Wallet> behind, ShopNeeds needs, base::Scheduler& scheduler, base::Random random,
+                   std::function<void(const std::string& what)> problem);
+
+  void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
+  // Besides the wallet's own errors: those of check_told(), and "config.wallet_unable" while probes fail.
+  void status(std::function<void(base::Result<WalletStatus>)> done) override;
+
+  // Why no jobs are accepted, for a person; empty when nothing is known against the wallet.
+  std::string trouble() const { return trouble_ ? trouble_->describe() : ""; }
+
+ private:
+  void probe();
+  void probe_made(const InvoiceOrder& order, const base::Result<MadeInvoice>& made);
+  void probe_ends(const base::Result<void>& proof);
+  base::Result<ledger::InvoiceIssued> check(const InvoiceOrder& order, const base::Result<MadeInvoice>& made) const;
+  void count(const base::Result<void>& made);
+  void unable(base::Error error);
+  void able();
+  void tell_failure(const ledger::InvoiceIssued& invoice, const base::Error& error);
+
+  const ShopNeeds needs_;
+  base::Scheduler& scheduler_;
+  const base::Random random_;
+  const std::function<void(const std::string&)> problem_;
+  bool proven_ = false;
+  bool probing_ = false;
+  std::optional<base::Error> trouble_;
+  base::TimeMs next_probe_at_;
+  std::int64_t probe_pause_ms_ = 0;
+  int failures_ = 0;                                                     // of invoices, in a row
+  std::vector<std::function<void(const base::Result<void>&)>> waiting_;  // for the probe's end
+  std::map<base::Hash256, std::string> told_;                            // which failures of look-ups
+  base::Lifetime lifetime_;
+};
+
+}  // namespace wallet

@@ -1,0 +1,124 @@
+// The number of calls that a wallet bears, in virtual time.
+#include "pipeline/wallet/paced_wallet.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/pipeline/wallet/wallet_behind.h"
+
+namespace wallet {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000;
+
+class PacedWalletTest : public testing::Test {
+ protected:
+  PacedWalletTest() {
+    auto made = std::make_unique<WalletBehind>(process);
+    behind = made.get();
+    behind->can.calls_per_minute = 30;
+    wallet = std::make_unique<PacedWallet>(std::move(made), process);
+  }
+  void order() {
+    wallet->create_invoice({.amount = base::Msat{9'000}}, [this](const base::Result<MadeInvoice>& made) {
+      orders.push_back(made ? "" : made.error().code);
+    });
+  }
+  void look_up() {
+    wallet->look_up({}, [this](const base::Result<LookupAnswer>&) { ++looked_up; });
+  }
+  base::Result<WalletStatus> status() {
+    std::optional<base::Result<WalletStatus>> out;
+    wallet->status([&](base::Result<WalletStatus> told) { out = std::move(told); });
+    pass(time, 1);
+    return *out;
+  }
+
+  sim::VirtualTime time{base::TimeMs{1'800'000'000'000}};
+  sim::ProcessTime process{time};
+  WalletBehind* behind = nullptr;
+  std::unique_ptr<PacedWallet> wallet;
+  std::vector<std::string> orders;
+  int looked_up = 0;
+};
+
+TEST_F(PacedWalletTest, LookUpsCostNoMoreHoweverManyInvoicesAreOpen) {
+  for (int i = 0; i < 500; ++i) look_up();
+  pass(time, 60 * kSecond);
+  EXPECT_LE(behind->asked.size(), 45U);
+  EXPECT_GE(behind->asked.size(), 40U);
+  pass(time, 500 * 2 * kSecond);
+  EXPECT_EQ(looked_up, 500) << "each is answered in the end";
+}
+
+TEST_F(PacedWalletTest, AnInvoiceDoesNotWaitForLookUps) {
+  for (int i = 0; i < 500; ++i) look_up();
+  for (int i = 0; i < 5; ++i) order();
+  EXPECT_EQ(orders.size(), 5U) << "at once: half of what the wallet bears is left for them";
+  for (int i = 0; i < 100; ++i) order();
+  const auto before = orders.size();
+  pass(time, 60 * kSecond);
+  EXPECT_GE(orders.size(), before + 14) << "and then before all look-ups";
+}
+
+TEST_F(PacedWalletTest, NoMinuteHasMoreThanTwiceTheRate) {
+  for (int i = 0; i < 100; ++i) order();
+  pass(time, 60 * kSecond);
+  EXPECT_LE(2 * orders.size(), 60U) << "an order is two calls";
+}
+
+TEST_F(PacedWalletTest, AWalletOnThisMachineIsNotHeldBack) {
+  behind->can.calls_per_minute = 0;
+  for (int i = 0; i < 500; ++i) look_up();
+  EXPECT_EQ(looked_up, 500);
+}
+
+TEST_F(PacedWalletTest, ItIsLeftAloneForAsLongAsItWishesAndTheOrderIsGivenAgain) {
+  behind->refusal = wallet_error("wallet.rate_limited", "12 s");
+  order();
+  look_up();
+  EXPECT_EQ(behind->asked.size(), 1U);
+  behind->refusal.reset();
+  pass(time, 11 * kSecond);
+  EXPECT_EQ(behind->asked.size(), 1U);
+  pass(time, 2 * kSecond);
+  EXPECT_EQ(orders, std::vector<std::string>{""});
+  EXPECT_EQ(looked_up, 1);
+}
+
+TEST_F(PacedWalletTest, WithoutAWishThePausesGrow) {
+  behind->answer = tl::unexpected(wallet_error("wallet.rate_limited"));
+  for (int i = 0; i < 200; ++i) look_up();
+  pass(time, 300 * kSecond);
+  EXPECT_LE(behind->asked.size(), 10U);
+  EXPECT_EQ(looked_up, static_cast<int>(behind->asked.size())) << "a look-up is not kept: it is made again anyway";
+}
+
+TEST_F(PacedWalletTest, AnOrderIsNotKeptLongerThanACustomerWaits) {
+  behind->refusal = wallet_error("wallet.rate_limited", "60 s");
+  order();
+  EXPECT_EQ(orders, std::vector<std::string>{"wallet.rate_limited"});
+}
+
+TEST_F(PacedWalletTest, AWalletThatSaysSlowDownIsThere) {
+  EXPECT_TRUE(status());
+  pass(time, 2 * 60 * kSecond);
+  behind->well = tl::unexpected(wallet_error("wallet.rate_limited", "30 s"));
+  EXPECT_EQ(status()->name, "behind");
+  EXPECT_EQ(status()->name, "behind");
+  EXPECT_EQ(behind->count("status"), 2U) << "not asked while it wants to be left alone";
+}
+
+TEST_F(PacedWalletTest, AWalletThatHasAnsweredLatelyIsNotAskedWhetherItIsWell) {
+  EXPECT_TRUE(status());
+  pass(time, 30 * kSecond);
+  look_up();
+  pass(time, 45 * kSecond);
+  EXPECT_TRUE(status());
+  EXPECT_EQ(behind->count("status"), 1U);
+  pass(time, 30 * kSecond);
+  behind->well = tl::unexpected(wallet_error("wallet.unreachable"));
+  EXPECT_EQ(status().error().code, "wallet.unreachable");
+}
+
+}  // namespace
+}  // namespace wallet
