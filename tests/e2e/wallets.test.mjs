@@ -57,8 +57,12 @@ async function tryByHand({ provider, counterpart }, wallet) {
   assert.equal(status.play_money, true);
   assert.equal(status.pushes, wallet.pushes);
   assert.equal(status.repeats !== 'never', wallet.repeats);
+  const before = await counterpart.lastInvoice();
   const waiting = provider.cli(['wallet', 'invoice', '21', '--wait', '--json']);
-  const made = await eventually(() => counterpart.lastInvoice(), 'an invoice');
+  const made = await eventually(async () => {
+    const last = await counterpart.lastInvoice();
+    return last !== before && last;
+  }, 'an invoice');
   await counterpart.pay(made);
   const { code, stdout, stderr } = await waiting;
   assert.equal(code, 0, stderr);

@@ -1,0 +1,81 @@
+// A wallet that answers is not yet one that is able: what serve finds out before it goes online, and what it does without.
+import assert from 'node:assert/strict';
+import { access, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { addressed, openWalletMarket, untilState } from '../harness/market.mjs';
+import { skipWithoutProgram } from '../harness/provider.mjs';
+import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
+import { startLightningAddress } from '../harness/wallets/lightning-address.mjs';
+import { startLnd } from '../harness/wallets/lnd.mjs';
+import { startNwc } from '../harness/wallets/nwc.mjs';
+
+const options = { skip: skipWithoutProgram, timeout: 120_000 };
+const DEAD = encodeURIComponent('ws://127.0.0.1:9');
+
+async function open(t, counterpart, more = {}) {
+  t.after(() => counterpart.close());
+  return openWalletMarket(t, counterpart, { start: false, ...more });
+}
+
+// serve must end by itself, as what is configured wrongly does.
+async function assertRefused({ provider }, words) {
+  await provider.start({ wait: false });
+  assert.equal(await provider.death(), 2, provider.log.join('\n'));
+  assert.match(provider.log.join('\n'), words);
+}
+
+test('a Lightning address that does not tell what was paid', options, async (t) => {
+  const market = await open(t, await startLightningAddress({ verify: false }));
+  await assertRefused(market, /LUD-21.*another wallet/);
+});
+
+test('a node on another network than wallet.network', options, async (t) => {
+  const market = await open(t, await startCoreLightning(), { settings: { 'wallet.network': 'testnet' } });
+  await assertRefused(market, /is on regtest, and wallet\.network is testnet/);
+  for (const command of [['status'], ['wallet', 'status']]) assert.equal((await market.provider.cli(command)).code === 0, false);
+});
+
+test('escrow with a wallet that cannot hold, for status too', options, async (t) => {
+  const market = await open(t, await startCoreLightning(), { settings: { 'selling.payment_mode': 'escrow' } });
+  const { stdout } = await market.provider.cli(['status']);
+  assert.match(stdout, /cannot hold payments/);
+  await assertRefused(market, /cannot hold payments/);
+});
+
+test('a credential that is none, and one that the wallet refuses', options, async (t) => {
+  const counterpart = await startLnd();
+  const market = await open(t, counterpart, { files: { ...counterpart.files, credential: 'zz' } });
+  await assertRefused(market, /no macaroon of LND/);
+  await market.keep('credential', 'ab'.repeat(64));
+  await market.provider.start({ wait: false });
+  assert.notEqual(await market.provider.death(), 0);
+  assert.match(market.provider.log.join('\n'), /the wallet refuses our credential/);
+});
+
+for (const [name, order] of [['first', (live) => [DEAD, live]], ['last', (live) => [live, DEAD]]]) {
+  test(`NWC over two relays, the ${name} of which is dead`, options, async (t) => {
+    const counterpart = await startNwc();
+    const uri = counterpart.files.credential;
+    const live = /relay=([^&]+)/.exec(uri)[1];
+    const credential = uri.replace(`relay=${live}`, order(live).map((relay) => `relay=${relay}`).join('&'));
+    const market = await open(t, counterpart, { files: { credential } });
+    assert.equal((await market.provider.cli(['wallet', 'status'])).code, 0);
+    await market.provider.start();
+    const job = await market.customer.ask(addressed(market.provider));
+    await counterpart.pay(await job.invoice());
+    await untilState(market, job, 'settled');
+  });
+}
+
+test('a lost wallet.secret is missed and not made anew', options, async (t) => {
+  const market = await open(t, await startLnd());
+  const secret = join(market.provider.folder, 'wallet.secret');
+  await rm(secret);
+  for (const command of [['wallet', 'status'], ['wallet', 'invoice', '21'], ['wallet', 'settlements'], ['serve'], ['status']]) {
+    const { code, stdout, stderr } = await market.provider.cli(command);
+    assert.equal(code, 2, command.join(' '));
+    assert.match(stdout + stderr, /wallet's secret is missing/);
+    await assert.rejects(access(secret), { code: 'ENOENT' });
+  }
+});
