@@ -17,6 +17,8 @@ namespace {
 
 using base::Result;
 
+constexpr auto kWithdrawalTime = std::chrono::minutes(2);  // every relay is asked, and then looked at
+
 // Takes the announcement back without a running `serve`, whose relays and key it uses.
 class Withdrawal {
  public:
@@ -75,7 +77,7 @@ class Withdrawal {
 };
 
 Result<nlohmann::json> withdraw(const Config& config, const Context& context) {
-  auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "withdraw"}});
+  auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "withdraw"}}, kWithdrawalTime);
   if (reply) return (*reply)["relays"];
   if (reply.error().code != "control.not_running") return tl::unexpected(reply.error());
   if (config.relays.urls.empty()) {

@@ -16,6 +16,7 @@ using nlohmann::json;
 constexpr std::size_t kMaxEventBytes = 32 * 1024;
 constexpr std::int64_t kMaxFeeSat = 100'000'000;
 constexpr std::size_t kMaxWordBytes = 300;
+constexpr auto kPaymentTime = std::chrono::minutes(10);  // that the wallet may take to pay
 
 Result<std::string> read_event(const std::string& file) {
   const auto text = base::read_public_file(file);
@@ -59,7 +60,7 @@ Result<json> read_order(const Arguments& arguments) {
 Result<ExitCode> run_jobs_refund(const Arguments& arguments, Context& context) {
   auto order = read_order(arguments);
   if (!order) return tl::unexpected(order.error());
-  const auto reply = ask_about_job(arguments.words[0], std::move(*order), context);
+  const auto reply = ask_about_job(arguments.words[0], std::move(*order), context, kPaymentTime);
   if (!reply) return tl::unexpected(reply.error());
   context.out << reply->value("text", "done") << '\n';
   return ExitCode::done;

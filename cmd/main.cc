@@ -3,12 +3,14 @@
 
 #include <iostream>
 
+#include "cmd/cli/file_limit.h"
 #include "cmd/cli/program.h"
 #include "cmd/commands.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   std::cin.tie(nullptr);
+  cmd::raise_file_limit();  // readers open every table file of the ledger
   cmd::Context context{.in = std::cin, .out = std::cout, .err = std::cerr};
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable = *entry;

@@ -7,10 +7,11 @@
 namespace cmd {
 namespace {
 
-base::Result<ExitCode> tell(Context& context, const nlohmann::json& request) {
+base::Result<ExitCode> tell(Context& context, const nlohmann::json& request,
+                            std::chrono::milliseconds patience = kQuickAnswer) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
-  const auto reply = ask_running_serve(control_socket_path(paths->data_dir), request);
+  const auto reply = ask_running_serve(control_socket_path(paths->data_dir), request, patience);
   if (!reply) return tl::unexpected(reply.error());
   if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
   return ExitCode::done;
@@ -21,7 +22,9 @@ base::Result<ExitCode> run_online(const Arguments&, Context& context) {
 }
 
 base::Result<ExitCode> run_offline(const Arguments& arguments, Context& context) {
-  return tell(context, {{"method", "offline"}, {"drain", arguments.has("drain")}});
+  const bool drain = arguments.has("drain");
+  if (drain) return tell(context, {{"method", "offline"}, {"drain", true}}, kLongAnswer);
+  return tell(context, {{"method", "offline"}, {"drain", false}});
 }
 
 }  // namespace

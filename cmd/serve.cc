@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cmd/cli/clock.h"
+#include "cmd/cli/file_limit.h"
 #include "cmd/commands.h"
 #include "cmd/provider/activity.h"
 #include "cmd/provider/service.h"
@@ -28,6 +29,12 @@ class Foreground {
         logger_(make_logger(live_ ? "warning" : config.log.level, json_)) {}
 
   Result<ExitCode> run(Config config) {
+    if (const auto files = raise_file_limit(); files < kFilesNeeded) {
+      log(spdlog::level::warn,
+          "only " + std::to_string(files) + " files may be open at a time, and " + std::to_string(kFilesNeeded) +
+              " may be needed: raise the limit (ulimit -Hn, LimitNOFILE)",
+          "Problem", "");
+    }
     const auto clock = make_clock(context_.sources);
     auto service = Service::open(
         io_, std::move(config), clock, test_variable(context_.sources, "KILL_AT"),

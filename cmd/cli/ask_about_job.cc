@@ -5,7 +5,8 @@
 
 namespace cmd {
 
-base::Result<nlohmann::json> ask_about_job(const std::string& typed, nlohmann::json request, Context& context) {
+base::Result<nlohmann::json> ask_about_job(const std::string& typed, nlohmann::json request, Context& context,
+                                           std::chrono::milliseconds patience) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
   const auto ledger = open_ledger(context);
@@ -13,7 +14,7 @@ base::Result<nlohmann::json> ask_about_job(const std::string& typed, nlohmann::j
   const auto id = find_job_id(ledger->reader, typed);
   if (!id) return tl::unexpected(id.error());
   request["job"] = id->hex();
-  return ask_running_serve(control_socket_path(paths->data_dir), request);
+  return ask_running_serve(control_socket_path(paths->data_dir), request, patience);
 }
 
 }  // namespace cmd

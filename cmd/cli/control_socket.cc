@@ -5,6 +5,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
 
@@ -16,6 +17,7 @@ using boost::asio::local::stream_protocol;
 using boost::system::error_code;
 
 constexpr std::size_t kMaxRequestBytes = 64 * 1024;
+constexpr auto kAcceptAgain = std::chrono::seconds(1);
 
 // One caller: a request a line, answered in order.
 class Caller : public std::enable_shared_from_this<Caller> {
@@ -61,7 +63,7 @@ class Caller : public std::enable_shared_from_this<Caller> {
 class Listener final : public ControlSocket {
  public:
   Listener(boost::asio::io_context& io, const std::filesystem::path& path, Handler handler)
-      : acceptor_(io), path_(path), handler_(std::move(handler)) {
+      : acceptor_(io), pause_(io), path_(path), handler_(std::move(handler)) {
     std::filesystem::remove(path);
     acceptor_.open();
     const auto old_mask = ::umask(0177);  // the file is never there with a wider mode
@@ -80,15 +82,78 @@ class Listener final : public ControlSocket {
  private:
   void accept() {
     acceptor_.async_accept([this](error_code error, stream_protocol::socket socket) {
-      if (error) return;
+      if (error == boost::asio::error::operation_aborted) return;  // this object is gone
+      if (error) return accept_later();
       std::make_shared<Caller>(std::move(socket), handler_)->read();
       accept();
     });
   }
 
+  // A process that has no file descriptor left gets one back sooner or later.
+  void accept_later() {
+    pause_.expires_after(kAcceptAgain);
+    pause_.async_wait([this](error_code error) {
+      if (!error) accept();
+    });
+  }
+
   stream_protocol::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
   std::filesystem::path path_;
   Handler handler_;
+};
+
+// The asking side. Everything is asynchronous, so that nothing is waited for without limit.
+class Question {
+ public:
+  Question(const std::filesystem::path& path, const nlohmann::json& request)
+      : path_(path), request_(request.dump() + "\n") {}
+
+  base::Result<nlohmann::json> ask(std::chrono::milliseconds patience) {
+    socket_.async_connect(path_.string(), [this](error_code error) {
+      connected_ = !error;
+      if (error) return;
+      boost::asio::async_write(socket_, boost::asio::buffer(request_), [this](error_code failed, std::size_t) {
+        if (failed) return end(failed);
+        boost::asio::async_read_until(socket_, boost::asio::dynamic_buffer(line_, kMaxRequestBytes), '\n',
+                                      [this](error_code silent, std::size_t) { end(silent); });
+      });
+    });
+    io_.run_for(patience);
+    if (ended_ && !failure_) return answer();
+    if (ended_ && failure_) throw boost::system::system_error(failure_);
+    if (!connected_.value_or(true)) {
+      return base::fail(ErrorKind::connection, "control.not_running", "no `sellcompute serve` is running here",
+                        path_.string(), "start it with `sellcompute serve`");
+    }
+    const auto waited_s = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
+    return base::fail(ErrorKind::connection, "control.silent",
+                      "the running `sellcompute serve` gave no answer within " + std::to_string(waited_s) + " s",
+                      path_.string(), "see its log; if it hangs, end it and start it again: nothing is lost");
+  }
+
+ private:
+  void end(error_code failure) {
+    ended_ = true;
+    failure_ = failure;
+  }
+
+  base::Result<nlohmann::json> answer() const {
+    auto reply = nlohmann::json::parse(line_, nullptr, false);
+    if (reply.is_object() && reply.value("ok", false)) return reply;
+    return base::fail(ErrorKind::invocation, "control.refused",
+                      reply.is_object() ? reply.value("error", "refused") : "the answer is no JSON", {},
+                      reply.is_object() ? reply.value("hint", "") : "");
+  }
+
+  const std::filesystem::path path_;
+  const std::string request_;
+  std::string line_;
+  std::optional<bool> connected_;
+  bool ended_ = false;
+  error_code failure_;
+  boost::asio::io_context io_{1};
+  stream_protocol::socket socket_{io_};
 };
 
 }  // namespace
@@ -108,24 +173,10 @@ base::Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(boost::asio::
   }
 }
 
-base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request) {
+base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request,
+                                               std::chrono::milliseconds patience) {
   try {
-    boost::asio::io_context io;
-    stream_protocol::socket socket(io);
-    error_code error;
-    socket.connect(path.string(), error);
-    if (error) {
-      return base::fail(ErrorKind::connection, "control.not_running", "no `sellcompute serve` is running here",
-                        path.string(), "start it with `sellcompute serve`");
-    }
-    boost::asio::write(socket, boost::asio::buffer(request.dump() + "\n"));
-    std::string line;
-    boost::asio::read_until(socket, boost::asio::dynamic_buffer(line, kMaxRequestBytes), '\n');
-    auto reply = nlohmann::json::parse(line, nullptr, false);
-    if (reply.is_object() && reply.value("ok", false)) return reply;
-    return base::fail(ErrorKind::invocation, "control.refused",
-                      reply.is_object() ? reply.value("error", "refused") : "the answer is no JSON", {},
-                      reply.is_object() ? reply.value("hint", "") : "");
+    return Question(path, request).ask(patience);
   } catch (const std::exception& error) {
     return base::fail(ErrorKind::connection, "control.not_running",
                       std::string("the running serve did not answer: ") + error.what(), path.string());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -27,8 +28,14 @@ class ControlSocket {
   virtual ~ControlSocket() = default;
 };
 
-// Asks a running `serve` and waits for its answer. Fails with "control.not_running" when nobody listens, and with
-// "control.refused" carrying what the other side says.
-base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request);
+// How long an answer is waited for: what `serve` does at once, and what it does for as long as it takes: a drain, a
+// long reading of the ledger.
+inline constexpr std::chrono::seconds kQuickAnswer{10};
+inline constexpr std::chrono::hours kLongAnswer{24};
+
+// Asks a running `serve` and waits for its answer. Fails with "control.not_running" when nobody listens, with
+// "control.silent" when no answer comes in time, and with "control.refused" carrying what the other side says.
+base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request,
+                                               std::chrono::milliseconds patience = kQuickAnswer);
 
 }  // namespace cmd

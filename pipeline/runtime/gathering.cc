@@ -24,6 +24,12 @@ constexpr std::uint32_t kTextResultKinds[] = {6000, 6001, 6002, 6003, nostr::kTe
 
 constexpr char kSendTheText[] = "or send its text itself as the input";
 
+// Failures that speak of a page which anybody can see. All others speak of names and addresses as this machine sees
+// them, and its customers are strangers.
+constexpr std::string_view kTold[] = {"web.url",       "web.status",    "web.type", "web.not_text",
+                                      "web.too_large", "web.redirects", "web.busy"};
+constexpr char kNotFetched[] = "it could not be fetched; see whether it opens elsewhere, ";
+
 tl::unexpected<base::Error> refuse(std::string code, std::string why) {
   return base::fail(base::ErrorKind::job_request, std::move(code), std::move(why));
 }
@@ -73,7 +79,7 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
     if (texts_.size() == gathering_.sources.size()) return end(std::move(texts_));
     if (source().type == InputType::url) return fetch();
     relays_left_.clear();
-    relay_said_.clear();
+    named_relay_failed_ = false;
     if (!source().relay.empty()) relays_left_.push_back(source().relay);
     std::ranges::remove_copy(gatherer_.own_relays_, std::back_inserter(relays_left_), source().relay);
     ask_next_relay();
@@ -84,6 +90,8 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
       if (self->ended_) return;
       if (text) return self->take(std::move(*text));
       const base::Error& error = text.error();
+      const bool told = std::ranges::find(kTold, error.code) != std::end(kTold);
+      if (!told) return self->fail(std::string(kNotFetched) + kSendTheText);
       self->fail(error.message + (error.hint.empty() ? "" : "; " + error.hint));
     });
   }
@@ -99,7 +107,7 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
   }
 
   void on_found(const std::string& relay, const Result<std::vector<Event>>& found) {
-    if (!found && relay == source().relay) relay_said_ = found.error().message;
+    if (!found && relay == source().relay) named_relay_failed_ = true;
     const Event* event = found ? find(source(), *found) : nullptr;
     if (!event) return ask_next_relay();
     if (!nostr::is_encrypted(*event)) return take(event->content);
@@ -109,7 +117,7 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
   std::string not_found() const {
     const std::string what = source().type == InputType::job ? "its result" : "it";
     std::string why = "no relay that we asked has " + what;
-    if (!relay_said_.empty()) why += " (" + source().relay + ": " + relay_said_ + ")";
+    if (named_relay_failed_) why += " (" + source().relay + " could not be asked)";
     return why + "; name one that does, [\"i\",\"…\",\"" + std::string(ledger::name(source().type)) +
            "\",\"wss://…\"], " + kSendTheText;
   }
@@ -152,7 +160,7 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
   std::vector<std::string> texts_;
   std::size_t bytes_ = 0;
   std::deque<std::string> relays_left_;
-  std::string relay_said_;  // why the relay that the customer named did not answer
+  bool named_relay_failed_ = false;  // the one that the customer named; why is not for strangers
   bool ended_ = false;
 };
 

@@ -82,7 +82,7 @@ test('without the setting nothing on this machine is fetched, directly or throug
   const port = new URL(site.url).port;
   for (const url of [`${site.url}/`, `http://localhost:${port}/secret`, `http://[::1]:${port}/`, 'http://169.254.169.254/']) {
     const job = await customer.ask(addressed(provider, [['i', url, 'url']]));
-    assert.match(await job.refusal(), /not on the public internet/, url);
+    assert.match(await job.refusal(), /cannot be used: it could not be fetched; see whether it opens elsewhere/, url);
   }
   assert.deepEqual(site.visits, []);
   await assertClean(market);

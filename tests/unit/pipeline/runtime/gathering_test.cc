@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "pipeline/nostr/nip90_answer.h"
 #include "tests/sim/virtual_time.h"
@@ -66,12 +67,14 @@ class StockedWeb final : public PageReader {
       --running;
       const auto page = pages.find(url);
       if (page != pages.end()) return done(page->second);
+      if (!unseen.empty()) return done(base::fail(base::ErrorKind::job_request, unseen, "10.1.2.3 refused it", url));
       done(base::fail(base::ErrorKind::job_request, "web.status", "the server answered with status 404", url,
                       "see whether the page opens"));
     });
   }
   std::map<std::string, std::string> pages;
   bool silent = false;
+  std::string unseen;  // the code of a failure that tells of this machine's network
   std::size_t running = 0;
   std::size_t most_at_once = 0;
 
@@ -162,11 +165,21 @@ TEST_F(Gather, AnInputThatIsNowhereIsNamedAndWhatWouldWorkIsSaid) {
   relays.down["wss://hint.example"] = true;
   EXPECT_THAT(refusal({event_at(note, "wss://hint.example")}),
               AllOf(HasSubstr("the event input " + note.id.hex() + " cannot be used"),
-                    HasSubstr("wss://hint.example: it refuses connections"),
+                    HasSubstr("no relay that we asked has it (wss://hint.example could not be asked)"),
                     HasSubstr("name one that does, [\"i\",\"…\",\"event\",\"wss://…\"]")));
   EXPECT_THAT(refusal({url("https://gone.example/" + std::string(200, 'x'))}),
               AllOf(HasSubstr("the url input https://gone.example/x"), HasSubstr("x… cannot be used"),
                     HasSubstr("status 404; see whether the page opens")));
+}
+
+TEST_F(Gather, StrangersLearnNothingOfNamesAndAddressesAsThisMachineSeesThem) {
+  std::set<std::string> told;
+  for (const char* code : {"web.private_address", "web.unreachable", "web.tls", "web.timeout", "web.new"}) {
+    web.unseen = code;
+    told.insert(refusal({url("https://intranet.example/")}));
+  }
+  EXPECT_THAT(told, ElementsAre("the url input https://intranet.example/ cannot be used: it could not be fetched; see "
+                                "whether it opens elsewhere, or send its text itself as the input"));
 }
 
 TEST_F(Gather, AJobsResultIsTheNewestThatAnswersIt) {

@@ -53,7 +53,7 @@ TEST_F(JobInputsTest, OfAnEncryptedJobAreKeptEncrypted) {
 }
 
 TEST_F(JobInputsTest, ThatAreMissingAreSaidToTheCustomer) {
-  web.page = base::fail(base::ErrorKind::job_processing, "web.gone", "there is no such page");
+  web.page = base::fail(base::ErrorKind::job_processing, "web.status", "there is no such page");
   gather(sample_job());
   pass(1'000);
   const auto missing = all<core::InputsMissing>();
