@@ -31,6 +31,15 @@ Result<std::optional<std::string>> read_held(const Arguments& arguments) {
   return text;
 }
 
+bool is_damage(const base::Error& error) {
+  return error.code == "ledger.damaged" || error.code == "ledger.views_damaged";
+}
+
+void add_finding(Audit& audit, const base::Error& error) {
+  const auto check = error.code == "ledger.views_damaged" ? replay::Check::views : replay::Check::bytes;
+  audit.findings.push_back({check, error.context, error.message});
+}
+
 Result<Audit> run_audit(Context& context, const std::optional<std::string>& held) {
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
@@ -41,7 +50,11 @@ Result<Audit> run_audit(Context& context, const std::optional<std::string>& held
   const auto size = ledger->reader.size();
   if (!size) return tl::unexpected(size.error());
   const ReadProgress progress(*ledger->store, *size, kPasses, context);
-  return replay::audit(progress, **scratch, held);
+  auto audit = replay::audit(progress, **scratch, held);
+  if (!audit) return audit;
+  // What the audit did not need to read may be damaged too.
+  if (const auto whole = ledger->store->verify_files(); !whole) add_finding(*audit, whole.error());
+  return audit;
 }
 
 std::string counted(std::uint64_t count, const std::string& things) {
@@ -78,8 +91,9 @@ void print_people(const Audit& audit, bool against, Context& context) {
   if (audit.findings.empty()) {
     context.out << context.terminal.paint(Colour::green, "nothing is wrong") << '\n';
     if (!against) {
-      context.out << "that no later entries were cut off, only a checkpoint that somebody else keeps can show: "
-                     "`sellcompute audit --against FILE`\n";
+      context.out
+          << "that no later entries were cut off, only a checkpoint that somebody else keeps can show:\n"
+             "`sellcompute ledger checkpoint --out FILE` signs one, `sellcompute audit --against FILE` compares\n";
     }
   }
 }
@@ -141,7 +155,7 @@ Result<ExitCode> run_audit(const Arguments& arguments, Context& context) {
   const auto held = read_held(arguments);
   if (!held) return tl::unexpected(held.error());
   auto audit = run_audit(context, *held);
-  if (!audit && audit.error().code == "ledger.damaged") return wrong(audit.error());
+  if (!audit && is_damage(audit.error())) return wrong(audit.error());
   if (!audit) return tl::unexpected(audit.error());
   const auto books = ask_wallet(arguments, context);
   if (!books) return tl::unexpected(books.error());

@@ -1,4 +1,4 @@
-// sellcompute ledger: what happened, for other programs.
+// sellcompute ledger: what happened, for other programs. What it writes: ledger_upkeep.cc.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -7,6 +7,7 @@
 
 #include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
+#include "cmd/ledger_upkeep.h"
 #include "cmd/text/humanize.h"
 #include "ledger/fact_json.h"
 #include "ledger/schema.h"
@@ -174,11 +175,13 @@ Result<ExitCode> print_schema(const Arguments&, Context& context) {
 Command ledger_command() {
   return {
       .name = "ledger",
-      .summary = "Exports the ledger, counts what is in it, and prints its schema.",
+      .summary = "Exports the ledger, counts what is in it, signs checkpoints, removes old texts.",
       .examples =
           "  sellcompute ledger export | jq -r .type | sort | uniq -c\n"
           "  sellcompute ledger stats\n"
-          "  sellcompute ledger schema > ledger.proto\n",
+          "  sellcompute ledger schema > ledger.proto\n"
+          "  sellcompute ledger checkpoint --out checkpoint.txt\n"
+          "  sellcompute ledger prune --older-than 90d\n",
       .subcommands = {
           {.name = "export",
            .summary = "Prints the entries, one JSON object a line: seq, time, type, job, facts.",
@@ -204,6 +207,8 @@ Command ledger_command() {
            .summary = "Prints the protobuf schema of the ledger's facts.",
            .examples = "  sellcompute ledger schema > ledger.proto\n",
            .run = print_schema},
+          checkpoint_command(),
+          prune_command(),
       }};
 }
 

@@ -114,9 +114,10 @@ Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
 }
 
 Result<ExitCode> rebuild_views(Context& context) {
-  // A reader first: opening for writing would make a ledger where there is none.
-  if (const auto there = open_ledger(context, Views::not_needed); !there) return tl::unexpected(there.error());
-  const auto store = ledger::open_writer(find_paths(context.sources)->ledger());
+  const auto folder = find_paths(context.sources)->ledger();
+  // First, as they may be too damaged to be opened.
+  if (const auto discarded = ledger::discard_views(folder); !discarded) return tl::unexpected(discarded.error());
+  const auto store = ledger::open_writer(folder);
   if (!store) return tl::unexpected(store.error());
   const auto size = ledger::Reader(**store).size();
   if (!size) return tl::unexpected(size.error());

@@ -14,6 +14,7 @@
 #include "cmd/wallets/open_wallet.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
+#include "ledger/views.h"
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
@@ -21,6 +22,7 @@
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/relay/client.h"
 #include "pipeline/wallet/sandbox_books.h"
+#include "replay/projections.h"
 
 namespace cmd {
 namespace {
@@ -80,6 +82,10 @@ Check check_ledger(const Config& config) {
   const ledger::Reader reader(**store);
   const auto state = reader.state();
   if (!state) return failed("ledger", "", state.error());
+  const auto projections = replay::projections();
+  auto views = ledger::check_views(*state, replay::pointers(projections));
+  if (views) views = (*store)->verify_views();
+  if (!views) return failed("ledger", "", views.error());
   const auto checkpoint = reader.last_checkpoint();
   if (!checkpoint) return failed("ledger", "", checkpoint.error());
   if (const auto warning = ahead_of_clock(state->time, wall_clock()); !warning.empty()) {

@@ -19,7 +19,8 @@ struct NewEntry {
   TimeMs time;
   JobId job;  // zero for facts about the shop
   Fact fact;
-  std::vector<Text> texts;  // stored once each, under their refs
+  std::vector<Text> texts;         // stored once each, under their refs
+  std::vector<TextRef> gone = {};  // texts that are not kept, or no longer: an empty value takes their place
 };
 
 // Entries and cursors that become durable together. A cursor is a relay's URL and our clock (DESIGN: gap-free intake).

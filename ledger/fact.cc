@@ -89,6 +89,8 @@ std::string_view type_name(std::uint32_t type) {
       return "WentOffline";
     case RequestsDropped::kType:
       return "RequestsDropped";
+    case TextsPruned::kType:
+      return "TextsPruned";
     case JobRequested::kType:
       return "JobRequested";
     case JobDeclined::kType:

@@ -110,6 +110,22 @@ struct RequestsDropped {
   }
 };
 
+// These texts were removed to save space: those of jobs that had ended before a moment. Empty values under the texts' keys,
+// written in the same batch, say which; facts, proofs and reports stay whole.
+struct TextsPruned {
+  static constexpr std::uint32_t kType = 6;
+  TimeMs before;
+  std::uint64_t jobs = 0;
+  std::uint64_t texts = 0;
+  std::uint64_t bytes = 0;  // of the texts
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = TextsPruned;
+    return std::tuple{field(1, "before_ms", &T::before), field(2, "jobs", &T::jobs), field(3, "texts", &T::texts),
+                      field(4, "bytes", &T::bytes)};
+  }
+};
+
 // ---- facts of a job -------------------------------------------------------------------------------------------------
 
 struct JobRequested {
@@ -171,11 +187,12 @@ struct JobDeclined {
   std::string message;  // for the customer
   bool told = false;    // an error notice is owed; silent for broadcasts and beyond the limits of notices
   Basis basis;
+  bool text_dropped = false;  // the texts of the request and of its inputs were not kept
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = JobDeclined;
     return std::tuple{field(1, "reason", &T::reason), field(2, "message", &T::message), field(3, "told", &T::told),
-                      field(4, "basis", &T::basis)};
+                      field(4, "basis", &T::basis), field(5, "text_dropped", &T::text_dropped)};
   }
 };
 
@@ -525,7 +542,7 @@ using Fact =
     std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
                  InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
                  InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed, RefundStarted,
-                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown>;
+                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown, TextsPruned>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Fact& event);

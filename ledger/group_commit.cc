@@ -71,13 +71,19 @@ void GroupCommit::append_groups(std::span<Waiting> waiting) {
   for (Waiting& w : waiting) w.done(result);
 }
 
+Result<std::string> make_checkpoint(Ledger& ledger, TimeMs time, const PublicKey& provider, const DigestSigner& sign) {
+  auto note = sign_checkpoint({.size = ledger.size(), .root = ledger.root(), .time = time}, provider, sign);
+  if (!note) return note;
+  if (const auto kept = ledger.put_checkpoint(ledger.size(), *note); !kept) return tl::unexpected(kept.error());
+  return note;
+}
+
 void make_checkpoint(GroupCommit& commits, TimeMs time, const PublicKey& provider, DigestSigner sign,
-                     GroupCommit::Done done) {
+                     std::function<void(Result<std::string> note)> done) {
   const auto queued = commits.submit_task([time, provider, sign = std::move(sign), done](Ledger& ledger) {
-    const auto note = sign_checkpoint({.size = ledger.size(), .root = ledger.root(), .time = time}, provider, sign);
-    done(note ? ledger.put_checkpoint(ledger.size(), *note) : tl::unexpected(note.error()));
+    done(make_checkpoint(ledger, time, provider, sign));
   });
-  if (!queued) done(queued);
+  if (!queued) done(tl::unexpected(queued.error()));
 }
 
 }  // namespace ledger

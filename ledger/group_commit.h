@@ -58,9 +58,11 @@ class GroupCommit {
   std::thread writer_;         // last: it uses all of the above
 };
 
-// Signs a checkpoint over the ledger as it is when the groups queued so far are durable, and keeps it durably. `done`
-// is told in any case: as in submit(), or at once, on the calling thread, when nothing can be queued.
+// Signs a checkpoint over the ledger as it is, and keeps it durably. Returns the signed note.
+Result<std::string> make_checkpoint(Ledger& ledger, TimeMs time, const PublicKey& provider, const DigestSigner& sign);
+// The same when the groups queued so far are durable. `done` is told in any case: as in submit(), or at once, on the
+// calling thread, when nothing can be queued.
 void make_checkpoint(GroupCommit& commits, TimeMs time, const PublicKey& provider, DigestSigner sign,
-                     GroupCommit::Done done);
+                     std::function<void(Result<std::string> note)> done);
 
 }  // namespace ledger

@@ -1,7 +1,7 @@
 // What lies where in the store: the keys of every family and the one record that says how far the ledger reaches.
 //
 //   entries  seq (8 bytes, big-endian)                  -> varint(size of header) || header || facts
-//   texts    TextRef (32 bytes)                         -> salt (32 bytes) || text
+//   texts    TextRef (32 bytes)                         -> salt (32 bytes) || text, or nothing: pruned
 //   tiles    TileId::key()                              -> 256 hashes (ledger/merkle.h)
 //   views    projection's name || 0x00 || its own key   -> its own value
 //   meta     "state"                                    -> State

@@ -99,6 +99,7 @@ Result<void> Ledger::add(const NewEntry& entry, Batch& batch) {
   const Seq seq = state_.size;
   batch.put(Family::entries, entry_key(seq), std::move(encoded.value));
   for (const Text& text : entry.texts) put_text(text, batch);
+  for (const TextRef& ref : entry.gone) batch.put(Family::texts, std::string(ref.view()), {});
   state_.size = seq + 1;
   state_.time = entry.time;
   if (views_.projections().empty()) return {};

@@ -82,7 +82,9 @@ Result<void> Reader::for_each_raw(Seq from, Seq until, const RawVisitor& visit) 
 
 Result<std::optional<std::string>> Reader::text(const TextRef& ref) const {
   auto value = store_->get(Family::texts, ref.view());
-  if (!value || !*value) return value;
+  if (!value) return value;
+  if (!*value) return damaged("a text is missing, and no fact says that it was pruned", "text " + ref.hex());
+  if ((*value)->empty()) return std::nullopt;
   std::string& bytes = **value;
   if (bytes.size() < Salt::kSize || sha256(bytes).view() != ref.view()) {
     return damaged("the text is not the one that its entry refers to", "text " + ref.hex());

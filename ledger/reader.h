@@ -1,5 +1,5 @@
 // What is in the ledger, read from its store: entries, texts, view rows, cursors, checkpoints. A reader belongs to one
-// thread; it sees the store as it is at each call (a secondary store moves on only when it is told to).
+// thread; it sees the store as it is at each call (that of open_reader() stays as it was opened).
 #pragma once
 
 #include <functional>
@@ -37,7 +37,8 @@ class Reader {
   using RawVisitor = std::function<bool(const RawEntry&)>;
   Result<void> for_each_raw(Seq from, Seq until, const RawVisitor& visit) const;
 
-  // Nothing when the text was pruned. "ledger.damaged" when it is not the text that the reference names.
+  // Nothing when the text was pruned, or never kept. "ledger.damaged" when it is missing though nothing says so, or is
+  // not the text that the reference names.
   Result<std::optional<std::string>> text(const TextRef& ref) const;
 
   // Rows of one projection; keys are the projection's own, ranges as in KeyValue::scan.

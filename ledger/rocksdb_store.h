@@ -12,11 +12,15 @@
 //     and both ways of opening compare: a store that ends earlier is refused before anything is written. DURABLE needs
 //     no fsync of its own: it is written after the commit, so it can be behind the truth (by what the kernel had not
 //     yet written when the machine died), never ahead of it.
-//   - A lost log or table file, a wrong block, a wrong MANIFEST: RocksDB finds them by checksum, size and name.
+//   - A lost log or table file, a wrong block, a wrong MANIFEST: RocksDB finds them by checksum, size and name. Readers
+//     too open the store as a whole and read-only, never as a *secondary*: that takes a table file which it cannot open
+//     for one that the writer has removed, and shows a ledger without it. Every table file is opened at once; its other
+//     blocks are checked when they are read, or all by verify_files().
 //   - What somebody removed or changed *through* RocksDB has right checksums: that is for verify_ledger
 //   (ledger/verify.h).
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 
@@ -24,19 +28,53 @@
 
 namespace ledger {
 
-// Opens the store for the one process that may write, and creates it (folder included, for this user only) if there is
-// none. Its get and scan may also be called from other threads. Errors: "ledger.locked" when another process has it,
-// "ledger.damaged" naming file and position, "ledger.io".
-Result<std::unique_ptr<KeyValue>> open_writer(const std::filesystem::path& folder);
+class Database;  // ledger/rocksdb_database.h
 
-// A view of the store for processes that read, while another writes or not. commit() fails with "ledger.read_only".
-class SecondaryStore : public KeyValue {
+// A store as one process sees it. get and scan may be called from several threads.
+class RocksDbStore : public KeyValue {
  public:
-  // Moves on to what the writer has committed by now. Not while another thread reads. Errors as open_reader().
-  virtual Result<void> catch_up() = 0;
+  explicit RocksDbStore(std::unique_ptr<Database> database);
+  ~RocksDbStore() override;
+
+  Result<void> commit(const Batch& batch) override;
+  Result<std::optional<std::string>> get(Family family, std::string_view key) const override;
+  Result<void> scan(Family family, std::string_view from, std::string_view until, const Visitor& visit) const override;
+  Result<void> scan_back(Family family, std::string_view from, std::string_view until,
+                         const Visitor& visit) const override;
+
+  // Reads all table files whole and compares every block with its checksum, also those that nobody asks for. Errors:
+  // "ledger.damaged" and "ledger.views_damaged", which name file and offset.
+  Result<void> verify_files() const;
+  // The same for the views only, which reports and `serve` stand on.
+  Result<void> verify_views() const;
+
+  // Gives the space of what was overwritten in this family back to the disk. May take minutes, and fails soon when
+  // `*stop` becomes true. Any thread may call it while another one commits.
+  virtual Result<void> reclaim(Family family, std::atomic<bool>* stop = nullptr);
+
+ protected:
+  Database& database() const { return *database_; }
+  void close();
+
+ private:
+  std::unique_ptr<Database> database_;
 };
 
+// Views can be made again, so a store whose views are damaged or missing can be read without them. Then nothing may be
+// read from Family::views.
+enum class Views { needed, not_needed };
+
+// Opens the store for the one process that may write, and creates it (folder included, for this user only) if there is
+// none. Errors: "ledger.locked" when another process has it, "ledger.damaged" naming file and position,
+// "ledger.views_damaged" when only the views are, "ledger.io".
+Result<std::unique_ptr<RocksDbStore>> open_writer(const std::filesystem::path& folder);
+
+// The store as it is now, for processes that read, while another writes or not. commit() fails with "ledger.read_only".
 // Errors: "ledger.absent" when there is no ledger in the folder, and those of open_writer() but "ledger.locked".
-Result<std::unique_ptr<SecondaryStore>> open_reader(const std::filesystem::path& folder);
+Result<std::unique_ptr<RocksDbStore>> open_reader(const std::filesystem::path& folder, Views views = Views::needed);
+
+// Throws the views away, however damaged they are, and marks them to be rebuilt: ledger/views.h. The rest of the store
+// must be whole. Errors: those of open_reader(), and "ledger.locked".
+Result<void> discard_views(const std::filesystem::path& folder);
 
 }  // namespace ledger

@@ -48,15 +48,19 @@ class Overlay final : public KeyValue {
   KeyValue& views_;
 };
 
-// Who the provider was, by position: the key may change from one start to another.
+// Who the provider was, by position: the key may change from one start to another; and how far texts were pruned.
 class Providers final : public ledger::Projection {
  public:
   std::string_view name() const override { return "providers"; }
   std::uint32_t version() const override { return 1; }
   Result<void> apply(const ledger::Entry& entry, ledger::Rows&) override {
     if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.fact)) by_seq_[entry.seq] = e->provider;
+    if (const auto* e = std::get_if<ledger::TextsPruned>(&entry.fact))
+      pruned_before_ = std::max(pruned_before_, e->before);
     return {};
   }
+  // The texts of jobs that ended before it may be gone.
+  base::TimeMs pruned_before() const { return pruned_before_; }
   PublicKey at(Seq seq) const {
     const auto next = by_seq_.upper_bound(seq);
     return next == by_seq_.begin() ? PublicKey{} : std::prev(next)->second;
@@ -64,6 +68,7 @@ class Providers final : public ledger::Projection {
 
  private:
   std::map<Seq, PublicKey> by_seq_;
+  base::TimeMs pruned_before_;
 };
 
 class Auditor {
@@ -196,10 +201,11 @@ class Auditor {
 
   // What only the whole ledger, or the texts, can show.
   Result<void> check_fact(const ledger::Reader& made, const core::Job& job, const ledger::Entry& entry) {
-    if (const auto* e = std::get_if<ledger::JobRequested>(&entry.fact)) return check_request(*e, entry);
+    fact_time_ = entry.header.time;
+    if (const auto* e = std::get_if<ledger::JobRequested>(&entry.fact)) return check_request(job, *e, entry);
     if (const auto* e = std::get_if<ledger::NoticeSigned>(&entry.fact)) return check_notice(job, *e, entry.seq);
     if (const auto* e = std::get_if<ledger::InferenceCompleted>(&entry.fact)) return check_result(job, *e, entry.seq);
-    if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.fact)) return check_texts(e->texts, entry.seq);
+    if (const auto* e = std::get_if<ledger::InputsGathered>(&entry.fact)) return check_texts(job, e->texts, entry.seq);
     if (const auto* e = std::get_if<ledger::RefundPaid>(&entry.fact)) check_refund(job, *e, entry.seq);
     const auto* invoice = std::get_if<ledger::InvoiceIssued>(&entry.fact);
     if (!invoice) return {};
@@ -221,11 +227,11 @@ class Auditor {
     wrong_[{Check::money, seq}].push_back("the same invoice paid back something else before");
   }
 
-  Result<void> check_request(const ledger::JobRequested& request, const ledger::Entry& entry) {
+  Result<void> check_request(const core::Job& job, const ledger::JobRequested& request, const ledger::Entry& entry) {
     const auto text = reader_.text(request.request);
     if (!text) return found_text(text.error(), entry.seq);
     if (!*text) {
-      ++out_.pruned_texts;
+      found_pruned(job, entry.seq);
       return {};
     }
     const auto event = nostr::parse_event(**text);
@@ -239,14 +245,14 @@ class Auditor {
   // Once the result is signed, its notice shows the text.
   Result<void> check_result(const core::Job& job, const ledger::InferenceCompleted& completion, Seq seq) {
     if (core::find_notice(job, ledger::NoticePurpose::result)) return {};
-    return check_texts({&completion.result, 1}, seq);
+    return check_texts(job, {&completion.result, 1}, seq);
   }
 
   // Those that are there are what the fact names.
-  Result<void> check_texts(std::span<const base::TextRef> refs, Seq seq) {
+  Result<void> check_texts(const core::Job& job, std::span<const base::TextRef> refs, Seq seq) {
     for (const base::TextRef& ref : refs) {
       const auto text = reader_.text(ref);
-      if (text && !*text) ++out_.pruned_texts;
+      if (text && !*text) found_pruned(job, seq);
       if (text) continue;
       if (auto done = found_text(text.error(), seq); !done) return done;
     }
@@ -266,15 +272,20 @@ class Auditor {
       return base::fail(base::ErrorKind::invocation, std::string(kPruned), "the text was pruned");
     };
     const auto json = nostr::notice_json(job, notice, provider, texts);
-    return json ? Result<void>() : found_text(json.error(), seq);
+    if (!json && json.error().code == kPruned) found_pruned(job, seq);
+    return json || json.error().code == kPruned ? Result<void>() : found_text(json.error(), seq);
   }
 
-  // A text that is gone is nothing wrong; one that is not what was signed is.
+  // A fact says of which jobs, and until when, texts may be gone.
+  void found_pruned(const core::Job& job, Seq seq) {
+    if (job.declined && job.declined->text_dropped) return;
+    ++out_.pruned_texts;
+    if (fact_time_ < providers_.pruned_before()) return;
+    wrong_[{Check::signatures, seq}].push_back("a text is gone, and no fact says that it was pruned");
+  }
+
+  // A text that is lost, or is not what was signed.
   Result<void> found_text(const base::Error& error, Seq seq) {
-    if (error.code == kPruned) {
-      ++out_.pruned_texts;
-      return {};
-    }
     if (error.code != "ledger.damaged" && !error.code.starts_with("notice.")) return tl::unexpected(error);
     wrong_[{Check::signatures, seq}].push_back(error.message);
     return {};
@@ -292,6 +303,7 @@ class Auditor {
   Overlay overlay_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
   Providers providers_;
+  base::TimeMs fact_time_;                              // of the fact that is being checked
   std::map<base::Hash256, base::Hash256> refunded_to_;  // what was paid back to a customer's invoice
   std::map<std::pair<Check, Seq>, std::vector<std::string>> wrong_;
   Audit out_;

@@ -30,6 +30,10 @@ struct Phrase {
     }
     return out;
   }
+  std::string operator()(const ledger::TextsPruned& e) const {
+    return counted(e.texts, "text", "texts") + " of " + counted(e.jobs, "ended job", "ended jobs") + " pruned, " +
+           counted(e.bytes, "byte", "bytes");
+  }
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
            counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
@@ -38,7 +42,8 @@ struct Phrase {
                                                      : ", encrypted (" + std::string(ledger::name(e.encryption)) + ")");
   }
   std::string operator()(const ledger::JobDeclined& e) const {
-    return "declined (" + std::string(ledger::name(e.reason)) + "): " + e.message;
+    return "declined (" + std::string(ledger::name(e.reason)) + "): " + e.message +
+           (e.text_dropped ? "; its text was not kept" : "");
   }
   std::string operator()(const ledger::JobQuoted& e) const {
     return "quoted " + sats(e.price) + ", " + e.terms.name + ", " + std::string(ledger::name(e.payment_mode));

@@ -22,7 +22,7 @@ tl::unexpected<base::Error> ambiguous(const std::vector<Id>& found, const std::s
 Result<OpenLedger> open_ledger(const Context& context, Views views) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
-  auto store = ledger::open_reader(paths->ledger());
+  auto store = ledger::open_reader(paths->ledger(), views);
   if (!store) return tl::unexpected(store.error());
   const ledger::Reader reader(**store);
   if (views == Views::needed) {

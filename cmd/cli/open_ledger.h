@@ -8,11 +8,11 @@
 namespace cmd {
 
 struct OpenLedger {
-  std::unique_ptr<ledger::SecondaryStore> store;
+  std::unique_ptr<ledger::RocksDbStore> store;
   ledger::Reader reader;
 };
 
-enum class Views { needed, not_needed };
+using ledger::Views;
 
 // The ledger as it is now. Errors: those of ledger::open_reader and, where views are needed, "ledger.views_stale".
 base::Result<OpenLedger> open_ledger(const Context& context, Views views = Views::needed);

@@ -27,9 +27,9 @@ class Checkpoints {
   // The first is made after five minutes.
   void make_regularly();
 
-  // Makes one; `then` is called in a later task, whether it succeeded or not. A write that failed is only reported
-  // here: it ends the process with the next append.
-  void make(std::function<void()> then);
+  // Makes one; `then` is called in a later task with the signed note, or why there is none. A write that failed is only
+  // reported here: it ends the process with the next append.
+  void make(std::function<void(const base::Result<std::string>& note)> then);
 
  private:
   const Ports ports_;

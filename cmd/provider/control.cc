@@ -55,6 +55,8 @@ Control::Method Control::find(const std::string& name) {
       std::pair<std::string_view, Method>{"refund", &Control::refund},
       std::pair<std::string_view, Method>{"announce", &Control::announce},
       std::pair<std::string_view, Method>{"withdraw", &Control::withdraw},
+      std::pair<std::string_view, Method>{"checkpoint", &Control::checkpoint},
+      std::pair<std::string_view, Method>{"prune", &Control::prune},
   };
   const auto* const found = std::ranges::find(kMethods, name, &std::pair<std::string_view, Method>::first);
   return found == kMethods.end() ? nullptr : found->second;
@@ -125,6 +127,21 @@ void Control::announce(const json&, const Answer& answer) const {
 void Control::withdraw(const json&, const Answer& answer) const {
   actions_.withdraw([answer](const std::vector<runtime::Visibility>& report) {
     answer({{"ok", true}, {"relays", to_json(report)}});
+  });
+}
+
+void Control::checkpoint(const json&, const Answer& answer) const {
+  actions_.checkpoint([answer](const Result<std::string>& note) {
+    answer(note ? json{{"ok", true}, {"note", *note}} : refused(note.error()));
+  });
+}
+
+void Control::prune(const json& request, const Answer& answer) const {
+  const auto older_than_ms = request.value("older_than_ms", std::int64_t{-1});
+  if (older_than_ms < 0) return answer(refused("how old must the texts be?"));
+  actions_.prune(older_than_ms, [answer](const Result<ledger::TextsPruned>& pruned) {
+    if (!pruned) return answer(refused(pruned.error()));
+    answer({{"ok", true}, {"jobs", pruned->jobs}, {"texts", pruned->texts}, {"bytes", pruned->bytes}});
   });
 }
 

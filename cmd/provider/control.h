@@ -33,6 +33,9 @@ struct ControlActions {
   bool may_announce = true;  // by the settings
   std::function<void()> announce;
   std::function<void(std::function<void(const std::vector<runtime::Visibility>&)> done)> withdraw;
+  std::function<void(std::function<void(const base::Result<std::string>& note)> done)> checkpoint;
+  std::function<void(std::int64_t older_than_ms, std::function<void(const base::Result<ledger::TextsPruned>&)> done)>
+      prune;
 };
 
 // Answers requests by their "method". Every answer has "ok"; one that is false has "error", and often "hint".
@@ -45,6 +48,8 @@ struct ControlActions {
 //   {"method":"refund","job":…,"not_paid":"<why>"}                 -> {"ok":true,"text":…}
 //   {"method":"announce"}                                          -> {"ok":true,"text":…}
 //   {"method":"withdraw"}                                          -> {"ok":true,"relays":[…]}
+//   {"method":"checkpoint"}                                        -> {"ok":true,"note":"<the signed note>"}
+//   {"method":"prune","older_than_ms":…}                           -> {"ok":true,"jobs":…,"texts":…,"bytes":…}
 class Control {
  public:
   explicit Control(ControlActions actions) : actions_(std::move(actions)) {}
@@ -64,6 +69,8 @@ class Control {
   void refund(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void announce(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void withdraw(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
+  void checkpoint(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
+  void prune(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
 
   const ControlActions actions_;
 };

@@ -11,7 +11,6 @@
 #include "cmd/provider/kill_points.h"
 #include "cmd/text/when.h"
 #include "cmd/wallets/open_wallet.h"
-#include "ledger/rocksdb_store.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
@@ -44,6 +43,7 @@ Service::Service(boost::asio::io_context& io, Config config, base::Clock clock, 
 
 Service::~Service() {
   control_socket_.reset();
+  pruner_.reset();
   if (connections_) {
     connections_->hang_up();
     connections_->disconnect();
@@ -72,6 +72,8 @@ Result<void> Service::open_ledger() {
   if (const auto folder = base::create_private_folder(config_.paths.data_dir); !folder) return folder;
   auto store = ledger::open_writer(config_.paths.ledger());
   if (!store) return tl::unexpected(store.error());
+  // Recovery stands on the views; without this, damage in them would stop us only when it is met.
+  if (const auto whole = (*store)->verify_views(); !whole) return whole;
   store_ = std::move(*store);
   projections_ = replay::projections();
   auto opened = ledger::Ledger::open(*store_, replay::pointers(projections_));
@@ -165,6 +167,11 @@ Result<void> Service::open_runtime(std::string kill_at) {
                         .unrecorded = [this](const base::JobId& job, const base::Hash256& hash) {
                           runtime_->settle_late(job, hash);
                         }});
+  pruner_ = std::make_unique<Pruner>(
+      Pruner::Ports{.post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },
+                    .store = *store_,
+                    .commits = *commits_,
+                    .record = [this](core::PruningOrdered batch) { runtime_->prune(std::move(batch)); }});
   return {};
 }
 
@@ -230,7 +237,7 @@ void Service::go_offline(std::string reason, std::function<void()> done) {
   runtime_->drain(std::move(reason), [this, done = std::move(done)] {
     connections_->hang_up();
     // What still waited in the pool is answered first.
-    checkpoints_->make([this, done] {
+    checkpoints_->make([this, done](const auto&) {
       connections_->disconnect();
       online_ = false;
       done();
@@ -264,12 +271,15 @@ ControlActions Service::control_actions() {
                 return runtime_->cancel(job, {.by = ledger::CancelledBy::provider, .reason = "told so"});
               },
           .refund = [this](const base::JobId& job, const runtime::RefundOrder& order,
-                           auto done) { runtime_->refund(job, order, std::move(done)); },
+                           auto done) { runtime_->refund_desk().order(job, order, std::move(done)); },
           .give_up_refund = [this](const base::JobId& job, const std::string& word,
-                                   auto done) { runtime_->give_up_refund(job, word, std::move(done)); },
+                                   auto done) { runtime_->refund_desk().give_up(job, word, std::move(done)); },
           .may_announce = config_.announce.enabled,
           .announce = [this] { announcer_->start(); },
-          .withdraw = [this](auto done) { announcer_->withdraw(std::move(done)); }};
+          .withdraw = [this](auto done) { announcer_->withdraw(std::move(done)); },
+          .checkpoint = [this](auto done) { checkpoints_->make(std::move(done)); },
+          .prune = [this](std::int64_t older_than_ms,
+                          auto done) { pruner_->prune(clock_() - older_than_ms, std::move(done)); }};
 }
 
 // ---- being found ----------------------------------------------------------------------------------------------------

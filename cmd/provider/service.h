@@ -6,10 +6,12 @@
 #include "cmd/provider/bookkeeper.h"
 #include "cmd/provider/checkpoints.h"
 #include "cmd/provider/control.h"
+#include "cmd/provider/pruner.h"
 #include "cmd/provider/relay_connections.h"
 #include "cmd/wallets/open_wallet.h"
 #include "ledger/group_commit.h"
 #include "ledger/projection.h"
+#include "ledger/rocksdb_store.h"
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/runtime/announcer.h"
@@ -69,7 +71,7 @@ class Service {
   const nostr::SecretKey key_;
 
   // In the order in which they need each other.
-  std::unique_ptr<ledger::KeyValue> store_;
+  std::unique_ptr<ledger::RocksDbStore> store_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
   std::unique_ptr<ledger::GroupCommit> commits_;
   std::unique_ptr<net::IoScheduler> scheduler_;
@@ -86,6 +88,7 @@ class Service {
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
   std::unique_ptr<Bookkeeper> bookkeeper_;
+  std::unique_ptr<Pruner> pruner_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlSocket> control_socket_;
   bool online_ = false;

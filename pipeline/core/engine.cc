@@ -36,6 +36,16 @@ bool answerable(const Job& job) {
   return !job.completion && !ended_without_result(job);
 }
 
+// Takes the texts of this job out of the step, and returns those that are gone with them: the request's and its inputs'.
+std::vector<base::TextRef> drop_question(Step& step, const Job& job) {
+  for (ledger::NewEntry& entry : step.entries) {
+    if (entry.job == job.id) entry.texts.clear();
+  }
+  std::vector<base::TextRef> out{job.request->request};
+  if (job.inputs) out.insert(out.end(), job.inputs->texts.begin(), job.inputs->texts.end());
+  return out;
+}
+
 bool contains(const std::vector<Work>& works, const Work& work) {
   return std::ranges::find(works, work) != works.end();
 }
@@ -111,13 +121,20 @@ std::optional<TimeMs> Engine::next_wake() const {
 // ---- the kernel -----------------------------------------------------------------------------------------------------
 
 void Engine::append(Step& step, const JobId& id, Fact fact, std::vector<ledger::Text> texts) {
+  std::vector<base::TextRef> gone;
   if (!id.is_zero()) {
     Live& live = jobs_[id];
+    // Nobody can fill the disk with what we decline.
+    if (auto* declined = std::get_if<ledger::JobDeclined>(&fact)) {
+      declined->text_dropped = true;
+      gone = drop_question(step, live.job);
+    }
     const Accounts before = accounts_of(live.job);
     evolve(live.job, id, now_, fact);
     shop_.account(live.job, now_, before, accounts_of(live.job));
   }
-  step.entries.push_back({.time = now_, .job = id, .fact = std::move(fact), .texts = std::move(texts)});
+  step.entries.push_back(
+      {.time = now_, .job = id, .fact = std::move(fact), .texts = std::move(texts), .gone = std::move(gone)});
 }
 
 // Lets the stages decide until nothing is left to decide; what remains is work for adapters.
@@ -231,6 +248,11 @@ void Engine::on(Step& step, Offline& input) {
 
 void Engine::on(Step& step, RequestsRefused& input) {
   append(step, {}, std::move(input.counts));
+}
+
+void Engine::on(Step& step, PruningOrdered& input) {
+  append(step, {}, std::move(input.pruned));
+  step.entries.back().gone = std::move(input.texts);
 }
 
 void Engine::on(Step& step, RequestArrived& input) {

@@ -33,6 +33,11 @@ struct RequestArrived {
 struct RequestsRefused {
   ledger::RequestsDropped counts;
 };
+// The operator wants these texts gone, all of jobs that are at rest: replay/pruning.h.
+struct PruningOrdered {
+  ledger::TextsPruned pruned;
+  std::vector<base::TextRef> texts;
+};
 struct InputsReady {
   JobId job;
   Work work;
@@ -142,10 +147,10 @@ struct NextDraw {
 };
 struct Tick {};
 
-using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, InputsReady, InputsMissing,
-                           InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke, NoticeReady,
-                           RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
-                           RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
+using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, PruningOrdered, InputsReady,
+                           InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke,
+                           NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid,
+                           Cancelled, RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -228,6 +233,7 @@ class Engine {
   void on(Step& step, Offline& input);
   void on(Step& step, RequestArrived& input);
   void on(Step& step, RequestsRefused& input);
+  void on(Step& step, PruningOrdered& input);
   void on(Step& step, InputsReady& input);
   void on(Step& step, InputsMissing& input);
   void on(Step& step, InvoiceCreated& input);

@@ -171,6 +171,7 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  [](const ledger::WentOnline&) {},
                  [](const ledger::WentOffline&) {},
                  [](const ledger::RequestsDropped&) {},
+                 [](const ledger::TextsPruned&) {},
              },
              event);
 }

@@ -171,14 +171,6 @@ bool Runtime::cancel(const core::JobId& id, ledger::JobCancelled facts) {
   return true;
 }
 
-void Runtime::refund(const core::JobId& id, const RefundOrder& order, RefundDesk::Done done) {
-  refund_desk_.order(id, order, std::move(done));
-}
-
-void Runtime::give_up_refund(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
-  refund_desk_.give_up(id, word, std::move(done));
-}
-
 // ---- regularly ------------------------------------------------------------------------------------------------------
 
 void Runtime::every_second() {

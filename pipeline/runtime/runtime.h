@@ -49,9 +49,10 @@ class Runtime {
   // Cancels a job: the model is stopped at once; what either side owes the other becomes a fact, and the customer is
   // told. False when it is too late, or there is no such open job.
   bool cancel(const core::JobId& id, ledger::JobCancelled facts);
-  // See RefundDesk::order() and give_up().
-  void refund(const core::JobId& id, const RefundOrder& order, RefundDesk::Done done);
-  void give_up_refund(const core::JobId& id, const std::string& word, std::function<void(base::Result<void>)> done);
+  // Pays customers back.
+  RefundDesk& refund_desk() { return refund_desk_; }
+  // Removes texts of jobs at rest, and records that.
+  void prune(core::PruningOrdered order) { post(std::move(order)); }
 
   // See Invoicing::settle_late().
   void settle_late(const core::JobId& id, const base::Hash256& payment_hash) {

@@ -1,6 +1,7 @@
 // The commands that read the ledger: jobs, earnings, replay, audit.
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -233,6 +234,118 @@ TEST_F(Reports, AHeldCheckpointIsComparedWithTheLedger) {
   EXPECT_THAT(longer.err, HasSubstr("cut off"));
   EXPECT_NE(sellcompute({"audit", "--against", "none.txt"}).exit_code, 0);
   EXPECT_EQ(sellcompute({"audit", "--against", "missing.txt"}).exit_code, 2);
+}
+
+// ---- checkpoints and pruning ----------------------------------------------------------------------------------------
+
+TEST_F(Reports, ACheckpointIsSignedWithTheKeyThatServed) {
+  stop_writing();
+  sellcompute({"init"});
+  const Ran other = sellcompute({"ledger", "checkpoint"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("another key"));
+
+  std::filesystem::remove(home_ / ".config/sellcompute/identity.key");
+  std::string hex;
+  for (int i = 0; i < 32; ++i) hex += "01";  // the honest shop's
+  write("hex", hex + "\n");
+  std::filesystem::permissions(home_ / "hex", std::filesystem::perms::owner_read);
+  ASSERT_EQ(sellcompute({"init", "--import", "hex"}).exit_code, 0);
+  const Ran signed_here = sellcompute({"ledger", "checkpoint", "--out", "note.txt"});
+  EXPECT_EQ(signed_here.exit_code, 0) << signed_here.err;
+  EXPECT_THAT(signed_here.err, HasSubstr("audit --against note.txt"));
+  EXPECT_EQ(sellcompute({"audit", "--against", "note.txt"}).exit_code, 0);
+  EXPECT_EQ(one({"audit", "--json"})["checkpoints"], 1) << "it is kept in the ledger too";
+  EXPECT_EQ(sellcompute({"ledger", "checkpoint", "--out", "none/note.txt"}).exit_code, 2);
+}
+
+TEST_F(Reports, OldTextsArePrunedAndEverythingElseStays) {
+  EXPECT_EQ(sellcompute({"ledger", "prune", "--older-than", "1d"}).exit_code, 5) << "somebody writes";
+  stop_writing();
+  const std::string before = sellcompute({"earnings", "report", "--json"}).out;
+  EXPECT_EQ(sellcompute({"ledger", "prune"}).exit_code, 2);
+  EXPECT_EQ(sellcompute({"ledger", "prune", "--older-than", "old"}).exit_code, 2);
+  const json pruned = one({"ledger", "prune", "--older-than", "1d", "--json"});
+  EXPECT_EQ(pruned["jobs"], 1) << "the other waits for its payment";
+  EXPECT_THAT(sellcompute({"ledger", "prune", "--older-than", "1d"}).out, HasSubstr("no job that old"));
+  EXPECT_EQ(sellcompute({"earnings", "report", "--json"}).out, before);
+  const json report = one({"audit", "--json"});
+  EXPECT_EQ(report["findings"].size(), 0U) << report;
+  EXPECT_GT(report["pruned_texts"], 0);
+  EXPECT_THAT(sellcompute({"audit"}).out, HasSubstr("pruned"));
+  EXPECT_THAT(sellcompute({"ledger", "export"}).out, HasSubstr("TextsPruned"));
+}
+
+// ---- damage ---------------------------------------------------------------------------------------------------------
+
+// A ledger whose entries lie in table files, one for each family.
+class DamagedReports : public Reports {
+ protected:
+  void SetUp() override {
+    Reports::SetUp();
+    folder_ = home_ / ".local/share/sellcompute/ledger";
+    stop_writing();
+    ASSERT_TRUE(ledger::open_writer(folder_));  // which moves what is in the log into tables
+    whole_ = folder_.string() + ".whole";
+    std::filesystem::copy(folder_, whole_);
+  }
+
+  // Puts the whole ledger back, and flips a bit so far from the end of one of its tables.
+  bool damage(const std::string& file, std::size_t from_end) const {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::copy(whole_, folder_);
+    std::fstream table(folder_ / file, std::ios::in | std::ios::out | std::ios::binary);
+    table.seekg(-static_cast<std::streamoff>(from_end), std::ios::end);
+    const char byte = static_cast<char>(table.get() ^ 1);
+    table.seekp(-static_cast<std::streamoff>(from_end), std::ios::end);
+    table.put(byte);
+    return table.good();
+  }
+
+  std::vector<std::string> tables() const {
+    std::vector<std::string> out;
+    for (const auto& file : std::filesystem::directory_iterator(whole_)) {
+      if (file.path().extension() == ".sst") out.push_back(file.path().filename());
+    }
+    return out;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path whole_;
+};
+
+TEST_F(DamagedReports, NoReportSaysThatNothingArrived) {
+  ASSERT_GE(tables().size(), 4U);
+  const std::string before = sellcompute({"earnings", "report", "--json"}).out;
+  for (const std::string& table : tables()) {
+    for (const std::size_t from_end : {150U, 600U}) {  // in what names the other blocks, and in the properties
+      ASSERT_TRUE(damage(table, from_end)) << table;
+      const Ran report = sellcompute({"earnings", "report", "--json"});
+      EXPECT_TRUE(report.exit_code == 5 || report.out == before) << table << " " << report.out << report.err;
+      const Ran audit = sellcompute({"audit"});
+      EXPECT_EQ(audit.exit_code, 4) << table << " " << audit.out << audit.err;
+    }
+  }
+}
+
+TEST_F(DamagedReports, DamagedViewsAreNamedAndMadeAgain) {
+  const std::string before = sellcompute({"earnings", "report", "--json"}).out;
+  int made_again = 0;
+  for (const std::string& table : tables()) {
+    ASSERT_TRUE(damage(table, 600));
+    const Ran report = sellcompute({"earnings", "report"});
+    if (report.err.find("views are damaged") == std::string::npos) continue;
+    EXPECT_EQ(report.exit_code, 5);
+    EXPECT_THAT(report.err, HasSubstr("--rebuild-views"));
+    EXPECT_THAT(sellcompute({"status"}).out, HasSubstr("views are damaged"));
+    EXPECT_EQ(sellcompute({"ledger", "export"}).exit_code, 0) << "the entries are whole";
+    const Ran rebuilt = sellcompute({"replay", "--rebuild-views"});
+    EXPECT_EQ(rebuilt.exit_code, 0) << rebuilt.err;
+    EXPECT_EQ(sellcompute({"earnings", "report", "--json"}).out, before);
+    EXPECT_EQ(sellcompute({"audit"}).exit_code, 0);
+    ++made_again;
+  }
+  EXPECT_EQ(made_again, 1);
 }
 
 TEST_F(CommandLine, WithoutALedgerReportsSaySo) {

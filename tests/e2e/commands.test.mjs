@@ -1,9 +1,12 @@
 // The other commands, as a person or a script uses them beside `serve`.
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { npubEncode } from 'nostr-tools/nip19';
 import { verifyEvent } from 'nostr-tools/pure';
-import { addressed, assertClean, assertNothingTwice, openMarket, untilState } from '../harness/market.mjs';
+import { eventually } from '../harness/eventually.mjs';
+import { addressed, assertClean, assertNothingTwice, buy, openMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 300_000 };
@@ -94,4 +97,55 @@ test('offline without a running serve says so', options, async (t) => {
   const { code, stderr } = await provider.cli(['offline']);
   assert.equal(code, 3);
   assert.match(stderr, /no `sellcompute serve` is running/);
+});
+
+test('a running serve signs checkpoints, and an audit compares the ledger with them', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  await (await customer.ask(addressed(provider))).status('success');
+  const file = join(provider.folder, 'checkpoint.txt');
+  const signed = await provider.cli(['ledger', 'checkpoint', '--out', file]);
+  assert.equal(signed.code, 0, signed.stderr);
+  await (await customer.ask(addressed(provider, [], 'And now?'))).status('success');
+  const compared = await provider.cli(['audit', '--against', file]);
+  assert.equal(compared.code, 0, compared.stdout + compared.stderr);
+  assert.equal(await provider.stop(), 0);
+  const here = await provider.cli(['ledger', 'checkpoint']);
+  assert.match(here.stdout, new RegExp(`^sellcompute/${provider.pubkey}\n`), 'without a serve the command signs itself');
+  await assertClean(market);
+});
+
+test('texts of ended jobs are pruned while serve runs, and it goes on selling', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  const job = await customer.ask(addressed(provider, [], 'Who am I?'));
+  await buy(market, job);
+  await untilState(market, job, 'settled');
+  const pruned = await eventually(async () => {
+    const { code, stdout, stderr } = await provider.cli(['ledger', 'prune', '--older-than', '0 s', '--json']);
+    assert.equal(code, 0, stderr);
+    const counts = JSON.parse(stdout);
+    return counts.texts > 0 && counts;
+  }, 'a job that has ended');
+  assert.equal(pruned.jobs, 1);
+  const audit = JSON.parse((await provider.cli(['audit', '--json'])).stdout);
+  assert.deepEqual(audit.findings, []);
+  assert.equal(audit.pruned_texts > 0, true);
+  await (await customer.ask(addressed(provider, [], 'And now?'))).result();
+  await assertClean(market);
+});
+
+test('of a request that is declined no text is kept', options, async (t) => {
+  const market = await openMarket(t);
+  const { customer, provider } = market;
+  const secret = 'nobody keeps this '.repeat(500);
+  const job = await customer.ask(addressed(provider, [['bid', '1']], secret));
+  await job.refusal();
+  assert.match((await provider.cli(['replay', '--job', job.id])).stdout, /its text was not kept/);
+  assert.equal(await provider.stop(), 0);
+  const files = (await readdir(provider.folder, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
+  for (const file of files) {
+    assert.ok(!(await readFile(join(file.path, file.name))).includes('nobody keeps this'), file.name);
+  }
+  await assertClean(market);
 });

@@ -24,6 +24,7 @@ struct Scenario {
   State end;  // of every job
   bool pays_back = false;
   bool renews = false;
+  bool prunes = false;  // the texts of what has ended, at once
 };
 
 const Scenario kScenarios[] = {
@@ -116,6 +117,12 @@ const Scenario kScenarios[] = {
      .prepare = [](World& w) { w.ask({.prompt = "one", .payer = Payer::second}); },
      .end = State::settled,
      .renews = true},
+    {.name = "result first, its texts pruned as soon as it has ended",
+     .mode = PaymentMode::result_first,
+     .identity = WalletIdentity::label,
+     .prepare = [](World& w) { w.ask({.prompt = "one"}); },
+     .end = State::settled,
+     .prunes = true},
 };
 
 constexpr std::int64_t kRefundInvoiceMs = 60'000;
@@ -132,7 +139,8 @@ void pay_back(World& world, Process& process) {
 
 // Runs the world until everything has had time to end; whenever the process dies, another one starts a second later.
 // Returns how often it died.
-int run(World& world, const core::Policy& policy, bool pays_back = false, std::int64_t restart_after_ms = 1'000) {
+int run(World& world, const core::Policy& policy, bool pays_back = false, std::int64_t restart_after_ms = 1'000,
+        bool prunes = false) {
   const TimeMs end = world.time.now() + 90'000 + restart_after_ms + (pays_back ? kRefundEndsMs : 0);
   int deaths = 0;
   std::uint64_t commits = 0;
@@ -144,6 +152,7 @@ int run(World& world, const core::Policy& policy, bool pays_back = false, std::i
         if (std::exchange(commits, world.disk.commits()) != world.disk.commits()) {
           world.referee->catch_up(process.settled_engine());
           if (pays_back) pay_back(world, process);
+          if (prunes) process.prune(process.engine().now() + 1);
         }
       }
     } catch (const Crashed&) {
@@ -165,6 +174,12 @@ void check(const World& world, const Scenario& scenario) {
     EXPECT_EQ(core::name(core::state(world.referee->jobs().at(id))), core::name(scenario.end));
   }
   world.referee->check_end(/*clock_was_wrong=*/false);
+  if (!scenario.prunes) return;
+  const auto empty = [](auto, auto text) {
+    EXPECT_EQ(text, "") << "a text was not pruned";
+    return true;
+  };
+  EXPECT_TRUE(world.disk.scan(ledger::Family::texts, {}, {}, empty));
 }
 
 // As run(), with what the referee says as a test's failure.
@@ -172,7 +187,7 @@ int run_and_check(World& world, const Scenario& scenario) {
   try {
     core::Policy policy = policy_of(scenario.mode);
     policy.renew_invoices = scenario.renews;
-    const int deaths = run(world, policy, scenario.pays_back);
+    const int deaths = run(world, policy, scenario.pays_back, 1'000, scenario.prunes);
     check(world, scenario);
     return deaths;
   } catch (const Violation& violation) {

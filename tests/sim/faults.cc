@@ -77,6 +77,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"operator goes offline", 0.0005},
     {"operator pays back", 0.02},
     {"operator repeats an invoice", 0.3},
+    {"operator prunes texts", 0.002},
 }};
 
 constexpr double kShareOfKinds = 0.4;

@@ -3,6 +3,7 @@
 #include "pipeline/core/canary.h"
 #include "pipeline/nostr/nip42.h"
 #include "replay/jobs_view.h"
+#include "replay/pruning.h"
 #include "replay/reconciliation.h"
 #include "replay/recovery.h"
 #include "tests/sim/referee.h"
@@ -222,8 +223,15 @@ void Process::go_online() {
   start_relays();
 }
 
+void Process::prune(TimeMs before) {
+  or_crash(replay::prune(ledger::Reader(*disk_), before, [this](core::PruningOrdered batch) {
+    runtime_->prune(std::move(batch));
+    return base::Result<void>();
+  }));
+}
+
 void Process::pay_back(const base::JobId& job, const std::string& bolt11) {
-  runtime_->refund(job, {.bolt11 = bolt11}, [](const base::Result<runtime::RefundOutcome>&) {});
+  runtime_->refund_desk().order(job, {.bolt11 = bolt11}, [](const base::Result<runtime::RefundOutcome>&) {});
 }
 
 const core::Engine* Process::settled_engine() const {

@@ -24,6 +24,8 @@ class Process {
   void go_offline();
   void go_online();
 
+  // Removes the texts of all jobs that ended before this moment of the process's clock.
+  void prune(TimeMs before);
   // Pays back what is owed for this job, to this invoice.
   void pay_back(const base::JobId& job, const std::string& bolt11);
 

@@ -195,6 +195,8 @@ class Simulation {
       online_again_at_ = world_.time.now() + world_.faults.dice().between(1'000, 300'000);
     }
     if (world_.time.now() >= online_again_at_) process.go_online();
+    if (world_.faults.strikes(Mishap::operator_prunes_texts))
+      process.prune(process.engine().now() - world_.faults.dice().between(0, 3'600'000));
     if (!owed_.empty() && world_.faults.strikes(Mishap::operator_pays_back)) pay_back(process);
   }
 

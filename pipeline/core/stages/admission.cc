@@ -1,5 +1,5 @@
 // Admission: every request gets a quote or a reason why not, from its own facts and the shop's state, which is
-// recorded.
+// recorded. A reason may come before its inputs are gathered, a quote never.
 #include <algorithm>
 
 #include "pipeline/core/pricing.h"
@@ -160,11 +160,13 @@ JobDeclined decline(const ledger::JobRequested& request, const Policy& policy, c
   return {.reason = why.reason, .message = std::move(why.message), .told = told, .basis = basis};
 }
 
-Due due_admission(const Job& job, TimeMs now) {
-  if (!job.request || job.quote || ended_without_result(job) || awaits_inputs(job, now)) return {};
+Due due_admission(const Job& job, TimeMs) {
+  if (!job.request || job.quote || ended_without_result(job)) return {};
   return {.decide = true};
 }
 
+// While inputs are awaited only a refusal is decided: what is too old, too dear or too long already does not become less
+// so, and nothing is fetched for it.
 std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
   const auto& request = *job.request;
   const ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
@@ -174,6 +176,7 @@ std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy,
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
   auto quoted = quote(job, policy, used);
   if (!quoted) return {decline(request, policy, used, std::move(quoted.error()))};
+  if (awaits_inputs(job, now)) return {};
   return {std::move(*quoted)};
 }
 

@@ -1,91 +1,15 @@
 // Damage on a real disk. Whatever byte is wrong, whatever is gone: either nothing of the ledger's contents changes, or
 // opening or reading says "ledger.damaged", where, and what to do. Never a shorter ledger that looks whole.
-#include <gtest/gtest.h>
-
-#include <fstream>
-
-#include "base/temporary_folder.h"
-#include "ledger/ledger.h"
-#include "ledger/reader.h"
-#include "ledger/rocksdb_store.h"
 #include "ledger/verify.h"
-#include "tests/support/sample_ledger.h"
+#include "tests/unit/ledger/damaged_ledger.h"
 
 namespace ledger {
 namespace {
 
-using base::sha256;
-
-namespace fs = std::filesystem;
-
-std::string read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const fs::path& file, std::string_view bytes) {
-  std::ofstream(file, std::ios::binary) << bytes;
-}
-
-// All that the store holds, or what it says about its damage.
-std::string contents(const KeyValue& store) {
-  std::string all;
-  for (const Family family : {Family::entries, Family::texts, Family::tiles, Family::views, Family::meta}) {
-    const auto scanned = store.scan(family, {}, {}, [&](auto k, auto v) { return all.append(k).append(v), true; });
-    if (!scanned) return scanned.error().code + ": " + scanned.error().describe();
-  }
-  return sha256(all).hex();
-}
-
-std::string opened_for_writing(const fs::path& folder) {
-  const auto store = open_writer(folder);
-  return store ? contents(**store) : store.error().code + ": " + store.error().describe();
-}
-
-std::string opened_for_reading(const fs::path& folder) {
-  const auto store = open_reader(folder);
-  return store ? contents(**store) : store.error().code + ": " + store.error().describe();
-}
-
-class Damage : public testing::Test {
+class Damage : public DamagedLedger {
  protected:
-  // Twice opened: entries 0-49 are in table files, 50-99 in the log, five commits each.
-  Damage() {
-    for (int round = 0; round < 2; ++round) {
-      const auto store = std::move(open_writer(folder()).value());
-      const auto ledger = std::move(Ledger::open(*store, {&view_}).value());
-      for (int i = 0; i < 5; ++i) {
-        const Group group = sim::sample_group(ledger->size(), 10);
-        EXPECT_TRUE(ledger->append({&group, 1}));
-      }
-    }
-    whole_ = opened_for_reading(folder());
-    EXPECT_EQ(whole_.size(), 64U) << whole_;
-  }
-
-  fs::path folder() const { return original_.path() / "ledger"; }
-
-  fs::path newest(std::string_view part_of_name) const {
-    fs::path found;
-    for (const auto& file : fs::directory_iterator(folder())) {
-      const bool fits = file.path().filename().string().find(part_of_name) != std::string::npos;
-      if (fits && file.file_size() > 0) found = std::max(found, file.path());
-    }
-    return found.filename();
-  }
-
-  // A fresh copy of the ledger with these bytes in one of its files.
-  fs::path damaged_copy(const fs::path& file, std::string_view bytes) const {
-    const fs::path copy = original_.path() / "copy";
-    fs::remove_all(copy);
-    fs::copy(folder(), copy);
-    write_file(copy / file, bytes);
-    return copy;
-  }
-
   void expect_no_silent_change(const std::string& outcome, const std::string& where) const {
-    const bool said = outcome.starts_with("ledger.damaged: ") && outcome.find("restore a backup") != std::string::npos;
-    EXPECT_TRUE(outcome == whole_ || said) << where << ": " << outcome;
+    EXPECT_TRUE(outcome == whole_ || says_damage(outcome)) << where << ": " << outcome;
   }
 
   void flip_bytes_of(const fs::path& file, std::size_t stride) const {
@@ -95,6 +19,7 @@ class Damage : public testing::Test {
       std::string flipped = bytes;
       flipped[at] = static_cast<char>(~flipped[at]);
       const fs::path copy = damaged_copy(file, flipped);
+      expect_no_silent_change(opened_for_reading(copy), file.string() + " flipped at " + std::to_string(at));
       expect_no_silent_change(opened_for_writing(copy), file.string() + " flipped at " + std::to_string(at));
     }
   }
@@ -103,13 +28,10 @@ class Damage : public testing::Test {
     const std::string bytes = read_file(folder() / file);
     for (std::size_t at = 0; at < bytes.size(); at += stride) {
       const fs::path copy = damaged_copy(file, std::string_view(bytes).substr(0, at));
+      expect_no_silent_change(opened_for_reading(copy), file.string() + " cut at " + std::to_string(at));
       expect_no_silent_change(opened_for_writing(copy), file.string() + " cut at " + std::to_string(at));
     }
   }
-
-  sim::SampleView view_;
-  base::TemporaryFolder original_ = base::TemporaryFolder::make("test").value();
-  std::string whole_;
 };
 
 TEST_F(Damage, AFlippedByteInTheLogIsNamedByEntryAndFile) {
@@ -162,7 +84,8 @@ TEST_F(Damage, AnyFileThatIsGone) {
     if (file.file_size() == 0) continue;
     const fs::path copy = damaged_copy(name, "");
     fs::remove(copy / name);
-    EXPECT_TRUE(opened_for_writing(copy).starts_with("ledger.damaged: ")) << name << ": " << opened_for_writing(copy);
+    EXPECT_TRUE(says_damage(opened_for_reading(copy))) << name << ": " << opened_for_reading(copy);
+    EXPECT_TRUE(says_damage(opened_for_writing(copy))) << name << ": " << opened_for_writing(copy);
   }
 }
 

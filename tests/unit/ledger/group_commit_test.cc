@@ -110,11 +110,11 @@ TEST(GroupCommit, AFailedCommitFailsItsGroupsAndAllLaterOnes) {
 class Checkpointing : public testing::Test {
  protected:
   // What is told about one that is asked for behind an entry.
-  Result<void> make_checkpoint_with(const DigestSigner& signer) {
+  Result<std::string> make_checkpoint_with(const DigestSigner& signer) {
     EXPECT_TRUE(writer.submit(sample_group(0, 1), [](auto) {}));
-    std::promise<Result<void>> told;
+    std::promise<Result<std::string>> told;
     make_checkpoint(writer, TimeMs{5}, PublicKey{}, signer,
-                    [&](const Result<void>& result) { told.set_value(result); });
+                    [&](const Result<std::string>& note) { told.set_value(note); });
     return told.get_future().get();
   }
 
@@ -124,8 +124,11 @@ class Checkpointing : public testing::Test {
 };
 
 TEST_F(Checkpointing, CoversWhatWasQueuedBeforeAndIsKept) {
-  EXPECT_TRUE(make_checkpoint_with(sign));
-  EXPECT_EQ(Reader(disk).last_checkpoint().value().value().size, 1U);
+  const auto note = make_checkpoint_with(sign);
+  ASSERT_TRUE(note);
+  const StoredCheckpoint kept = Reader(disk).last_checkpoint().value().value();
+  EXPECT_EQ(kept.size, 1U);
+  EXPECT_EQ(kept.note, *note);
 }
 
 TEST_F(Checkpointing, AFailureToSignIsTold) {
@@ -144,8 +147,8 @@ TEST_F(Checkpointing, AFailureToWriteIsTold) {
 
 TEST_F(Checkpointing, OneThatCannotBeQueuedIsToldAtOnce) {
   writer.stop();
-  Result<void> told;
-  make_checkpoint(writer, TimeMs{5}, PublicKey{}, sign, [&](const Result<void>& result) { told = result; });
+  Result<std::string> told;
+  make_checkpoint(writer, TimeMs{5}, PublicKey{}, sign, [&](const Result<std::string>& note) { told = note; });
   ASSERT_FALSE(told);
   EXPECT_EQ(told.error().code, "ledger.stopped");
 }

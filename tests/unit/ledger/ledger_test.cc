@@ -116,7 +116,29 @@ TEST(Ledger, ATextIsStoredOnceUnderItsReference) {
   int stored = 0;
   ASSERT_TRUE(disk.scan(Family::texts, {}, {}, [&](auto, auto) { return ++stored > 0; }));
   EXPECT_EQ(stored, 1);
-  EXPECT_EQ(Reader(disk).text(TextRef{}), std::nullopt) << "a pruned text is no damage";
+}
+
+TEST(Ledger, ATextThatIsGoneLeavesAnEmptyValueInItsPlace) {
+  SimDisk disk;
+  const auto ledger = open(disk);
+  const TextRef text = ref(sample_entry(0).texts.at(0));
+  ASSERT_TRUE(append(*ledger, 3));
+  const Group pruning{.entries = {{.time = ledger->last_time(), .fact = TextsPruned{.texts = 1}, .gone = {text}}}};
+  ASSERT_TRUE(ledger->append({&pruning, 1}));
+  EXPECT_EQ(Reader(disk).text(text), std::nullopt);
+  EXPECT_EQ(disk.get(Family::texts, text.view()), std::string());
+}
+
+TEST(Ledger, ATextThatIsMissingThoughNothingSaysSoIsDamage) {
+  SimDisk disk;
+  const auto ledger = open(disk);
+  const TextRef text = ref(sample_entry(0).texts.at(0));
+  ASSERT_TRUE(append(*ledger, 3));
+  Batch batch;
+  batch.erase(Family::texts, std::string(text.view()));
+  ASSERT_TRUE(disk.commit(batch));
+  EXPECT_EQ(Reader(disk).text(text).error().code, "ledger.damaged");
+  EXPECT_EQ(Reader(disk).text(text).error().context, "text " + text.hex());
 }
 
 TEST(Ledger, RefusesTimeThatGoesBackAndStaysUsable) {

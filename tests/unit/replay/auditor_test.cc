@@ -318,19 +318,45 @@ TEST(AuditOfSignatures, ARequestThatIsNotTheOneTheJobIsNamedBy) {
   expect_first(audit_of(shop), Check::signatures, shop.position_of<ledger::JobRequested>(), "request's text");
 }
 
+// Every text of the ledger is gone; `marked` as pruned, or simply missing.
+void take_texts(ShopLedger& ledger, bool marked) {
+  ledger::Batch batch;
+  ASSERT_TRUE(ledger.disk.scan(ledger::Family::texts, {}, {}, [&](auto key, auto) {
+    if (marked) batch.put(ledger::Family::texts, std::string(key), {});
+    if (!marked) batch.erase(ledger::Family::texts, std::string(key));
+    return true;
+  }));
+  ASSERT_TRUE(ledger.disk.commit(batch));
+}
+
 TEST(AuditOfSignatures, PrunedTextsAreCountedAndNothingWrong) {
   const HonestShop shop = paid_sale();
   ShopLedger ledger;
   ledger.write(shop.entries);
-  ledger::Batch batch;
-  ASSERT_TRUE(ledger.disk.scan(ledger::Family::texts, {}, {}, [&](auto key, auto) {
-    batch.erase(ledger::Family::texts, std::string(key));
-    return true;
-  }));
-  ASSERT_TRUE(ledger.disk.commit(batch));
+  ledger.write(shop.now, {}, ledger::TextsPruned{.before = shop.now + 1});
+  take_texts(ledger, true);
   const Audit found = must_audit(ledger);
   EXPECT_EQ(text_of(found), "");
   EXPECT_EQ(found.pruned_texts, found.notices + 1);
+}
+
+TEST(AuditOfSignatures, ATextThatIsGoneThoughNoFactSaysThatItWasPruned) {
+  const HonestShop shop = paid_sale();
+  ShopLedger ledger;
+  ledger.write(shop.entries);
+  ledger.write(shop.now, {}, ledger::TextsPruned{.before = shop.entries.front().time});
+  take_texts(ledger, true);
+  expect_first(must_audit(ledger), Check::signatures, shop.position_of<ledger::JobRequested>(),
+               "no fact says that it was pruned");
+}
+
+TEST(AuditOfSignatures, ATextThatIsLost) {
+  const HonestShop shop = paid_sale();
+  ShopLedger ledger;
+  ledger.write(shop.entries);
+  ledger.write(shop.now, {}, ledger::TextsPruned{.before = shop.now + 1});
+  take_texts(ledger, false);
+  expect_first(must_audit(ledger), Check::signatures, shop.position_of<ledger::JobRequested>(), "a text is missing");
 }
 
 TEST(AuditOfSignatures, AnAlteredText) {

@@ -48,21 +48,21 @@ class CheckpointsTest : public testing::Test {
 };
 
 TEST_F(CheckpointsTest, OneIsKeptSignedByTheProvider) {
-  bool made = false;
-  checkpoints.make([&] { made = true; });
-  EXPECT_FALSE(made);
+  std::string made;
+  checkpoints.make([&](const auto& note) { made = note.value(); });
+  EXPECT_EQ(made, "");
   run_posted();
-  EXPECT_TRUE(made);
   EXPECT_THAT(problems, IsEmpty());
   const auto last = ledger::Reader(disk).last_checkpoint();
   ASSERT_TRUE(last);
-  EXPECT_TRUE(last->has_value());
+  ASSERT_TRUE(last->has_value());
+  EXPECT_EQ((*last)->note, made);
 }
 
 TEST_F(CheckpointsTest, OneThatCannotBeSignedIsReportedAndNothingWaitsForIt) {
   random = base::fail(base::ErrorKind::invocation, "key.no_randomness", "the system has no randomness");
   bool made = false;
-  checkpoints.make([&] { made = true; });
+  checkpoints.make([&](const auto&) { made = true; });
   run_posted();
   EXPECT_TRUE(made);
   EXPECT_THAT(problems, ElementsAre(StartsWith("no checkpoint was made: the system has no randomness")));
@@ -71,7 +71,7 @@ TEST_F(CheckpointsTest, OneThatCannotBeSignedIsReportedAndNothingWaitsForIt) {
 TEST_F(CheckpointsTest, AfterTheLedgerHasStoppedNothingWaitsEither) {
   commits.stop();
   bool made = false;
-  checkpoints.make([&] { made = true; });
+  checkpoints.make([&](const auto&) { made = true; });
   EXPECT_FALSE(made) << "called inside the call";
   run_posted();
   EXPECT_TRUE(made);

@@ -48,7 +48,13 @@ class ControlTest : public testing::Test {
                 },
             .may_announce = may_announce,
             .announce = [this] { calls.push_back("announce"); },
-            .withdraw = [this](auto done) { withdrawn = std::move(done); }};
+            .withdraw = [this](auto done) { withdrawn = std::move(done); },
+            .checkpoint = [this](auto done) { done(note); },
+            .prune =
+                [this](std::int64_t older_than_ms, auto done) {
+                  calls.push_back("prune " + std::to_string(older_than_ms));
+                  done(pruned);
+                }};
   }
 
   // The answers so far to this request; normally one.
@@ -69,6 +75,8 @@ class ControlTest : public testing::Test {
   bool may_announce = true;
   base::Result<RefundOutcome> refund = ledger::RefundStarted{};
   base::Result<void> given_up;
+  base::Result<std::string> note = std::string("a signed note");
+  base::Result<ledger::TextsPruned> pruned = ledger::TextsPruned{.jobs = 2, .texts = 7, .bytes = 900};
 
   std::vector<std::string> calls;
   RefundOrder order;
@@ -218,6 +226,19 @@ TEST_F(ControlTest, TellsWhereAnAnnouncementIsStillSeenAfterItsWithdrawal) {
           {"ok", true},
           {"relays",
            json::array({{{"relay", "wss://one"}, {"visible", true}, {"looked_at_ms", 5}, {"trouble", "refused"}}})}}));
+}
+
+TEST_F(ControlTest, ACheckpointIsAnsweredWithItsNote) {
+  EXPECT_EQ(answer({{"method", "checkpoint"}}), (json{{"ok", true}, {"note", "a signed note"}}));
+  note = base::fail(base::ErrorKind::invocation, "ledger.stopped", "the ledger is being closed");
+  EXPECT_EQ(answer({{"method", "checkpoint"}})["error"], "the ledger is being closed");
+}
+
+TEST_F(ControlTest, PruningIsAnsweredWithWhatWasRemoved) {
+  EXPECT_EQ(answer({{"method", "prune"}, {"older_than_ms", 1000}}),
+            (json{{"ok", true}, {"jobs", 2}, {"texts", 7}, {"bytes", 900}}));
+  EXPECT_THAT(calls, ElementsAre("prune 1000"));
+  EXPECT_EQ(answer({{"method", "prune"}}), refused("how old must the texts be?"));
 }
 
 }  // namespace

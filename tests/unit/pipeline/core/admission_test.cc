@@ -84,6 +84,30 @@ TEST(Admission, RecordsNoClockThatAgreesWithTheLedger) {
   EXPECT_FALSE(shop.ask(1).request->received_at);
 }
 
+TEST(Admission, OfWhatIsDeclinedOnlyTheFactsAreKept) {
+  EngineDriver shop(EngineDriver::policy());
+  const ledger::Text text{.bytes = std::string(60'000, 'x')};
+  auto request = shop.request();
+  request.request = ledger::ref(text);
+  request.bid = Msat{1};
+  shop.give(RequestArrived{EngineDriver::id(1), request, text});
+  EXPECT_TRUE(shop.job(1).declined->text_dropped);
+  std::vector<base::TextRef> gone;
+  for (const auto& entry : shop.entries) {
+    gone.insert(gone.end(), entry.gone.begin(), entry.gone.end());
+    for (const auto& kept : entry.texts) EXPECT_NE(ledger::ref(kept), request.request);
+  }
+  EXPECT_THAT(gone, testing::ElementsAre(request.request)) << "its mark: it is not lost";
+
+  request.bid.reset();
+  shop.give(RequestArrived{EngineDriver::id(2), request, text});
+  EXPECT_TRUE(shop.job(2).quote);
+  const auto kept = std::ranges::any_of(shop.entries, [&](const auto& entry) {
+    return entry.job == EngineDriver::id(2) && !entry.texts.empty() && ledger::ref(entry.texts[0]) == request.request;
+  });
+  EXPECT_TRUE(kept);
+}
+
 TEST(Admission, AsksStrangersForWorkAndCustomersForNone) {
   Policy policy = EngineDriver::policy();
   policy.stranger_pow_bits = 20;

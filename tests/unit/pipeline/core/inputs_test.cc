@@ -37,7 +37,7 @@ TEST(Inputs, NothingElseIsDueUntilTheyAreThere) {
   shop.hold_inputs = true;
   const Job job = shop.ask(1, with_page(shop));
   EXPECT_EQ(state(job), State::requested);
-  EXPECT_THAT(due_now(job, shop.now), ElementsAre("gather inputs"));
+  EXPECT_THAT(due_now(job, shop.now), ElementsAre("gather inputs", "decide")) << "a refusal may come before them";
   EXPECT_TRUE(is_open(job)) << "so it is taken up after a crash";
   EXPECT_FALSE(shop.engine().drained());
   shop.give(Tick{});
@@ -94,6 +94,44 @@ TEST(Inputs, AreNotWaitedForPastTheRequestsExpiration) {
   shop.give(InputsReady{EngineDriver::id(1), {.action = Action::gather}, {.input_tokens = 1'000}, {}});
   EXPECT_FALSE(shop.job(1).inputs) << "too late to be a fact";
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
+}
+
+TEST(Inputs, NothingIsGatheredForWhatCanBeRefusedWithoutThem) {
+  using Spoil = std::function<void(EngineDriver&, ledger::JobRequested&)>;
+  const std::pair<DeclineReason, Spoil> hopeless[] = {
+      {DeclineReason::bid_too_low, [](auto&, auto& request) { request.bid = Msat{1}; }},
+      {DeclineReason::unknown_model, [](auto&, auto& request) { request.model = "none of ours"; }},
+      {DeclineReason::too_long, [](auto&, auto& request) { request.input_tokens = 1'000'000; }},
+      {DeclineReason::too_old, [](auto&, auto& request) { request.created_at_s -= 100'000; }},
+      {DeclineReason::wallet_unavailable, [](auto& shop, auto&) { shop.give(HealthChanged{.wallet = false}); }},
+  };
+  for (const auto& [reason, spoil] : hopeless) {
+    EngineDriver shop(EngineDriver::policy());
+    auto request = with_page(shop);
+    spoil(shop, request);
+    const Job job = shop.ask(1, request);
+    ASSERT_TRUE(job.declined) << ledger::name(reason);
+    EXPECT_EQ(job.declined->reason, reason);
+    EXPECT_FALSE(job.inputs) << ledger::name(reason);
+    EXPECT_EQ(shop.types(1)[1], "JobDeclined");
+  }
+}
+
+TEST(Inputs, OfAJobThatIsDeclinedWithThemAreNotKept) {
+  EngineDriver shop(EngineDriver::policy());
+  auto request = with_page(shop);
+  shop.hold_inputs = true;
+  shop.ask(1, request);
+  const ledger::Text page{.bytes = std::string(200'000, 'x')};
+  shop.give(InputsReady{
+      EngineDriver::id(1), {.action = Action::gather}, {.texts = {ledger::ref(page)}, .input_tokens = 50'000}, {page}});
+  EXPECT_EQ(shop.job(1).declined->reason, DeclineReason::too_long);
+  for (const auto& entry : shop.entries) {
+    const bool gathered = std::holds_alternative<ledger::InputsGathered>(entry.fact);
+    EXPECT_TRUE(!gathered || entry.texts.empty());
+    const bool declined = std::holds_alternative<ledger::JobDeclined>(entry.fact);
+    EXPECT_TRUE(!declined || entry.gone == std::vector({request.request, ledger::ref(page)}));
+  }
 }
 
 }  // namespace
