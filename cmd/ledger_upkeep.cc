@@ -125,6 +125,15 @@ ledger::TextsPruned pruned_by_serve(const json& reply) {
           .bytes = reply.value("bytes", std::uint64_t{0})};
 }
 
+std::string counted(std::uint64_t count, const std::string& one) {
+  return grouped(static_cast<std::int64_t>(count)) + " " + one + (count == 1 ? "" : "s");
+}
+
+std::string in_words(const ledger::TextsPruned& pruned) {
+  return counted(pruned.texts, "text") + " of " + counted(pruned.jobs, "ended job") + ", " +
+         counted(pruned.bytes, "byte");
+}
+
 Result<ExitCode> run_prune(const Arguments& arguments, Context& context) {
   if (!arguments.has("older-than")) return usage_error("say how old the texts must be", "for example --older-than 90d");
   const auto older_than_ms = parse_duration_ms(arguments.text("older-than"));
@@ -139,11 +148,7 @@ Result<ExitCode> run_prune(const Arguments& arguments, Context& context) {
     context.out << json_line({{"jobs", pruned->jobs}, {"texts", pruned->texts}, {"bytes", pruned->bytes}}) << '\n';
     return ExitCode::done;
   }
-  const auto number = [](std::uint64_t count) { return grouped(static_cast<std::int64_t>(count)); };
-  context.out << (pruned->texts == 0 ? std::string("no job that old has texts left")
-                                     : "pruned " + number(pruned->texts) + " texts of " + number(pruned->jobs) +
-                                           " ended jobs, " + number(pruned->bytes / 1'024) + " KiB")
-              << '\n';
+  context.out << (pruned->texts == 0 ? "no job that old has texts left" : "pruned " + in_words(*pruned)) << '\n';
   return ExitCode::done;
 }
 

@@ -13,6 +13,7 @@
 #include "ledger/keys.h"
 #include "ledger/rocksdb_database.h"
 #include "ledger/rocksdb_files.h"
+#include "ledger/rocksdb_tables.h"
 
 namespace ledger {
 namespace {
@@ -89,6 +90,10 @@ struct Whole {
 
 Result<Whole> open_whole(const fs::path& folder, const Durable& durable, Views views) {
   if (auto whole = check_manifest(folder, durable); !whole) return tl::unexpected(whole.error());
+  for (const DamagedTable& table : tables_that_end_rocksdb(folder)) {
+    if (views == Views::needed || table.family != name(Family::views))
+      return damaged("the properties of a table file are damaged", table.file.string());
+  }
   Recovery recovery = kWholeLog;
   auto database = Database::open_read_only(folder, recovery, views);
   if (!database && database.error().code == "ledger.damaged" && ends_torn(folder)) {
@@ -324,6 +329,10 @@ Result<void> discard_views(const fs::path& folder) {
   if (!locked) return tl::unexpected(locked.error());
   const auto rest = open_whole(folder, locked->mark.value_or(Durable{}), Views::not_needed);
   if (!rest) return tl::unexpected(rest.error());
+  for (const DamagedTable& table : tables_that_end_rocksdb(folder)) {
+    std::error_code ignored;
+    fs::remove(table.file, ignored);  // it is of the views, or the rest would not be whole
+  }
   auto database = Database::open_damaged(folder, rest->recovery);
   if (!database) return tl::unexpected(database.error());
   return WritingStore(std::move(*database), std::move(locked->lock), std::make_shared<ManifestWatch>()).discard_views();

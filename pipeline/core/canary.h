@@ -11,10 +11,11 @@ enum class Canary {
   in_flight_ignored,         // work that is under way is started again
   settlement_counted_twice,  // a payment that is told twice is recorded twice
   expired_unwatched,         // an expired invoice is no longer asked about
-  unknown_is_the_end,  // an invoice that the wallet does not know for a moment is given up, and never looked at again
-  empty_answer_sold,   // an answer without visible text is delivered and billed
-  age_by_ledger_time,  // a request's age is measured by the ledger's time, which may be ahead of the clock
-  crowded_second_is_last,  // a page of events of one second counts as the last one
+  unknown_is_the_end,        // an invoice that the wallet forgot for a moment is given up for good
+  empty_answer_sold,         // an answer without visible text is delivered and billed
+  age_by_ledger_time,        // a request's age is measured by the ledger's time, which may be ahead of the clock
+  crowded_second_is_last,    // a page of events of one second counts as the last one
+  pruned_while_open,         // the texts of jobs that are not over are removed too
 };
 
 #ifdef SELLCOMPUTE_CANARIES

@@ -251,6 +251,9 @@ void Engine::on(Step& step, RequestsRefused& input) {
 }
 
 void Engine::on(Step& step, PruningOrdered& input) {
+  if (canary(Canary::pruned_while_open)) {
+    for (const auto& [id, live] : jobs_) input.texts.push_back(live.job.request->request);
+  }
   append(step, {}, std::move(input.pruned));
   step.entries.back().gone = std::move(input.texts);
 }

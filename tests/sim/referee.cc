@@ -71,6 +71,7 @@ void Referee::catch_up(const core::Engine* engine) {
 
 void Referee::see(const ledger::Entry& entry) {
   if (const auto* policy = std::get_if<core::Policy>(&entry.fact)) policy_ = *policy;
+  if (std::holds_alternative<ledger::TextsPruned>(entry.fact)) check_open_texts();
   if (entry.header.job.is_zero()) return;
   Job& job = jobs_[entry.header.job];
   const Job before = job;
@@ -87,6 +88,15 @@ void Referee::check_age(const Job& job, const ledger::JobDeclined& declined) con
   if (declined.reason != ledger::DeclineReason::too_old || !clock_was_right) return;
   const std::int64_t age_ms = world_.time.now().ms - job.request->created_at_s * 1000;
   demand(age_ms >= policy_.request_age_limit_ms, "a request was called too old that is not" + about(job.id));
+}
+
+// What still has something due keeps its texts. The disk is at least as far as the entry that is being read.
+void Referee::check_open_texts() const {
+  for (const auto& [id, job] : jobs_) {
+    if (!core::is_open(job) || job.declined) continue;
+    const auto text = must(world_.disk.get(ledger::Family::texts, job.request->request.view()));
+    demand(text && !text->empty(), "the text of an open job was pruned" + about(id));
+  }
 }
 
 // One invoice at a time can be paid: a second is shown when the wallet says that the first never was, if the quote says

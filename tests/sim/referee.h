@@ -50,6 +50,7 @@ class Referee {
   void check_age(const core::Job& job, const ledger::JobDeclined& declined) const;
   static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
+  void check_open_texts() const;
   void check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const;
   const core::Job& durable(const base::JobId& id, const char* effect);
   void check_customers(bool clock_was_wrong) const;
