@@ -111,7 +111,6 @@ test('requests that were made up to an hour before they were sent are served', o
 test('after a clock that ran ahead requests are served, and status and log name the ledger that ends in the future', options, async (t) => {
   const market = await openMarket(t, { start: { clockMs: Date.now() + 3 * 3_600_000 } });
   const { provider, customer } = market;
-  assert.match(await (await customer.ask(addressed(provider, [], 'Too old?'))).refusal(), /older than 60 minutes/);
   assert.equal(await provider.stop(), 0);
   await provider.start({ clockMs: Date.now() });
   const job = await customer.ask(addressed(provider, [], 'New?'));
