@@ -24,6 +24,14 @@ bool is_passing(const Error& error) {
   return error.code == "wallet.unreachable" || error.code == "wallet.rate_limited";
 }
 
+// An invoice that is over when it comes says nothing against the wallet: the shop may go on with what is open.
+Error inability(const std::string& wallet, const Error& why) {
+  const std::string what = "the wallet " + wallet + " cannot be sold with: an invoice to try it failed: " + why.message;
+  if (why.code == "bolt11.expired")
+    return {ErrorKind::payment, "wallet.clock", what, why.context, "see whether its clock and this machine's agree"};
+  return {ErrorKind::config, "config.wallet_unable", what, why.context, why.hint};
+}
+
 }  // namespace
 
 Result<void> check_told(const Wallet& wallet, const WalletStatus& told, const ShopNeeds& needs) {
@@ -100,10 +108,7 @@ void SupervisedWallet::probe_ends(const Result<void>& proof) {
   if (proof) {
     able();
   } else if (!is_passing(proof.error())) {
-    const Error& why = proof.error();
-    verdict = fail(ErrorKind::config, "config.wallet_unable",
-                   "the wallet " + kind() + " cannot be sold with: an invoice to try it failed: " + why.message,
-                   why.context, why.hint);
+    verdict = tl::unexpected(inability(kind(), proof.error()));
     probe_pause_ms_ = std::clamp(2 * probe_pause_ms_, kFirstProbePauseMs, kLongestProbePauseMs);
     next_probe_at_ = scheduler_.now() + probe_pause_ms_;
     unable(verdict.error());

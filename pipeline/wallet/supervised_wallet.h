@@ -40,7 +40,8 @@ class SupervisedWallet final : public WalletInFront {
 
   void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
-  // Besides the wallet's own errors: those of check_told(), and "config.wallet_unable" while probes fail.
+  // Besides the wallet's own errors: those of check_told(), and while probes fail "config.wallet_unable" or, when its
+  // clock and ours differ, "wallet.clock".
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
 
   // Why no jobs are accepted, for a person; empty when nothing is known against the wallet.

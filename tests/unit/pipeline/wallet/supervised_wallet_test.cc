@@ -75,6 +75,15 @@ TEST_F(SupervisedWalletTest, InvoicesOfAnotherNetworkAreFoundByTheProbe) {
   EXPECT_THAT(wallet->trouble(), HasSubstr("bitcoin"));
 }
 
+TEST_F(SupervisedWalletTest, ClocksThatDifferKeepJobsAwayButNotTheShopFromWhatIsOpen) {
+  behind->made_ago_s = 2 * 3'600;
+  std::optional<base::Error> error;
+  wallet->status([&](const base::Result<WalletStatus>& told) { error = told.error(); });
+  EXPECT_EQ(error->code, "wallet.clock");
+  EXPECT_FALSE(is_inability(*error));
+  EXPECT_THAT(wallet->trouble(), HasSubstr("clock"));
+}
+
 TEST_F(SupervisedWalletTest, AWalletThatMakesInvoicesMustAlsoKnowThem) {
   behind->answer = tl::unexpected(wallet_error("wallet.unauthorized"));
   EXPECT_EQ(status(), "config.wallet_unable");

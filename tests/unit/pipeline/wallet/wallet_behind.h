@@ -44,6 +44,7 @@ class WalletBehind final : public Wallet {
 
   Abilities can;
   Network network = Network::regtest;  // of its invoices
+  std::int64_t made_ago_s = 0;         // its clock is behind
   std::optional<base::Error> refusal;  // of orders
   base::Result<LookupAnswer> answer = Open{};
   base::Result<WalletStatus> well = WalletStatus{.name = "behind"};
@@ -54,7 +55,7 @@ class WalletBehind final : public Wallet {
   std::string bolt11(const InvoiceOrder& order) const {
     const Invoice invoice{.network = network,
                           .amount = order.amount,
-                          .timestamp_s = time_.now().ms / 1000,
+                          .timestamp_s = time_.now().ms / 1000 - made_ago_s,
                           .payment_hash = base::sha256(order.job.view()),
                           .payment_secret = base::sha256("secret"),
                           .description = order.description};
