@@ -19,6 +19,10 @@ class Relays {
   // One try; exactly one answer, also when the relay cannot be reached or may not be (then the message says why).
   virtual void publish(const std::string& relay, const std::string& event_json, const base::EventId& id,
                        std::function<void(ledger::RelayAnswer)> done) = 0;
+  // The same; and calls `sent` once, maybe inside this call, when the event has been written to a live connection of this
+  // relay, whatever the relay answers.
+  virtual void publish_watched(const std::string& relay, const std::string& event_json, const base::EventId& id,
+                               std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) = 0;
   // Asks once for stored events: verified, matching, the newest first, at most as many as the filter's limit, which
   // must be set. Exactly one answer; an error says why there is none.
   virtual void query(const std::string& relay, nostr::Filter filter,

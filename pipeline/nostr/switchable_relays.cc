@@ -10,6 +10,12 @@ void SwitchableRelays::publish(const std::string& relay, const std::string& even
   });
 }
 
+void SwitchableRelays::publish_watched(const std::string& relay, const std::string& event_json, const base::EventId& id,
+                                       std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) {
+  if (relays_) return relays_->publish_watched(relay, event_json, id, std::move(done), std::move(sent));
+  publish(relay, event_json, id, std::move(done));
+}
+
 void SwitchableRelays::query(const std::string& relay, Filter filter,
                              std::function<void(base::Result<std::vector<Event>>)> done) {
   if (relays_) return relays_->query(relay, std::move(filter), std::move(done));

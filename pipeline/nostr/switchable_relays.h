@@ -19,6 +19,8 @@ class SwitchableRelays final : public Relays {
   // Offline, the answer has the message "we are offline", so the caller tries again later.
   void publish(const std::string& relay, const std::string& event_json, const base::EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
+  void publish_watched(const std::string& relay, const std::string& event_json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) override;
   // Offline, it fails with "relay.query".
   void query(const std::string& relay, Filter filter,
              std::function<void(base::Result<std::vector<Event>>)> done) override;

@@ -31,15 +31,14 @@ void Partials::grow(std::string_view text) {
 
 void Partials::publish(const nostr::Event& event) {
   const std::string json = nostr::to_json(event);
-  const auto taken = std::make_shared<bool>(false);
+  const auto left_us = std::make_shared<bool>(false);
   const std::vector<std::string> targets = state_->targets;
   for (const std::string& relay : targets) {
-    relays_.publish(relay, json, event.id, [state = state_, taken, relay](const ledger::RelayAnswer& answer) {
-      if (!answer.accepted) {
-        std::erase(state->targets, relay);
-      } else if (!std::exchange(*taken, true)) {
-        ++state->shown;
-      }
+    const auto done = [state = state_, relay](const ledger::RelayAnswer& answer) {
+      if (!answer.accepted) std::erase(state->targets, relay);
+    };
+    relays_.publish_watched(relay, json, event.id, done, [state = state_, left_us] {
+      if (!std::exchange(*left_us, true)) ++state->shown;
     });
   }
 }

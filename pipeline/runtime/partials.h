@@ -29,7 +29,8 @@ class Partials {
 
   // The answer so far. A failure to encrypt or to publish shows nothing, and is no failure of the job.
   void grow(std::string_view text);
-  // How many some relay has taken: the customer may have seen them.
+  // How many were written to a live connection of some relay: the customer may have seen them, whatever that relay
+  // answers. A relay of the customer's own choice may answer nothing.
   std::uint32_t shown() const { return state_->shown; }
 
  private:

@@ -11,7 +11,6 @@
 namespace sim {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kMinuteMs = 60'000;
 
 // Invoices and answers outlive the outages, and there is room for all who ask.

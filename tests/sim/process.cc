@@ -85,7 +85,7 @@ class Process::SimJournal final : public runtime::Journal {
   std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-Process::Process(World& world, const core::Policy& policy)
+Process::Process(World& world, const core::Policy& policy, core::EntryLimits entries)
     : world_(world),
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
@@ -113,7 +113,7 @@ Process::Process(World& world, const core::Policy& policy)
       world.provider_key,
       runtime::Options{.own_relays = world.relay_urls(),
                        .networks = {wallet::Network::regtest},
-                       .entries = {1'000'000, 1'000'000},
+                       .entries = entries,
                        .answer_limit_ms = kAnswerLimitMs},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },

@@ -15,7 +15,7 @@ namespace sim {
 class Process {
  public:
   // Throws Crashed when it dies while starting.
-  Process(World& world, const core::Policy& policy);
+  Process(World& world, const core::Policy& policy, core::EntryLimits entries = {1'000'000, 1'000'000});
   ~Process();
 
   const core::Engine& engine() const { return runtime_->engine(); }

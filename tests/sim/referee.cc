@@ -200,6 +200,7 @@ void Referee::on_publication(const nostr::Event& event) {
   const Job& job = durable(answer->request, "an answer");
   if (answer->known == nostr::Status::partial) {
     // One that waited for its relay may leave after the payment that was held went back.
+    partials_left_.insert(job.id);
     const bool was_held = std::ranges::any_of(job.invoices, [](const auto& one) { return one.held.has_value(); });
     return demand((core::may_run(job) || was_held) && core::may_stream(job),
                   "a part of the answer for who may not see it" + about(job.id));
@@ -299,7 +300,7 @@ void Referee::check_customers(bool clock_was_wrong) const {
     const bool served = result && result->delivered;
     demand(!job.cancelled || seen.cancelled, "cancelled, although its customer did not" + about(id));
     demand(!job.cancelled || !served || core::cut_short(job), "cancelled, and served all the same" + about(id));
-    demand(!core::cut_short(job) || seen.partials > 0, "billed for parts that nobody saw" + about(id));
+    demand(!core::cut_short(job) || partials_left_.contains(id), "billed for parts that never left us" + about(id));
     demand(core::settled_amount(job) == Msat{} || served || !job.refunds.empty(),
            "paid, not served, and nothing is owed" + about(id));
     demand(!core::held(job), "a payment is held for ever" + about(id));

@@ -71,6 +71,7 @@ class Referee {
   std::set<std::pair<base::JobId, std::uint32_t>> chats_;
   std::set<std::tuple<base::JobId, std::size_t, std::uint32_t>> orders_;
   std::set<std::pair<base::Hash256, std::uint32_t>> payments_;
+  std::set<base::JobId> partials_left_;  // jobs of which a part left the process
 };
 
 }  // namespace sim

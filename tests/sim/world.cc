@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/nostr/nip13.h"
 #include "tests/sim/referee.h"
 
 namespace sim {
@@ -55,6 +56,10 @@ base::EventId World::ask(const Ask& ask) {
     request.tags.push_back({"expiration", std::to_string((time.now().ms + ask.expires_after_ms) / 1000)});
   }
   if (ask.addressed) request.tags.push_back({"p", provider_key.public_key().hex()});
+  if (ask.work_bits > 0) {
+    request =
+        nostr::mine(std::move(request), customer_key(ask.customer).public_key(), ask.work_bits, UINT64_MAX).value();
+  }
   const nostr::Event event =
       nostr::sign(std::move(request), customer_key(ask.customer), {seeded_bytes(seed_, next_number()).bytes});
   jobs[event.id] = {.request = event,

@@ -43,6 +43,7 @@ struct Ask {
   std::int64_t expires_after_ms = 0;  // 0: never
   ledger::Encryption encryption = ledger::Encryption::none;
   std::int64_t cancel_after_ms = 0;  // 0: never
+  std::uint32_t work_bits = 0;       // of proof of work (NIP-13)
 };
 
 // One customer's request and everything that they saw of its answers.

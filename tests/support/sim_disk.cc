@@ -66,6 +66,14 @@ void SimDisk::crash() {
   failed_ = false;
 }
 
+std::uint64_t SimDisk::bytes() const {
+  std::uint64_t out = 0;
+  for (const Map& family : families_) {
+    for (const auto& [key, value] : family) out += key.size() + value.size();
+  }
+  return out;
+}
+
 bool SimDisk::flip_bit(Family family, std::string_view key, std::size_t bit) {
   const auto found = map(family).find(key);
   if (found == map(family).end() || bit / 8 >= found->second.size()) return false;

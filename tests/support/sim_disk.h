@@ -42,6 +42,9 @@ class SimDisk final : public ledger::KeyValue {
   // The machine restarts: the disk can be used again and holds what was durable.
   void crash();
 
+  // What is stored, keys and values.
+  std::uint64_t bytes() const;
+
   // How many commits were asked for so far.
   std::uint64_t commits() const { return commits_; }
 

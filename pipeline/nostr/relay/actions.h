@@ -18,6 +18,7 @@ using base::TimeMs;
 struct Dial {};
 struct SendFrame {
   std::string text;
+  std::optional<EventId> event = {};  // that it publishes
 };
 struct SendPing {};
 // Close the connection and report nothing more about it.

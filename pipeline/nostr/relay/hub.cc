@@ -160,6 +160,15 @@ void RelayHub::publish(const std::string& relay, const std::string& event_json, 
   link->publish(id, event_json);
 }
 
+void RelayHub::publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,
+                               std::function<void(RelayAnswer)> done, std::function<void()> sent) {
+  const auto url = parse_relay_url(relay);
+  const auto key = std::pair(url ? url->text() : relay, id);
+  unsent_.insert_or_assign(key, std::move(sent));
+  publish(relay, event_json, id, std::move(done));
+  if (!waiting_.contains(key)) unsent_.erase(key);
+}
+
 void RelayHub::query(const std::string& relay, Filter filter, std::function<void(Result<std::vector<Event>>)> done) {
   const auto refuse = [&](const std::string& why) {
     later([done = std::move(done), error = base::fail(ErrorKind::connection, "relay.query", why, relay)] {
@@ -272,7 +281,11 @@ void RelayHub::later(std::function<void()> report) {
 
 RelayLinkHandlers RelayHub::common_handlers(const std::string& url) {
   RelayLinkHandlers handlers;
+  handlers.on_sent = [this, url](const EventId& id) {
+    if (const auto unsent = unsent_.extract({url, id}); unsent && !abandoned_) unsent.mapped()();
+  };
   handlers.on_answer = [this, url](PublishAnswer answer) {
+    unsent_.erase({url, answer.event});
     if (auto waiting = waiting_.extract({url, answer.event})) {
       answer_later(url, std::move(answer), std::move(waiting.mapped()));
     }

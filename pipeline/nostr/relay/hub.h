@@ -100,6 +100,8 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   void start(const std::map<std::string, TimeMs>& cursors);
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
+  void publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) override;
   void query(const std::string& relay, Filter filter, std::function<void(Result<std::vector<Event>>)> done) override;
   Result<void> watch(std::vector<Filter> filters) override;
   unsigned required_pow(const std::string& relay) const override;
@@ -147,6 +149,7 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   std::map<std::string, std::shared_ptr<Source>> sources_;
   std::map<std::string, Guest> guests_;
   std::map<std::pair<std::string, EventId>, std::vector<std::function<void(ledger::RelayAnswer)>>> waiting_;
+  std::map<std::pair<std::string, EventId>, std::function<void()>> unsent_;  // of those that wait
   std::vector<Filter> watched_;
   QueryAnswers answers_;
   bool started_ = false;

@@ -10,7 +10,10 @@ struct RelayLink::Performer {
   RelayLink& link;
 
   void operator()(const Dial&) const { link.dial(); }
-  void operator()(const SendFrame& action) const { link.send_text(action.text); }
+  void operator()(const SendFrame& action) const {
+    link.send_text(action.text);
+    if (action.event) link.handlers_.on_sent(*action.event);
+  }
   void operator()(const SendPing&) const { link.ping(); }
   void operator()(const HangUp&) const { link.hang_up(); }
   void operator()(Deliver& action) const { link.handlers_.on_event(std::move(action)); }

@@ -14,6 +14,7 @@ namespace nostr {
 struct RelayLinkHandlers {
   std::function<void(Deliver)> on_event = [](const Deliver&) {};
   std::function<void(const CaughtUp&)> on_caught_up = [](const CaughtUp&) {};
+  std::function<void(const EventId&)> on_sent = [](const EventId&) {};  // a publication was written to the connection
   std::function<void(PublishAnswer)> on_answer = [](const PublishAnswer&) {};
   std::function<void(QueryEnd)> on_query_end = [](const QueryEnd&) {};
   std::function<void(const std::string& reason)> on_dropped = [](const std::string&) {};

@@ -98,6 +98,10 @@ void RelayPool::publish(const std::string& relay, const std::string& event_json,
                         std::function<void(ledger::RelayAnswer)> done) {
   impl_->hub().publish(relay, event_json, id, std::move(done));
 }
+void RelayPool::publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,
+                                std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) {
+  impl_->hub().publish_watched(relay, event_json, id, std::move(done), std::move(sent));
+}
 void RelayPool::query(const std::string& relay, Filter filter,
                       std::function<void(base::Result<std::vector<Event>>)> done) {
   impl_->hub().query(relay, std::move(filter), std::move(done));

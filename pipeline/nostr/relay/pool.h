@@ -50,6 +50,8 @@ class RelayPool final : public nostr::Relays {
   // address that may not be dialled or a full queue is an answer too, not accepted and with a message that says so.
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
+  void publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) override;
 
   // Asks one of our relays or a customer's once. `done` is called exactly once, within kQueryTimeoutMs and the time
   // that the signatures take. Refused beyond the caps of hub.h, "relay.query" in any case. Not intake: nothing of

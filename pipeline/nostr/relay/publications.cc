@@ -51,7 +51,7 @@ void Publications::send(TimeMs now, RelayActions& out) {
     if (now < next_send_at_) return;
     if (now < slow_until_) next_send_at_ = now + kSlowPaceMs;
     publication.stage = Stage::sent;
-    out.push_back(SendFrame{event_message(publication.json)});
+    out.push_back(SendFrame{event_message(publication.json), publication.id});
   }
 }
 

@@ -16,6 +16,10 @@ constexpr base::TimeMs kSwitchedAt{1'763'800'000'500};
 // Accepts and finds everything, at once.
 class WillingRelays final : public Relays {
  public:
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()>) override {
+    publish(relay, json, id, std::move(done));
+  }
   void publish(const std::string& relay, const std::string& event_json, const base::EventId&,
                std::function<void(ledger::RelayAnswer)> done) override {
     calls.push_back("publish " + relay + " " + event_json);

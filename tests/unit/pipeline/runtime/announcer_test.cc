@@ -31,6 +31,10 @@ class FakeRelays final : public Relays {
  public:
   explicit FakeRelays(sim::ProcessTime& time) : time_(time) {}
 
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()>) override {
+    publish(relay, json, id, std::move(done));
+  }
   void publish(const std::string& relay, const std::string& event_json, const base::EventId&,
                std::function<void(ledger::RelayAnswer)> done) override {
     const Event event = *nostr::parse_event(event_json);

@@ -20,6 +20,10 @@ struct AskedRelays final : Relays {
     nostr::Filter filter;
     std::function<void(base::Result<std::vector<nostr::Event>>)> done;
   };
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()>) override {
+    publish(relay, json, id, std::move(done));
+  }
   void publish(const std::string&, const std::string&, const base::EventId&,
                std::function<void(ledger::RelayAnswer)>) override {}
   void query(const std::string& relay, nostr::Filter filter,

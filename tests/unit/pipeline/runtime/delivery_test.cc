@@ -17,6 +17,10 @@ using nostr::required_pow;
 class ScriptedRelays final : public Relays {
  public:
   explicit ScriptedRelays(sim::ProcessTime& time) : time_(time) {}
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()>) override {
+    publish(relay, json, id, std::move(done));
+  }
   void publish(const std::string& relay, const std::string&, const base::EventId&,
                std::function<void(ledger::RelayAnswer)> done) override {
     auto& words = script[relay];

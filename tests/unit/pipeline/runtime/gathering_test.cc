@@ -30,6 +30,10 @@ constexpr std::int64_t kAnswerMs = 10;
 class StockedRelays final : public Relays {
  public:
   explicit StockedRelays(sim::ProcessTime& time) : time_(time) {}
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()>) override {
+    publish(relay, json, id, std::move(done));
+  }
   void publish(const std::string&, const std::string&, const base::EventId&,
                std::function<void(ledger::RelayAnswer)>) override {}
   void query(const std::string& relay, nostr::Filter filter,

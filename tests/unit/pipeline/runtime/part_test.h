@@ -125,6 +125,11 @@ struct RecordingRelays final : nostr::Relays {
     nostr::Event event;
     std::function<void(ledger::RelayAnswer)> done;
   };
+  void publish_watched(const std::string& relay, const std::string& json, const base::EventId& id,
+                       std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) override {
+    publish(relay, json, id, std::move(done));
+    sent();
+  }
   void publish(const std::string& relay, const std::string& json, const base::EventId&,
                std::function<void(ledger::RelayAnswer)> done) override {
     published.push_back({relay, *nostr::parse_event(json), std::move(done)});
