@@ -90,6 +90,14 @@ void print_life(const std::vector<replay::ReplayStep>& steps, Context& context) 
   life.print(context.out, Format::people, context.terminal);
 }
 
+// "kept", or why the texts of a job are not there.
+std::string texts_of(const ledger::Reader& reader, const core::Job& job) {
+  if (job.declined && job.declined->text_dropped) return "not kept, as the job was declined";
+  const auto text = job.request ? reader.text(job.request->request) : base::Result<std::optional<std::string>>();
+  if (!text) return "damaged: " + text.error().message;
+  return *text ? "kept" : "pruned";
+}
+
 Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
@@ -101,12 +109,14 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
   const core::Job& job = steps->back().job;
   if (arguments.format() == Format::json) {
     auto object = job_json(job);
+    object["texts"] = texts_of(ledger->reader, job);
     object["facts"] = nlohmann::ordered_json::array();
     for (const auto& step : *steps) object["facts"].push_back(ledger::to_json(step.entry));
     context.out << json_line(object) << '\n';
     return ExitCode::done;
   }
   print_job(context.out, context.terminal, job);
+  if (const auto texts = texts_of(ledger->reader, job); texts != "kept") context.out << "texts      " << texts << '\n';
   print_life(*steps, context);
   return ExitCode::done;
 }

@@ -274,6 +274,9 @@ TEST_F(Reports, OldTextsArePrunedAndEverythingElseStays) {
   EXPECT_GT(report["pruned_texts"], 0);
   EXPECT_THAT(sellcompute({"audit"}).out, HasSubstr("pruned"));
   EXPECT_THAT(sellcompute({"ledger", "export"}).out, HasSubstr("TextsPruned"));
+  EXPECT_EQ(one({"jobs", "show", paid_.hex(), "--json"})["texts"], "pruned");
+  EXPECT_EQ(one({"jobs", "show", open_.hex(), "--json"})["texts"], "kept");
+  EXPECT_THAT(sellcompute({"jobs", "show", paid_.hex()}).out, HasSubstr("texts      pruned"));
 }
 
 // ---- damage ---------------------------------------------------------------------------------------------------------
