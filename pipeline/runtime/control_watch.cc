@@ -11,8 +11,15 @@ namespace {
 
 constexpr std::size_t kMaxWatchedJobs = 500;  // what fits into one subscription (nostr::kMaxWatchValues)
 constexpr std::int64_t kMaxPingAgeMs = 120'000;
+constexpr std::int64_t kRefreshMs = 1'000;
 
 }  // namespace
+
+void ControlWatch::refresh_every_second() {
+  if (context_.failed()) return;
+  refresh();
+  context_.ports.scheduler.after(kRefreshMs, [this] { refresh_every_second(); });
+}
 
 void ControlWatch::refresh() {
   auto jobs = context_.engine.cancellable_jobs(kMaxWatchedJobs);

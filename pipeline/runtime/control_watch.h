@@ -18,6 +18,8 @@ class ControlWatch {
   // Asks the relays for pings to us and for deletions of the requests that can still be cancelled, when that has changed
   // since they were asked last.
   void refresh();
+  // From now on.
+  void refresh_every_second();
   // A verified event of those. A deletion by its job's customer cancels the job (NIP-09); a ping (kind 7007) is
   // answered on the relay that it came from, unless it is old or too many came in this minute.
   void on_event(const nostr::Event& event, const std::string& relay);

@@ -12,7 +12,6 @@ using core::Job;
 
 namespace {
 
-constexpr std::int64_t kSecondMs = 1'000;
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
@@ -65,7 +64,7 @@ void Runtime::start(core::Policy policy, std::string version) {
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
-  every_second();
+  control_.refresh_every_second();
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -172,12 +171,6 @@ bool Runtime::cancel(const core::JobId& id, ledger::JobCancelled facts) {
 }
 
 // ---- regularly ------------------------------------------------------------------------------------------------------
-
-void Runtime::every_second() {
-  if (failed_) return;
-  control_.refresh();
-  ports_.scheduler.after(kSecondMs, [this] { every_second(); });
-}
 
 void Runtime::every_minute() {
   if (failed_) return;

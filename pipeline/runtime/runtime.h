@@ -86,7 +86,6 @@ class Runtime {
   void fail(const base::Error& error);
   void dispatch(const core::Command& command);
   void arm_wake();
-  void every_second();
   void every_minute();
   void check_health();
   void save_cursors();

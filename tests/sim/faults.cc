@@ -46,7 +46,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"wallet tells twice", 0.5},
     {"wallet loses a push", 0.5},
     {"wallet never settles", 0.1},
-    {"wallet forgets an invoice", 0.02},
+    {"wallet forgets an invoice", 0.06},
     {"what is held is lost", 0.2},
     {"taking what is held fails", 0.3},
     {"paying back is refused", 0.3},

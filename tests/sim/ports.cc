@@ -19,7 +19,7 @@ constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kThoughtMs = 5'000;  // between two lines of a model that never ends
 
-constexpr double kForgottenForGood = 0.05;
+constexpr double kForgottenForGood = 0.02;
 
 // For some minutes, or for longer than we ask about it.
 void maybe_forget(World& world, const base::Hash256& payment_hash) {

@@ -21,10 +21,11 @@ TEST(EventJson, HasEveryFieldUnderItsNameAndInItsOrder) {
   event.payment_hash.bytes.fill(0xab);
   event.amount = Msat{9000};
   event.expires_at = TimeMs{1'795'000'000'000};
-  EXPECT_EQ(to_json(Fact(event)).dump(),
-            R"({"purpose":"job","attempt":1,"wallet":"sandbox","bolt11":"lnbc1","payment_hash":")" +
-                event.payment_hash.hex() +
-                R"(","amount_msat":9000,"expires_at_ms":1795000000000,"reference":"","hold":false})");
+  EXPECT_EQ(
+      to_json(Fact(event)).dump(),
+      R"({"purpose":"job","attempt":1,"wallet":"sandbox","bolt11":"lnbc1","payment_hash":")" +
+          event.payment_hash.hex() +
+          R"(","amount_msat":9000,"expires_at_ms":1795000000000,"reference":"","hold":false,"wallet_account":""})");
 }
 
 TEST(EventJson, WritesListsAndPartsAsTheyAre) {
@@ -33,7 +34,7 @@ TEST(EventJson, WritesListsAndPartsAsTheyAre) {
   dropped.until = TimeMs{2};
   dropped.counts = {{.reason = "bad_signature", .count = 3}};
   EXPECT_EQ(to_json(Fact(dropped)).dump(),
-            R"({"from_ms":1,"until_ms":2,"counts":[{"reason":"bad_signature","count":3}]})");
+            R"({"from_ms":1,"until_ms":2,"counts":[{"reason":"bad_signature","count":3,"keys":0}]})");
   EXPECT_EQ(to_json(Fact(RequestsDropped{})).dump(), R"({"from_ms":0,"until_ms":0,"counts":[]})");
 }
 
