@@ -114,7 +114,8 @@ Result<ledger::TextsPruned> prune_here(const Context& context, std::int64_t olde
     return held->ledger->append({&group, 1});
   };
   auto pruned = replay::prune(ledger::Reader(*held->store), now - older_than_ms, take);
-  if (!pruned || pruned->texts == 0) return pruned;
+  if (!pruned) return pruned;
+  // Also when nothing was left to prune: an earlier attempt may have ended before this.
   if (const auto freed = held->store->reclaim(ledger::Family::texts); !freed) return tl::unexpected(freed.error());
   return pruned;
 }

@@ -51,7 +51,8 @@ void Pruner::prune(base::TimeMs before, Done done) {
 Result<ledger::TextsPruned> Pruner::run(base::TimeMs before, const Recorder& record) {
   const auto take_batch = [&](core::PruningOrdered batch) { return take(std::move(batch), record); };
   auto pruned = replay::prune(ledger::Reader(ports_.store), before, take_batch);
-  if (!pruned || pruned->texts == 0) return pruned;
+  if (!pruned) return pruned;
+  // Also when nothing was left to prune: an earlier attempt may have ended before this.
   const auto freed = ports_.store.reclaim(ledger::Family::texts, &stop_);
   if (!freed && !stop_) return tl::unexpected(freed.error());
   return pruned;

@@ -191,13 +191,16 @@ Result<void> Service::open_shop_wallet() {
 // and is able, jobs are declined.
 void Service::start() {
   wallet_.wallet->status([this](const Result<wallet::WalletStatus>& told) {
-    if (!told && wallet::is_inability(told.error())) return hooks_.fatal(told.error());
+    const bool unable = !told && wallet::is_inability(told.error());
+    // What was sold must go on: what is paid is still seen and served.
+    if (unable && runtime_->engine().open_jobs() == 0) return hooks_.fatal(told.error());
     if (!told) hooks_.problem("no jobs are accepted yet: " + told.error().describe());
-    backend_->status([this](const Result<inference::BackendStatus>& status) { sell(status); });
+    const bool healthy = told.has_value();
+    backend_->status([this, healthy](const Result<inference::BackendStatus>& status) { sell(status, healthy); });
   });
 }
 
-void Service::sell(const Result<inference::BackendStatus>& status) {
+void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_healthy) {
   if (!status && config_.selling.models.empty()) return hooks_.fatal(status.error());
   const std::vector<inference::ModelInfo> models = status ? status->models : std::vector<inference::ModelInfo>();
   auto policy = to_policy(config_, key_.public_key(),
@@ -216,7 +219,7 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
                                     config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
   }
   open_announcer(policy);
-  runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
+  runtime_->start(std::move(policy), SELLCOMPUTE_VERSION, wallet_healthy);
   if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   control_ = std::make_unique<Control>(control_actions());
   auto socket =

@@ -60,7 +60,7 @@ class Service {
   base::Result<void> open_shop_wallet();
   base::Result<void> open_runtime(std::string kill_at);
   void go_online();
-  void sell(const base::Result<inference::BackendStatus>& status);
+  void sell(const base::Result<inference::BackendStatus>& status, bool wallet_healthy);
   ControlActions control_actions();
   void open_announcer(const ledger::ProviderConfigured& policy);
 

@@ -1,6 +1,7 @@
 #include "pipeline/core/engine.h"
 
 #include <algorithm>
+#include <set>
 
 #include "pipeline/core/canary.h"
 
@@ -254,8 +255,21 @@ void Engine::on(Step& step, PruningOrdered& input) {
   if (canary(Canary::pruned_while_open)) {
     for (const auto& [id, live] : jobs_) input.texts.push_back(live.job.request->request);
   }
+  keep_texts_of_open_jobs(input);
   append(step, {}, std::move(input.pruned));
   step.entries.back().gone = std::move(input.texts);
+}
+
+// A job that was at rest may have been paid since.
+void Engine::keep_texts_of_open_jobs(PruningOrdered& input) const {
+  if (canary(Canary::pruned_while_open)) return;
+  std::set<base::TextRef> needed;
+  for (const auto& [id, live] : jobs_) {
+    needed.insert(live.job.request->request);
+    if (live.job.inputs) needed.insert(live.job.inputs->texts.begin(), live.job.inputs->texts.end());
+    if (live.job.completion) needed.insert(live.job.completion->result);
+  }
+  input.pruned.texts -= std::erase_if(input.texts, [&](const base::TextRef& ref) { return needed.contains(ref); });
 }
 
 void Engine::on(Step& step, RequestArrived& input) {

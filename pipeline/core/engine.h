@@ -227,6 +227,7 @@ class Engine {
   void stopped_inference(const JobId& id);
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
+  void keep_texts_of_open_jobs(PruningOrdered& input) const;
 
   void on(Step& step, Configured& input);
   void on(Step& step, Online& input);

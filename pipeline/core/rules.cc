@@ -18,6 +18,12 @@ bool payable(const Invoice& invoice) {
   return invoice.revealed && !invoice.expired;
 }
 
+// The ledger's time stands still, at the time of the request, until the clock has caught up with it.
+bool ledger_was_ahead(const Job& job) {
+  const auto received_at = job.request ? job.request->received_at : std::nullopt;
+  return received_at && *received_at >= TimeMs{} && *received_at < job.requested_at;
+}
+
 bool counts_as_owed(const Invoice& invoice) {
   return payable(invoice) && invoice.unknown_since == TimeMs{};
 }
@@ -25,9 +31,11 @@ bool counts_as_owed(const Invoice& invoice) {
 }  // namespace
 
 TimeMs clock_time(const Job& job, TimeMs now) {
-  const auto received_at = job.request ? job.request->received_at : std::nullopt;
-  const bool was_ahead = received_at && *received_at >= TimeMs{} && *received_at < job.requested_at;
-  return was_ahead ? now - (job.requested_at - *received_at) : now;
+  return ledger_was_ahead(job) && now <= job.requested_at ? *job.request->received_at : now;
+}
+
+TimeMs when_clock_shows(const Job& job, TimeMs at) {
+  return ledger_was_ahead(job) ? std::max(at, job.requested_at + 1) : at;
 }
 
 const Invoice* usable_invoice(const Job& job, TimeMs now) {
@@ -69,7 +77,7 @@ bool paid(const Job& job) {
 
 Msat unpaid_by_default(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
-  if (!result || !result->delivered || payment_first(job) || paid(job)) return {};
+  if (!result || !result->delivered || payment_first(job) || paid(job) || may_renew(job)) return {};
   const auto refused = std::ranges::find_if(job.invoices, [](const Invoice& invoice) {
     return invoice.revealed && invoice.expired && invoice.expired->basis == ledger::ExpiryBasis::wallet_said;
   });
@@ -203,7 +211,8 @@ bool may_stream(const Job& job) {
 Msat exposure(const Job& job) {
   if (!job.quote || payment_first(job) || paid(job) || ended_without_result(job)) return {};
   const bool shown = std::ranges::any_of(job.invoices, &Invoice::revealed);
-  if (shown && std::ranges::none_of(job.invoices, counts_as_owed) && !may_renew(job)) return {};
+  const bool may_be_asked_again = may_renew(job) && std::ranges::none_of(job.invoices, payable);
+  if (shown && std::ranges::none_of(job.invoices, counts_as_owed) && !may_be_asked_again) return {};
   return job.completion ? amount_due(job) : job.quote->price;
 }
 

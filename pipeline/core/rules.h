@@ -18,6 +18,8 @@ std::uint32_t next_invoice_attempt(const Job& job);
 // What the times of others (of the request, of its invoices) are compared with at `now`, a time of the ledger: this
 // machine's clock, as far as the request tells how far the ledger was ahead of it.
 TimeMs clock_time(const Job& job, TimeMs now);
+// The time of the ledger at which clock_time() can be `at`.
+TimeMs when_clock_shows(const Job& job, TimeMs at);
 
 // Some of its inputs must be gathered before it can be decided.
 bool awaits_inputs(const Job& job, TimeMs now);

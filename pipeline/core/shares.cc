@@ -44,13 +44,17 @@ bool is_drawn(const Draw& draw, const PublicKey& key) {
 
 Draw next_draw(const Draw& last, const Demand& demand, std::uint64_t places, const Hash256& secret) {
   Draw out{.secret = secret};
-  if (demand.fresh_keys <= places) return out;
-  out.chance_ppm = static_cast<std::uint32_t>(places * kCertainPpm / demand.fresh_keys);
+  const bool crowded = demand.fresh_keys > places;
+  if (crowded) out.chance_ppm = static_cast<std::uint32_t>(places * kCertainPpm / demand.fresh_keys);
+  if (!crowded && demand.worked_requests <= places) {
+    if (last.work_bits > kFirstWorkBits) out.work_bits = last.work_bits - 1;
+    return out;
+  }
   out.work_bits = std::max(kFirstWorkBits, last.work_bits);
   if (demand.worked_requests > places) {
     out.work_bits +=
         static_cast<std::uint32_t>(std::bit_width(demand.worked_requests / std::max<std::uint64_t>(1, places)));
-  } else if (demand.worked_requests < places / 2 && out.work_bits > kFirstWorkBits) {
+  } else if (demand.worked_requests <= places / 2 && out.work_bits > kFirstWorkBits) {
     --out.work_bits;
   }
   out.work_bits = std::min(out.work_bits, kMostWorkBits);

@@ -19,7 +19,8 @@ enum class Standing : std::uint8_t {
   fresh,   // any other stranger
 };
 
-// The part of a limit that all of this standing, and those below, may fill: all, three quarters, or half of it.
+// Up to this part of a limit, counting the places of all strangers, one of this standing is let in: all, three quarters,
+// or half of it.
 std::int64_t share_of_class(std::int64_t limit, Standing standing);
 // And what one key of it may: half of that.
 std::int64_t share_of_key(std::int64_t limit, Standing standing);
@@ -54,8 +55,8 @@ struct Demand {
 
 // Every fresh key is drawn with the same chance, however often it asks.
 bool is_drawn(const Draw& draw, const PublicKey& key);
-// The next minute's draw, for so many places: the chance falls with the number of keys that asked, the work rises while
-// more bring it than there are places, and falls again.
+// The next minute's draw, for so many places. The chance falls with the number of keys that asked; the work rises while
+// more bring it than there are places, and falls again, a bit per minute.
 Draw next_draw(const Draw& last, const Demand& demand, std::uint64_t places, const Hash256& secret);
 
 }  // namespace core

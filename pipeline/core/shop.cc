@@ -113,12 +113,12 @@ Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now) {
   for (const CreditDay& day : customer.days) {
     if (!counts_as_credit(day.day, policy, now)) continue;
     out.settled += day.settled;
-    out.unpaid += day.unpaid;
-    defaults += day.defaults;
+    // What is paid after all may outlive its default in the window: it is no advance on the next.
+    out.unpaid = std::max(Msat{}, out.unpaid + day.unpaid);
+    defaults = std::max<std::int64_t>(0, defaults + day.defaults);
     if (day.defaults > 0) settled_first_since = {};
     settled_first_since += day.settled_first;
   }
-  out.unpaid = std::max(Msat{}, out.unpaid);
   const bool too_much = out.unpaid > out.settled.scaled_up(kToleratedDefaultPercent, 100);
   out.ended = defaults >= kToleratedDefaults && too_much && settled_first_since < out.unpaid;
   const Msat share = out.settled.scaled_up(policy.credit_percent, 100);
@@ -164,15 +164,15 @@ void count_notices(ledger::Basis& out, const Shop& shop, const PublicKey& custom
   }
 }
 
-// What is left of the strangers' pool for this customer: a share of it, or one job, whatever that costs.
-Msat pool_left(const Shop& shop, const Policy& policy, Standing standing, Msat customer_exposure, TimeMs now) {
+// What is left of the strangers' pool for this customer, who owes so much of it: a share, or one job, whatever that costs.
+Msat pool_left(const Shop& shop, const Policy& policy, Standing standing, Msat owed, TimeMs now) {
   Msat used;
   for (const auto& [time, amount] : shop.stranger_quotes) {
     if (now - time < policy.stranger_window_ms) used += amount;
   }
   const Msat of_class = Msat{share_of_class(policy.stranger_pool.value, standing)} - used;
-  const Msat of_key = Msat{share_of_key(policy.stranger_pool.value, standing)} - customer_exposure;
-  return std::max(Msat{}, customer_exposure == Msat{} ? of_class : std::min(of_class, of_key));
+  const Msat of_key = Msat{share_of_key(policy.stranger_pool.value, standing)} - owed;
+  return std::max(Msat{}, owed == Msat{} ? of_class : std::min(of_class, of_key));
 }
 
 }  // namespace
@@ -202,7 +202,8 @@ ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& cus
                     .queued_of_strangers = shop.queued_strangers,
                     .work_asked = work_asked(shop, policy),
                     .drawn = is_drawn(shop.draw, customer)};
-  out.stranger_pool_left = pool_left(shop, policy, standing_of(out, pow_bits), customer_exposure, now);
+  out.stranger_pool_left =
+      pool_left(shop, policy, standing_of(out, pow_bits), std::max(Msat{}, customer_exposure - credit.limit), now);
   count_offers(out, shop, customer, now);
   count_notices(out, shop, customer, now);
   return out;

@@ -57,16 +57,20 @@ void NameLookups::start_waiting() {
 
 void NameLookups::start(Waiting next) {
   ++running_;
-  auto answer = [this, alive = std::weak_ptr(alive_), wanted = next.wanted, done = std::move(next.done)](Found found) {
-    if (alive.expired()) return;
-    --running_;
-    start_waiting();
-    if (!wanted.expired()) done(std::move(found));
-  };
-  std::thread([mailbox = mailbox_, resolve = resolve_, host = std::move(next.host),
-               answer = std::move(answer)]() mutable {
-    mailbox->post([answer = std::move(answer), found = resolve(host)]() mutable { answer(std::move(found)); });
-  }).detach();
+  const auto answer = std::make_shared<std::function<void(Found)>>(
+      [this, alive = std::weak_ptr(alive_), wanted = next.wanted, done = std::move(next.done)](Found found) {
+        if (alive.expired()) return;
+        --running_;
+        start_waiting();
+        if (!wanted.expired()) done(std::move(found));
+      });
+  try {
+    std::thread([mailbox = mailbox_, resolve = resolve_, host = std::move(next.host), answer] {
+      mailbox->post([answer, found = resolve(host)] { (*answer)(found); });
+    }).detach();
+  } catch (const std::system_error& error) {  // strangers cause these look-ups: no more threads is no end of ours
+    mailbox_->post([answer, why = std::string(error.what())] { (*answer)(tl::unexpected(why)); });
+  }
 }
 
 NameLookups::Found NameLookups::system_resolve(const std::string& host) {

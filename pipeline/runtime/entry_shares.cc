@@ -13,27 +13,37 @@ constexpr std::int64_t kHourMs = 3'600'000;
 }  // namespace
 
 EntryShares::EntryShares(EntryLimits limits, base::TimeMs now)
-    : limits_(limits), hour_began_(now), refilled_(now), strangers_left_(limits.strangers) {}
+    : limits_(limits),
+      hour_began_(now),
+      refilled_(now),
+      fresh_left_(limits.strangers),
+      worked_left_(limits.strangers) {}
 
 std::string_view EntryShares::refuse(const Asker& asker, base::TimeMs now) {
   advance(now);
-  if (asker.standing == Standing::fresh && fresh_keys_.size() < kMaxCountedKeys) fresh_keys_.insert(asker.key);
-  if (asker.standing == Standing::worked) ++worked_requests_;
+  const bool is_fresh = asker.standing == Standing::fresh;
+  if (is_fresh && !asker.too_late && fresh_keys_.size() < kMaxCountedKeys) fresh_keys_.insert(asker.key);
   const std::uint64_t factor = asker.standing == Standing::paid ? kEntriesOfPayingKeys : 1;
   const auto known = of_key_.find(asker.key);
   if (known != of_key_.end() && known->second >= limits_.per_key * factor) return "share_of_key";
-  if (asker.standing == Standing::fresh && !stranger_has_entry(asker)) return "share_of_strangers";
+  if (is_fresh && !fresh_has_entry(asker)) return "share_of_strangers";
+  if (asker.standing == Standing::worked) {
+    ++worked_requests_;
+    if (worked_left_ < 1) return "share_of_strangers";
+    worked_left_ -= 1;
+  }
   ++of_key_[asker.key];
   return {};
 }
 
 // In a crowd the keys that are drawn come first, each with one request; what is left beyond half is for those who are
-// not, so that they learn what would help.
-bool EntryShares::stranger_has_entry(const Asker& asker) {
-  const bool first = asker.crowded && asker.drawn && !recorded_.contains(asker.key);
-  const double kept = asker.crowded && !first ? limits_.strangers / 2.0 : 0;
-  if (strangers_left_ < kept + 1) return false;
-  strangers_left_ -= 1;
+// not, so that they learn what would help, and for requests that are declined in any case.
+bool EntryShares::fresh_has_entry(const Asker& asker) {
+  const bool first = asker.crowded && asker.drawn && !asker.too_late && !recorded_.contains(asker.key);
+  const bool waits = asker.too_late || (asker.crowded && !first);
+  const double kept = waits ? limits_.strangers / 2.0 : 0;
+  if (fresh_left_ < kept + 1) return false;
+  fresh_left_ -= 1;
   if (first) recorded_.insert(asker.key);
   return true;
 }
@@ -41,8 +51,9 @@ bool EntryShares::stranger_has_entry(const Asker& asker) {
 void EntryShares::advance(base::TimeMs now) {
   const std::int64_t passed_ms = std::max<std::int64_t>(0, now - refilled_);
   refilled_ = now;
-  strangers_left_ = std::min<double>(limits_.strangers,
-                                     strangers_left_ + static_cast<double>(passed_ms) * limits_.strangers / kHourMs);
+  const double refill = static_cast<double>(passed_ms) * limits_.strangers / kHourMs;
+  fresh_left_ = std::min<double>(limits_.strangers, fresh_left_ + refill);
+  worked_left_ = std::min<double>(limits_.strangers, worked_left_ + refill);
   if (now >= hour_began_ && now - hour_began_ < kHourMs) return;
   hour_began_ = now;
   of_key_.clear();

@@ -25,8 +25,9 @@ class EntryShares {
   struct Asker {
     base::PublicKey key;
     core::Standing standing = core::Standing::fresh;
-    bool drawn = true;     // its key is, for this minute
-    bool crowded = false;  // more fresh keys ask than can be served
+    bool drawn = true;      // its key is, for this minute
+    bool crowded = false;   // more fresh keys ask than can be served
+    bool too_late = false;  // it will be declined whoever asks
   };
   // Why its request is not recorded: "share_of_key", "share_of_strangers"; or empty: it is, and counts.
   std::string_view refuse(const Asker& asker, base::TimeMs now);
@@ -37,13 +38,14 @@ class EntryShares {
   std::uint64_t places_per_minute() const;
 
  private:
-  bool stranger_has_entry(const Asker& asker);
+  bool fresh_has_entry(const Asker& asker);
   void advance(base::TimeMs now);
 
   const EntryLimits limits_;
   base::TimeMs hour_began_;
   base::TimeMs refilled_;
-  double strangers_left_;  // of the class's entries: full at first, filled again at an even pace
+  double fresh_left_;   // of the class's entries: full at first, filled again at an even pace
+  double worked_left_;  // and as many for those who bring work
   std::unordered_map<base::PublicKey, std::uint32_t, base::FixedBytesHash> of_key_;  // in this hour
   std::unordered_set<base::PublicKey, base::FixedBytesHash> fresh_keys_;             // in this minute
   std::unordered_set<base::PublicKey, base::FixedBytesHash> recorded_;               // of them, in a crowd

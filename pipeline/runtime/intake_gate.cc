@@ -1,5 +1,7 @@
 #include "pipeline/runtime/intake_gate.h"
 
+#include <algorithm>
+
 #include "pipeline/nostr/nip90_request.h"
 
 namespace runtime {
@@ -10,6 +12,7 @@ constexpr std::size_t kMaxBacklog = 1'024;
 // Requests that wait until the disk has room again. Fewer than make the relays' reading pause (nostr::IntakeLimits):
 // the same connections bring the answers to what is still published.
 constexpr std::size_t kMaxWaitForRoom = 512;
+constexpr std::ptrdiff_t kMaxWaitOfKey = 64;
 
 }  // namespace
 
@@ -27,13 +30,21 @@ void IntakeGate::on_request(const nostr::Event& event, std::string raw, const st
     return;
   }
   const bool low = context_.ports.disk_low();
-  if (low && waiting_.size() >= kMaxWaitForRoom) return on_refused("disk_full");
+  if (low && !has_room_to_wait(event.pubkey)) return on_refused("disk_full");
   if (low && waiting_.empty()) context_.problem("disk space runs low: new requests wait until there is room");
   if (low || recorder_.backlog() > kMaxBacklog) {
     waiting_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;
   }
   take(event, std::move(raw), relay, std::move(receipt));
+}
+
+// While the disk is full, those who have paid have the second half of the places, and no key has more than a few.
+bool IntakeGate::has_room_to_wait(const base::PublicKey& key) const {
+  const auto of_key = std::ranges::count_if(waiting_, [&](const Request& one) { return one.event.pubkey == key; });
+  const bool stranger =
+      core::is_stranger(context_.engine.shop(), context_.engine.policy(), key, context_.ports.scheduler.now());
+  return waiting_.size() < (stranger ? kMaxWaitForRoom / 2 : kMaxWaitForRoom) && of_key < kMaxWaitOfKey;
 }
 
 void IntakeGate::take(const nostr::Event& event, std::string raw, const std::string& relay,
@@ -67,6 +78,8 @@ std::string_view IntakeGate::beyond_shares(const ledger::JobRequested& request) 
                            .crowded = shop.draw.work_bits > 0};
   if (work > 0 && request.pow_bits >= work) asker.standing = core::Standing::worked;
   const base::TimeMs now = context_.ports.scheduler.now();
+  asker.too_late = now.ms - request.created_at_s * 1000 > policy.request_age_limit_ms ||
+                   (request.expires_at && *request.expires_at <= now);
   if (!core::is_stranger(shop, policy, request.customer, now)) asker.standing = core::Standing::paid;
   return shares_.refuse(asker, now);
 }

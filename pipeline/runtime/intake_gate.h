@@ -57,6 +57,7 @@ class IntakeGate {
     std::set<base::PublicKey> keys;
   };
   void take(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
+  bool has_room_to_wait(const base::PublicKey& key) const;
   std::string_view beyond_shares(const ledger::JobRequested& request);
 
   const Context& context_;

@@ -115,7 +115,7 @@ void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done don
 // The job as it is by now: another order may have come while the wallet was asked. The ledger has it so only when
 // nothing about it waits for the disk.
 void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted attempt, Done done) {
-  if (!context_.all_durable() && !context_.failed()) {
+  if (!context_.engine.find(id) && !context_.all_durable() && !context_.failed()) {
     context_.ports.scheduler.after(kDiskPauseMs, [this, id, attempt, done] { begin(id, attempt, done); });
     return;
   }

@@ -57,7 +57,9 @@ IntakeGate::Recorder Runtime::recorder() {
               }};
 }
 
-void Runtime::start(core::Policy policy, std::string version) {
+void Runtime::start(core::Policy policy, std::string version, bool wallet_healthy) {
+  wallet_healthy_ = wallet_healthy;
+  post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
   post(core::Configured{std::move(policy)});
   post(core::Online{std::move(version)});
   commit(engine_.resume(ports_.scheduler.now()), {});
@@ -195,6 +197,10 @@ void Runtime::check_health() {
     wallet_healthy_ = status.has_value();
     changed();
   });
+  // Some wallets know only by their first answer which account they are: without it, none of its invoices can be ended.
+  for (wallet::Wallet* former : ports_.former_wallets) {
+    if (former->account().empty()) former->status([](const Result<wallet::WalletStatus>&) {});
+  }
   ports_.scheduler.after(kHealthCheckMs, [this] { check_health(); });
 }
 

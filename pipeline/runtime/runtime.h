@@ -36,8 +36,8 @@ class Runtime {
   // The ports and `key` outlive it.
   Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery, RuntimeHooks hooks);
 
-  // Goes online under this policy and takes up every open job.
-  void start(core::Policy policy, std::string version);
+  // Goes online under this policy and takes up every open job. Until the wallet has answered it is what the caller knows.
+  void start(core::Policy policy, std::string version, bool wallet_healthy = true);
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (intake_gate.h).
   void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);

@@ -101,7 +101,11 @@ bool Settlements::conclude(const base::Hash256& id, bool over, const wallet::Loo
     leave_queue(id, entry);
     entries_.erase(id);
   }
-  settled ? watched.settled(*settled) : watched.never_paid(*expiry);
+  if (settled) {
+    watched.settled(*settled);
+  } else {
+    watched.never_paid(*expiry);
+  }
   return true;
 }
 

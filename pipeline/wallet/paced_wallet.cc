@@ -50,8 +50,10 @@ void PacedWallet::create_invoice(const InvoiceOrder& order, std::function<void(R
                                                          done = std::move(done)](const Result<MadeInvoice>& answer) {
     order_again(order, since, done, answer);
   };
-  enqueue(urgent_, call<MadeInvoice>(
-                       kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, made));
+  Call first = call<MadeInvoice>(
+      kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, made);
+  first.worthless_at = scheduler_.now() + kOrderPatienceMs;
+  enqueue(urgent_, std::move(first));
 }
 
 void PacedWallet::order_again(const InvoiceOrder& order, TimeMs since, std::function<void(Result<MadeInvoice>)> done,
@@ -110,10 +112,17 @@ void PacedWallet::enqueue(std::deque<Call>& queue, Call call) {
 void PacedWallet::send_waiting() {
   const std::uint64_t timer = ++timer_;
   for (;;) {
-    std::deque<Call>* const queue = urgent_.empty() ? &look_ups_ : &urgent_;
-    if (queue->empty()) return;
-    const TimeMs at = earliest(queue->front(), queue == &look_ups_);
     const TimeMs now = scheduler_.now();
+    while (!urgent_.empty() && urgent_.front().worthless_at && *urgent_.front().worthless_at < now) {
+      const Call late = std::move(urgent_.front());
+      urgent_.pop_front();
+      scheduler_.after(0, lifetime_.guard(late.give_up));
+    }
+    // In turn, when both wait: what nobody looks up is not seen to be paid.
+    const bool look_up = urgent_.empty() || (urgent_sent_last_ && !look_ups_.empty());
+    std::deque<Call>* const queue = look_up ? &look_ups_ : &urgent_;
+    if (queue->empty()) return;
+    const TimeMs at = earliest(queue->front(), look_up && urgent_.empty());
     if (at > now) {
       return scheduler_.after(at - now, lifetime_.guard([this, timer] {
         if (timer == timer_) send_waiting();
@@ -121,6 +130,7 @@ void PacedWallet::send_waiting() {
     }
     const Call next = std::move(queue->front());
     queue->pop_front();
+    urgent_sent_last_ = !look_up;
     const int per_minute = abilities().calls_per_minute;
     if (per_minute > 0) used_until_ = std::max(used_until_, now) + next.cost * kMinuteMs / per_minute;
     next.send();

@@ -32,7 +32,8 @@ class PacedWallet final : public WalletInFront {
   struct Call {
     int cost = 1;  // calls over the wire
     std::function<void()> send;
-    std::function<void()> give_up;  // too many wait
+    std::function<void()> give_up;                  // too many wait, or it waited too long
+    std::optional<base::TimeMs> worthless_at = {};  // who ordered it waits no longer
   };
 
   void order_again(const InvoiceOrder& order, base::TimeMs since, std::function<void(base::Result<MadeInvoice>)> done,
@@ -48,6 +49,7 @@ class PacedWallet final : public WalletInFront {
   base::Scheduler& scheduler_;
   std::deque<Call> urgent_;
   std::deque<Call> look_ups_;
+  bool urgent_sent_last_ = false;
   base::TimeMs used_until_;    // the calls so far, one after the other at the pace that the wallet bears, end then
   base::TimeMs paused_until_;  // at the wallet's wish
   std::int64_t pause_ms_ = 0;  // the last one; 0: it has answered since

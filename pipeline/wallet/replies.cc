@@ -28,9 +28,11 @@ bool contains_word_of(std::string_view said, std::initializer_list<std::string_v
   return std::ranges::any_of(words, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
-// Only what stands between us and the wallet answers with these.
-bool is_proxys(unsigned status) {
-  return status == 408 || (status >= 502 && status <= 504) || (status >= 520 && status <= 530);
+// Only what stands between us and the wallet answers with these; but LNbits refuses with 520 and a reason in JSON.
+bool is_proxys(const HttpReply& reply) {
+  const bool wallets_own = reply.status == 520 && Json::parse(reply.body, nullptr, false).is_object();
+  return reply.status == 408 || (reply.status >= 502 && reply.status <= 504) ||
+         (reply.status >= 520 && reply.status <= 530 && !wallets_own);
 }
 
 auto no_amount() {
@@ -136,7 +138,10 @@ Result<Json> parse(const HttpReply& reply) {
   if (reply.status == 401 || reply.status == 403) return unauthorized(said);
   if (reply.status == 429) return rate_limited(said, reply.retry_after_s);
   const std::string status = "status " + std::to_string(reply.status);
-  if (is_proxys(reply.status)) return unreachable(status + (said.empty() ? "" : ", " + said));
+  if (is_proxys(reply)) {
+    const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+    return unreachable(status + (words.empty() ? "" : ", " + words));
+  }
   return refused(said.empty() ? status : said);
 }
 

@@ -107,8 +107,8 @@ void SupervisedWallet::probe_ends(const Result<void>& proof) {
   Result<void> verdict = proof;
   if (proof) {
     able();
-  } else if (!is_passing(proof.error())) {
-    verdict = tl::unexpected(inability(kind(), proof.error()));
+  } else {
+    if (!is_passing(proof.error())) verdict = tl::unexpected(inability(kind(), proof.error()));
     probe_pause_ms_ = std::clamp(2 * probe_pause_ms_, kFirstProbePauseMs, kLongestProbePauseMs);
     next_probe_at_ = scheduler_.now() + probe_pause_ms_;
     unable(verdict.error());
@@ -145,7 +145,8 @@ void SupervisedWallet::create_invoice(const InvoiceOrder& order, std::function<v
 void SupervisedWallet::count(const Result<void>& made) {
   if (made) {
     failures_ = 0;
-    return able();
+    if (!look_ups_refused_) able();  // else only a probe shows that what is paid would be seen
+    return;
   }
   if (is_passing(made.error()) || ++failures_ < kFailuresBeforeProbe) return;
   failures_ = 0;
@@ -156,6 +157,7 @@ void SupervisedWallet::count(const Result<void>& made) {
 
 void SupervisedWallet::able() {
   proven_ = true;
+  look_ups_refused_ = false;
   probe_pause_ms_ = 0;
   if (trouble_) problem_("the wallet " + kind() + " makes invoices again: jobs are accepted");
   trouble_.reset();
@@ -182,8 +184,11 @@ void SupervisedWallet::look_up(const ledger::InvoiceIssued& invoice, std::functi
 }
 
 void SupervisedWallet::tell_failure(const ledger::InvoiceIssued& invoice, const Error& error) {
-  if (error.code == "wallet.unauthorized") proven_ = false;  // what is paid would not be seen
-  if (told_.size() >= kMaxTold) told_.clear();               // those that go on are told again
+  if (error.code == "wallet.unauthorized") {  // what is paid would not be seen
+    look_ups_refused_ = true;
+    proven_ = false;
+  }
+  if (told_.size() >= kMaxTold) told_.clear();  // those that go on are told again
   if (std::exchange(told_[invoice.payment_hash], error.message) == error.message) return;
   problem_("whether the invoice with the payment hash " + invoice.payment_hash.hex().substr(0, kHashDigits) +
            "… was paid is not known: " + error.describe());

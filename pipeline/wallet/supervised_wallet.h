@@ -63,6 +63,7 @@ class SupervisedWallet final : public WalletInFront {
   const std::function<void(const std::string&)> problem_;
   bool proven_ = false;
   bool probing_ = false;
+  bool look_ups_refused_ = false;
   std::optional<base::Error> trouble_;
   base::TimeMs next_probe_at_;
   std::int64_t probe_pause_ms_ = 0;

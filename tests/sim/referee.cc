@@ -51,10 +51,12 @@ void Referee::catch_up(const core::Engine* engine) {
   demand(state.size >= leaves_, "the ledger has become shorter");
   std::set<base::JobId> touched;
   std::vector<ledger::Tile> full;
+  bool pruned = false;
   must(reader.for_each_raw(leaves_, state.size, [&](const ledger::RawEntry& raw) {
     tree_.append(ledger::leaf_hash(raw.header), full);
     const auto entry = must(ledger::decode_entry(raw));
     see(entry);
+    pruned = pruned || std::holds_alternative<ledger::TextsPruned>(entry.fact);
     touched.insert(entry.header.job);
     return true;
   }));
@@ -66,12 +68,12 @@ void Referee::catch_up(const core::Engine* engine) {
     const auto row = must(replay::find_job(reader, id));
     demand(row && ledger::encode(*row) == ledger::encode(jobs_.at(id)), "the view is not the fold" + about(id));
   }
+  if (pruned) check_open_texts();
   if (engine) check_live(*engine, touched);
 }
 
 void Referee::see(const ledger::Entry& entry) {
   if (const auto* policy = std::get_if<core::Policy>(&entry.fact)) policy_ = *policy;
-  if (std::holds_alternative<ledger::TextsPruned>(entry.fact)) check_open_texts();
   if (entry.header.job.is_zero()) return;
   Job& job = jobs_[entry.header.job];
   const Job before = job;
@@ -90,10 +92,11 @@ void Referee::check_age(const Job& job, const ledger::JobDeclined& declined) con
   demand(age_ms >= policy_.request_age_limit_ms, "a request was called too old that is not" + about(job.id));
 }
 
-// What still has something due keeps its texts. The disk is at least as far as the entry that is being read.
+// What still has something due keeps its texts.
 void Referee::check_open_texts() const {
   for (const auto& [id, job] : jobs_) {
-    if (!core::is_open(job) || job.declined) continue;
+    // One that was at rest, and was pruned then, may be opened again by a late payment: it is owed back.
+    if (!core::is_open(job) || job.declined || core::paid(job)) continue;
     const auto text = must(world_.disk.get(ledger::Family::texts, job.request->request.view()));
     demand(text && !text->empty(), "the text of an open job was pruned" + about(id));
   }

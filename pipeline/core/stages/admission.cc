@@ -171,7 +171,8 @@ std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy,
   const auto& request = *job.request;
   const ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
   auto refusal = refuse_by_itself(job, policy, now);
-  if (!refusal) refusal = refuse_stranger(request, used, policy);
+  // Whose inputs were gathered had passed before, perhaps in another minute.
+  if (!refusal && !job.inputs) refusal = refuse_stranger(request, used, policy);
   if (!refusal) refusal = refuse_by_shop(request, used, policy);
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
   auto quoted = quote(job, policy, used);

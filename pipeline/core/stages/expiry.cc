@@ -34,7 +34,7 @@ const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
   const bool started = job.inference_started > 0;
   if (started || !job.request->expires_at) return nullptr;
   if (*job.request->expires_at <= clock_time(job, now)) return "the request expired before it could be served";
-  if (wake_at) *wake_at = *job.request->expires_at + (now - clock_time(job, now));
+  if (wake_at) *wake_at = when_clock_shows(job, *job.request->expires_at);
   return nullptr;
 }
 

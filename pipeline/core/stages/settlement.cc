@@ -1,4 +1,5 @@
-// Settlement: every invoice is watched until the wallet itself says settled or, asked after expiry plus grace, expired.
+// Settlement: every invoice is watched until the wallet itself says settled or, asked after expiry plus grace, expired,
+// or has not known it for a day.
 // A payment in escrow is taken when the signed result is durable, and given back when there will be none. Money for
 // work that cannot be done is owed back; whether it was paid back, the wallet says.
 #include <algorithm>

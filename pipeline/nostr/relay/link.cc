@@ -55,6 +55,7 @@ void RelayLink::received(std::string_view text) {
 
 void RelayLink::skipped(const std::string& reason) {
   handlers_.on_dropped(reason);
+  perform(session_.on_frame(std::nullopt, now()));
   handlers_.on_heard();
 }
 

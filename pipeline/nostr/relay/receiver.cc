@@ -14,12 +14,12 @@ std::optional<Ending> Receiver::receive(std::string_view frame, std::size_t max_
 // ended for it would end for it again.
 std::optional<Ending> Receiver::on_unreadable(const base::Error& error) {
   if (error.code == "relay.unknown_message") return std::nullopt;
-  if (error.code == "relay.too_large" || error.code == "event.too_large") {
-    out_.push_back(Dropped{"too_large"});
+  const bool too_large = error.code == "relay.too_large" || error.code == "event.too_large";
+  out_.push_back(Dropped{too_large ? "too_large" : "malformed"});
+  if (error.code != "relay.malformed") {
+    parts_.subscriptions.on_unreadable(now_);
     return std::nullopt;
   }
-  out_.push_back(Dropped{"malformed"});
-  if (error.code != "relay.malformed") return std::nullopt;
   return parts_.misbehaviour.on_bad_frame(error.message);
 }
 

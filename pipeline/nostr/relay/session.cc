@@ -37,11 +37,13 @@ RelayActions RelaySession::on_open(TimeMs now) {
   return out;
 }
 
-RelayActions RelaySession::on_frame(std::string_view frame, TimeMs now) {
+RelayActions RelaySession::on_frame(std::optional<std::string_view> frame, TimeMs now) {
   RelayActions out;
   if (!connection_.is_open()) return out;
   connection_.on_heard(now);
-  if (const auto ending = Receiver(parts_, now, out).receive(frame, max_frame_bytes_)) {
+  if (!frame) {
+    parts_.subscriptions.on_unreadable(now);
+  } else if (const auto ending = Receiver(parts_, now, out).receive(*frame, max_frame_bytes_)) {
     out.push_back(HangUp{});
     lose(*ending, now, out);
   }

@@ -42,7 +42,8 @@ class RelaySession {
 
   RelayActions start(TimeMs now);
   RelayActions on_open(TimeMs now);
-  RelayActions on_frame(std::string_view frame, TimeMs now);
+  // Nothing: a message came that could not be used, and was counted elsewhere.
+  RelayActions on_frame(std::optional<std::string_view> frame, TimeMs now);
   RelayActions on_pong(TimeMs now);
   RelayActions on_closed(const std::string& reason, TimeMs now);
   // As on_closed, but there is no point in trying soon (an address that may not be dialled): everything that waits is

@@ -17,7 +17,8 @@ void StoredReading::on_event(const Event& event) {
 }
 
 bool StoredReading::next(PageSize& relay) {
-  const std::size_t count = std::exchange(events_, {}).size();
+  const std::size_t read = std::exchange(events_, {}).size();
+  const std::size_t count = read + unreadable_;
   const bool full = is_full(count, relay);
   relay.largest = std::max(relay.largest, count);
   if (second_) {
@@ -25,6 +26,10 @@ bool StoredReading::next(PageSize& relay) {
     return next_of_second();
   }
   if (count < kFullPage || !read_all_stored()) return false;
+  if (read == 0) {  // nothing tells how far this page reaches
+    unread_s_ = wanted_.front().since_s;
+    return false;
+  }
   if (oldest_s_ < newest_s_) return go_below(oldest_s_);  // that second once more: the page may have cut it
   if (core::canary(core::Canary::crowded_second_is_last)) return false;
   begin_second(oldest_s_, relay);
@@ -106,6 +111,7 @@ void StoredReading::divide(const Filter& filter) {
 void StoredReading::ask(std::vector<Filter> filters) {
   page_ = std::move(filters);
   events_.clear();
+  unreadable_ = 0;
   oldest_s_ = kMaxCreatedAtS;
   newest_s_ = 0;
 }

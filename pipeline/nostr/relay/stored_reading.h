@@ -39,6 +39,8 @@ class StoredReading {
   const std::vector<Filter>& page() const { return page_; }
   // An event of this page came. One that the page's filters do not match is ignored.
   void on_event(const Event& event);
+  // One came that could not be read. It counts: a page of such events is no shorter than another.
+  void on_unreadable() { ++unreadable_; }
   // The page has ended. Returns true if page() is another one now, which has to be asked for; false if all is read.
   bool next(PageSize& relay);
   // True if the relay may refuse this page, or leave it unanswered, without harm to the rest: call skip() then.
@@ -61,7 +63,8 @@ class StoredReading {
   std::vector<Filter> wanted_;
   std::optional<TagFilter> ours_;
   std::vector<Filter> page_;
-  std::unordered_set<EventId, base::FixedBytesHash> events_;  // of this page, as are the next two
+  std::unordered_set<EventId, base::FixedBytesHash> events_;  // of this page, as are the next three
+  std::size_t unreadable_ = 0;
   std::int64_t oldest_s_ = kMaxCreatedAtS;
   std::int64_t newest_s_ = 0;
   std::optional<std::int64_t> second_;  // that is being read alone

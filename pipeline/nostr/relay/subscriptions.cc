@@ -102,6 +102,14 @@ bool Subscriptions::on_event(RelayEvent& message, TimeMs now, RelayActions& out)
   return true;
 }
 
+void Subscriptions::on_unreadable(TimeMs now) {
+  for (auto& [id, subscription] : subscriptions_) {
+    if (!subscription.reads_page()) continue;
+    subscription.page_deadline = now + kPageTimeoutMs;
+    subscription.reading.on_unreadable();
+  }
+}
+
 bool Subscriptions::on_eose(const RelayEose& message, TimeMs now, RelayActions& out) {
   std::string id;
   auto* subscription = find(message.subscription, id);

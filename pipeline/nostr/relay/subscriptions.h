@@ -61,6 +61,8 @@ class Subscriptions {
   // Delivers an event of one of these subscriptions: takes it out of the message and returns true. Else the message is
   // left as it was.
   bool on_event(RelayEvent& message, TimeMs now, RelayActions& out);
+  // A message could not be read. It may have been an event of any page that is being read.
+  void on_unreadable(TimeMs now);
   // Asks for the next page, or reports CaughtUp and returns true. Ignores the EOSE of an earlier page.
   bool on_eose(const RelayEose& message, TimeMs now, RelayActions& out);
   // Schedules the next try after a back-off, and returns what happened, for a person. Returns nothing if the message is

@@ -74,7 +74,18 @@ TEST(Draw, TheWorkRisesWhileMoreBringItThanThereArePlacesAndFallsAgain) {
   EXPECT_EQ(draw.work_bits, risen);
   draw = next_draw(draw, {.fresh_keys = 1'000}, 10, {});
   EXPECT_EQ(draw.work_bits, risen - 1);
-  EXPECT_EQ(next_draw(draw, {}, 10, {}).work_bits, 0u) << "when the flood is over none is asked";
+  draw = next_draw(draw, {.worked_requests = 100}, 10, {});
+  EXPECT_GT(draw.work_bits, risen) << "also when all who come bring it";
+  EXPECT_TRUE(is_drawn(draw, key(1))) << "but then it is asked of nobody";
+  for (int minute = 0; minute < 40; ++minute) draw = next_draw(draw, {}, 10, {});
+  EXPECT_EQ(draw.work_bits, 0u) << "when the flood is over none is asked";
+}
+
+TEST(Draw, OfOnePlaceTheWorkFallsToo) {
+  Draw draw = next_draw({}, {.fresh_keys = 10, .worked_requests = 100}, 1, {});
+  const std::uint32_t risen = draw.work_bits;
+  draw = next_draw(draw, {.fresh_keys = 10}, 1, {});
+  EXPECT_EQ(draw.work_bits, risen - 1);
 }
 
 }  // namespace

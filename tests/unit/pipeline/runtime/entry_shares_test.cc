@@ -59,6 +59,24 @@ TEST(EntryShares, InACrowdADrawnKeyHasOneRequestBeforeAllOthers) {
   }
 }
 
+TEST(EntryShares, WorkIsNoWayAroundALimitInAll) {
+  EntryShares shares({.per_key = 60, .strangers = 600}, kStart);
+  std::size_t out = 0;
+  for (std::uint32_t n = 0; n < 5'000; ++n) {
+    out += recorded(shares, {.key = key(n), .standing = Standing::worked}, 1, kStart);
+  }
+  EXPECT_EQ(out, 600u);
+}
+
+TEST(EntryShares, WhatWaitedAtTheRelaysTooLongMakesNoCrowdAndLeavesHalf) {
+  EntryShares shares({.per_key = 60, .strangers = 600}, kStart);
+  std::size_t late = 0;
+  for (std::uint32_t n = 0; n < 1'000; ++n) late += recorded(shares, {.key = key(n), .too_late = true}, 1, kStart);
+  EXPECT_EQ(late, 300u);
+  EXPECT_EQ(shares.take_demand().fresh_keys, 0u);
+  EXPECT_EQ(recorded(shares, {.key = key(9'999)}, 1, kStart), 1u);
+}
+
 TEST(EntryShares, CountsWhatWasAskedEachMinute) {
   EntryShares shares({.per_key = 60, .strangers = 600}, kStart);
   for (std::uint32_t n = 0; n < 500; ++n) recorded(shares, {.key = key(n)}, 3, kStart);

@@ -55,6 +55,10 @@ class StoredReadingTest : public testing::Test {
       auto page = stored_page(relay.stored, reading.page(), relay.heeds_limit && limit ? *limit : relay.page);
       if (relay.oldest_first) std::ranges::reverse(page);
       for (const Event* event : page) {
+        if (event->content.starts_with("poison")) {
+          reading.on_unreadable();
+          continue;
+        }
         heard.insert(event->content);
         reading.on_event(*event);
       }
@@ -70,6 +74,23 @@ class StoredReadingTest : public testing::Test {
   PageSize size;
   std::set<std::string> heard;
 };
+
+TEST_F(StoredReadingTest, EventsThatCannotBeReadFillAPageAndHideNothing) {
+  Relay relay{.page = 25};
+  for (int i = 0; i < 24; ++i) relay.add("poison " + std::to_string(i), 9'000 + i);
+  relay.add("between", 8'999);
+  for (int i = 0; i < 10; ++i) relay.add("older " + std::to_string(i), 2'000 + i);
+  const StoredReading reading = read(relay);
+  EXPECT_THAT(heard, SizeIs(11));
+  EXPECT_EQ(reading.unread_s(), std::nullopt);
+}
+
+TEST_F(StoredReadingTest, APageWithNothingReadableIsReportedAsUnread) {
+  Relay relay{.page = 25};
+  for (int i = 0; i < 25; ++i) relay.add("poison " + std::to_string(i), 9'000 + i);
+  relay.add("older", 2'000);
+  EXPECT_EQ(read(relay).unread_s(), kSince);
+}
 
 TEST_F(StoredReadingTest, AShortPageIsAll) {
   Relay relay;
