@@ -15,6 +15,8 @@ using core::Job;
 
 namespace {
 
+constexpr std::int64_t kLongestDeafMs = 900'000;
+
 void demand(bool holds, const std::string& what) {
   if (!holds) throw Violation(what);
 }
@@ -287,7 +289,10 @@ void Referee::check_customers(bool clock_was_wrong) const {
     if (found == jobs_.end()) {
       // A request may be refused as skewed by a clock that was wrong; of a crowded second only those for us can be read.
       const bool crowded_out = !seen.addressed && world_.crowded_seconds.contains(seen.request.created_at);
-      demand(clock_was_wrong || crowded_out, "a request was lost" + about(id));
+      // One that was old when it was sent is too old to be asked for soon: a relay that is deaf for a while hides it.
+      const std::int64_t age_ms = seen.asked_at.ms - seen.request.created_at * 1000;
+      const bool was_old = age_ms + kLongestDeafMs > policy_.request_age_limit_ms;
+      demand(clock_was_wrong || crowded_out || was_old, "a request was lost" + about(id));
       continue;
     }
     const Job& job = found->second;

@@ -68,7 +68,8 @@ base::EventId World::ask(const Ask& ask) {
                     .customer = ask.customer,
                     .addressed = ask.addressed,
                     .encryption = ask.encryption,
-                    .payer = ask.payer};
+                    .payer = ask.payer,
+                    .asked_at = time.now()};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
   for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
   std::int64_t cancel_after_ms = ask.cancel_after_ms;

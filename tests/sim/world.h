@@ -55,6 +55,7 @@ struct CustomerJob {
   bool addressed = true;
   ledger::Encryption encryption = ledger::Encryption::none;
   Payer payer = Payer::at_once;
+  TimeMs asked_at;
   std::set<base::EventId> results;
   std::set<std::string> answers;   // what the results say, as it can be read by all
   std::set<std::string> invoices;  // every invoice that was ever shown to them
