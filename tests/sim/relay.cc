@@ -93,7 +93,7 @@ void SimRelay::leave_crowd(std::int64_t created_at_s) {
 // Never so many that a whole page is of them: nothing would tell how far it reaches, and what is older stays unread.
 void SimRelay::leave_poison() {
   if (2 * poison_.size() >= page_) return;
-  const Event event = world_.stranger_event("poison", 0);
+  const Event event = world_.stranger_event("poison " + std::to_string(world_.next_number()), 0);
   poison_[event.id] =
       world_.faults.dice().chance(0.5) ? "{\"content\":\"\xff\"}" : std::string(2 * nostr::kMaxFrameBytes, 'x');
   deliver(event);
