@@ -44,8 +44,8 @@ test('an invoice is genuine, and settled only when the money is there', options,
   const { status, id, invoice: spoken, paymentPreimage } = JSON.parse(evidence);
   assert.deepEqual([status, id, spoken.encodedInvoice], ['TRANSFER_COMPLETED', invoice.id, invoice.bolt11]);
   assert.deepEqual([spoken.memo, paymentPreimage], [undefined, undefined]);
-  const { identity_public_key, ...rest } = await sidecar.call('status');
-  assert.deepEqual(rest, { name: 'Spark', balance_msat: 2_097_000 });
+  const { identity_public_key, ...told } = await sidecar.call('status');
+  assert.deepEqual(told, { name: 'Spark', balance_msat: 2_097_000 });
   assert.match(identity_public_key, /^0[23][0-9a-f]{64}$/);
 });
 

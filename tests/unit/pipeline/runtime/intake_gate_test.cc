@@ -128,12 +128,18 @@ TEST_F(IntakeGateTest, LetsRequestsWaitWhileTheDiskIsFull) {
   EXPECT_THAT(recorded_jobs(), ElementsAre(request(1).id, request(2).id));
 }
 
-TEST_F(IntakeGateTest, RefusesThoseBeyondSomeHundreds) {
+TEST_F(IntakeGateTest, RefusesThoseBeyondSomeOfOneKeyAndSomeHundredsOfStrangers) {
   disk_low = true;
-  const nostr::Event event = request(1);
-  for (int n = 0; n < 514; ++n) arrive(event);
-  EXPECT_EQ(receipts_out(), 512);
+  nostr::Event event = request(1);
+  for (int n = 0; n < 66; ++n) arrive(event);
+  EXPECT_EQ(receipts_out(), 64);
   EXPECT_THAT(counted(), ElementsAre("disk_full 2"));
+  for (int n = 0; n < 200; ++n) {
+    event.pubkey.bytes[0] = static_cast<std::uint8_t>(n);
+    event.pubkey.bytes[1] = 1;
+    arrive(event);
+  }
+  EXPECT_EQ(receipts_out(), 256) << "the other half is for those who have paid";
 }
 
 TEST_F(IntakeGateTest, LetsRequestsWaitWhileTheDiskFallsBehind) {

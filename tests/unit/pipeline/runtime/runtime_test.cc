@@ -105,12 +105,12 @@ TEST_F(LowDisk, RequestsWaitWithTheirReceiptsUntilThereIsRoom) {
   EXPECT_EQ(receipts_out(), 0U);
 }
 
-TEST_F(LowDisk, NotMoreThanSomeHundredsWait) {
+TEST_F(LowDisk, NotMoreThanSomeOfOneCustomerWait) {
   low = true;
   for (int n = 0; n < 600; ++n) request(n);
   pass(60'010);
-  EXPECT_EQ(receipts_out(), 512U);
-  EXPECT_EQ(refused("disk_full"), 88U);
+  EXPECT_EQ(receipts_out(), 64U);
+  EXPECT_EQ(refused("disk_full"), 536U);
 }
 
 TEST_F(LowDisk, GoingOfflineKeepsTheReceiptsOut) {

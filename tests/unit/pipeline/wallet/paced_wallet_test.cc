@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/pipeline/wallet/wallet_behind.h"
 
 namespace wallet {
@@ -63,7 +65,15 @@ TEST_F(PacedWalletTest, AnInvoiceDoesNotWaitForLookUps) {
 TEST_F(PacedWalletTest, NoMinuteHasMoreThanTwiceTheRate) {
   for (int i = 0; i < 100; ++i) order();
   pass(time, 60 * kSecond);
-  EXPECT_LE(2 * orders.size(), 60U) << "an order is two calls";
+  EXPECT_EQ(orders.size(), 100U) << "those for which nobody waits any longer are given up";
+  EXPECT_LE(2 * std::ranges::count(orders, ""), 60) << "an order is two calls";
+}
+
+TEST_F(PacedWalletTest, OrdersAndLookUpsTakeTurns) {
+  for (int i = 0; i < 100; ++i) order();
+  for (int i = 0; i < 10; ++i) look_up();
+  pass(time, 60 * kSecond);
+  EXPECT_GE(looked_up, 5) << "what is paid is seen, however many order";
 }
 
 TEST_F(PacedWalletTest, AWalletOnThisMachineIsNotHeldBack) {

@@ -95,8 +95,12 @@ TEST_F(SupervisedWalletTest, AWalletThatMakesInvoicesMustAlsoKnowThem) {
 TEST_F(SupervisedWalletTest, AnUnreachableWalletIsNotAnUnableOne) {
   behind->refusal = wallet_error("wallet.unreachable");
   EXPECT_EQ(status(), "wallet.unreachable");
-  EXPECT_EQ(wallet->trouble(), "");
+  EXPECT_EQ(status(), "wallet.unreachable");
+  EXPECT_EQ(behind->count("create"), 1U) << "each probe leaves an invoice in the wallet";
+  EXPECT_EQ(wallet->trouble(), "wallet.unreachable: do something");
   behind->refusal.reset();
+  time.after(60'000, [] {});
+  pass(time, 60'000);
   EXPECT_EQ(status(), "well");
 }
 
