@@ -176,7 +176,7 @@ Command prune_command() {
           .examples = "  sellcompute ledger prune --older-than 90d\n",
           .notes =
               "Only of jobs that have ended and to which nothing has happened since: never of one with money owed\n"
-              "or an invoice or notice open. What is removed cannot be brought back; that it was is recorded. A\n"
+              "or an invoice or notice open. Removed texts cannot be restored; the ledger records the removal. A\n"
               "running `serve` does it; without one, this command does.\n",
           .options =
               [](cxxopts::OptionAdder& add) {

@@ -187,8 +187,8 @@ Result<void> Service::open_shop_wallet() {
   return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
 }
 
-// A wallet that cannot do what is needed keeps us from going online; one that is away now does not: until it answers
-// and is able, jobs are declined.
+// With a wallet that lacks a needed ability, the provider does not start, unless jobs are open: their payments must
+// still be seen. With an unreachable wallet it starts, and declines jobs until the wallet answers.
 void Service::start() {
   wallet_.wallet->status([this](const Result<wallet::WalletStatus>& told) {
     const bool unable = !told && wallet::is_inability(told.error());

@@ -110,8 +110,8 @@ struct UnknownToWallet {
   JobId job;
   ledger::InvoiceUnknown unknown;
 };
-// The invoice is watched no more, on the basis that it names; or what the wallet held went back: then whoever reports
-// it has stopped the model.
+// Watching an invoice has ended without a payment, or the wallet returned a held payment. In the second case the sender
+// of this input has stopped the model.
 struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;

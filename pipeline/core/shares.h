@@ -12,17 +12,17 @@ using base::Hash256;
 using base::Msat;
 using base::PublicKey;
 
-// How much is known of who asks. The order is the precedence.
+// What a customer has shown so far. The order of the values is the precedence.
 enum class Standing : std::uint8_t {
   paid,    // has settled something lately, or this very job
   worked,  // a stranger whose request bears the work that was asked
   fresh,   // any other stranger
 };
 
-// Up to this part of a limit, counting the places of all strangers, one of this standing is let in: all, three quarters,
-// or half of it.
+// Returns the part of a limit up to which a customer of this standing gets a place: all, three quarters, or half. The
+// places of all strangers count toward it.
 std::int64_t share_of_class(std::int64_t limit, Standing standing);
-// And what one key of it may: half of that.
+// Returns the part of a limit that one key of this standing may fill: half of its class's.
 std::int64_t share_of_key(std::int64_t limit, Standing standing);
 
 // What is taken of something already.

@@ -113,7 +113,8 @@ Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now) {
   for (const CreditDay& day : customer.days) {
     if (!counts_as_credit(day.day, policy, now)) continue;
     out.settled += day.settled;
-    // What is paid after all may outlive its default in the window: it is no advance on the next.
+    // A late payment counts negative on its own day and may stay in the window longer than the default that it ends.
+    // The sum never goes below zero, so that a late payment does not excuse a later default.
     out.unpaid = std::max(Msat{}, out.unpaid + day.unpaid);
     defaults = std::max<std::int64_t>(0, defaults + day.defaults);
     if (day.defaults > 0) settled_first_since = {};
@@ -164,7 +165,8 @@ void count_notices(ledger::Basis& out, const Shop& shop, const PublicKey& custom
   }
 }
 
-// What is left of the strangers' pool for this customer, who owes so much of it: a share, or one job, whatever that costs.
+// Returns how much of the strangers' pool is left for this customer, who owes `owed` of it. A customer who owes nothing
+// may have one job, even if its price exceeds one key's share.
 Msat pool_left(const Shop& shop, const Policy& policy, Standing standing, Msat owed, TimeMs now) {
   Msat used;
   for (const auto& [time, amount] : shop.stranger_quotes) {

@@ -86,7 +86,7 @@ Result<RelayMessage> parse_event_message(JsonReader& reader) {
   if (!next_string(reader, out.subscription) || !reader.next(']')) {
     return malformed("an EVENT that is not [\"EVENT\", subscription, event]");
   }
-  // Whoever wrote the event is to blame for this, not the relay.
+  // The author of the event is at fault here, not the relay.
   if (!reader.raw(out.raw) || !finish(reader)) {
     return fail(ErrorKind::connection, "event.malformed", "the relay sent an event that nobody can read");
   }
