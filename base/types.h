@@ -51,6 +51,11 @@ struct TimeMs {
   std::int64_t operator-(TimeMs other) const { return ms - other.ms; }
 };
 
+inline constexpr std::int64_t kSecondMs = 1'000;
+inline constexpr std::int64_t kMinuteMs = 60 * kSecondMs;
+inline constexpr std::int64_t kHourMs = 60 * kMinuteMs;
+inline constexpr std::int64_t kDayMs = 24 * kHourMs;
+
 // Millisatoshi. Sums and products are checked: overflow throws std::overflow_error, it never wraps. Amounts from
 // outside are bounded by `kMax` (all bitcoin there will ever be) before they become an Msat.
 struct Msat {

@@ -18,7 +18,7 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-constexpr std::int64_t kInvoiceExpiryMs = 15LL * 60 * 1000;
+constexpr std::int64_t kInvoiceExpiryMs = 15 * base::kMinuteMs;
 constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
 constexpr std::int64_t kMaxSat = 100'000'000;
 

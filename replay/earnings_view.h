@@ -22,7 +22,7 @@ namespace replay {
 
 using base::Msat;
 
-inline constexpr std::int64_t kBucketMs = 15LL * 60 * 1000;
+inline constexpr std::int64_t kBucketMs = 15 * base::kMinuteMs;
 
 enum class Dimension : char { total = 't', model = 'm', customer = 'c', wallet = 'w' };
 enum class Money : char { real = 0, play = 1 };

@@ -14,7 +14,7 @@ using base::Result;
 using base::TimeMs;
 using core::sats;
 
-constexpr std::int64_t kClocksDifferMs = 60LL * 60 * 1000;
+constexpr std::int64_t kClocksDifferMs = base::kHourMs;
 
 struct Known {
   base::JobId job;

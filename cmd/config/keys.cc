@@ -10,10 +10,7 @@
 namespace cmd {
 namespace {
 
-constexpr std::int64_t kSecondMs = 1'000;
-constexpr std::int64_t kMinuteMs = 60 * kSecondMs;
-constexpr std::int64_t kHourMs = 60 * kMinuteMs;
-constexpr std::int64_t kDayMs = 24 * kHourMs;
+using base::kDayMs, base::kHourMs, base::kMinuteMs, base::kSecondMs;
 
 constexpr std::int64_t kMaxPriceMsat = 100'000'000'000;  // one bitcoin: beyond it a price is a slip of the finger
 constexpr std::int64_t kMaxTokens = 10'000'000;

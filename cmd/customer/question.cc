@@ -19,7 +19,7 @@ using nostr::Question;
 
 namespace {
 
-constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kMaxTimeoutMs = base::kDayMs;
 constexpr std::int64_t kMsatPerSat = 1000;
 
 enum class ParameterKind { text, whole, decimal };

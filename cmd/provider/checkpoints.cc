@@ -3,7 +3,7 @@
 namespace cmd {
 namespace {
 
-constexpr std::int64_t kCheckpointIntervalMs = 5LL * 60 * 1000;
+constexpr std::int64_t kCheckpointIntervalMs = 5 * base::kMinuteMs;
 
 }  // namespace
 

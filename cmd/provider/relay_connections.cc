@@ -11,7 +11,7 @@
 namespace cmd {
 namespace {
 
-constexpr std::int64_t kRelayInfoIntervalMs = 60LL * 60 * 1000;
+constexpr std::int64_t kRelayInfoIntervalMs = base::kHourMs;
 
 }  // namespace
 

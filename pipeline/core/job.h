@@ -8,6 +8,7 @@ namespace core {
 
 using base::Hash256;
 using base::JobId;
+using base::kDayMs;
 using base::Msat;
 using base::PublicKey;
 using base::TimeMs;

@@ -49,8 +49,7 @@ std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& a
 // Adds a change, which is not before the last of these days.
 void book(std::vector<CreditDay>& days, const CreditDay& change);
 
-inline constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
-inline constexpr std::int64_t kNoticeWindowMs = 3600LL * 1000;  // error notices are limited per hour
+inline constexpr std::int64_t kNoticeWindowMs = base::kHourMs;  // error notices are limited per hour
 
 struct Customer {
   Msat exposure;

@@ -15,7 +15,7 @@ using base::Scheduler;
 using nostr::Relays;
 
 inline constexpr std::size_t kMaxCustomersKnown = 1'000;  // who asked longest ago is forgotten first
-inline constexpr std::int64_t kRelayListAgeMs = 6LL * 60 * 60 * 1000;
+inline constexpr std::int64_t kRelayListAgeMs = 6 * base::kHourMs;
 inline constexpr std::size_t kMaxReadRelays = 4;     // of one customer
 inline constexpr std::size_t kMaxAnswerTargets = 8;  // of one job
 

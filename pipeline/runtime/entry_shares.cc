@@ -4,13 +4,8 @@
 
 namespace runtime {
 
+using base::kHourMs;
 using core::Standing;
-
-namespace {
-
-constexpr std::int64_t kHourMs = 3'600'000;
-
-}  // namespace
 
 EntryShares::EntryShares(EntryLimits limits, base::TimeMs now)
     : limits_(limits),

@@ -19,7 +19,7 @@ using nostr::Relays;
 // tenth, at most once in kPartialIntervalMs. One try a relay; one that refuses is asked no more. Nothing of it is kept:
 // partials are a courtesy, the result is the answer.
 inline constexpr std::int64_t kPartialIntervalMs = 1'000;
-inline constexpr std::int64_t kPartialLifeMs = 10LL * 60 * 1000;  // relays may forget it then (NIP-40)
+inline constexpr std::int64_t kPartialLifeMs = 10 * base::kMinuteMs;  // relays may forget it then (NIP-40)
 
 class Partials {
  public:

@@ -36,7 +36,7 @@ struct Options {
   enum class Stream { never, asked, always } stream = Stream::asked;
   core::EntryLimits entries = {};  // requests that are recorded
   // The longest that a generation may take, from its start to its end. Nothing that a backend sends prolongs it.
-  std::int64_t answer_limit_ms = 30LL * 60 * 1000;
+  std::int64_t answer_limit_ms = 30 * base::kMinuteMs;
 };
 
 }  // namespace runtime

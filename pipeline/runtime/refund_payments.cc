@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kFirstCheckPauseMs = 1'000;
 constexpr std::int64_t kLongestCheckPauseMs = 60'000;
-constexpr std::int64_t kExpiryGraceMs = 10LL * 60 * 1000;  // clocks differ
+constexpr std::int64_t kExpiryGraceMs = 10 * base::kMinuteMs;  // clocks differ
 
 wallet::PaymentOrder order_of(const ledger::RefundStarted& attempt) {
   return {

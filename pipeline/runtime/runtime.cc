@@ -6,13 +6,13 @@
 
 namespace runtime {
 
+using base::kMinuteMs;
 using base::Result;
 using core::Action;
 using core::Job;
 
 namespace {
 
-constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
 

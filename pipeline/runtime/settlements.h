@@ -22,7 +22,7 @@ inline constexpr std::int64_t kLookUpsPerSecond = 20;
 // wallets delete what expired. From the second such answer on, the invoice counts against no limit.
 inline constexpr std::uint32_t kUnknownBeforeNoLimit = 2;
 inline constexpr std::uint32_t kUnknownBeforeEnd = 5;
-inline constexpr std::int64_t kUnknownBeforeEndMs = 24LL * 3'600 * 1'000;
+inline constexpr std::int64_t kUnknownBeforeEndMs = base::kDayMs;
 
 struct Watched {
   ledger::InvoiceIssued invoice;

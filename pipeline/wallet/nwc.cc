@@ -14,12 +14,12 @@ using base::Result;
 
 namespace {
 
-constexpr char kNwcOrder[] = "sellcompute_order";  // in an invoice's metadata
-constexpr int kNwcHoldBlocks = 144;                // about a day: then the network gives back what is held
-constexpr std::int64_t kLongestHoldMs = 2LL * 24 * 60 * 60 * 1000;  // no chain is that slow
-constexpr int kNwcCallsPerMinute = 30;                              // with as many at once, no more than 60 in a minute
-constexpr int kNwcLookedThrough = 50;                               // of the newest transactions
-constexpr std::size_t kMaxGivenBack = 1'000;                        // remembered
+constexpr char kNwcOrder[] = "sellcompute_order";          // in an invoice's metadata
+constexpr int kNwcHoldBlocks = 144;                        // about a day: then the network gives back what is held
+constexpr std::int64_t kLongestHoldMs = 2 * base::kDayMs;  // no chain is that slow
+constexpr int kNwcCallsPerMinute = 30;                     // with as many at once, no more than 60 in a minute
+constexpr int kNwcLookedThrough = 50;                      // of the newest transactions
+constexpr std::size_t kMaxGivenBack = 1'000;               // remembered
 
 Result<void> carried_out(const Result<NwcReply>& reply) {
   return reply.and_then(result_of).map([](const Json&) {});

@@ -6,12 +6,12 @@
 
 namespace wallet {
 
+using base::kMinuteMs;
 using base::Result;
 using base::TimeMs;
 
 namespace {
 
-constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kFirstPauseMs = 5'000;  // where the wallet does not say how long; then twice as long each time
 constexpr std::int64_t kLongestPauseMs = kMinuteMs;
 constexpr std::int64_t kOrderPatienceMs = 20'000;

@@ -13,9 +13,9 @@ using base::Result;
 namespace {
 
 constexpr Msat kLeastProbe{1'000};
-constexpr std::int64_t kProbeExpiryMs = 10LL * 60 * 1'000;
+constexpr std::int64_t kProbeExpiryMs = 10 * base::kMinuteMs;
 constexpr std::int64_t kFirstProbePauseMs = 60'000;
-constexpr std::int64_t kLongestProbePauseMs = 10LL * 60 * 1'000;
+constexpr std::int64_t kLongestProbePauseMs = 10 * base::kMinuteMs;
 constexpr std::size_t kMaxTold = 1'000;  // invoices
 constexpr std::size_t kHashDigits = 16;
 

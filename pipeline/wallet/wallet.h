@@ -56,7 +56,7 @@ struct WalletStatus {
 };
 
 // No wallet's wish for a pause is obeyed for longer.
-inline constexpr std::int64_t kLongestAskedPauseMs = 10LL * 60 * 1'000;
+inline constexpr std::int64_t kLongestAskedPauseMs = 10 * base::kMinuteMs;
 // How long a wallet that fails with "wallet.rate_limited" wants to be left alone; 0 where it does not say.
 std::int64_t asked_pause_ms(const base::Error& error);
 
@@ -70,7 +70,7 @@ struct PaidInvoice {
 // More than this is not listed.
 inline constexpr std::size_t kMaxListed = 20'000;
 // No invoice of ours waits longer to be paid.
-inline constexpr std::int64_t kOldestOpenMs = 30LL * 24 * 3'600 * 1'000;
+inline constexpr std::int64_t kOldestOpenMs = 30 * base::kDayMs;
 
 // How the descriptions of our jobs' invoices begin.
 inline constexpr std::string_view kJobDescription = "sellcompute job ";

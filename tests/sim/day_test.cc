@@ -11,7 +11,7 @@
 namespace sim {
 namespace {
 
-constexpr std::int64_t kMinuteMs = 60'000;
+using base::kMinuteMs;
 
 // Invoices and answers outlive the outages, and there is room for all who ask.
 core::Policy policy() {

@@ -11,7 +11,7 @@
 namespace sim {
 namespace {
 
-constexpr std::int64_t kMinuteMs = 60'000;
+using base::kMinuteMs;
 constexpr std::int64_t kFloodMs = 10 * kMinuteMs;
 constexpr std::size_t kRequests = 50'000;
 constexpr std::int64_t kLineMs = 50;  // a token of the model: a job takes some seconds

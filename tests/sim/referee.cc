@@ -87,8 +87,7 @@ void Referee::see(const ledger::Entry& entry) {
 
 // How old a request is, the machine's clock says, wherever the ledger's time is.
 void Referee::check_age(const Job& job, const ledger::JobDeclined& declined) const {
-  constexpr std::int64_t kMinuteMs = 60'000;
-  const bool clock_was_right = world_.clock_error_ms == 0 && world_.time.now() - world_.clock_set_at > kMinuteMs;
+  const bool clock_was_right = world_.clock_error_ms == 0 && world_.time.now() - world_.clock_set_at > base::kMinuteMs;
   if (declined.reason != ledger::DeclineReason::too_old || !clock_was_right) return;
   const std::int64_t age_ms = world_.time.now().ms - job.request->created_at_s * 1000;
   demand(age_ms >= policy_.request_age_limit_ms, "a request was called too old that is not" + about(job.id));

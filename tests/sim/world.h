@@ -15,8 +15,9 @@
 
 namespace sim {
 
-inline constexpr std::int64_t kNetworkMs = 20;  // a message between two parties
-inline constexpr std::int64_t kHourMs = 3'600'000;
+using base::kHourMs;
+
+inline constexpr std::int64_t kNetworkMs = 20;           // a message between two parties
 inline constexpr std::int64_t kAnswerLimitMs = 120'000;  // of a whole generation, as the provider is configured
 
 // One of the promises was broken. Thrown to the simulator's top; nothing in between catches it.

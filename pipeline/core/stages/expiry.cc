@@ -4,7 +4,7 @@
 namespace core {
 namespace {
 
-constexpr std::int64_t kLongestHoldMs = 2LL * 60 * 60 * 1000;  // long before the network gives it back by itself
+constexpr std::int64_t kLongestHoldMs = 2 * base::kHourMs;  // long before the network gives it back by itself
 
 // Why a job in escrow is over; null while its payment may go on waiting, or there is none yet.
 const char* held_too_long(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {

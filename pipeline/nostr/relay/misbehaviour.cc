@@ -8,8 +8,7 @@ std::optional<Ending> Misbehaviour::on_bad_frame(const std::string& error) {
 }
 
 std::optional<Ending> Misbehaviour::on_junk(TimeMs now) {
-  constexpr std::int64_t kMinuteMs = 60'000;
-  if (now < junk_since_ || now >= junk_since_ + kMinuteMs) {
+  if (now < junk_since_ || now >= junk_since_ + base::kMinuteMs) {
     junk_since_ = now;
     junk_ = 0;
   }

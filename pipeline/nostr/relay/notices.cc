@@ -3,10 +3,9 @@
 namespace nostr {
 
 bool Notices::on_notice(const std::string& text, TimeMs now) {
-  constexpr std::int64_t kMinuteMs = 60'000;
   if (text == last_) return false;
   last_ = text;
-  if (now < reported_since_ || now >= reported_since_ + kMinuteMs) {
+  if (now < reported_since_ || now >= reported_since_ + base::kMinuteMs) {
     reported_since_ = now;
     reported_ = 0;
   }

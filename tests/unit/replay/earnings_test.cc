@@ -10,7 +10,7 @@ namespace {
 using base::TimeMs;
 using core::EngineDriver;
 
-constexpr std::int64_t kDayMs = 24 * kHourMs;
+using base::kDayMs;
 // Friday, 2023-11-17, 12:00 UTC.
 constexpr TimeMs kNoon{1'700'222'400'000};
 

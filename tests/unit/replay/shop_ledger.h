@@ -11,7 +11,7 @@
 
 namespace replay {
 
-constexpr std::int64_t kHourMs = 3'600'000;
+using base::kHourMs;
 
 struct ShopLedger {
   sim::SimDisk disk;

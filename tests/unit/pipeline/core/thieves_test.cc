@@ -11,7 +11,7 @@ namespace core {
 namespace {
 
 constexpr std::uint32_t kThieves = 10'000;
-constexpr std::int64_t kHourMs = 3'600'000;
+using base::kHourMs;
 constexpr std::int64_t kDays = 7;
 
 enum class Trick {

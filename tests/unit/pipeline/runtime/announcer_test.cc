@@ -23,8 +23,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::int64_t kMinuteMs = 60'000;
-constexpr std::int64_t kHourMs = 60 * kMinuteMs;
+using base::kHourMs;
+using base::kMinuteMs;
 
 // Relays that keep the newest of each kind, as NIP-01 has it, and delete what NIP-09 names.
 class FakeRelays final : public Relays {

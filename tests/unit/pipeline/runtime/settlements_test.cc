@@ -104,7 +104,7 @@ TEST(Settlements, APaymentWithinTheGraceStillCounts) {
 
 // ---- wallets that forget --------------------------------------------------------------------------------------------
 
-constexpr std::int64_t kHourMs = 3'600'000;
+using base::kHourMs;
 
 class Forgotten : public testing::Test {
  protected:
