@@ -12,13 +12,6 @@ std::optional<TimeMs> offered_at(const Job& job) {
   return job.quoted_at;
 }
 
-bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now) {
-  return (day + 1) * kDayMs > now.ms - policy.credit_window_ms;
-}
-
-constexpr std::int64_t kToleratedDefaults = 2;         // fewer never end credit: a wallet may have had a bad day
-constexpr std::uint64_t kToleratedDefaultPercent = 1;  // of what was settled
-
 }  // namespace
 
 std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& after, TimeMs time) {
@@ -29,15 +22,6 @@ std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& a
                          .defaults = (after.unpaid > Msat{}) - (before.unpaid > Msat{})};
   if (change == CreditDay{.day = change.day}) return std::nullopt;
   return change;
-}
-
-void book(std::vector<CreditDay>& days, const CreditDay& change) {
-  if (days.empty() || days.back().day != change.day) days.push_back({.day = change.day});
-  CreditDay& day = days.back();
-  day.settled += change.settled;
-  day.settled_first += change.settled_first;
-  day.unpaid += change.unpaid;
-  day.defaults += change.defaults;
 }
 
 Accounts accounts_of(const Job& job) {
@@ -106,30 +90,9 @@ void Shop::forget(const Policy& policy, TimeMs now) {
   while (!told_notices.empty() && now - told_notices.front().first >= kNoticeWindowMs) told_notices.pop_front();
 }
 
-Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now) {
-  Credit out;
-  std::int64_t defaults = 0;
-  Msat settled_first_since;  // the last day with a default
-  for (const CreditDay& day : customer.days) {
-    if (!counts_as_credit(day.day, policy, now)) continue;
-    out.settled += day.settled;
-    // A late payment counts negative on its own day and may stay in the window longer than the default that it ends.
-    // The sum never goes below zero, so that a late payment does not excuse a later default.
-    out.unpaid = std::max(Msat{}, out.unpaid + day.unpaid);
-    defaults = std::max<std::int64_t>(0, defaults + day.defaults);
-    if (day.defaults > 0) settled_first_since = {};
-    settled_first_since += day.settled_first;
-  }
-  const bool too_much = out.unpaid > out.settled.scaled_up(kToleratedDefaultPercent, 100);
-  out.ended = defaults >= kToleratedDefaults && too_much && settled_first_since < out.unpaid;
-  const Msat share = out.settled.scaled_up(policy.credit_percent, 100);
-  if (!out.ended && share > out.unpaid) out.limit = share - out.unpaid;
-  return out;
-}
-
 bool is_stranger(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now) {
   const auto it = shop.customers.find(customer);
-  return it == shop.customers.end() || credit_of(it->second, policy, now).settled <= Msat{};
+  return it == shop.customers.end() || credit_of(it->second.days, policy, now).settled <= Msat{};
 }
 
 std::uint32_t work_asked(const Shop& shop, const Policy& policy) {
@@ -185,7 +148,7 @@ ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& cus
   Msat customer_exposure;
   if (const auto it = shop.customers.find(customer); it != shop.customers.end()) {
     customer_exposure = it->second.exposure;
-    credit = credit_of(it->second, policy, now);
+    credit = credit_of(it->second.days, policy, now);
   }
   const auto waiting = shop.queued_of.find(customer);
   ledger::Basis out{.slots = policy.slots,

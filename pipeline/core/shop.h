@@ -7,12 +7,10 @@
 #include <map>
 #include <unordered_map>
 
-#include "pipeline/core/job.h"
+#include "pipeline/core/credit.h"
 #include "pipeline/core/shares.h"
 
 namespace core {
-
-using Policy = ledger::ProviderConfigured;
 
 // What one job contributes to the shop's books. Compared before and after a fact, it gives the change.
 struct Accounts {
@@ -28,26 +26,8 @@ struct Accounts {
 };
 Accounts accounts_of(const Job& job);
 
-// What one customer's jobs changed on one UTC day: credit is folded from such days. What is taken back later counts
-// negative on its own day.
-struct CreditDay {
-  std::int64_t day = 0;  // days since 1970-01-01
-  Msat settled;
-  Msat settled_first;
-  Msat unpaid;
-  std::int64_t defaults = 0;  // jobs that were not paid
-  static constexpr auto fields() {
-    using T = CreditDay;
-    return std::tuple{field(1, "day", &T::day), field(2, "settled_msat", &T::settled),
-                      field(3, "settled_first_msat", &T::settled_first), field(4, "unpaid_msat", &T::unpaid),
-                      field(5, "defaults", &T::defaults)};
-  }
-  bool operator==(const CreditDay&) const = default;
-};
 // What a fact at this time changed, or nothing.
 std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& after, TimeMs time);
-// Adds a change, which is not before the last of these days.
-void book(std::vector<CreditDay>& days, const CreditDay& change);
 
 inline constexpr std::int64_t kNoticeWindowMs = base::kHourMs;  // error notices are limited per hour
 
@@ -98,17 +78,6 @@ struct Shop {
  private:
   void drop_if_empty(const PublicKey& customer);
 };
-
-// What a customer may owe us. Credit is a share of what they settled lately, less what they never paid for. Two
-// defaults that exceed a hundredth of what was settled end it, until jobs paid first have settled as much or what was
-// not paid is paid after all.
-struct Credit {
-  Msat settled;
-  Msat unpaid;
-  bool ended = false;
-  Msat limit;
-};
-Credit credit_of(const Customer& customer, const Policy& policy, TimeMs now);
 
 // Has settled nothing lately.
 bool is_stranger(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now);

@@ -36,7 +36,7 @@ Due due_delivery(const Job& job, TimeMs now) {
 }
 
 // Past its deadline, a notice that no relay took is closed.
-std::vector<Fact> decide(const Job& job, const Shop&, const Policy&, TimeMs now) {
+std::vector<Fact> decide_delivery(const Job& job, const Shop&, const Policy&, TimeMs now) {
   std::vector<Fact> facts;
   for (const Notice& notice : job.notices) {
     if (!undelivered(notice) || waits_for_payment(job, notice) || deadline_of(job, notice) > now) continue;
@@ -49,7 +49,7 @@ std::vector<Fact> decide(const Job& job, const Shop&, const Policy&, TimeMs now)
 }  // namespace
 
 Stage stage::delivery() {
-  return {"delivery", due_delivery, decide};
+  return {"delivery", due_delivery, decide_delivery};
 }
 
 }  // namespace core
