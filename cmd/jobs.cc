@@ -6,6 +6,7 @@
 #include "cmd/cli/clock.h"
 #include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
+#include "cmd/jobs_close.h"
 #include "cmd/jobs_refund.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/job_text.h"
@@ -142,7 +143,7 @@ void list_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, shows one of them whole, cancels one, pays one back.",
+          .summary = "Lists jobs, shows one of them whole, cancels or closes one, pays one back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -172,6 +173,7 @@ Command jobs_command() {
                         "Too late once the result is signed.\n",
                .run = run_cancel},
               refund_command(),
+              close_command(),
           }};
 }
 

@@ -60,7 +60,7 @@ struct Phrase {
       case ledger::ExpiryBasis::unknown_to_wallet:
         return "given up: for a day the wallet has not known the invoice";
       case ledger::ExpiryBasis::operator_said:
-        return "never paid, by the operator's word";
+        return "watched no more, by the operator's word: " + e.evidence;
     }
     return "never paid";
   }

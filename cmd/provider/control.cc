@@ -53,6 +53,7 @@ Control::Method Control::find(const std::string& name) {
       std::pair<std::string_view, Method>{"offline", &Control::offline},
       std::pair<std::string_view, Method>{"cancel", &Control::cancel},
       std::pair<std::string_view, Method>{"refund", &Control::refund},
+      std::pair<std::string_view, Method>{"close", &Control::close},
       std::pair<std::string_view, Method>{"announce", &Control::announce},
       std::pair<std::string_view, Method>{"withdraw", &Control::withdraw},
       std::pair<std::string_view, Method>{"checkpoint", &Control::checkpoint},
@@ -111,6 +112,19 @@ void Control::refund(const json& request, const Answer& answer) const {
   actions_.refund(*id, order, [answer](const Result<runtime::RefundOutcome>& outcome) {
     if (!outcome) return answer(refused(outcome.error()));
     answer(std::visit([](const auto& facts) { return told(facts); }, *outcome));
+  });
+}
+
+void Control::close(const json& request, const Answer& answer) const {
+  const auto id = base::JobId::from_hex(request.value("job", ""));
+  if (!id) return answer(refused("no job was named"));
+  const auto never_paid = request.value("never_paid", "");
+  const auto paid_elsewhere = request.value("paid_elsewhere", "");
+  if (never_paid.empty() == paid_elsewhere.empty()) return answer(refused("was it never paid, or paid elsewhere?"));
+  const std::string word = never_paid.empty() ? "paid elsewhere: " + paid_elsewhere : "never paid: " + never_paid;
+  actions_.close(*id, word, [answer](const Result<void>& closed) {
+    answer(closed ? succeeded("closed; should the wallet tell of a payment after all, it counts")
+                  : refused(closed.error()));
   });
 }
 

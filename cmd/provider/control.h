@@ -30,6 +30,7 @@ struct ControlActions {
       refund;
   std::function<void(const base::JobId&, const std::string& word, std::function<void(base::Result<void>)> done)>
       give_up_refund;
+  std::function<void(const base::JobId&, const std::string& word, std::function<void(base::Result<void>)> done)> close;
   bool may_announce = true;  // by the settings
   std::function<void()> announce;
   std::function<void(std::function<void(const std::vector<runtime::Visibility>&)> done)> withdraw;
@@ -46,6 +47,8 @@ struct ControlActions {
 //   {"method":"refund","job":…,"bolt11":… or "event":…,"fee_limit_msat":…}
 //                                                                  -> {"ok":true,"state":"paid" or "under_way","text":…}
 //   {"method":"refund","job":…,"not_paid":"<why>"}                 -> {"ok":true,"text":…}
+//   {"method":"close","job":…,"never_paid" or "paid_elsewhere":"<why>"}
+//                                                                  -> {"ok":true,"text":…}
 //   {"method":"announce"}                                          -> {"ok":true,"text":…}
 //   {"method":"withdraw"}                                          -> {"ok":true,"relays":[…]}
 //   {"method":"checkpoint"}                                        -> {"ok":true,"note":"<the signed note>"}
@@ -67,6 +70,7 @@ class Control {
   void offline(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void cancel(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void refund(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
+  void close(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void announce(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void withdraw(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void checkpoint(const nlohmann::json& request, const ControlSocket::Answer& answer) const;

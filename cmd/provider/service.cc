@@ -250,6 +250,7 @@ void Service::go_offline(std::string reason, std::function<void()> done) {
 
 void Service::stop(std::function<void()> done) {
   stopping_ = true;
+  if (!control_) return done();  // it has not been online yet: nothing was begun
   go_offline("drained", std::move(done));
 }
 

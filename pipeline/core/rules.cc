@@ -7,11 +7,18 @@
 namespace core {
 namespace {
 
+// The operator has said that an invoice of this job is over: nothing more is asked of the customer.
+bool closed_by_operator(const Job& job) {
+  return std::ranges::any_of(job.invoices, [](const Invoice& invoice) {
+    return invoice.expired && invoice.expired->basis == ledger::ExpiryBasis::operator_said;
+  });
+}
+
 // The quote promised another invoice, and it may still come to be shown.
 bool may_renew(const Job& job) {
   const bool given_up = job.invoice_failed && !job.invoice_failed->retry_at;
   return job.quote && job.quote->renew_invoice && find_notice(job, NoticePurpose::result) && !undeliverable(job) &&
-         !paid(job) && !given_up && !find_notice(job, NoticePurpose::invoice_renewed);
+         !paid(job) && !given_up && !closed_by_operator(job) && !find_notice(job, NoticePurpose::invoice_renewed);
 }
 
 bool payable(const Invoice& invoice) {

@@ -7,9 +7,6 @@
 
 namespace runtime {
 
-// After so long a part asks again whether all is durable.
-inline constexpr std::int64_t kDiskPauseMs = 50;
-
 // Outlives every part. All calls are made on one thread.
 struct Context {
   const Ports& ports;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/core/canary.h"
+#include "pipeline/runtime/find_job.h"
 
 namespace runtime {
 
@@ -26,6 +27,38 @@ std::vector<wallet::Wallet*> all_wallets(const Ports& ports) {
 TimeMs made_at(const ledger::InvoiceIssued& invoice) {
   const auto decoded = wallet::decode_bolt11(invoice.bolt11);
   return decoded ? TimeMs{decoded->timestamp_s * 1000} : invoice.expires_at;
+}
+
+auto refuse(const char* code, std::string message, std::string hint = {}) {
+  return base::fail(base::ErrorKind::payment, code, std::move(message), {}, std::move(hint));
+}
+
+auto refuse_paid() {
+  return refuse("close.paid", "it was paid", "`sellcompute jobs show` says when");
+}
+
+auto refuse_held() {
+  return refuse("close.held", "the wallet holds a payment for this job", "`sellcompute jobs cancel` gives it back");
+}
+
+std::vector<ledger::InvoiceIssued> open_invoices(const Job& job) {
+  std::vector<ledger::InvoiceIssued> out;
+  for (const core::Invoice& invoice : job.invoices) {
+    if (!invoice.settled && !invoice.expired) out.push_back(invoice.issued);
+  }
+  return out;
+}
+
+// Whether the operator may say how the open invoices of this job have ended.
+Result<void> check_closable(const Job& job, const Context& context) {
+  const TimeMs now = context.ports.scheduler.now();
+  const std::int64_t grace_ms = context.engine.policy().invoice_grace_ms;
+  const auto open = open_invoices(job);
+  if (open.empty() && core::paid(job)) return refuse_paid();
+  if (open.empty()) return refuse("close.nothing_open", "no invoice of this job is open");
+  if (core::held(job)) return refuse_held();
+  if (std::ranges::all_of(open, [&](const auto& one) { return now >= one.expires_at + grace_ms; })) return {};
+  return refuse("close.may_be_paid", "its invoice can still be paid", "close the job when the invoice has expired");
 }
 
 }  // namespace
@@ -106,8 +139,9 @@ void Invoicing::watch(const Job& job, const Work& work) {
 }
 
 void Invoicing::settle_late(const core::JobId& id, const base::Hash256& payment_hash) {
-  auto job = job_of(id);
-  const core::Invoice* invoice = job ? core::find_invoice(*job, payment_hash) : nullptr;
+  const auto job = find_job(context_, id);
+  if (!job) return context_.fail(job.error());
+  const core::Invoice* invoice = *job ? core::find_invoice(**job, payment_hash) : nullptr;
   if (!invoice || invoice->settled || core::canary(core::Canary::unknown_is_the_end)) return;
   if (!invoice->expired) return settlements_.look(payment_hash);  // watch() is about to find it
   for (wallet::Wallet* one : wallets_) {
@@ -119,23 +153,65 @@ void Invoicing::settle_late(const core::JobId& id, const base::Hash256& payment_
   }
 }
 
-// The ledger has the job as it is only when nothing about it waits for the disk.
 void Invoicing::post_late(const core::JobId& id, const ledger::InvoiceSettled& settlement) {
-  if (context_.failed()) return;
-  if (!context_.engine.find(id) && !context_.all_durable()) {
-    context_.ports.scheduler.after(kDiskPauseMs, [this, id, settlement] { post_late(id, settlement); });
-    return;
-  }
-  auto job = job_of(id);
-  const core::Invoice* invoice = job ? core::find_invoice(*job, settlement.payment_hash) : nullptr;
-  if (invoice && !invoice->settled) context_.post(core::Settled{id, settlement, std::move(*job)});
+  find_settled_job(context_, id, [this, id, settlement](FoundJob job) {
+    if (context_.failed()) return;
+    if (!job) return context_.fail(job.error());
+    const core::Invoice* invoice = *job ? core::find_invoice(**job, settlement.payment_hash) : nullptr;
+    if (invoice && !invoice->settled) context_.post(core::Settled{id, settlement, std::move(*job)});
+  });
 }
 
-std::optional<Job> Invoicing::job_of(const core::JobId& id) const {
-  if (const Job* job = context_.engine.find(id)) return *job;
-  auto job = context_.ports.journal.job(id);
-  if (!job) context_.fail(job.error());
-  return job ? std::move(*job) : std::nullopt;
+// ---- closed by the operator's word ----------------------------------------------------------------------------------
+
+struct Invoicing::Closing {
+  core::JobId job;
+  std::string word;
+  std::vector<std::pair<wallet::Wallet*, ledger::InvoiceIssued>> to_ask;
+  std::function<void(Result<void>)> done;
+};
+
+void Invoicing::close(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
+  const FoundJob job = find_job(context_, id);
+  if (!job) return done(tl::unexpected(job.error()));
+  if (!*job) return done(refuse("close.no_job", "there is no such job"));
+  if (const auto closable = check_closable(**job, context_); !closable) return done(closable);
+  const auto closing =
+      std::make_shared<Closing>(Closing{.job = id, .word = word, .to_ask = {}, .done = std::move(done)});
+  for (const auto& invoice : open_invoices(**job)) {
+    for (wallet::Wallet* one : wallets_) {
+      if (one->kind() == invoice.wallet) closing->to_ask.emplace_back(one, invoice);
+    }
+  }
+  ask_before_closing(closing);
+}
+
+// A wallet that does not answer, or is not configured any more, is what the operator's word stands for.
+void Invoicing::ask_before_closing(const std::shared_ptr<Closing>& closing) {
+  if (closing->to_ask.empty()) return end_by_word(*closing);
+  const auto [asked, invoice] = std::move(closing->to_ask.back());
+  closing->to_ask.pop_back();
+  asked->look_up(invoice, [this, closing](const Result<wallet::LookupAnswer>& answer) {
+    if (answer && std::holds_alternative<wallet::Held>(*answer)) return closing->done(refuse_held());
+    const auto* settled = answer ? std::get_if<ledger::InvoiceSettled>(&*answer) : nullptr;
+    if (!settled) return ask_before_closing(closing);
+    post_late(closing->job, *settled);
+    closing->done(refuse_paid());
+  });
+}
+
+// The job as it is by now: what was asked took its time.
+void Invoicing::end_by_word(const Closing& closing) {
+  const Job* job = context_.engine.find(closing.job);
+  if (!job) return closing.done(refuse("close.nothing_open", "the job has ended meanwhile"));
+  if (const auto closable = check_closable(*job, context_); !closable) return closing.done(closable);
+  for (const auto& invoice : open_invoices(*job)) {
+    settlements_.forget(invoice.payment_hash);
+    never_paid(
+        closing.job,
+        {.payment_hash = invoice.payment_hash, .evidence = closing.word, .basis = ledger::ExpiryBasis::operator_said});
+  }
+  closing.done({});
 }
 
 void Invoicing::never_paid(const core::JobId& id, ledger::InvoiceExpired expiry) {

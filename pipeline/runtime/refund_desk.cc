@@ -5,6 +5,7 @@
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/nip01.h"
+#include "pipeline/runtime/find_job.h"
 
 namespace runtime {
 
@@ -42,18 +43,16 @@ Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
   return Destination{std::string(event->tag_value("bolt11").value_or(event->content)), event->id};
 }
 
+Result<Job> existing(FoundJob found) {
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return refuse("refund.no_job", "there is no such job");
+  return std::move(**found);
+}
+
 }  // namespace
 
 RefundDesk::RefundDesk(const Context& context)
     : context_(context), refunds_(context.ports.payer, context.ports.payer_account, context.ports.scheduler) {}
-
-Result<Job> RefundDesk::job_of(const core::JobId& id) const {
-  if (const Job* job = context_.engine.find(id)) return *job;
-  auto job = context_.ports.journal.job(id);
-  if (!job) return tl::unexpected(job.error());
-  if (!*job) return refuse("refund.no_job", "there is no such job");
-  return std::move(**job);
-}
 
 // Everything but the number of the attempt.
 Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOrder& order) const {
@@ -99,7 +98,7 @@ void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done don
     return done(refuse("refund.receive_only", "nothing can be paid back: the wallet's credential only receives",
                        "name one that may spend: wallet.refund_credential_file"));
   }
-  auto attempt = job_of(id).and_then([&](const Job& job) { return prepare(job, order); });
+  auto attempt = existing(find_job(context_, id)).and_then([&](const Job& job) { return prepare(job, order); });
   if (!attempt) return done(tl::unexpected(attempt.error()));
   const wallet::PaymentOrder payment{.bolt11 = attempt->bolt11,
                                      .payment_hash = attempt->to,
@@ -108,20 +107,17 @@ void RefundDesk::order(const core::JobId& id, const RefundOrder& order, Done don
   refunds_.check_unpaid(payment,
                         [this, id, attempt = std::move(*attempt), done = std::move(done)](const Result<void>& unpaid) {
                           if (!unpaid) return done(tl::unexpected(unpaid.error()));
-                          begin(id, attempt, done);
+                          find_settled_job(context_, id, [this, attempt, done](FoundJob found) {
+                            auto job = existing(std::move(found));
+                            if (!job) return done(tl::unexpected(job.error()));
+                            begin(std::move(*job), attempt, done);
+                          });
                         });
 }
 
-// The job as it is by now: another order may have come while the wallet was asked. The ledger has it so only when
-// nothing about it waits for the disk.
-void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted attempt, Done done) {
-  if (!context_.engine.find(id) && !context_.all_durable() && !context_.failed()) {
-    context_.ports.scheduler.after(kDiskPauseMs, [this, id, attempt, done] { begin(id, attempt, done); });
-    return;
-  }
-  auto job = job_of(id);
-  if (!job) return done(tl::unexpected(job.error()));
-  const core::Refund* refund = core::find_refund(*job, attempt.payment_hash);
+// The job as it is by now: another order may have come while the wallet was asked.
+void RefundDesk::begin(Job job, ledger::RefundStarted attempt, Done done) {
+  const core::Refund* refund = core::find_refund(job, attempt.payment_hash);
   if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(attempt.to)) {
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
@@ -129,11 +125,12 @@ void RefundDesk::begin(const core::JobId& id, ledger::RefundStarted attempt, Don
   if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
   waiting_.emplace(to, std::move(done));
   context_.ports.scheduler.after(kPatienceMs, [this, attempt] { answer(attempt.to, attempt); });
-  context_.post(core::RefundOrdered{.job = id, .at_rest = std::move(*job), .refund = std::move(attempt)});
+  const base::JobId id = job.id;
+  context_.post(core::RefundOrdered{.job = id, .at_rest = std::move(job), .refund = std::move(attempt)});
 }
 
 void RefundDesk::give_up(const core::JobId& id, const std::string& word, std::function<void(Result<void>)> done) {
-  const auto job = job_of(id);
+  const auto job = existing(find_job(context_, id));
   if (!job) return done(tl::unexpected(job.error()));
   const auto refund = std::ranges::find_if(job->refunds, core::under_way);
   if (refund == job->refunds.end())

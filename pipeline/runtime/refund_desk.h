@@ -40,10 +40,9 @@ class RefundDesk {
   void pay_back(const core::Job& job, const core::Work& work);
 
  private:
-  base::Result<core::Job> job_of(const core::JobId& id) const;
   base::Result<ledger::RefundStarted> prepare(const core::Job& job, const RefundOrder& order) const;
   base::Result<wallet::DecodedInvoice> check_invoice(const std::string& bolt11, base::Msat owed) const;
-  void begin(const core::JobId& id, ledger::RefundStarted attempt, Done done);
+  void begin(core::Job job, ledger::RefundStarted attempt, Done done);
   void answer(const base::Hash256& to, const RefundOutcome& outcome);
 
   const Context& context_;

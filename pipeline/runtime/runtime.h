@@ -51,13 +51,10 @@ class Runtime {
   bool cancel(const core::JobId& id, ledger::JobCancelled facts);
   // Pays customers back.
   RefundDesk& refund_desk() { return refund_desk_; }
+  // For what the operator says of invoices, and what a comparison with the wallet's list finds.
+  Invoicing& invoicing() { return invoicing_; }
   // Removes texts of jobs at rest, and records that.
   void prune(core::PruningOrdered order) { post(std::move(order)); }
-
-  // See Invoicing::settle_late().
-  void settle_late(const core::JobId& id, const base::Hash256& payment_hash) {
-    invoicing_.settle_late(id, payment_hash);
-  }
 
   // Takes no new jobs, lets started ones finish (what waits for a retry goes on after the next start), then records
   // the reason, once, and calls every `done`. Requests that arrive meanwhile keep their receipts out, so the relays are

@@ -44,6 +44,13 @@ bool Settlements::watch(Watched watched) {
   return true;
 }
 
+void Settlements::forget(const base::Hash256& id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  leave_queue(id, found->second);
+  entries_.erase(found);
+}
+
 // Of this kind, the one that comes after, round and round; null: there is none.
 wallet::Wallet* Settlements::next_wallet(const std::string& kind, const wallet::Wallet* after) const {
   std::vector<wallet::Wallet*> of_kind;

@@ -43,6 +43,8 @@ class Settlements {
   // Exactly one of `settled` and `never_paid` is called, once. False, and nothing is done, when none of the wallets is
   // of the invoice's kind.
   bool watch(Watched watched);
+  // Watches it no more.
+  void forget(const base::Hash256& id);
   // Something was done about it: looks now.
   void look(const base::Hash256& id);
 

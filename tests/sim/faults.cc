@@ -78,6 +78,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"operator pays back", 0.02},
     {"operator repeats an invoice", 0.3},
     {"operator prunes texts", 0.002},
+    {"operator closes a job", 0.01},
 }};
 
 constexpr double kShareOfKinds = 0.4;

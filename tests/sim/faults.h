@@ -79,6 +79,7 @@ enum class Mishap : std::size_t {
   operator_pays_back,        // what is owed, to an invoice of the customer's
   operator_repeats_invoice,  // pays back to one that was given before
   operator_prunes_texts,     // of jobs that have ended
+  operator_closes_job,       // whose invoice has expired
   count
 };
 inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);

@@ -139,7 +139,7 @@ void Process::reconcile(const std::vector<wallet::PaidInvoice>& listed) {
                                                 {.since = TimeMs{}, .until = TimeMs{INT64_MAX}}));
   for (const replay::Difference& difference : books.differences) {
     if (difference.kind == replay::Difference::Kind::not_recorded) {
-      runtime_->settle_late(difference.job, difference.payment_hash);
+      runtime_->invoicing().settle_late(difference.job, difference.payment_hash);
     }
   }
 }
@@ -231,6 +231,10 @@ void Process::prune(TimeMs before) {
 
 void Process::pay_back(const base::JobId& job, const std::string& bolt11) {
   runtime_->refund_desk().order(job, {.bolt11 = bolt11}, [](const base::Result<runtime::RefundOutcome>&) {});
+}
+
+void Process::close(const base::JobId& job) {
+  runtime_->invoicing().close(job, "never paid: simulated", [](const base::Result<void>&) {});
 }
 
 const core::Engine* Process::settled_engine() const {

@@ -26,6 +26,8 @@ class Process {
 
   // Removes the texts of all jobs that ended before this moment of the process's clock.
   void prune(TimeMs before);
+  // Says that the open invoices of this job were never paid.
+  void close(const base::JobId& job);
   // Pays back what is owed for this job, to this invoice.
   void pay_back(const base::JobId& job, const std::string& bolt11);
 

@@ -174,6 +174,7 @@ class Simulation {
         seen_commits_ = world_.disk.commits();
         world_.referee->catch_up(process.settled_engine());
         find_owed();
+        find_overdue();
         if (world_.referee->entries() > kMostFactsPerRequest * (world_.jobs.size() + 1)) {
           throw Violation("the ledger grows without end");
         }
@@ -197,6 +198,8 @@ class Simulation {
     if (world_.time.now() >= online_again_at_) process.go_online();
     if (world_.faults.strikes(Mishap::operator_prunes_texts))
       process.prune(process.engine().now() - world_.faults.dice().between(0, 3'600'000));
+    if (!overdue_.empty() && world_.faults.strikes(Mishap::operator_closes_job))
+      process.close(overdue_[world_.faults.dice().below(overdue_.size())]);
     if (!owed_.empty() && world_.faults.strikes(Mishap::operator_pays_back)) pay_back(process);
   }
 
@@ -204,6 +207,17 @@ class Simulation {
     owed_.clear();
     for (const auto& [id, job] : world_.referee->jobs()) {
       if (core::still_owed(job) > base::Msat{}) owed_.push_back(id);
+    }
+  }
+
+  // Open, with an invoice that is past its time.
+  void find_overdue() {
+    overdue_.clear();
+    for (const auto& [id, job] : world_.referee->jobs()) {
+      const auto waits = [&](const core::Invoice& one) {
+        return !one.settled && !one.expired && one.issued.expires_at <= world_.time.now();
+      };
+      if (std::ranges::any_of(job.invoices, waits)) overdue_.push_back(id);
     }
   }
 
@@ -298,6 +312,7 @@ class Simulation {
   std::uint64_t seen_commits_ = 0;
   std::size_t engine_open_ = 0;
   std::vector<base::JobId> owed_;
+  std::vector<base::JobId> overdue_;
   std::string customer_invoice_;
   int doomed_lives_ = 0;
 };

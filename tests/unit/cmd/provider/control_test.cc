@@ -46,6 +46,11 @@ class ControlTest : public testing::Test {
                   calls.push_back("give up " + job.hex() + " " + word);
                   done(given_up);
                 },
+            .close =
+                [this](const base::JobId& job, const std::string& word, auto done) {
+                  calls.push_back("close " + job.hex() + " " + word);
+                  done(closed);
+                },
             .may_announce = may_announce,
             .announce = [this] { calls.push_back("announce"); },
             .withdraw = [this](auto done) { withdrawn = std::move(done); },
@@ -75,6 +80,7 @@ class ControlTest : public testing::Test {
   bool may_announce = true;
   base::Result<RefundOutcome> refund = ledger::RefundStarted{};
   base::Result<void> given_up;
+  base::Result<void> closed;
   base::Result<std::string> note = std::string("a signed note");
   base::Result<ledger::TextsPruned> pruned = ledger::TextsPruned{.jobs = 2, .texts = 7, .bytes = 900};
 
@@ -109,6 +115,20 @@ TEST_F(ControlTest, AFieldOfAWrongTypeIsLeftToTheSocket) {
 
 TEST_F(ControlTest, StatusIsTheSummary) {
   EXPECT_EQ(answer({{"method", "status"}}), (json{{"ok", true}, {"status", {{"npub", "npub1"}}}}));
+}
+
+TEST_F(ControlTest, ClosesByTheOperatorsWord) {
+  EXPECT_EQ(answer({{"method", "close"}, {"job", kJob}, {"never_paid", "I looked"}})["ok"], true);
+  EXPECT_EQ(answer({{"method", "close"}, {"job", kJob}, {"paid_elsewhere", "in cash"}})["ok"], true);
+  EXPECT_THAT(calls,
+              ElementsAre("close " + kJob + " never paid: I looked", "close " + kJob + " paid elsewhere: in cash"));
+  calls.clear();
+  EXPECT_EQ(answer({{"method", "close"}, {"job", "a53c"}, {"never_paid", "I looked"}}), refused("no job was named"));
+  EXPECT_EQ(answer({{"method", "close"}, {"job", kJob}}), refused("was it never paid, or paid elsewhere?"));
+  EXPECT_THAT(calls, IsEmpty());
+  closed = base::fail(base::ErrorKind::payment, "close.paid", "it was paid", {}, "look");
+  EXPECT_EQ(answer({{"method", "close"}, {"job", kJob}, {"never_paid", "I looked"}}),
+            (json{{"ok", false}, {"error", "it was paid"}, {"hint", "look"}}));
 }
 
 TEST_F(ControlTest, GoesOnlineOnlyWhenItIsOffline) {

@@ -147,6 +147,109 @@ TEST_F(InvoicingTest, ReportsAnInvoiceOfAWalletThatIsNotConfigured) {
   EXPECT_THAT(problems, ElementsAre(HasSubstr("waits for the wallet \"unknown\", which is not configured")));
 }
 
+// ---- closed by the operator's word ----------------------------------------------------------------------------------
+
+class ClosingTest : public InvoicingTest {
+ protected:
+  // What became of it; nothing yet: no answer.
+  std::optional<base::Result<void>> close(const core::JobId& id) {
+    const auto out = std::make_shared<std::optional<base::Result<void>>>();
+    invoicing().close(id, "never paid: I looked", [out](const auto& closed) { *out = closed; });
+    answer = out;
+    return *out;
+  }
+  std::string refusal() const { return answer && *answer && !**answer ? (**answer).error().code : ""; }
+  bool closed() const { return answer && *answer && **answer; }
+  void expire() { pass(kTestInvoiceLifeMs + 60'000); }
+  std::shared_ptr<std::optional<base::Result<void>>> answer;
+};
+
+TEST_F(ClosingTest, EndsTheWatchingByTheOperatorsWord) {
+  const core::Job& job = opened(job_with_invoice("scripted"));
+  invoicing().watch(job, kWatch);
+  wallet.found(wallet::Open{});
+  expire();
+  wallet.found(wallet::Unknown{});
+  close(job.id);
+  EXPECT_FALSE(*answer) << "the wallet is asked once more";
+  wallet.found(wallet::Unknown{});
+  EXPECT_TRUE(closed());
+  const auto ended = all<core::NeverPaid>();
+  ASSERT_THAT(ended, SizeIs(1));
+  EXPECT_EQ(ended[0].expiry.payment_hash, base::sha256("ours"));
+  EXPECT_EQ(ended[0].expiry.basis, ledger::ExpiryBasis::operator_said);
+  EXPECT_EQ(ended[0].expiry.evidence, "never paid: I looked");
+  const int asked = wallet.looked_up;
+  pass(24 * 3'600'000);
+  EXPECT_EQ(wallet.looked_up, asked) << "it is watched no more";
+}
+
+TEST_F(ClosingTest, StandsForAWalletThatDoesNotAnswerOrIsGone) {
+  core::Job job = job_with_invoice("scripted");
+  job.invoices.push_back(job.invoices[0]);
+  job.invoices[1].issued.payment_hash = base::sha256("the second");
+  job.invoices[1].issued.wallet = "gone";
+  opened(job);
+  expire();
+  close(job.id);
+  wallet.found(base::fail(base::ErrorKind::payment, "wallet.unreachable", "no answer"));
+  EXPECT_TRUE(closed());
+  EXPECT_THAT(all<core::NeverPaid>(), SizeIs(2));
+}
+
+TEST_F(ClosingTest, ASettlementOutweighsTheOperatorsWord) {
+  const core::Job& job = opened(job_with_invoice("scripted"));
+  expire();
+  close(job.id);
+  wallet.found(ledger::InvoiceSettled{.payment_hash = base::sha256("ours"), .received = {9'000}});
+  EXPECT_EQ(refusal(), "close.paid");
+  EXPECT_THAT(all<core::Settled>(), SizeIs(1));
+  EXPECT_THAT(all<core::NeverPaid>(), IsEmpty());
+}
+
+TEST_F(ClosingTest, RefusesWhatCanStillBePaidOrIsHeld) {
+  const core::Job& job = opened(job_with_invoice("scripted", true));
+  pass(kTestInvoiceLifeMs);
+  close(job.id);
+  EXPECT_EQ(refusal(), "close.may_be_paid") << "the grace is not over";
+  EXPECT_EQ(wallet.looked_up, 0);
+  pass(60'000);
+  close(job.id);
+  wallet.found(wallet::Held{.amount = {9'000}});
+  EXPECT_EQ(refusal(), "close.held");
+  core::Job held = job_with_invoice("scripted", true);
+  held.invoices[0].held = ledger::InvoiceHeld{.payment_hash = base::sha256("ours"), .amount = {9'000}};
+  opened(held);
+  close(held.id);
+  EXPECT_EQ(refusal(), "close.held");
+  EXPECT_THAT(posted, IsEmpty());
+}
+
+TEST_F(ClosingTest, RefusesWhereNothingIsOpen) {
+  core::Job paid = job_with_invoice("scripted");
+  paid.invoices[0].settled = ledger::InvoiceSettled{.payment_hash = base::sha256("ours"), .received = {9'000}};
+  journal.jobs[paid.id] = paid;
+  close(paid.id);
+  EXPECT_EQ(refusal(), "close.paid");
+  journal.jobs[paid.id] = sample_job();
+  close(paid.id);
+  EXPECT_EQ(refusal(), "close.nothing_open");
+  close(base::JobId::from_bytes(std::string(32, '\x01')).value());
+  EXPECT_EQ(refusal(), "close.no_job");
+  EXPECT_THAT(posted, IsEmpty());
+}
+
+TEST_F(ClosingTest, EndsNothingTwiceWhenTheJobEndsMeanwhile) {
+  const core::Job& job = opened(job_with_invoice("scripted"));
+  const core::JobId id = job.id;
+  expire();
+  close(id);
+  open({});
+  wallet.found(wallet::Unknown{});
+  EXPECT_EQ(refusal(), "close.nothing_open");
+  EXPECT_THAT(posted, IsEmpty());
+}
+
 TEST_F(InvoicingTest, GivesBackAgainUntilTheWorkHasEnded) {
   core::Job cancelled = job_with_invoice("scripted", true);
   cancelled.cancelled = ledger::JobCancelled{.by = ledger::CancelledBy::provider};

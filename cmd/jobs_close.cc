@@ -1,0 +1,60 @@
+#include "cmd/jobs_close.h"
+
+#include <ostream>
+
+#include "cmd/cli/ask_about_job.h"
+
+namespace cmd {
+namespace {
+
+using base::Result;
+using nlohmann::json;
+
+constexpr std::size_t kMaxWordBytes = 300;
+constexpr auto kWalletTime = std::chrono::minutes(2);  // that the wallets may take to answer
+
+Result<json> read_word(const Arguments& arguments) {
+  if (arguments.has("never-paid") == arguments.has("paid-elsewhere")) {
+    return usage_error("what became of the payment?", "give --never-paid or --paid-elsewhere, one of them");
+  }
+  const bool never_paid = arguments.has("never-paid");
+  const std::string word = arguments.text(never_paid ? "never-paid" : "paid-elsewhere");
+  if (word.empty() || word.size() > kMaxWordBytes) {
+    return usage_error("the reason is empty or too long",
+                       "say in a few words, of at most " + std::to_string(kMaxWordBytes) + " bytes, what you know");
+  }
+  return json{{"method", "close"}, {never_paid ? "never_paid" : "paid_elsewhere", word}};
+}
+
+Result<ExitCode> run_jobs_close(const Arguments& arguments, Context& context) {
+  auto order = read_word(arguments);
+  if (!order) return tl::unexpected(order.error());
+  const auto reply = ask_about_job(arguments.words[0], std::move(*order), context, kWalletTime);
+  if (!reply) return tl::unexpected(reply.error());
+  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command close_command() {
+  return {.name = "close",
+          .summary = "Tells a running serve that the wallet will never say what became of a job's invoice.",
+          .examples =
+              "  sellcompute jobs close a53c --never-paid \"the old node is gone, and had received nothing\"\n"
+              "  sellcompute jobs close a53c --paid-elsewhere \"handed over in cash\"\n",
+          .words = "ID",
+          .notes =
+              "The invoice is watched no more, and no other one is made for this job. It must have expired, and the\n"
+              "wallet is asked once more first. Nothing counts as earned, and nothing is held against the customer.\n"
+              "The ledger keeps your words. Should the wallet tell of a payment after all, it counts.\n",
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                const auto text = [] { return cxxopts::value<std::string>(); };
+                add("never-paid", "nobody paid it: how you know", text(), "WHY");
+                add("paid-elsewhere", "the customer paid in another way: which", text(), "WHY");
+              },
+          .run = run_jobs_close};
+}
+
+}  // namespace cmd
