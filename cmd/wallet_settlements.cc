@@ -19,10 +19,10 @@ using base::TimeMs;
 using nlohmann::ordered_json;
 using Listed = std::vector<wallet::PaidInvoice>;
 
-constexpr std::int64_t kListPatienceMs = 10LL * 60 * 1000;  // for all pages of a wallet
+constexpr std::int64_t kListPatienceMs = 30 * base::kMinuteMs;  // for all pages of a wallet
 
 Result<Listed> list(WalletSession& counter, wallet::Wallet& wallet, TimeMs since) {
-  return counter.ask<Listed>([&](auto done) { wallet.list_paid(since, done); }, kListPatienceMs);
+  return counter.ask<Listed>([&](auto done) { wallet.list_paid({.since = since}, done); }, kListPatienceMs);
 }
 
 // Of the wallets used before, one that does not list is named, and its kind is left out.
@@ -109,7 +109,8 @@ Result<replay::Reconciliation> reconcile_with_wallet(const ledger::Reader& reade
   if (!config) return tl::unexpected(config.error());
   const auto listed = list_all(*config, context);
   if (!listed) return tl::unexpected(listed.error());
-  return replay::reconcile(reader, *listed, {.until = {INT64_MAX}});
+  return replay::reconcile(reader, *listed, {.until = {INT64_MAX}},
+                           {.forgets_paid = config->wallet.forgets_paid, .shared = config->wallet.shared});
 }
 
 void print(const replay::Reconciliation& books, Context& context) {
@@ -118,6 +119,9 @@ void print(const replay::Reconciliation& books, Context& context) {
   if (books.others > 0) {
     context.out << "; besides, " << sats(books.others_amount) << " were paid into the wallet for something else";
   }
+  if (books.forgotten > 0)
+    context.out << "; " << settlements(books.forgotten) << ", " << sats(books.forgotten_amount)
+                << ", the wallet no longer lists";
   context.out << '\n';
   Table table({{"", ""}, {"", ""}});
   for (const auto& one : books.differences) {
@@ -133,6 +137,8 @@ ordered_json to_json(const replay::Reconciliation& books) {
                    {"matched_msat", books.matched_amount.value},
                    {"others", books.others},
                    {"others_msat", books.others_amount.value},
+                   {"forgotten", books.forgotten},
+                   {"forgotten_msat", books.forgotten_amount.value},
                    {"differences", ordered_json::array()}};
   for (const auto& one : books.differences) {
     out["differences"].push_back({{"kind", replay::name(one.kind)},

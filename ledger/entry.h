@@ -23,7 +23,8 @@ struct NewEntry {
   std::vector<TextRef> gone = {};  // texts that are not kept, or no longer: an empty value takes their place
 };
 
-// Entries and cursors that become durable together. A cursor is a relay's URL and our clock (DESIGN: gap-free intake).
+// Entries and cursors that become durable together. A cursor is a relay's URL and our clock (DESIGN: gap-free intake),
+// or "books " and a kind of wallet, and how far what it lists was compared with the ledger.
 struct Group {
   std::vector<NewEntry> entries;
   std::vector<std::pair<std::string, TimeMs>> cursors;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "pipeline/core/pricing.h"
+#include "replay/jobs_view.h"
 
 namespace replay {
 namespace {
@@ -80,6 +81,41 @@ void compare(Reconciliation& out, const Known& known, const wallet::PaidInvoice&
                              .watched = !known.settled && !known.expired});
 }
 
+// Whether a payment that calls itself one for a job of ours was for a job of this ledger. The description names its
+// first digits.
+Result<bool> is_for_us(const ledger::Reader& reader, const wallet::PaidInvoice& paid) {
+  const std::string_view prefix = std::string_view(paid.description).substr(wallet::kJobDescription.size());
+  return jobs_with_prefix(reader, prefix, 1).map([](const auto& jobs) { return !jobs.empty(); });
+}
+
+// What the wallet lists, and the ledger has no invoice for.
+Result<void> compare_unknown(Reconciliation& out, const ledger::Reader& reader, const wallet::PaidInvoice& paid,
+                             WalletHabits habits) {
+  const bool for_a_job = paid.description.starts_with(wallet::kJobDescription);
+  const auto ours = for_a_job && habits.shared ? is_for_us(reader, paid) : Result<bool>(for_a_job);
+  if (!ours) return tl::unexpected(ours.error());
+  if (*ours) {
+    out.differences.push_back(
+        {.kind = Difference::Kind::orphan, .payment_hash = paid.payment_hash, .in_wallet = paid.received});
+    return {};
+  }
+  ++out.others;
+  out.others_amount += paid.received;
+  return {};
+}
+
+// What the ledger says that it settled, and the wallet does not list.
+void compare_unlisted(Reconciliation& out, const Hash256& hash, const Known& known, WalletHabits habits) {
+  const Msat received = known.settled->received;
+  if (habits.forgets_paid) {
+    ++out.forgotten;
+    out.forgotten_amount += received;
+    return;
+  }
+  out.differences.push_back(
+      {.kind = Difference::Kind::not_in_wallet, .payment_hash = hash, .job = known.job, .in_ledger = received});
+}
+
 // Some wallets list by when an invoice was made, and clocks differ.
 bool settled_in(Period period, const Known& known) {
   return known.settled && known.issued_at >= period.since + kClocksDifferMs &&
@@ -117,7 +153,7 @@ std::string phrase(const Difference& difference) {
 }
 
 Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
-                                 const std::atomic<bool>* stop) {
+                                 WalletHabits habits, const std::atomic<bool>* stop) {
   const auto known = invoices_of(reader, lists, period.since, stop);
   if (!known) return tl::unexpected(known.error());
   std::map<Hash256, const wallet::PaidInvoice*> paid;
@@ -137,19 +173,11 @@ Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists
     if (found) {
       compare(out, *invoice, *found.mapped());
     } else if (settled_in(period, *invoice)) {
-      out.differences.push_back({.kind = Difference::Kind::not_in_wallet,
-                                 .payment_hash = hash,
-                                 .job = invoice->job,
-                                 .in_ledger = invoice->settled->received});
+      compare_unlisted(out, hash, *invoice, habits);
     }
   }
   for (const auto& [hash, one] : paid) {
-    if (one->description.starts_with(wallet::kJobDescription)) {
-      out.differences.push_back({.kind = Difference::Kind::orphan, .payment_hash = hash, .in_wallet = one->received});
-      continue;
-    }
-    ++out.others;
-    out.others_amount += one->received;
+    if (auto done = compare_unknown(out, reader, *one, habits); !done) return tl::unexpected(done.error());
   }
   return out;
 }

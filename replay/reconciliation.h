@@ -33,6 +33,8 @@ struct Reconciliation {
   base::Msat matched_amount;
   std::uint64_t others = 0;  // what was paid into the wallet for something else
   base::Msat others_amount;
+  std::uint64_t forgotten = 0;  // settlements that the wallet no longer lists, as the operator knows of it
+  base::Msat forgotten_amount;
   std::vector<Difference> differences;  // in the order of the ledger, then orphans
 };
 
@@ -42,12 +44,18 @@ struct Period {
   base::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
 };
 
+// What the operator knows of the wallet.
+struct WalletHabits {
+  bool forgets_paid = false;  // it deletes paid invoices: the ledger keeps what it said of them
+  bool shared = false;        // other ledgers use it: what it received for jobs that this one does not know is theirs
+};
+
 // What the wallets of each kind list: an invoice remembers no more of its wallet.
 using WalletLists = std::map<std::string, std::vector<wallet::PaidInvoice>>;
 
 // Compares what settled in that period in wallets of these kinds. Reads no more of the ledger than that needs, and ends
 // early, with no more than it knows, when `stop` is set. Errors: what the store says.
 base::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
-                                       const std::atomic<bool>* stop = nullptr);
+                                       WalletHabits habits = {}, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace replay

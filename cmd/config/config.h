@@ -70,6 +70,8 @@ struct Config {
     std::filesystem::path spark_options_file;
     std::filesystem::path secret_file;
     std::filesystem::path folder;
+    bool forgets_paid = false;
+    bool shared = false;
     bool allow_public = false;
   } wallet;
   struct Announce {

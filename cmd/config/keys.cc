@@ -138,8 +138,7 @@ const Key kKeys[] = {
     {.name = "wallet.former_file",
      .kind = config_path,
      .fallback = "former.toml",
-     .description = "if there is such a file, a config whose [wallet] is the one used before: its open invoices are "
-                    "still watched",
+     .description = "if there is such a file, the config of a wallet used before: its invoices are still watched",
      .slot = [](Config& c) -> Slot { return &c.wallet.former_file; }},
     {.name = "wallet.spark_options_file",
      .kind = config_path,
@@ -156,6 +155,16 @@ const Key kKeys[] = {
      .fallback = "wallet",
      .description = "where the sandbox keeps its invoices",
      .slot = [](Config& c) -> Slot { return &c.wallet.folder; }},
+    {.name = "wallet.forgets_paid",
+     .kind = boolean,
+     .fallback = "false",
+     .description = "it deletes paid invoices: a payment that it no longer lists is not a difference of the books",
+     .slot = [](Config& c) -> Slot { return &c.wallet.forgets_paid; }},
+    {.name = "wallet.shared",
+     .kind = boolean,
+     .fallback = "false",
+     .description = "other ledgers use it too: what it received for jobs unknown to this one is theirs",
+     .slot = [](Config& c) -> Slot { return &c.wallet.shared; }},
     {.name = "wallet.allow_public",
      .kind = boolean,
      .fallback = "false",
@@ -174,8 +183,7 @@ const Key kKeys[] = {
      .kind = choice,
      .fallback = "asked",
      .choices = "never|asked|always",
-     .description = "show an answer while it grows: to those who ask (the parameter stream), or to all; never to "
-                    "strangers whose payment comes last",
+     .description = "show an answer while it grows, to those who ask or to all; never to strangers who pay last",
      .slot = [](Config& c) -> Slot { return &c.partials; }},
     {.name = "selling.slots",
      .kind = integer,
@@ -394,8 +402,7 @@ const Key kKeys[] = {
     {.name = "announce.name",
      .kind = optional_text,
      .maximum = 200,
-     .description =
-         "the shop's name; it and the next three go into your key's profile too, over what that says of them",
+     .description = "the shop's name; it and the next three go into your key's profile too, over what is there",
      .slot = [](Config& c) -> Slot { return &c.announce.profile.name; }},
     {.name = "announce.about",
      .kind = optional_text,
@@ -471,8 +478,7 @@ const Key kKeys[] = {
      .slot = [](Config& c) -> Slot { return &c.selling.templates.back().kind; }},
     {.name = "kinds.instruction",
      .kind = text,
-     .description = "what the model is told before the customer's input; {language} is the parameter of that name, "
-                    "{language|English} has a default",
+     .description = "the model's instruction; {language|English}: the request's parameter of that name, else English",
      .slot = [](Config& c) -> Slot { return &c.selling.templates.back().instruction; }},
 };
 

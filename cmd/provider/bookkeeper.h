@@ -1,6 +1,7 @@
 // Compares the wallets' own lists with the ledger while we sell: soon after the start, then daily. Every open invoice
 // is looked up anyway; this finds what nobody watches: orphans that were paid, payments of invoices that were given up,
-// and money that one side does not know.
+// and money that one side does not know. Each comparison goes back to a week before the end of the last one that
+// succeeded, in this process or an earlier one: nothing is missed because we were away, or the wallet was.
 #pragma once
 
 #include <memory>
@@ -27,35 +28,42 @@ class Bookkeeper {
     std::function<void(const base::JobId& job, const base::Hash256& payment_hash)> unrecorded;
   };
 
-  // All outlive it; the first wallet is today's.
+  // All outlive it; the first wallet is today's. Reads from the store how far the last process had compared.
   Bookkeeper(boost::asio::io_context& io, base::Scheduler& scheduler, const ledger::KeyValue& store,
-             std::vector<wallet::Wallet*> wallets, Hooks hooks);
+             std::vector<wallet::Wallet*> wallets, replay::WalletHabits habits, Hooks hooks);
   ~Bookkeeper();
 
   void start();
+
+  // How far each kind of wallet was compared: cursors that the ledger keeps for the next process.
+  std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
 
   // For `status`; null before the first comparison.
   nlohmann::json summary() const { return summary_; }
 
  private:
   struct Round {
-    replay::Period period;
+    base::TimeMs until;
     std::size_t asked = 0;  // wallets
     replay::WalletLists lists = {};
     std::set<std::string> left_out = {};  // kinds of which one that was used before did not answer
   };
 
+  void read_cursors();
+  base::TimeMs since(const std::string& kind) const;
   void look_later(std::int64_t delay_ms);
   void ask_next(const std::shared_ptr<Round>& round);
   void compare(const std::shared_ptr<Round>& round);
-  void tell(const base::Result<replay::Reconciliation>& books);
+  void tell(const std::shared_ptr<Round>& round, const base::Result<replay::Reconciliation>& books);
 
   boost::asio::io_context& io_;
   base::Scheduler& scheduler_;
   const ledger::KeyValue& store_;
   std::vector<wallet::Wallet*> wallets_;  // those that list
   const std::string kind_;                // of today's
+  const replay::WalletHabits habits_;
   const Hooks hooks_;
+  std::map<std::string, base::TimeMs> compared_until_;  // by kind of wallet
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long

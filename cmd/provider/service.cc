@@ -15,7 +15,6 @@
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "pipeline/runtime/ledger_journal.h"
-#include "pipeline/wallet/paced_wallet.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
 #include "replay/recovery.h"
@@ -95,8 +94,6 @@ Result<void> Service::open_adapters() {
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);
-  for (auto& one : former_wallets_)
-    one.wallet = std::make_unique<wallet::PacedWallet>(std::move(one.wallet), *scheduler_);
   auto payer = open_payer(io_, *scheduler_, config_, clock_, random_bytes);
   if (!payer) return tl::unexpected(payer.error());
   payer_ = std::move(*payer);
@@ -157,15 +154,18 @@ Result<void> Service::open_runtime(std::string kill_at) {
                        .answer_limit_ms = config_.inference.answer_timeout_ms},
       std::move(*recovery),
       runtime::RuntimeHooks{.fatal = hooks_.fatal, .problem = hooks_.problem, .entry = hooks_.entry, .cursors = [this] {
-                              return connections_->cursors();
+                              auto out = connections_->cursors();
+                              std::ranges::move(bookkeeper_->cursors(), std::back_inserter(out));
+                              return out;
                             }});
   std::vector<wallet::Wallet*> wallets{wallet_.wallet.get()};
   for (const auto& one : former_wallets_) wallets.push_back(one.wallet.get());
   bookkeeper_ = std::make_unique<Bookkeeper>(
       io_, *scheduler_, *store_, std::move(wallets),
+      replay::WalletHabits{.forgets_paid = config_.wallet.forgets_paid, .shared = config_.wallet.shared},
       Bookkeeper::Hooks{.problem = hooks_.problem,
                         .unrecorded = [this](const base::JobId& job, const base::Hash256& hash) {
-                          runtime_->settle_late(job, hash);
+                          runtime_->invoicing().settle_late(job, hash);
                         }});
   pruner_ = std::make_unique<Pruner>(
       Pruner::Ports{.post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },

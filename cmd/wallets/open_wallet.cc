@@ -20,6 +20,7 @@
 #include "pipeline/wallet/macaroon.h"
 #include "pipeline/wallet/nwc.h"
 #include "pipeline/wallet/nwc_connection.h"
+#include "pipeline/wallet/paced_wallet.h"
 #include "pipeline/wallet/phoenixd.h"
 #include "pipeline/wallet/sandbox.h"
 #include "pipeline/wallet/spark.h"
@@ -370,7 +371,10 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& s
     site.ports.account = std::move(*account);
   }
   for (const auto& [kind, open] : kOpeners) {
-    if (kind == config.wallet.kind) return open(site);
+    if (kind != config.wallet.kind) continue;
+    auto opened = open(site);
+    if (opened) opened->wallet = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), scheduler);
+    return opened;
   }
   return fail(ErrorKind::config, "config.wallet_kind", "there is no wallet \"" + config.wallet.kind + "\"");
 }

@@ -118,8 +118,9 @@ void CoreLightningWallet::status(std::function<void(Result<WalletStatus>)> done)
   });
 }
 
-void CoreLightningWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), 1);
+void CoreLightningWallet::list_paid(const ListOrder& order,
+                                    std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{order, std::move(done)}), 1);
 }
 
 // From the oldest on: what was made long ago may have been paid lately.
@@ -138,7 +139,7 @@ void CoreLightningWallet::list_page(const std::shared_ptr<Listing>& listing, std
     }
     // Without its index the next page would be this one again.
     if (invoices.size() < kCoreLightningPage || last == 0 || listing->full()) return listing->end();
-    list_page(listing, last + 1);
+    listing->next_page([this, listing, last] { list_page(listing, last + 1); });
   });
 }
 

@@ -135,12 +135,12 @@ void ElectrumWallet::find_preimage(const ledger::InvoiceIssued& invoice, const s
 }
 
 // What was sent has amounts below zero, and what opens a channel no payment hash.
-void ElectrumWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  http_.call(rpc("lightning_history", Json::object()), [since, done = std::move(done)](const Result<HttpReply>& reply) {
+void ElectrumWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  http_.call(rpc("lightning_history", Json::object()), [order, done = std::move(done)](const Result<HttpReply>& reply) {
     const auto history = reply.and_then(result_of_electrum);
     if (!history) return done(tl::unexpected(history.error()));
     if (!history->is_array()) return done(malformed("no history"));
-    Listing listing{.since = since, .done = done};
+    Listing listing{.order = order, .done = done};
     for (const Json& one : *history) {
       const Msat received = msat(one, "amount_msat").value_or(Msat{});
       if (received <= Msat{}) continue;

@@ -120,8 +120,8 @@ bool is_paid(const Json& payment) {
 
 }  // namespace
 
-void LnbitsWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+void LnbitsWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{order, std::move(done)}));
 }
 
 // Backwards from the newest.
@@ -136,7 +136,7 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                bool older = false;
                for (const Json& one : list) {
                  const base::TimeMs time = time_of(one);  // when it was made: it is paid soon after
-                 older = older || time < listing->since;
+                 older = older || time < listing->order.since;
                  const base::Msat received = msat(one, "amount").value_or(base::Msat{});  // negative: paid out
                  if (received > base::Msat{} && is_paid(one))
                    listing->keep(hash(one, "payment_hash"), received, time, text(one, "memo"));
@@ -147,7 +147,7 @@ void LnbitsWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (last) {
                  listing->end();
                } else {
-                 list_page(listing);
+                 listing->next_page([this, listing] { list_page(listing); });
                }
              });
 }

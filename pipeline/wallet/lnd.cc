@@ -177,8 +177,8 @@ void LndWallet::give_back(const InvoiceOrder& order, std::function<void(Result<v
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void LndWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}), "0");
+void LndWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{order, std::move(done)}), "0");
 }
 
 // Backwards from the newest. An invoice that is older than `since` by more than its life cannot have been paid since.
@@ -192,14 +192,14 @@ void LndWallet::list_page(const std::shared_ptr<Listing>& listing, const std::st
         bool older = false;
         for (const Json& one : invoices.is_array() ? invoices : Json::array()) {
           const base::TimeMs made = time_s(one, "creation_date", {});
-          older = older || made < listing->since - kOldestOpenMs;
+          older = older || made < listing->order.since - kOldestOpenMs;
           if (text(one, "state") != "SETTLED") continue;
           listing->keep(base64_hash(one, "r_hash"), msat(one, "amt_paid_msat").value_or(Msat{}),
                         time_s(one, "settle_date", {}), text(one, "memo"));
         }
         const bool last = !invoices.is_array() || invoices.size() < kLndPage || older;
         if (last || listing->full()) return listing->end();
-        list_page(listing, text(*page, "first_index_offset"));
+        listing->next_page([this, listing, next = text(*page, "first_index_offset")] { list_page(listing, next); });
       });
 }
 

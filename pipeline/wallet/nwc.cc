@@ -196,13 +196,13 @@ void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void NwcWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+void NwcWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{order, std::move(done)}));
 }
 
 void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
   const Json params = {{"type", "incoming"},
-                       {"from", listing->since.ms / 1000},
+                       {"from", listing->order.since.ms / 1000},
                        {"limit", kNwcLookedThrough},
                        {"offset", listing->seen}};
   connection_.ask("list_transactions", params, [this, listing](const Result<NwcReply>& reply) {
@@ -220,7 +220,7 @@ void NwcWallet::list_page(const std::shared_ptr<Listing>& listing) {
     if (last) {
       listing->end();
     } else {
-      list_page(listing);
+      listing->next_page([this, listing] { list_page(listing); });
     }
   });
 }

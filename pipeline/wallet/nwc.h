@@ -30,7 +30,7 @@ class NwcWallet final : public Wallet, public Payer {
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
   void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
-  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
+  void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void pay(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
   void look_up(const PaymentOrder& order, std::function<void(base::Result<PaymentAnswer>)> done) override;
   void on_news(News news) override;

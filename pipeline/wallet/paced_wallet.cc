@@ -23,6 +23,10 @@ const base::Error* error_of(const Result<Answer>& answer) {
   return answer ? nullptr : &answer.error();
 }
 
+tl::unexpected<base::Error> too_many_wait() {
+  return unreachable("too many questions wait for it");
+}
+
 bool is_limited(const base::Error* error) {
   return error && error->code == "wallet.rate_limited";
 }
@@ -42,7 +46,7 @@ PacedWallet::Call PacedWallet::call(int cost, Ask ask, std::function<void(Result
                   done(answer);
                 })));
               },
-          .give_up = [done] { done(unreachable("too many questions wait for it")); }};
+          .give_up = [done] { done(too_many_wait()); }};
 }
 
 void PacedWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
@@ -86,9 +90,12 @@ void PacedWallet::status(std::function<void(Result<WalletStatus>)> done) {
                        kCallsOfAStatus, [this](auto then) { behind().status(then); }, told));
 }
 
-void PacedWallet::list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  enqueue(urgent_, call<std::vector<PaidInvoice>>(
-                       1, [this, since](auto then) { behind().list_paid(since, then); }, std::move(done)));
+void PacedWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  ListOrder paced{.since = order.since, .next_page = [this](const std::function<void(Result<void>)>& ask) {
+                    enqueue(look_ups_, {.send = [ask] { ask({}); }, .give_up = [ask] { ask(too_many_wait()); }});
+                  }};
+  enqueue(look_ups_, call<std::vector<PaidInvoice>>(
+                         1, [this, paced](auto then) { behind().list_paid(paced, then); }, std::move(done)));
 }
 
 void PacedWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {

@@ -1,6 +1,6 @@
 // Keeps to the number of calls that a wallet bears (Abilities::calls_per_minute), and leaves it alone for as long as it
-// wishes after "wallet.rate_limited". Look-ups wait behind everything else and may use only half of what the wallet
-// bears at once: however many invoices are open, the next customer's invoice does not wait for them. Pure.
+// wishes after "wallet.rate_limited". Look-ups and the pages of lists wait behind everything else and may use only half
+// of what the wallet bears at once: however many there are, the next customer's invoice does not wait for them. Pure.
 #pragma once
 
 #include <deque>
@@ -24,7 +24,7 @@ class PacedWallet final : public WalletInFront {
   // A wallet whose calls are limited is not asked when it has answered within the last minute, nor when it has just
   // said that it was asked too often: it is there. It gets its last answer.
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
-  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
+  void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
 

@@ -99,12 +99,12 @@ void PhoenixdWallet::status(std::function<void(Result<WalletStatus>)> done) {
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
-void PhoenixdWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  list_page(std::make_shared<Listing>(Listing{since, std::move(done)}));
+void PhoenixdWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  list_page(std::make_shared<Listing>(Listing{order, std::move(done)}));
 }
 
 void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
-  http_.call({.path = "/payments/incoming?from=" + std::to_string(listing->since.ms) +
+  http_.call({.path = "/payments/incoming?from=" + std::to_string(listing->order.since.ms) +
                       "&limit=" + std::to_string(kPhoenixdPage) + "&offset=" + std::to_string(listing->seen)},
              [this, listing](const Result<HttpReply>& reply) {
                const auto page = reply.and_then([](const HttpReply& said) { return parse(said); });
@@ -120,7 +120,7 @@ void PhoenixdWallet::list_page(const std::shared_ptr<Listing>& listing) {
                if (last) {
                  listing->end();
                } else {
-                 list_page(listing);
+                 listing->next_page([this, listing] { list_page(listing); });
                }
              });
 }

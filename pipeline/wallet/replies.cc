@@ -263,9 +263,16 @@ Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
 void Listing::keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
                    std::string description) {
   absurd = absurd || !is_amount(received);
-  if (payment_hash && settled_at >= since) {
+  if (payment_hash && settled_at >= order.since) {
     paid.push_back({*payment_hash, received, settled_at, std::move(description)});
   }
+}
+
+void Listing::next_page(std::function<void()> ask) const {
+  order.next_page([done = done, ask = std::move(ask)](const Result<void>& may) {
+    if (!may) return done(tl::unexpected(may.error()));
+    ask();
+  });
 }
 
 void Listing::end() {

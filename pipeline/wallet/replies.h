@@ -88,7 +88,7 @@ base::Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment)
 
 // What list_paid() gathers, page by page.
 struct Listing {
-  base::TimeMs since;
+  ListOrder order;
   std::function<void(base::Result<std::vector<PaidInvoice>>)> done;
   std::size_t seen = 0;  // entries of all pages
   bool cut = false;      // the wallet itself shows no more
@@ -98,6 +98,8 @@ struct Listing {
   // Keeps what was paid since then; without a hash it is nothing that we can compare.
   void keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
             std::string description);
+  // Asks for the next page when the wallet may be asked.
+  void next_page(std::function<void()> ask) const;
   // More than can be compared: no need to ask on.
   bool full() const { return cut || paid.size() > kMaxListed; }
   // Fails with "wallet.refused" when it is full, with "wallet.amount" when an amount is none.

@@ -61,8 +61,9 @@ void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {
       std::move(done));
 }
 
-void SandboxWallet::list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  disk_->run<std::vector<PaidInvoice>>([this, since] { return books_.list_paid(since); }, std::move(done));
+void SandboxWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  disk_->run<std::vector<PaidInvoice>>([this, since = order.since] { return books_.list_paid(since); },
+                                       std::move(done));
 }
 
 void SandboxWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {

@@ -42,7 +42,7 @@ class SandboxWallet final : public Wallet {
   void status(std::function<void(Result<WalletStatus>)> done) override;
   void take(const InvoiceOrder& order, std::function<void(Result<void>)> done) override;
   void give_back(const InvoiceOrder& order, std::function<void(Result<void>)> done) override;
-  void list_paid(TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) override;
+  void list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) override;
 
   // The customer's side: pays an invoice of the sandbox that keeps its books in `folder`, from any process of the same
   // user, also while nobody serves. Errors: SandboxBooks::pay.

@@ -84,23 +84,23 @@ void SparkWallet::status(std::function<void(Result<WalletStatus>)> done) {
   });
 }
 
-void SparkWallet::list_paid(base::TimeMs since, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
-  rpc_.call(
-      {.method = "list", .params = Json{{"since_ms", std::max<std::int64_t>(0, since.ms - kOldestOpenMs)}}.dump()},
-      [since, done = std::move(done)](const Result<RpcReply>& reply) {
-        const auto said = reply.and_then(result_of_spark);
-        if (!said) return done(tl::unexpected(said.error()));
-        const Json& invoices = member(*said, "invoices");
-        if (!invoices.is_array()) return done(malformed("no list of invoices"));
-        Listing listing{.since = since, .done = done, .cut = flag(*said, "more")};
-        for (const Json& one : invoices) {
-          if (text(one, "state") != "settled") continue;
-          listing.keep(hash(one, "payment_hash"),
-                       std::max(msat(one, "received_msat"), msat(one, "amount_msat")).value_or(Msat{}),
-                       time_ms(one, "settled_at_ms", {}), text(one, "memo"));
-        }
-        listing.end();
-      });
+void SparkWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  rpc_.call({.method = "list",
+             .params = Json{{"since_ms", std::max<std::int64_t>(0, order.since.ms - kOldestOpenMs)}}.dump()},
+            [order, done = std::move(done)](const Result<RpcReply>& reply) {
+              const auto said = reply.and_then(result_of_spark);
+              if (!said) return done(tl::unexpected(said.error()));
+              const Json& invoices = member(*said, "invoices");
+              if (!invoices.is_array()) return done(malformed("no list of invoices"));
+              Listing listing{.order = order, .done = done, .cut = flag(*said, "more")};
+              for (const Json& one : invoices) {
+                if (text(one, "state") != "settled") continue;
+                listing.keep(hash(one, "payment_hash"),
+                             std::max(msat(one, "received_msat"), msat(one, "amount_msat")).value_or(Msat{}),
+                             time_ms(one, "settled_at_ms", {}), text(one, "memo"));
+              }
+              listing.end();
+            });
 }
 
 void SparkWallet::on_news(News news) {

@@ -25,7 +25,7 @@ class SparkWallet final : public Wallet {
   void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void give_back(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
-  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
+  void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void on_news(News news) override;
 
  private:

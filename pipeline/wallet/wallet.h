@@ -67,6 +67,12 @@ struct PaidInvoice {
   base::TimeMs settled_at;
   std::string description;
 };
+// Since when the payments are wanted, and when the wallet may be asked. Wallets that list page by page hand `next_page`
+// what asks for each page after the first; it calls that once, then or later, or with an error, which ends the list.
+struct ListOrder {
+  base::TimeMs since = {};
+  std::function<void(std::function<void(base::Result<void>)> ask)> next_page = [](const auto& ask) { ask({}); };
+};
 // More than this is not listed.
 inline constexpr std::size_t kMaxListed = 20'000;
 // No invoice of ours waits longer to be paid.
@@ -111,8 +117,8 @@ class Wallet {
   virtual void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(base::Result<WalletStatus>)> done) = 0;
   // NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what is given
-  // What was paid since then, in any order. Wallets that do not list fail with "wallet.no_list".
-  virtual void list_paid(base::TimeMs /*since*/, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) {
+  // What was paid, in any order. Wallets that do not list fail with "wallet.no_list".
+  virtual void list_paid(const ListOrder& /*order*/, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) {
     done(base::fail(base::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 

@@ -25,8 +25,8 @@ class WalletInFront : public Wallet {
     behind_->look_up(invoice, std::move(done));
   }
   void status(std::function<void(base::Result<WalletStatus>)> done) override { behind_->status(std::move(done)); }
-  void list_paid(base::TimeMs since, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override {
-    behind_->list_paid(since, std::move(done));
+  void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override {
+    behind_->list_paid(order, std::move(done));
   }
   void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override {
     behind_->take(order, std::move(done));

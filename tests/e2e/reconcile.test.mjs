@@ -67,6 +67,10 @@ test('a payment that the wallet has lost is a difference', options, async (t) =>
   const { code, wallet } = await auditOf(provider);
   assert.equal(code, 4);
   assert.deepEqual(wallet.differences.map((one) => one.kind), ['not_in_wallet']);
+  // Unless the operator knows that this wallet deletes what was paid.
+  const known = await provider.cli(['audit', '--wallet', '--json'], { env: { SELLCOMPUTE_WALLET_FORGETS_PAID: 'true' } });
+  assert.equal(known.code, 0, known.stderr);
+  assert.equal(JSON.parse(known.stdout).wallet.forgotten, 1);
 });
 
 test('serve finds by itself what was paid and nobody watches', options, async (t) => {

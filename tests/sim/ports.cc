@@ -92,7 +92,8 @@ wallet::Abilities SimWallet::abilities() const {
           .holds = true};
 }
 
-void SimWallet::list_paid(TimeMs, std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) {
+void SimWallet::list_paid(const wallet::ListOrder&,
+                          std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) {
   if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
   time_.after(kNetworkMs, [this, done = std::move(done)] { done(world_.wallet.list_paid(world_.time.now())); });
 }

@@ -21,7 +21,8 @@ class SimWallet final : public wallet::Wallet {
   void look_up(const ledger::InvoiceIssued& invoice,
                std::function<void(base::Result<wallet::LookupAnswer>)> done) override;
   void status(std::function<void(base::Result<wallet::WalletStatus>)> done) override;
-  void list_paid(TimeMs since, std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) override;
+  void list_paid(const wallet::ListOrder& order,
+                 std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) override;
   void take(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void give_back(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
   void on_news(News news) override;

@@ -27,7 +27,7 @@ class ReconciliationTest : public testing::Test {
     return {invoice.payment_hash, invoice.amount, driver.now, std::string(wallet::kJobDescription) + "01020304"};
   }
   Reconciliation books(base::TimeMs since = {}) const {
-    return reconcile(shop.reader, {{"sandbox", listed}}, {.since = since, .until = driver.now}).value();
+    return reconcile(shop.reader, {{"sandbox", listed}}, {.since = since, .until = driver.now}, habits).value();
   }
   void expect_only(Kind kind) const {
     const auto out = books();
@@ -38,6 +38,7 @@ class ReconciliationTest : public testing::Test {
   EngineDriver driver;
   ShopLedger shop;
   std::vector<wallet::PaidInvoice> listed;
+  WalletHabits habits;
 };
 
 TEST_F(ReconciliationTest, BothTellOfTheSameMoney) {
@@ -66,6 +67,27 @@ TEST_F(ReconciliationTest, AnotherAmount) {
 
 TEST_F(ReconciliationTest, AnOrphanThatWasPaidAllTheSame) {
   listed.push_back({base::sha256("lost"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + "0f"});
+  expect_only(Kind::orphan);
+}
+
+TEST_F(ReconciliationTest, AWalletThatDeletesPaidInvoicesIsNoDifferenceWhereTheOperatorSaysSo) {
+  listed.clear();
+  habits.forgets_paid = true;
+  const auto out = books();
+  EXPECT_TRUE(out.differences.empty());
+  EXPECT_EQ(out.forgotten, 1u);
+  EXPECT_EQ(out.forgotten_amount, driver.job(1).invoices[0].settled->received);
+}
+
+TEST_F(ReconciliationTest, AnotherLedgersPaymentsAreTheirsWhereTheOperatorSaysSo) {
+  const std::string ours = EngineDriver::id(2).hex().substr(0, 8);
+  listed.push_back(
+      {base::sha256("theirs"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + "feedbeef"});
+  EXPECT_EQ(books().differences.size(), 1u);
+  habits.shared = true;
+  EXPECT_TRUE(books().differences.empty());
+  EXPECT_EQ(books().others, 1u);
+  listed.push_back({base::sha256("lost"), Msat{9'000}, driver.now, std::string(wallet::kJobDescription) + ours});
   expect_only(Kind::orphan);
 }
 

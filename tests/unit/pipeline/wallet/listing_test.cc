@@ -40,7 +40,7 @@ class ListingTest : public testing::Test {
   // "9000 coffee", or the error's code.
   static std::vector<std::string> list(Wallet& wallet) {
     std::vector<std::string> out{"silence"};
-    wallet.list_paid(kSince, [&](const Result<std::vector<PaidInvoice>>& listed) {
+    wallet.list_paid({.since = kSince}, [&](const Result<std::vector<PaidInvoice>>& listed) {
       out.clear();
       if (!listed) return out.push_back(listed.error().code);
       for (const auto& one : *listed) {

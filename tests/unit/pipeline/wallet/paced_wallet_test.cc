@@ -62,6 +62,25 @@ TEST_F(PacedWalletTest, AnInvoiceDoesNotWaitForLookUps) {
   EXPECT_GE(orders.size(), before + 14) << "and then before all look-ups";
 }
 
+TEST_F(PacedWalletTest, EachPageOfAListIsACall) {
+  behind->can.calls_per_minute = 2;  // one at once for lists and look-ups
+  int lists = 0;
+  wallet->list_paid({}, [&](const base::Result<std::vector<PaidInvoice>>& listed) { lists += listed ? 1 : 0; });
+  EXPECT_EQ(behind->count("page"), 1U);
+  pass(time, 60 * kSecond);
+  EXPECT_EQ(behind->count("page"), 3U);
+  EXPECT_EQ(lists, 0);
+  pass(time, 60 * kSecond);
+  EXPECT_EQ(lists, 1);
+}
+
+TEST_F(PacedWalletTest, AnInvoiceDoesNotWaitForAList) {
+  wallet->list_paid({}, [](const base::Result<std::vector<PaidInvoice>>&) {});
+  for (int i = 0; i < 100; ++i) look_up();
+  order();
+  EXPECT_EQ(orders.size(), 1U);
+}
+
 TEST_F(PacedWalletTest, NoMinuteHasMoreThanTwiceTheRate) {
   for (int i = 0; i < 100; ++i) order();
   pass(time, 60 * kSecond);

@@ -33,6 +33,10 @@ class WalletBehind final : public Wallet {
     asked.emplace_back("status");
     done(well);
   }
+  // Four pages.
+  void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override {
+    list_page(order, std::move(done), 4);
+  }
   void give_back(const InvoiceOrder&, std::function<void(base::Result<void>)> done) override {
     asked.emplace_back("give back");
     done({});
@@ -52,6 +56,14 @@ class WalletBehind final : public Wallet {
   std::vector<InvoiceOrder> orders;
 
  private:
+  void list_page(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done, int pages) {
+    asked.emplace_back("page");
+    if (pages == 1) return done(std::vector<PaidInvoice>());
+    order.next_page([this, order, done = std::move(done), pages](const base::Result<void>& may) {
+      if (!may) return done(tl::unexpected(may.error()));
+      list_page(order, done, pages - 1);
+    });
+  }
   std::string bolt11(const InvoiceOrder& order) const {
     const Invoice invoice{.network = network,
                           .amount = order.amount,
