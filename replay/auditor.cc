@@ -12,6 +12,7 @@
 #include "replay/job_audit.h"
 #include "replay/jobs_view.h"
 #include "replay/projections.h"
+#include "replay/pruning.h"
 
 namespace replay {
 namespace {
@@ -55,12 +56,20 @@ class Providers final : public ledger::Projection {
   std::uint32_t version() const override { return 1; }
   Result<void> apply(const ledger::Entry& entry, ledger::Rows&) override {
     if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.fact)) by_seq_[entry.seq] = e->provider;
-    if (const auto* e = std::get_if<ledger::TextsPruned>(&entry.fact))
-      pruned_before_ = std::max(pruned_before_, e->before);
+    if (const auto* e = std::get_if<ledger::TextsPruned>(&entry.fact)) {
+      pruned_.before = std::max(pruned_.before, e->before);
+      pruned_.texts += e->texts;
+      pruned_.last_seq = entry.seq;
+    }
     return {};
   }
-  // The texts of jobs that ended before it may be gone.
-  base::TimeMs pruned_before() const { return pruned_before_; }
+  // What all facts about prunings say: that the texts of jobs which ended before then may be gone, and how many are.
+  struct Pruned {
+    base::TimeMs before;
+    std::uint64_t texts = 0;
+    Seq last_seq = 0;
+  };
+  const Pruned& pruned() const { return pruned_; }
   PublicKey at(Seq seq) const {
     const auto next = by_seq_.upper_bound(seq);
     return next == by_seq_.begin() ? PublicKey{} : std::prev(next)->second;
@@ -68,7 +77,7 @@ class Providers final : public ledger::Projection {
 
  private:
   std::map<Seq, PublicKey> by_seq_;
-  base::TimeMs pruned_before_;
+  Pruned pruned_;
 };
 
 class Auditor {
@@ -88,6 +97,7 @@ class Auditor {
     }
     if (auto done = check_views(); !done) return tl::unexpected(done.error());
     if (auto done = check_jobs(); !done) return tl::unexpected(done.error());
+    check_pruned();
     sort_findings();
     return std::move(out_);
   }
@@ -196,7 +206,7 @@ class Auditor {
     for (const auto& entry : facts) {
       if (auto done = check_fact(made, job, entry); !done) return done;
     }
-    return {};
+    return count_gone(job);
   }
 
   // What only the whole ledger, or the texts, can show.
@@ -231,7 +241,7 @@ class Auditor {
     const auto text = reader_.text(request.request);
     if (!text) return found_text(text.error(), entry.seq);
     if (!*text) {
-      found_pruned(job, entry.seq);
+      found_gone(job, entry.seq);
       return {};
     }
     const auto event = nostr::parse_event(**text);
@@ -252,7 +262,7 @@ class Auditor {
   Result<void> check_texts(const core::Job& job, std::span<const base::TextRef> refs, Seq seq) {
     for (const base::TextRef& ref : refs) {
       const auto text = reader_.text(ref);
-      if (text && !*text) found_pruned(job, seq);
+      if (text && !*text) found_gone(job, seq);
       if (text) continue;
       if (auto done = found_text(text.error(), seq); !done) return done;
     }
@@ -272,16 +282,34 @@ class Auditor {
       return base::fail(base::ErrorKind::invocation, std::string(kPruned), "the text was pruned");
     };
     const auto json = nostr::notice_json(job, notice, provider, texts);
-    if (!json && json.error().code == kPruned) found_pruned(job, seq);
+    if (!json && json.error().code == kPruned) found_gone(job, seq);
     return json || json.error().code == kPruned ? Result<void>() : found_text(json.error(), seq);
   }
 
   // A fact says of which jobs, and until when, texts may be gone.
-  void found_pruned(const core::Job& job, Seq seq) {
-    if (job.declined && job.declined->text_dropped) return;
-    ++out_.pruned_texts;
-    if (fact_time_ < providers_.pruned_before()) return;
+  void found_gone(const core::Job& job, Seq seq) {
+    if ((job.declined && job.declined->text_dropped) || fact_time_ < providers_.pruned().before) return;
+    all_gone_are_old_ = false;
     wrong_[{Check::signatures, seq}].push_back("a text is gone, and no fact says that it was pruned");
+  }
+
+  Result<void> count_gone(const core::Job& job) {
+    if (job.declined && job.declined->text_dropped) return {};
+    for (const base::TextRef& ref : texts_of(job)) {
+      const auto text = store_.get(Family::texts, ref.view());
+      if (!text) return tl::unexpected(text.error());
+      if (*text && (*text)->empty()) ++out_.pruned_texts;
+    }
+    return {};
+  }
+
+  // No fact names the texts that were pruned, but each says how many they were.
+  void check_pruned() {
+    const auto& pruned = providers_.pruned();
+    if (!all_gone_are_old_ || out_.pruned_texts <= pruned.texts) return;
+    wrong_[{Check::signatures, pruned.last_seq}].push_back(
+        std::to_string(out_.pruned_texts) + " texts are gone, and by the ledger " + std::to_string(pruned.texts) +
+        " were pruned: the others are lost");
   }
 
   // A text that is lost, or is not what was signed.
@@ -303,6 +331,7 @@ class Auditor {
   Overlay overlay_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
   Providers providers_;
+  bool all_gone_are_old_ = true;                        // no text is gone that is younger than every pruning
   base::TimeMs fact_time_;                              // of the fact that is being checked
   std::map<base::Hash256, base::Hash256> refunded_to_;  // what was paid back to a customer's invoice
   std::map<std::pair<Check, Seq>, std::vector<std::string>> wrong_;

@@ -36,7 +36,8 @@ struct Audit {
   std::uint64_t jobs = 0;
   std::uint64_t invoices = 0;
   std::uint64_t notices = 0;
-  std::uint64_t pruned_texts = 0;      // texts that are gone, so only the signature of the id could be checked
+  std::uint64_t pruned_texts =
+      0;  // texts that are gone: of those notices only the signature of the id could be checked
   std::vector<AuditFinding> findings;  // by check, then by position; at most ledger::kFindingLimit a check
   bool whole = true;  // false: the bytes are damaged, so what they mean (views, money, signatures) was not checked
 };

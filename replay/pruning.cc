@@ -1,11 +1,8 @@
 #include "replay/pruning.h"
 
-#include <set>
-
 #include "replay/jobs_view.h"
 
 namespace replay {
-namespace {
 
 using base::Result;
 using base::TextRef;
@@ -19,6 +16,8 @@ std::set<TextRef> texts_of(const core::Job& job) {
   out.erase(TextRef{});
   return out;
 }
+
+namespace {
 
 class Pruning {
  public:
