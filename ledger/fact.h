@@ -320,8 +320,9 @@ struct InvoiceExpired {
   }
 };
 
-// The account that made an invoice, asked after expiry plus grace, has answered twice that it does not know it. Many
-// wallets delete what expired. The invoice is still watched, but from now on it counts against no limit.
+// The account that made an invoice, asked after expiry plus grace, has answered twice in a row that it does not know it.
+// Many wallets delete what expired. The invoice is still watched, but from now on it counts against no limit. Recorded
+// again when the account has known the invoice in between: the day after which it is given up begins anew.
 struct InvoiceUnknown {
   static constexpr std::uint32_t kType = 38;
   Hash256 payment_hash;

@@ -423,7 +423,7 @@ void Engine::on(Step& step, Settled& input) {
 void Engine::on(Step& step, UnknownToWallet& input) {
   const Job* job = find(input.job);
   const Invoice* invoice = job ? find_invoice(*job, input.unknown.payment_hash) : nullptr;
-  if (!invoice || invoice->settled || invoice->expired || invoice->unknown_since != TimeMs{}) return;
+  if (!invoice || invoice->settled || invoice->expired) return;
   append(step, input.job, input.unknown);
   advance(step, input.job);
 }

@@ -105,7 +105,8 @@ struct PaymentHeld {
   JobId job;
   ledger::InvoiceHeld hold;
 };
-// The account that made an invoice has answered twice after expiry plus grace that it does not know it.
+// The account that made an invoice has answered twice in a row, after expiry plus grace, that it does not know it. It
+// comes again when the account has known the invoice in between.
 struct UnknownToWallet {
   JobId job;
   ledger::InvoiceUnknown unknown;

@@ -124,7 +124,7 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  },
                  [&](const ledger::InvoiceUnknown& e) {
                    Invoice* invoice = mutable_invoice(job, e.payment_hash);
-                   if (invoice && invoice->unknown_since == TimeMs{}) invoice->unknown_since = time;
+                   if (invoice) invoice->unknown_since = time;
                  },
                  [&](const ledger::InferenceStarted& e) {
                    job.inference_started = std::max(job.inference_started, e.attempt);

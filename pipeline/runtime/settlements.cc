@@ -121,6 +121,7 @@ bool Settlements::conclude(const base::Hash256& id, bool over, const wallet::Loo
 bool Settlements::forgotten_for_good(Entry& entry, const wallet::LookupAnswer& answer) {
   if (!asks_its_maker(entry)) return false;
   if (!std::holds_alternative<wallet::Unknown>(answer)) {
+    entry.unknown = false;
     entry.unknown_answers = 0;
     entry.unknown_since = {};
     return false;

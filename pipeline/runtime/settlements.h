@@ -18,8 +18,9 @@ using base::Scheduler;
 
 // Look-ups that no news asked for, a second. Beyond them, invoices wait for their turn.
 inline constexpr std::int64_t kLookUpsPerSecond = 20;
-// An account that made an invoice must answer "unknown" so often, for so long, until the invoice is given up: many
-// wallets delete what expired. From the second such answer on, the invoice counts against no limit.
+// An account that made an invoice must answer "unknown" so often in a row, for so long, until the invoice is given up:
+// many wallets delete what expired. From the second such answer on, the invoice counts against no limit, and the ledger
+// says since when: the time counts over restarts, the answers do not. Any other answer ends the row.
 inline constexpr std::uint32_t kUnknownBeforeNoLimit = 2;
 inline constexpr std::uint32_t kUnknownBeforeEnd = 5;
 inline constexpr std::int64_t kUnknownBeforeEndMs = base::kDayMs;
@@ -28,10 +29,11 @@ struct Watched {
   ledger::InvoiceIssued invoice;
   base::TimeMs since;          // when it was made: its age sets the pace
   base::TimeMs give_up_at;     // expiry plus grace: from then on "never paid" is believed
-  base::TimeMs unknown_since;  // the ledger has recorded that the wallet does not know it; 0: it has not
+  base::TimeMs unknown_since;  // when the ledger last recorded that the wallet does not know it; 0: it has not
   std::function<void(ledger::InvoiceSettled)> settled;
   std::function<void(ledger::InvoiceHeld)> held = [](const ledger::InvoiceHeld&) {};  // and may yet settle; once
-  std::function<void(ledger::InvoiceUnknown)> unknown = [](const ledger::InvoiceUnknown&) {};  // still watched; once
+  // Still watched. Called again when the wallet has known it in between.
+  std::function<void(ledger::InvoiceUnknown)> unknown = [](const ledger::InvoiceUnknown&) {};
   std::function<void(ledger::InvoiceExpired)> never_paid;
 };
 
@@ -60,8 +62,8 @@ class Settlements {
     bool news = false;                  // came while it was being asked about
     bool held = false;                  // and reported
     bool unknown = false;               // and reported, in this life or another
-    std::uint32_t unknown_answers = 0;  // one after another, after the end, of the account that made it
-    base::TimeMs unknown_since = {};    // the first of them
+    std::uint32_t unknown_answers = 0;  // in a row, in this life, after the end, of the account that made it
+    base::TimeMs unknown_since = {};    // the first in a row; of those in another life, when they were recorded
   };
 
   void ask(const base::Hash256& id);

@@ -117,6 +117,36 @@ TEST_F(CreditTest, WhatTheWalletDoesNotKnowCountsAgainstNoLimit) {
   EXPECT_EQ(state(shop.job(n)), State::settled);
 }
 
+TEST_F(CreditTest, TheDayOfAnInvoiceThatIsForgottenAgainBeginsAnew) {
+  const auto n = ask();
+  const UnknownToWallet unknown{EngineDriver::id(n), {.payment_hash = shop.job(n).invoices[0].issued.payment_hash}};
+  shop.give(unknown);
+  shop.wait(base::kHourMs);
+  shop.give(unknown);
+  EXPECT_EQ(shop.job(n).invoices[0].unknown_since, shop.now);
+}
+
+TEST_F(CreditTest, WhatTheOperatorClosesIsNoDefaultAndNotAskedForAgain) {
+  Policy renewing = policy();
+  renewing.renew_invoices = true;
+  shop.give(Configured{renewing});
+  settle(5);
+  const auto n = ask();
+  shop.give(NeverPaid{EngineDriver::id(n),
+                      {.payment_hash = shop.job(n).invoices[0].issued.payment_hash,
+                       .evidence = "paid elsewhere: in cash",
+                       .basis = ledger::ExpiryBasis::operator_said}});
+  EXPECT_EQ(state(shop.job(n)), State::unpaid);
+  EXPECT_EQ(shop.job(n).invoices.size(), 1u) << "no other invoice is shown";
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+  EXPECT_EQ(shop.engine().shop().total_exposure, Msat{});
+  EXPECT_EQ(basis().customer_unpaid, Msat{});
+  shop.give(Settled{EngineDriver::id(n),
+                    {.payment_hash = shop.job(n).invoices[0].issued.payment_hash, .received = price_of(n)},
+                    shop.job(n)});
+  EXPECT_EQ(state(shop.job(n)), State::settled) << "the wallet's word counts more";
+}
+
 TEST_F(CreditTest, APaymentOfAJobAtRestIsBooked) {
   const auto n = ask();
   const auto hash = shop.job(n).invoices[0].issued.payment_hash;

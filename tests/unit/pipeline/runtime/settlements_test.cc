@@ -180,6 +180,33 @@ TEST_F(Forgotten, AWalletThatRemembersStartsTheDayAnew) {
   EXPECT_FALSE(never_paid_at);
 }
 
+TEST_F(Forgotten, AWalletThatForgetsAgainIsReportedAgain) {
+  const TimeMs remembers = kGiveUp + 20 * kHourMs;
+  says = [&](TimeMs now) -> Answer {
+    if (now > remembers && now < remembers + 2 * kHourMs) return wallet::Open{};
+    return wallet::Unknown{};
+  };
+  watch();
+  pass(remembers + 10 * kHourMs);
+  ASSERT_EQ(unknown_at.size(), 2u);
+  EXPECT_GT(unknown_at.back(), remembers + 2 * kHourMs);
+}
+
+TEST_F(Forgotten, AWalletThatRemembersAfterARestartStartsTheDayAnew) {
+  world.step(kGiveUp + 25 * kHourMs);
+  const TimeMs restarted = world.now();
+  says = [&](TimeMs now) -> Answer {
+    if (now < restarted + kHourMs) return wallet::Open{};
+    return wallet::Unknown{};
+  };
+  watch({}, kGiveUp);
+  pass(restarted + 24 * kHourMs);
+  EXPECT_FALSE(never_paid_at);
+  EXPECT_EQ(unknown_at.size(), 1u) << "the ledger must know that the day has begun anew";
+  pass(restarted + 27 * kHourMs);
+  EXPECT_TRUE(never_paid_at);
+}
+
 TEST_F(Forgotten, AWalletThatCannotBeReachedForgetsNothing) {
   says = [](TimeMs) -> Answer { return base::fail(base::ErrorKind::connection, "wallet.down", "down"); };
   watch();
