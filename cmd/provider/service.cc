@@ -179,9 +179,8 @@ Result<void> Service::open_shop_wallet() {
   auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes, hooks_.problem);
   if (!opened) return tl::unexpected(opened.error());
   wallet_.link = std::move(opened->link);
-  auto paced = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), *scheduler_);
-  auto supervised = std::make_unique<wallet::SupervisedWallet>(std::move(paced), needs_of(config_), *scheduler_,
-                                                               random_bytes, hooks_.problem);
+  auto supervised = std::make_unique<wallet::SupervisedWallet>(std::move(opened->wallet), needs_of(config_),
+                                                               *scheduler_, random_bytes, hooks_.problem);
   supervised_ = supervised.get();
   wallet_.wallet = std::move(supervised);
   return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
@@ -191,12 +190,15 @@ Result<void> Service::open_shop_wallet() {
 // still be seen. With an unreachable wallet it starts, and declines jobs until the wallet answers.
 void Service::start() {
   wallet_.wallet->status([this](const Result<wallet::WalletStatus>& told) {
+    if (stopping_) return;
     const bool unable = !told && wallet::is_inability(told.error());
     // What was sold must go on: what is paid is still seen and served.
     if (unable && runtime_->engine().open_jobs() == 0) return hooks_.fatal(told.error());
     if (!told) hooks_.problem("no jobs are accepted yet: " + told.error().describe());
     const bool healthy = told.has_value();
-    backend_->status([this, healthy](const Result<inference::BackendStatus>& status) { sell(status, healthy); });
+    backend_->status([this, healthy](const Result<inference::BackendStatus>& status) {
+      if (!stopping_) sell(status, healthy);
+    });
   });
 }
 
@@ -278,6 +280,8 @@ ControlActions Service::control_actions() {
                            auto done) { runtime_->refund_desk().order(job, order, std::move(done)); },
           .give_up_refund = [this](const base::JobId& job, const std::string& word,
                                    auto done) { runtime_->refund_desk().give_up(job, word, std::move(done)); },
+          .close = [this](const base::JobId& job, const std::string& word,
+                          auto done) { runtime_->invoicing().close(job, word, std::move(done)); },
           .may_announce = config_.announce.enabled,
           .announce = [this] { announcer_->start(); },
           .withdraw = [this](auto done) { announcer_->withdraw(std::move(done)); },

@@ -1,8 +1,10 @@
 // A wallet that answers is not yet one that is able: what serve finds out before it goes online, and what it does without.
 import assert from 'node:assert/strict';
 import { access, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../harness/eventually.mjs';
 import { addressed, openWalletMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
@@ -67,6 +69,26 @@ for (const [name, order] of [['first', (live) => [DEAD, live]], ['last', (live) 
     await untilState(market, job, 'settled');
   });
 }
+
+test('Ctrl-C while the wallet has not answered yet ends at once', options, async (t) => {
+  const asked = new Set();
+  const silent = createServer((socket) => asked.add(socket.on('error', () => {})));
+  await new Promise((done) => silent.listen(0, '127.0.0.1', done));
+  t.after(() => {
+    for (const socket of asked) socket.destroy();
+    silent.close();
+  });
+  const { provider } = await openWalletMarket(t, {
+    settings: { 'wallet.kind': 'phoenixd', 'wallet.url': `http://127.0.0.1:${silent.address().port}` },
+    files: { credential: 'a'.repeat(64) },
+  }, { start: false });
+  await provider.start({ wait: false });
+  await eventually(() => asked.size > 0, 'serve to ask the wallet');
+  const start = Date.now();
+  assert.equal(await provider.stop(), 0);
+  assert.equal(Date.now() - start < 3_000, true, provider.log.join('\n'));
+  assert.doesNotMatch(provider.log.join('\n'), /selling as|WentOnline/);
+});
 
 test('a lost wallet.secret is missed and not made anew', options, async (t) => {
   const market = await open(t, await startLnd());
