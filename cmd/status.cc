@@ -97,14 +97,16 @@ Check check_ledger(const Config& config) {
   return passed("ledger", grouped(static_cast<std::int64_t>(state->size)) + " entries", note);
 }
 
-// What a `serve` on this data folder says of itself, if one runs.
-std::optional<nlohmann::json> ask_serve(const Config& config) {
-  const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "status"}});
-  return reply ? std::optional((*reply)["status"]) : std::nullopt;
+// What a `serve` on this data folder says of itself.
+Result<nlohmann::json> ask_serve(const Config& config) {
+  return ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "status"}})
+      .map([](const nlohmann::json& reply) { return reply.value("status", nlohmann::json()); });
 }
 
-Check check_selling(const std::optional<nlohmann::json>& serve) {
-  if (!serve) return passed("selling", "offline", "type `sellcompute serve`");
+Check check_selling(const Result<nlohmann::json>& serve) {
+  if (!serve && serve.error().code == "control.not_running")
+    return passed("selling", "offline", "type `sellcompute serve`");
+  if (!serve) return failed("selling", "", serve.error());
   const auto& status = *serve;
   const bool online = status.value("online", false);
   if (const std::string trouble = status.value("wallet_trouble", ""); !trouble.empty())

@@ -103,6 +103,11 @@ class Listener final : public ControlSocket {
   Handler handler_;
 };
 
+tl::unexpected<base::Error> control_unreachable(const std::string& why, const std::filesystem::path& path) {
+  return base::fail(ErrorKind::connection, "control.unreachable", "the control socket cannot be reached: " + why,
+                    path.string(), "ask as the user who runs `sellcompute serve`, with the same --data-dir");
+}
+
 // The asking side. Everything is asynchronous, so that nothing is waited for without limit.
 class Question {
  public:
@@ -111,8 +116,8 @@ class Question {
 
   base::Result<nlohmann::json> ask(std::chrono::milliseconds patience) {
     socket_.async_connect(path_.string(), [this](error_code error) {
-      connected_ = !error;
-      if (error) return;
+      if (error) return end(error);
+      connected_ = true;
       boost::asio::async_write(socket_, boost::asio::buffer(request_), [this](error_code failed, std::size_t) {
         if (failed) return end(failed);
         boost::asio::async_read_until(socket_, boost::asio::dynamic_buffer(line_, kMaxRequestBytes), '\n',
@@ -121,11 +126,7 @@ class Question {
     });
     io_.run_for(patience);
     if (ended_ && !failure_) return answer();
-    if (ended_ && failure_) throw boost::system::system_error(failure_);
-    if (!connected_.value_or(true)) {
-      return base::fail(ErrorKind::connection, "control.not_running", "no `sellcompute serve` is running here",
-                        path_.string(), "start it with `sellcompute serve`");
-    }
+    if (ended_) return connected_ ? broken() : unreachable();
     const auto waited_s = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
     return base::fail(ErrorKind::connection, "control.silent",
                       "the running `sellcompute serve` gave no answer within " + std::to_string(waited_s) + " s",
@@ -136,6 +137,22 @@ class Question {
   void end(error_code failure) {
     ended_ = true;
     failure_ = failure;
+  }
+
+  // Nobody listens: there is no socket file, or a process that died has left it.
+  tl::unexpected<base::Error> unreachable() const {
+    if (failure_ != boost::system::errc::no_such_file_or_directory &&
+        failure_ != boost::system::errc::connection_refused) {
+      return control_unreachable(failure_.message(), path_);
+    }
+    return base::fail(ErrorKind::connection, "control.not_running", "no `sellcompute serve` is running here",
+                      path_.string(), "start it with `sellcompute serve`");
+  }
+
+  tl::unexpected<base::Error> broken() const {
+    return base::fail(ErrorKind::connection, "control.broken",
+                      "the running `sellcompute serve` ended the connection without an answer: " + failure_.message(),
+                      path_.string(), "it may have ended meanwhile: see its log; nothing is lost");
   }
 
   base::Result<nlohmann::json> answer() const {
@@ -149,7 +166,7 @@ class Question {
   const std::filesystem::path path_;
   const std::string request_;
   std::string line_;
-  std::optional<bool> connected_;
+  bool connected_ = false;
   bool ended_ = false;
   error_code failure_;
   boost::asio::io_context io_{1};
@@ -178,8 +195,7 @@ base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path
   try {
     return Question(path, request).ask(patience);
   } catch (const std::exception& error) {
-    return base::fail(ErrorKind::connection, "control.not_running",
-                      std::string("the running serve did not answer: ") + error.what(), path.string());
+    return control_unreachable(error.what(), path);
   }
 }
 

@@ -34,7 +34,9 @@ inline constexpr std::chrono::seconds kQuickAnswer{10};
 inline constexpr std::chrono::hours kLongAnswer{24};
 
 // Asks a running `serve` and waits for its answer. Fails with "control.not_running" when nobody listens, with
-// "control.silent" when no answer comes in time, and with "control.refused" carrying what the other side says.
+// "control.unreachable" when the socket may not be used, with "control.silent" when no answer comes in time, with
+// "control.broken" when the connection ends before the answer, and with "control.refused" carrying what the other side
+// says.
 base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request,
                                                std::chrono::milliseconds patience = kQuickAnswer);
 

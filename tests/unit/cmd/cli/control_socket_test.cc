@@ -64,6 +64,26 @@ TEST_F(ControlSocketTest, NobodyIsThere) {
       << "a socket file of a process that died";
 }
 
+TEST_F(ControlSocketTest, AConnectionThatEndsWithoutAnAnswerIsNoSignThatNobodyIsThere) {
+  listen([this](const json&, const ControlSocket::Answer&) { io.stop(); });
+  std::thread serving([this] {
+    io.run();
+    socket.reset();
+    io.restart();
+    io.run_for(std::chrono::milliseconds(50));
+  });
+  const auto reply = ask_running_serve(path, {{"method", "status"}});
+  serving.join();
+  EXPECT_EQ(reply.error().code, "control.broken");
+}
+
+TEST_F(ControlSocketTest, APathThatIsNoSocketIsNamed) {
+  const std::filesystem::path deep = folder.path() / std::string(120, 'a') / "control.sock";
+  const auto reply = ask_running_serve(deep, {{"method", "status"}});
+  EXPECT_EQ(reply.error().code, "control.unreachable");
+  EXPECT_NE(reply.error().describe().find(deep.string()), std::string::npos);
+}
+
 TEST_F(ControlSocketTest, SilenceIsNotWaitedForWithoutLimit) {
   listen([](const json&, const ControlSocket::Answer&) {});  // and nobody runs its io_context
   const auto start = std::chrono::steady_clock::now();
