@@ -124,14 +124,17 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
     if (index == models_.size()) return finish(std::move(status_));
     ask("/api/show", make_show_body(models_[index].name), [this, index](base::Result<std::string> body) {
       // A model that is listed but cannot be shown (just deleted, broken, or by a server without this path) is no reason
-      // to know nothing of the others, nor to ask again.
+      // to know nothing of the others. It is asked about again if the server may answer better the next time.
       const bool refused = !body && body.error().code == kRefused;
+      if (refused && may_pass(http_status_)) return ask_show(index + 1);
       take(refused ? ShownModel() : body.and_then(parse_show), [this, index](const ShownModel& shown) {
         remember(models_[index], shown);
         ask_show(index);
       });
     });
   }
+
+  static bool may_pass(unsigned http_status) { return http_status >= 500 || http_status == 408 || http_status == 429; }
 
   static const std::string& key(const ListedModel& model) { return model.digest.empty() ? model.name : model.digest; }
 

@@ -207,7 +207,8 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
       co_return co_await send(200, list([this](const StandInModel& m) { return server_->loaded_.contains(m.name); }));
     }
     if (path == "/api/show") {
-      ++server_->record_.shows;
+      if (++server_->record_.shows <= server_->options_.failing_shows)
+        co_return co_await send(500, error_body("the model cannot be read"));
       const json asked = json::parse(request.body(), nullptr, false);
       for (const StandInModel& model : models) {
         if (asked.is_object() && asked.value("model", json()) == model.name) co_return co_await send(200, show(model));

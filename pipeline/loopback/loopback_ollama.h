@@ -45,8 +45,9 @@ inline constexpr std::int64_t kSlowTokenMs = 200;
 
 struct LoopbackOptions {
   std::vector<StandInModel> models = {{kStandInModel, kStandInContextTokens}};
-  std::int64_t token_ms = 25;  // between two tokens, so that streaming can be watched
-  bool lists_loaded = true;    // has /api/ps, which Ollama before 0.1.38 has not
+  std::int64_t token_ms = 25;       // between two tokens, so that streaming can be watched
+  bool lists_loaded = true;         // has /api/ps, which Ollama before 0.1.38 has not
+  std::uint64_t failing_shows = 0;  // so many questions about a model are answered by 500 first
 };
 
 // What a loopback server has seen, for tests.

@@ -354,6 +354,14 @@ TEST_F(OllamaClientTest, StatusTellsModelsThatMakeEmbeddingsFromThoseThatAnswer)
   EXPECT_EQ(chat(request).error().kind, InferenceFailure::rejected);
 }
 
+TEST_F(OllamaClientTest, AModelThatTheServerFailedToShowIsAskedAboutAgain) {
+  serve({.failing_shows = 1});
+  ASSERT_TRUE(status());
+  EXPECT_EQ(status()->models[0].context_tokens, kStandInContextTokens);
+  status();
+  EXPECT_EQ(server_->record().shows, 2U);
+}
+
 TEST_F(OllamaClientTest, StatusOfAServerThatDoesNotListWhatIsLoaded) {
   serve({.token_ms = 0, .lists_loaded = false});
   ASSERT_TRUE(chat());
