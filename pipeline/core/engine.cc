@@ -56,10 +56,10 @@ bool contains(const std::vector<Work>& works, const Work& work) {
 Engine::Engine(Recovery recovery) : now_(recovery.time) {
   if (recovery.policy) policy_ = std::move(*recovery.policy);
   for (const auto& [customer, day] : recovery.credit) shop_.change_credit(customer, day);
-  for (const Job& job : recovery.recent_jobs) {
+  for (const auto& [decided_at, job] : recovery.decisions) {
     const Accounts accounts = accounts_of(job);
     const Accounts windows{.stranger_quote = accounts.stranger_quote, .told = accounts.told};
-    if (job.request) shop_.account(job, job.requested_at, {}, windows);
+    if (job.request) shop_.account(job, decided_at, {}, windows);
   }
   for (Job& job : recovery.open_jobs) {
     const Accounts accounts = accounts_of(job);

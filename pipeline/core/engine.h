@@ -172,7 +172,7 @@ struct Recovery {
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
   // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
-  std::vector<Job> recent_jobs;                         // open or not, oldest request first
+  std::vector<std::pair<TimeMs, Job>> decisions;        // by when they were quoted or declined, ascending
   std::vector<std::pair<PublicKey, CreditDay>> credit;  // ascending by day
 };
 

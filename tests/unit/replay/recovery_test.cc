@@ -133,6 +133,29 @@ TEST(Recovery, TheShopIsTheOneThatWasThereBeforeTheStop) {
   }
 }
 
+// An hour after the quote, not after the request: its inputs were gathered in between.
+TEST(Recovery, AQuoteAndANoticeCountFromTheirDecision) {
+  EngineDriver before(EngineDriver::policy());
+  auto slow = before.request(7);
+  slow.sources = {{.type = ledger::InputType::url, .data = "https://a.example/"}};
+  auto refused = slow;
+  refused.customer.bytes.fill(8);
+  before.hold_inputs = true;
+  before.ask(1, slow);
+  before.ask(2, refused);
+  before.wait(40'000);
+  constexpr core::Work kGather{.action = core::Action::gather};
+  before.give(core::InputsReady{EngineDriver::id(1), kGather, {.texts = {{}}, .input_tokens = 1'000}, {}});
+  before.give(core::InputsMissing{EngineDriver::id(2), kGather, {.message = "no such page"}});
+  ASSERT_TRUE(before.job(1).quote && before.job(2).declined->told);
+  before.wait(kHourMs - 20'000);
+  ShopLedger shop;
+  shop.write(before.entries);
+  const core::Engine after = recovered(shop, before.now, EngineDriver::policy());
+  expect_same(after.shop(), before.engine().shop());
+  EXPECT_LT(basis_of(after, 9).stranger_pool_left, Msat{40'000}) << "the request is older than an hour";
+}
+
 TEST(Recovery, ALongerWindowCountsWhatTheShorterOneHadForgotten) {
   ShopLedger shop;
   EngineDriver before(EngineDriver::policy());  // strangers' debts count for an hour, settlements for 30 days
