@@ -160,7 +160,7 @@ class Sale {
     if (auto made = prepare_key(config->identity.key_file); !made) return end(made.error());
     if (auto made = base::read_or_create_secret(config->wallet.secret_file); !made) return end(made.error());
     wallet_folder_ = config->wallet.folder;
-    auto service = Service::open(io_, std::move(*config), clock_, {},
+    auto service = Service::open(io_, std::move(*config), clock_, {}, false,
                                  {.entry = [this](const auto& entry) { on_entry(entry); },
                                   .online = [this] { boost::asio::post(io_, [this] { ask(); }); },
                                   .fatal = [this](base::Error error) { end(std::move(error)); }});

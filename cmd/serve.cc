@@ -18,6 +18,7 @@ namespace {
 using base::Result;
 
 constexpr std::int64_t kLiveLineMs = 250;
+constexpr char kAcceptRollback[] = "accept-rollback";
 
 // The foreground of one `serve`: the service, its signals, and what the operator sees.
 class Foreground {
@@ -28,7 +29,7 @@ class Foreground {
         json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.interactive)),
         logger_(make_logger(live_ ? "warning" : config.log.level, json_)) {}
 
-  Result<ExitCode> run(Config config) {
+  Result<ExitCode> run(Config config, bool accept_rollback) {
     if (const auto files = raise_file_limit(); files < kFilesNeeded) {
       log(spdlog::level::warn,
           "only " + std::to_string(files) + " files may be open at a time, and " + std::to_string(kFilesNeeded) +
@@ -37,7 +38,7 @@ class Foreground {
     }
     const auto clock = make_clock(context_.sources);
     auto service = Service::open(
-        io_, std::move(config), clock, test_variable(context_.sources, "KILL_AT"),
+        io_, std::move(config), clock, test_variable(context_.sources, "KILL_AT"), accept_rollback,
         {.entry = [this](const auto& entry) { on_entry(entry); },
          .online = [this] { on_online(); },
          .relay = [this](const auto& url, auto state, const auto& reason) { on_relay(url, state, reason); },
@@ -128,10 +129,14 @@ class Foreground {
   std::unique_ptr<Service> service_;
 };
 
-Result<ExitCode> run_serve(const Arguments&, Context& context) {
+Result<ExitCode> run_serve(const Arguments& arguments, Context& context) {
   auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  return Foreground(context, *config).run(*config);
+  return Foreground(context, *config).run(*config, arguments.has(kAcceptRollback));
+}
+
+void add_serve_options(cxxopts::OptionAdder& add) {
+  add(kAcceptRollback, "goes on with a ledger that lost its end: closes the jobs that were open");
 }
 
 }  // namespace
@@ -145,8 +150,14 @@ Command serve_command() {
               "  sellcompute -v serve                      # log lines on the terminal too\n",
           .notes =
               "Ctrl-C drains: no new jobs, started ones finish. A second Ctrl-C ends at once; nothing is lost either "
-              "way.\n",
+              "way.\n"
+              "\n"
+              "At the start our own relays and the wallet are asked whether this ledger lost its end (a backup was put "
+              "back, another machine serves with the same key). If so, nothing is sold, and the exit code is 5. "
+              "--accept-rollback records what was found, closes every job that was open, and goes on: nothing of those "
+              "jobs is run, signed or published again, and what is paid for one is owed back.\n",
           .uses_settings = true,
+          .options = add_serve_options,
           .run = run_serve};
 }
 

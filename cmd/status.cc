@@ -354,6 +354,9 @@ std::vector<Check> check_all(const Config& config) {
   const auto serve = ask_serve(config);
   checks.push_back(check_selling(serve));
   if (serve) std::ranges::move(check_books(*serve), std::back_inserter(checks));
+  if (serve && !serve->value("rollback_checked", true)) {
+    checks.push_back(passed("rollback", "", "not checked yet: none of our relays has told what it has of this ledger"));
+  }
   if (serve) std::ranges::move(check_intake(*serve), std::back_inserter(checks));
   if (serve) std::ranges::move(check_announcing(*serve), std::back_inserter(checks));
   return checks;

@@ -91,6 +91,10 @@ std::string_view type_name(std::uint32_t type) {
       return "RequestsDropped";
     case TextsPruned::kType:
       return "TextsPruned";
+    case RollbackAccepted::kType:
+      return "RollbackAccepted";
+    case JobClosed::kType:
+      return "JobClosed";
     case JobRequested::kType:
       return "JobRequested";
     case JobDeclined::kType:

@@ -126,6 +126,23 @@ struct TextsPruned {
   }
 };
 
+// What shows that this ledger lost its end, or that another one signs with the same key (a backup was put back, a second
+// machine serves), and that the operator wants to go on all the same. Each job that was open is closed with it.
+struct RollbackAccepted {
+  static constexpr std::uint32_t kType = 7;
+  std::string evidence;    // for people
+  std::uint64_t size = 0;  // entries of this ledger before this fact, and the root over them
+  Hash256 root;
+  TimeMs at;      // by this machine's clock: what was asked for before is not served
+  TimeMs covers;  // evidence is accepted up to this time; after `at` when the clock that signed it was ahead
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = RollbackAccepted;
+    return std::tuple{field(1, "evidence", &T::evidence), field(2, "size", &T::size), field(3, "root", &T::root),
+                      field(4, "at_ms", &T::at), field(5, "covers_ms", &T::covers)};
+  }
+};
+
 // ---- facts of a job -------------------------------------------------------------------------------------------------
 
 struct JobRequested {
@@ -443,6 +460,15 @@ struct JobExpired {
   static constexpr auto fields() { return std::tuple{field(1, "reason", &JobExpired::reason)}; }
 };
 
+// It was open when a rollback was accepted. Nothing of it is run, signed, published or invoiced any more: a part of its
+// history that this ledger lacks may have done that. What is paid for it is still seen.
+struct JobClosed {
+  static constexpr std::uint32_t kType = 37;
+  std::string reason;
+  std::string unknown_fields;
+  static constexpr auto fields() { return std::tuple{field(1, "reason", &JobClosed::reason)}; }
+};
+
 // Money arrived that we do not deserve: for work that could not be done, or a second time.
 struct RefundOwed {
   static constexpr std::uint32_t kType = 30;
@@ -539,11 +565,11 @@ struct InputsFailed {
   static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
 };
 
-using Fact =
-    std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
-                 InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
-                 InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed, RefundStarted,
-                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown, TextsPruned>;
+using Fact = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
+                          JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
+                          InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
+                          RefundOwed, RefundStarted, RefundPaid, RefundFailed, InputsGathered, InputsFailed,
+                          InvoiceHeld, InvoiceUnknown, TextsPruned, RollbackAccepted, JobClosed>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Fact& event);

@@ -44,6 +44,17 @@ Result<Entry> Reader::entry(Seq seq) const {
   return split_stored(seq, *value).and_then(decode_entry);
 }
 
+Result<Reader::Beginning> Reader::beginning() const {
+  const auto first = entry(0);
+  if (!first) return tl::unexpected(first.error());
+  Beginning out{.leaf = {}, .time = first->header.time};
+  const auto read = for_each_raw(0, 1, [&](const RawEntry& raw) {
+    out.leaf = leaf_hash(raw.header);
+    return true;
+  });
+  return read.map([&] { return out; });
+}
+
 Result<void> Reader::for_each(Seq from, Seq until, const Visitor& visit) const {
   Entry entry;
   Result<void> decoded;

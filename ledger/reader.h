@@ -28,6 +28,13 @@ class Reader {
   // Also "ledger.no_entry" when the ledger is not that long.
   Result<Entry> entry(Seq seq) const;
 
+  // The leaf hash and the time of the first entry: what tells this ledger from others. "ledger.no_entry" as entry().
+  struct Beginning {
+    Hash256 leaf;
+    TimeMs time;
+  };
+  Result<Beginning> beginning() const;
+
   // Visits the entries [from, min(until, size)) in order until the visitor returns false. Stops with an error at the
   // first entry that is missing or unreadable.
   using Visitor = std::function<bool(const Entry&)>;

@@ -18,6 +18,8 @@ using core::sats;
 class JobAudit {
  public:
   std::vector<JobWrong> run(std::span<const ledger::Entry> facts) {
+    closes_ = std::ranges::any_of(
+        facts, [](const ledger::Entry& entry) { return std::holds_alternative<ledger::JobClosed>(entry.fact); });
     for (const ledger::Entry& entry : facts) {
       seq_ = entry.seq;
       std::visit([this](const auto& event) { check(event); }, entry.fact);
@@ -59,6 +61,7 @@ class JobAudit {
 
   void check(const ledger::InvoiceIssued& e) {
     check_begun();
+    check_not_closed("it was invoiced");
     const Msat quoted = job_.quote ? job_.quote->price : Msat{};
     wrong_if(e.amount > quoted, "invoiced " + sats(e.amount) + ", above the quote of " + sats(quoted));
     wrong_if(e.amount <= Msat{}, "an invoice for nothing");
@@ -77,7 +80,8 @@ class JobAudit {
     wrong_if(!invoice, "settled, but never invoiced: payment hash " + e.payment_hash.hex());
     wrong_if(invoice && invoice->settled, "the same invoice settled before");
     wrong_if(e.received <= Msat{}, "settled, but nothing was received");
-    wrong_if(invoice && invoice->issued.hold && !core::find_notice(job_, ledger::NoticePurpose::result),
+    // What a rollback lost may have had its result.
+    wrong_if(invoice && invoice->issued.hold && !core::find_notice(job_, ledger::NoticePurpose::result) && !closes_,
              "a payment that was held was taken before its result was signed");
     wrong_if(!e.preimage.is_zero() && base::sha256(e.preimage.view()) != e.payment_hash,
              "the preimage does not hash to the payment hash");
@@ -101,7 +105,10 @@ class JobAudit {
     wrong_if(invoice && invoice->settled, "unknown to the wallet, although it had settled");
   }
 
-  void check(const ledger::InferenceStarted&) { check_may_run("the model was started"); }
+  void check(const ledger::InferenceStarted&) {
+    check_may_run("the model was started");
+    check_not_closed("the model was started");
+  }
 
   void check(const ledger::InferenceCompleted&) {
     check_may_run("the job was answered");
@@ -112,6 +119,7 @@ class JobAudit {
 
   void check(const ledger::NoticeSigned& e) {
     check_begun();
+    check_not_closed("a notice was signed");
     const std::string purpose(ledger::name(e.purpose));
     wrong_if(core::find_notice(job_, e.purpose) != nullptr, "a second " + purpose + " notice was signed");
     wrong_if(e.purpose == ledger::NoticePurpose::invoice_renewed && !core::renewal_due(job_),
@@ -133,6 +141,8 @@ class JobAudit {
   }
 
   void check(const ledger::JobExpired&) { check_begun(); }
+
+  void check(const ledger::JobClosed&) { check_begun(); }
 
   void check(const ledger::RefundOwed& e) {
     const core::Invoice* invoice = core::find_invoice(job_, e.payment_hash);
@@ -164,6 +174,10 @@ class JobAudit {
   template <class ShopFact>
   void check(const ShopFact&) {
     wrong_if(true, "a fact about the shop bears a job's id");
+  }
+
+  void check_not_closed(const std::string& what) {
+    wrong_if(job_.closed.has_value(), what + ", although a rollback had closed the job");
   }
 
   void check_begun() { wrong_if(!job_.request, "the job was never requested"); }
@@ -202,6 +216,7 @@ class JobAudit {
   Job job_;
   base::Seq seq_ = 0;
   bool revealed_twice_ = false;
+  bool closes_ = false;  // by a rollback, sooner or later
   std::vector<JobWrong> out_;
 };
 

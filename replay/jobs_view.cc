@@ -117,10 +117,21 @@ Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string
   return out;
 }
 
+// The one fact of its kind that is in force.
+template <class T>
+Result<std::optional<T>> read_fact(const ledger::Reader& reader, std::string_view row_key) {
+  const auto row = reader.row(JobsView::kName, row_key);
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return std::optional<T>();
+  return ledger::decode<T>(**row).map([](T fact) { return std::optional<T>(std::move(fact)); });
+}
+
 }  // namespace
 
 Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
   if (const auto* policy = std::get_if<ledger::ProviderConfigured>(&entry.fact)) rows.put("P", ledger::encode(*policy));
+  if (const auto* rollback = std::get_if<ledger::RollbackAccepted>(&entry.fact))
+    rows.put("R", ledger::encode(*rollback));
   const JobId& id = entry.header.job;
   if (id.is_zero()) return {};
 
@@ -227,12 +238,11 @@ Result<std::optional<JobId>> job_of_payment(const ledger::Reader& reader, const 
 }
 
 Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader) {
-  const auto row = reader.row(JobsView::kName, "P");
-  if (!row) return tl::unexpected(row.error());
-  if (!*row) return std::optional<core::Policy>();
-  auto policy = ledger::decode<core::Policy>(**row);
-  if (!policy) return tl::unexpected(policy.error());
-  return std::optional<core::Policy>(std::move(*policy));
+  return read_fact<core::Policy>(reader, "P");
+}
+
+Result<std::optional<ledger::RollbackAccepted>> accepted_rollback(const ledger::Reader& reader) {
+  return read_fact<ledger::RollbackAccepted>(reader, "R");
 }
 
 Result<std::vector<Job>> open_jobs(const ledger::Reader& reader) {

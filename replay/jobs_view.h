@@ -12,6 +12,7 @@
 //   h payment_hash           -> job
 //   u customer               -> CustomerRow
 //   P                        -> the policy in force, as ProviderConfigured
+//   R                        -> the last rollback that was accepted, as RollbackAccepted
 #pragma once
 
 #include "ledger/projection.h"
@@ -79,6 +80,9 @@ base::Result<void> for_each_customer(const ledger::Reader& reader, const Custome
 
 // The policy in force at the end of the ledger, or nothing before the first start.
 base::Result<std::optional<core::Policy>> policy_in_force(const ledger::Reader& reader);
+
+// The last rollback of this ledger that was accepted, or nothing.
+base::Result<std::optional<ledger::RollbackAccepted>> accepted_rollback(const ledger::Reader& reader);
 
 // Every job that something is still due for.
 base::Result<std::vector<core::Job>> open_jobs(const ledger::Reader& reader);

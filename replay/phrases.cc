@@ -34,6 +34,9 @@ struct Phrase {
     return counted(e.texts, "text", "texts") + " of " + counted(e.jobs, "ended job", "ended jobs") + " pruned, " +
            counted(e.bytes, "byte", "bytes");
   }
+  std::string operator()(const ledger::RollbackAccepted& e) const {
+    return "went on after the ledger had gone back in time: " + e.evidence;
+  }
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
            counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
@@ -91,6 +94,7 @@ struct Phrase {
     return "cancelled by the " + std::string(ledger::name(e.by)) + (e.reason.empty() ? "" : ": " + e.reason);
   }
   std::string operator()(const ledger::JobExpired& e) const { return "expired: " + e.reason; }
+  std::string operator()(const ledger::JobClosed& e) const { return "closed: " + e.reason; }
   std::string operator()(const ledger::RefundOwed& e) const {
     return "WE OWE BACK " + sats(e.amount) + ": " + e.reason;
   }

@@ -16,6 +16,9 @@ using base::TimeMs;
 using core::sats;
 
 constexpr std::int64_t kClocksDifferMs = base::kHourMs;
+constexpr std::size_t kJobDigits = 8;           // of its id, in the description of a job's invoice
+constexpr std::size_t kMostCandidates = 4;      // jobs whose ids begin with the same digits
+constexpr std::uint32_t kMostLostAttempts = 5;  // invoices of one job that a ledger can have lost
 
 struct Known {
   base::JobId job;
@@ -95,8 +98,10 @@ Result<void> compare_unknown(Reconciliation& out, const ledger::Reader& reader, 
   const auto ours = for_a_job && habits.shared ? is_for_us(reader, paid) : Result<bool>(for_a_job);
   if (!ours) return tl::unexpected(ours.error());
   if (*ours) {
-    out.differences.push_back(
-        {.kind = Difference::Kind::orphan, .payment_hash = paid.payment_hash, .in_wallet = paid.received});
+    out.differences.push_back({.kind = Difference::Kind::orphan,
+                               .payment_hash = paid.payment_hash,
+                               .in_wallet = paid.received,
+                               .job_digits = paid.description.substr(wallet::kJobDescription.size(), kJobDigits)});
     return {};
   }
   ++out.others;
@@ -114,6 +119,20 @@ void compare_unlisted(Reconciliation& out, const Hash256& hash, const Known& kno
   }
   out.differences.push_back(
       {.kind = Difference::Kind::not_in_wallet, .payment_hash = hash, .job = known.job, .in_ledger = received});
+}
+
+// Our secret makes the invoice of this orphan for one of the amounts that the job could have been invoiced for, as far as
+// its facts tell, or for what was paid.
+bool makes(const wallet::PreimageOf& preimage_of, const core::Job& job, const Difference& orphan) {
+  const Msat amounts[] = {job.quote ? job.quote->price : orphan.in_wallet, orphan.in_wallet};
+  const auto known = static_cast<std::uint32_t>(job.invoices.size());
+  for (std::uint32_t attempt = 1; attempt <= known + kMostLostAttempts; ++attempt) {
+    for (const Msat amount : amounts) {
+      const auto preimage = preimage_of({.job = job.id, .attempt = attempt, .amount = amount});
+      if (base::sha256(preimage.view()) == orphan.payment_hash) return true;
+    }
+  }
+  return false;
 }
 
 // Some wallets list by when an invoice was made, and clocks differ.
@@ -180,6 +199,18 @@ Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists
     if (auto done = compare_unknown(out, reader, *one, habits); !done) return tl::unexpected(done.error());
   }
   return out;
+}
+
+Result<std::optional<base::JobId>> job_of_lost_invoice(const ledger::Reader& reader, const Difference& orphan,
+                                                       const wallet::PreimageOf& preimage_of) {
+  const auto ids = jobs_with_prefix(reader, orphan.job_digits, kMostCandidates);
+  if (!ids) return tl::unexpected(ids.error());
+  for (const base::JobId& id : *ids) {
+    const auto job = find_job(reader, id);
+    if (!job) return tl::unexpected(job.error());
+    if (*job && !(*job)->closed && makes(preimage_of, **job, orphan)) return std::optional(id);
+  }
+  return std::optional<base::JobId>();
 }
 
 }  // namespace replay

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ledger/reader.h"
-#include "pipeline/wallet/wallet.h"
+#include "pipeline/wallet/preimage.h"
 
 namespace replay {
 
@@ -22,7 +22,8 @@ struct Difference {
   base::JobId job;  // zero for orphans
   base::Msat in_ledger;
   base::Msat in_wallet;
-  bool watched = false;  // not_recorded, and not concluded either: a running serve still asks about it
+  std::string job_digits = {};  // of orphans: how the id of the job begins that they call themselves one of
+  bool watched = false;         // not_recorded, and not concluded either: a running serve still asks about it
 };
 std::string_view name(Difference::Kind kind);
 // "the wallet received 9 sat that the ledger does not know", for people.
@@ -57,5 +58,10 @@ using WalletLists = std::map<std::string, std::vector<wallet::PaidInvoice>>;
 // early, with no more than it knows, when `stop` is set. Errors: what the store says.
 base::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
                                        WalletHabits habits = {}, const std::atomic<bool>* stop = nullptr);
+
+// The job of this ledger for which our own secret makes the invoice that this orphan was paid to: the ledger had it once,
+// and lost it. Nothing for an orphan that anybody may have made, and for jobs that a rollback closed.
+base::Result<std::optional<base::JobId>> job_of_lost_invoice(const ledger::Reader& reader, const Difference& orphan,
+                                                             const wallet::PreimageOf& preimage_of);
 
 }  // namespace replay

@@ -51,6 +51,10 @@ Result<core::Recovery> recover(const ledger::Reader& reader, TimeMs now, const c
   if (!policy) return tl::unexpected(policy.error());
   out.policy = std::move(*policy);
 
+  const auto rollback = accepted_rollback(reader);
+  if (!rollback) return tl::unexpected(rollback.error());
+  if (*rollback) out.rollback_accepted_at = (*rollback)->at;
+
   auto open = open_jobs(reader);
   if (!open) return tl::unexpected(open.error());
   out.open_jobs = std::move(*open);

@@ -13,7 +13,6 @@ using replay::Reconciliation;
 
 namespace {
 
-constexpr std::int64_t kFirstLookMs = 10'000;  // by then what settled while we were away is in the ledger
 constexpr std::int64_t kLookAgainMs = base::kDayMs;
 constexpr std::int64_t kTryAgainMs = 10 * base::kMinuteMs;
 constexpr std::int64_t kOverlapMs = 7 * base::kDayMs;  // some wallets list by when an invoice was made
@@ -83,8 +82,10 @@ Bookkeeper::~Bookkeeper() {
   if (reading_.joinable()) reading_.join();
 }
 
-void Bookkeeper::start() {
-  if (!wallets_.empty()) look_later(kFirstLookMs);
+void Bookkeeper::start(std::function<void()> looked) {
+  if (wallets_.empty()) return scheduler_.after(0, std::move(looked));
+  looked_ = std::move(looked);
+  look_later(0);
 }
 
 void Bookkeeper::look_later(std::int64_t delay_ms) {
@@ -132,6 +133,7 @@ void Bookkeeper::tell(const std::shared_ptr<Round>& round, const Result<Reconcil
   const bool passes =
       !books && (books.error().code == "wallet.unreachable" || books.error().code == "wallet.rate_limited");
   look_later(passes ? kTryAgainMs : kLookAgainMs);
+  if (looked_) scheduler_.after(0, std::exchange(looked_, nullptr));
   if (!books) {
     summary_["trouble"] = books.error().message;
     return;
@@ -142,6 +144,7 @@ void Bookkeeper::tell(const std::shared_ptr<Round>& round, const Result<Reconcil
   for (const replay::Difference& difference : books->differences) {
     if (difference.kind == replay::Difference::Kind::not_recorded)
       hooks_.unrecorded(difference.job, difference.payment_hash);
+    if (difference.kind == replay::Difference::Kind::orphan) hooks_.orphan(difference);
   }
   for (std::size_t i = 0; i < std::min(kMostTold, books->differences.size()); ++i)
     hooks_.problem(about(books->differences[i]));

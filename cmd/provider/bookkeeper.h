@@ -1,4 +1,4 @@
-// Compares the wallets' own lists with the ledger while we sell: soon after the start, then daily. Every open invoice
+// Compares the wallets' own lists with the ledger while we sell: at the start, then daily. Every open invoice
 // is looked up anyway; this finds what nobody watches: orphans that were paid, payments of invoices that were given up,
 // and money that one side does not know. Each comparison goes back to a week before the end of the last one that
 // succeeded, in this process or an earlier one: nothing is missed because we were away, or the wallet was.
@@ -24,6 +24,8 @@ class Bookkeeper {
   // None of these may destroy it.
   struct Hooks {
     std::function<void(const std::string&)> problem;  // each difference
+    // Something was paid for what calls itself a job of ours, with an invoice that the ledger never had.
+    std::function<void(const replay::Difference&)> orphan;
     // The wallet was paid for an invoice of this job, and the ledger does not know it.
     std::function<void(const base::JobId& job, const base::Hash256& payment_hash)> unrecorded;
   };
@@ -33,7 +35,9 @@ class Bookkeeper {
              std::vector<wallet::Wallet*> wallets, replay::WalletHabits habits, Hooks hooks);
   ~Bookkeeper();
 
-  void start();
+  // Compares at once, and again each day. `looked` is called when the first comparison is over, whatever it came to; at
+  // once, in a later task, when no wallet lists.
+  void start(std::function<void()> looked);
 
   // How far each kind of wallet was compared: cursors that the ledger keeps for the next process.
   std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
@@ -64,6 +68,7 @@ class Bookkeeper {
   const replay::WalletHabits habits_;
   const Hooks hooks_;
   std::map<std::string, base::TimeMs> compared_until_;  // by kind of wallet
+  std::function<void()> looked_;  // until it has been called
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long

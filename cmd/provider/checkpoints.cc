@@ -7,10 +7,12 @@ constexpr std::int64_t kCheckpointIntervalMs = 5 * base::kMinuteMs;
 
 }  // namespace
 
-void Checkpoints::make_regularly() {
-  ports_.scheduler.after(kCheckpointIntervalMs, [this] {
-    make([](const auto&) {});
-    make_regularly();
+void Checkpoints::make_regularly(std::function<void(std::string note)> made) {
+  ports_.scheduler.after(kCheckpointIntervalMs, [this, made = std::move(made)] {
+    make([made](const base::Result<std::string>& note) {
+      if (note) made(*note);
+    });
+    make_regularly(made);
   });
 }
 

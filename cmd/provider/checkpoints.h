@@ -24,8 +24,8 @@ class Checkpoints {
   };
   explicit Checkpoints(Ports ports) : ports_(std::move(ports)) {}
 
-  // The first is made after five minutes.
-  void make_regularly();
+  // The first is made after five minutes. `made` gets each.
+  void make_regularly(std::function<void(std::string note)> made);
 
   // Makes one; `then` is called in a later task with the signed note, or why there is none. A write that failed is only
   // reported here: it ends the process with the next append.

@@ -51,7 +51,7 @@ Service::~Service() {
 }
 
 Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Config config, base::Clock clock,
-                                               std::string kill_at, ServiceHooks hooks) {
+                                               std::string kill_at, bool accept_rollback, ServiceHooks hooks) {
   auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   if (!key) return tl::unexpected(key.error());
   if (const auto safe = check_play_money(config); !safe) return tl::unexpected(safe.error());
@@ -64,6 +64,7 @@ Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Conf
   if (opened) opened = out->open_adapters();
   if (opened) opened = out->open_runtime(std::move(kill_at));
   if (!opened) return tl::unexpected(opened.error());
+  out->open_rollback_watch(accept_rollback);
   return out;
 }
 
@@ -164,6 +165,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
       io_, *scheduler_, *store_, std::move(wallets),
       replay::WalletHabits{.forgets_paid = config_.wallet.forgets_paid, .shared = config_.wallet.shared},
       Bookkeeper::Hooks{.problem = hooks_.problem,
+                        .orphan = [this](const replay::Difference& orphan) { judge_orphan(orphan); },
                         .unrecorded = [this](const base::JobId& job, const base::Hash256& hash) {
                           runtime_->invoicing().settle_late(job, hash);
                         }});
@@ -171,7 +173,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
       Pruner::Ports{.post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },
                     .store = *store_,
                     .commits = *commits_,
-                    .record = [this](core::PruningOrdered batch) { runtime_->prune(std::move(batch)); }});
+                    .record = [this](core::PruningOrdered batch) { runtime_->order(std::move(batch)); }});
   return {};
 }
 
@@ -186,9 +188,64 @@ Result<void> Service::open_shop_wallet() {
   return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
 }
 
+// ---- a ledger that lost its end -------------------------------------------------------------------------------------
+
+void Service::open_rollback_watch(bool accept) {
+  rollback_ = std::make_unique<runtime::RollbackWatch>(
+      runtime::RollbackWatch::Ports{
+          .relays = connections_->relays(),
+          .scheduler = *scheduler_,
+          .journal = *ledger_journal_,
+          .reader = ledger::Reader(*store_),
+          .accepted = [this] { return replay::accepted_rollback(ledger::Reader(*store_)); },
+          .ask_wallet = [this](std::function<void()> done) { bookkeeper_->start(std::move(done)); },
+          .sign =
+              [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); }},
+      runtime::RollbackWatch::Options{.us = key_.public_key(), .own_relays = config_.relays.urls, .accept = accept},
+      runtime::RollbackWatch::Hooks{.open =
+                                        [this] {
+                                          may_open_ = true;
+                                          open_if_ready();
+                                        },
+                                    .release =
+                                        [this] {
+                                          may_resume_ = true;
+                                          take_up_if_ready();
+                                        },
+                                    .accepted =
+                                        [this](ledger::RollbackAccepted accepted) {
+                                          hooks_.problem("the ledger went back in time, and that is accepted: " +
+                                                         accepted.evidence);
+                                          runtime_->order(core::RollbackConfirmed{std::move(accepted)});
+                                        },
+                                    .refused = hooks_.fatal});
+}
+
+void Service::judge_orphan(const replay::Difference& orphan) {
+  const auto judge = [&](const OpenedWallet& wallet) {
+    if (!wallet.preimage_of) return;
+    const auto job = replay::job_of_lost_invoice(ledger::Reader(*store_), orphan, wallet.preimage_of);
+    if (!job) return hooks_.fatal(job.error());
+    if (*job)
+      rollback_->found({"the wallet was paid for an invoice of job " + (*job)->hex() +
+                            ", made with this ledger's secret, that this ledger does not have",
+                        {}});
+  };
+  judge(wallet_);
+  for (const OpenedWallet& former : former_wallets_) judge(former);
+}
+
+// ---- going online ---------------------------------------------------------------------------------------------------
+
+void Service::start() {
+  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
+  rollback_->start();
+  probe();
+}
+
 // With a wallet that lacks a needed ability, the provider does not start, unless jobs are open: their payments must
 // still be seen. With an unreachable wallet it starts, and declines jobs until the wallet answers.
-void Service::start() {
+void Service::probe() {
   wallet_.wallet->status([this](const Result<wallet::WalletStatus>& told) {
     if (stopping_) return;
     const bool unable = !told && wallet::is_inability(told.error());
@@ -197,9 +254,18 @@ void Service::start() {
     if (!told) hooks_.problem("no jobs are accepted yet: " + told.error().describe());
     const bool healthy = told.has_value();
     backend_->status([this, healthy](const Result<inference::BackendStatus>& status) {
-      if (!stopping_) sell(status, healthy);
+      probed_ = {status, healthy};
+      open_if_ready();
     });
   });
+}
+
+void Service::open_if_ready() {
+  if (probed_ && may_open_ && !selling_ && !stopping_) sell(probed_->backend, probed_->wallet_healthy);
+}
+
+void Service::take_up_if_ready() {
+  if (selling_ && may_resume_) runtime_->take_up_open_jobs();
 }
 
 void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_healthy) {
@@ -222,7 +288,10 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
   }
   open_announcer(policy);
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION, wallet_healthy);
-  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
+  selling_ = true;
+  take_up_if_ready();
+  if (!rollback_->checked())
+    hooks_.problem("rollback not checked: none of our relays has answered yet; it is checked as soon as one does");
   control_ = std::make_unique<Control>(control_actions());
   auto socket =
       ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),
@@ -232,21 +301,31 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
   online_ = true;
   connections_->read_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
-  checkpoints_->make_regularly();
-  bookkeeper_->start();
+  publish_checkpoint();
+  checkpoints_->make_regularly([this](std::string note) { rollback_->publish(std::move(note)); });
   hooks_.online();
 }
 
 void Service::go_offline(std::string reason, std::function<void()> done) {
   if (announcer_) announcer_->stop();
   runtime_->drain(std::move(reason), [this, done = std::move(done)] {
-    connections_->hang_up();
-    // What still waited in the pool is answered first.
-    checkpoints_->make([this, done](const auto&) {
-      connections_->disconnect();
-      online_ = false;
-      done();
+    checkpoints_->make([this, done](const Result<std::string>& note) {
+      rollback_->publish_last(note.value_or(std::string()), [this, done] {
+        connections_->hang_up();
+        // What still waited in the pool is answered first.
+        boost::asio::post(io_, [this, done] {
+          connections_->disconnect();
+          online_ = false;
+          done();
+        });
+      });
     });
+  });
+}
+
+void Service::publish_checkpoint() {
+  checkpoints_->make([this](const Result<std::string>& note) {
+    if (note) rollback_->publish(*note);
   });
 }
 
@@ -317,6 +396,7 @@ nlohmann::json Service::summary() const {
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", connections_->summary()},
           {"books", bookkeeper_->summary()},
+          {"rollback_checked", rollback_->checked()},
           {"announcing", announcer_ ? describe_announcing(*announcer_, config_.announce) : nlohmann::json()}};
 }
 

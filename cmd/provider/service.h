@@ -16,6 +16,7 @@
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/runtime/announcer.h"
 #include "pipeline/runtime/journal.h"
+#include "pipeline/runtime/rollback_watch.h"
 #include "pipeline/runtime/runtime.h"
 #include "pipeline/web/web_client.h"
 
@@ -36,12 +37,14 @@ struct ServiceHooks {
 class Service {
  public:
   // Opens everything that can be opened without waiting. `kill_at`: see kill_points.h; empty: never.
+  // `accept_rollback`: the operator's word that the ledger may have lost its end (RollbackWatch::Options).
   static base::Result<std::unique_ptr<Service>> open(boost::asio::io_context& io, Config config, base::Clock clock,
-                                                     std::string kill_at, ServiceHooks hooks);
+                                                     std::string kill_at, bool accept_rollback, ServiceHooks hooks);
   ~Service();
 
-  // Asks the wallet whether it is able to do what is configured, and the backend for its models, then goes online:
-  // hooks.online, or hooks.fatal when nothing can be sold. A wallet that is away now does not keep us offline.
+  // Asks the wallet whether it is able to do what is configured, the backend for its models, and our own relays and the
+  // wallet whether the ledger lost its end; then goes online: hooks.online, or hooks.fatal when nothing can be sold or a
+  // rollback was found. A wallet that is away now does not keep us offline.
   void start();
   // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. After stop() nobody can say `online`
   // again.
@@ -59,6 +62,12 @@ class Service {
   base::Result<void> open_adapters();
   base::Result<void> open_shop_wallet();
   base::Result<void> open_runtime(std::string kill_at);
+  void open_rollback_watch(bool accept);
+  void probe();
+  void open_if_ready();
+  void take_up_if_ready();
+  void judge_orphan(const replay::Difference& orphan);
+  void publish_checkpoint();
   void go_online();
   void sell(const base::Result<inference::BackendStatus>& status, bool wallet_healthy);
   ControlActions control_actions();
@@ -86,11 +95,21 @@ class Service {
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
   std::unique_ptr<RelayConnections> connections_;
   std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<runtime::RollbackWatch> rollback_;
   std::unique_ptr<runtime::Announcer> announcer_;  // once it is known what is sold
   std::unique_ptr<Bookkeeper> bookkeeper_;
   std::unique_ptr<Pruner> pruner_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlSocket> control_socket_;
+  // What the start waits for, in the order in which it is used.
+  struct Probed {
+    base::Result<inference::BackendStatus> backend;
+    bool wallet_healthy = false;
+  };
+  std::optional<Probed> probed_;
+  bool may_open_ = false;    // by the rollback watch
+  bool may_resume_ = false;  // by the same
+  bool selling_ = false;     // the runtime has started
   bool online_ = false;
   bool stopping_ = false;
 };

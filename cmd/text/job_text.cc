@@ -278,6 +278,7 @@ Colour state_colour(State state) {
     case State::expired:
     case State::cancelled:
     case State::refunded:
+    case State::closed:
       return Colour::dim;
     default:
       return Colour::plain;

@@ -373,7 +373,10 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& s
   for (const auto& [kind, open] : kOpeners) {
     if (kind != config.wallet.kind) continue;
     auto opened = open(site);
-    if (opened) opened->wallet = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), scheduler);
+    if (!opened) return opened;
+    opened->wallet = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), scheduler);
+    if (opened->wallet->abilities().repeats == wallet::Repeats::by_preimage)
+      opened->preimage_of = site.ports.preimage;
     return opened;
   }
   return fail(ErrorKind::config, "config.wallet_kind", "there is no wallet \"" + config.wallet.kind + "\"");

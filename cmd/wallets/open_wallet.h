@@ -11,6 +11,7 @@
 #include "cmd/config/config.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/payer.h"
+#include "pipeline/wallet/preimage.h"
 #include "pipeline/wallet/supervised_wallet.h"
 
 namespace boost::asio {
@@ -23,6 +24,7 @@ template <class Port>
 struct Opened {
   std::shared_ptr<void> link;  // what it speaks through; goes after it
   std::unique_ptr<Port> wallet;
+  wallet::PreimageOf preimage_of = {};  // null where it does not take ours
 };
 using OpenedWallet = Opened<wallet::Wallet>;
 struct OpenedPayer : Opened<wallet::Payer> {

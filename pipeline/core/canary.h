@@ -15,6 +15,7 @@ enum class Canary {
   empty_answer_sold,         // an answer without visible text is delivered and billed
   age_by_ledger_time,        // a request's age is measured by the ledger's time, which may be ahead of the clock
   crowded_second_is_last,    // a page of events of one second counts as the last one
+  rollback_unseen,           // whatever shows that the ledger lost its end is overlooked
   pruned_while_open,         // the texts of jobs that are not over are removed too
 };
 

@@ -53,7 +53,7 @@ bool contains(const std::vector<Work>& works, const Work& work) {
 
 }  // namespace
 
-Engine::Engine(Recovery recovery) : now_(recovery.time) {
+Engine::Engine(Recovery recovery) : now_(recovery.time), rollback_accepted_at_(recovery.rollback_accepted_at) {
   if (recovery.policy) policy_ = std::move(*recovery.policy);
   for (const auto& [customer, day] : recovery.credit) shop_.change_credit(customer, day);
   for (const auto& [decided_at, job] : recovery.decisions) {
@@ -67,7 +67,7 @@ Engine::Engine(Recovery recovery) : now_(recovery.time) {
         .exposure = accounts.exposure, .offered_at = accounts.offered_at, .standing = accounts.standing};
     if (job.request) shop_.account(job, job.requested_at, {}, still_open);
     const JobId id = job.id;
-    jobs_[id].job = std::move(job);
+    jobs_[id] = {.job = std::move(job), .waits_for_resume = true};
   }
 }
 
@@ -84,11 +84,22 @@ Step Engine::resume(TimeMs now) {
   clock_ = now;
   now_ = std::max(now_, clock_);
   Step out;
-  std::vector<Wake> ids;
-  for (const auto& [id, live] : jobs_) ids.emplace_back(live.job.requested_at, id);
-  std::ranges::sort(ids);
-  for (const auto& [time, id] : ids) advance(out, id);
+  const std::vector<JobId> ids = jobs_to_resume();
+  for (const JobId& id : ids) jobs_.at(id).waits_for_resume = false;
+  for (const JobId& id : ids) advance(out, id);
   start_queued(out);
+  return out;
+}
+
+// The oldest first.
+std::vector<JobId> Engine::jobs_to_resume() const {
+  std::vector<Wake> found;
+  for (const auto& [id, live] : jobs_) {
+    if (live.waits_for_resume) found.emplace_back(live.job.requested_at, id);
+  }
+  std::ranges::sort(found);
+  std::vector<JobId> out;
+  for (const auto& [time, id] : found) out.push_back(id);
   return out;
 }
 
@@ -159,6 +170,7 @@ void Engine::advance(Step& step, const JobId& id) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end()) return;
   Live& live = it->second;
+  if (live.waits_for_resume) return;
   bool wants_slot = false;
   const Due effects = decide_until_settled(step, id, live);
   for (const Work& work : effects.work) {
@@ -237,6 +249,14 @@ void Engine::on(Step& step, Configured& input) {
   if (ledger::encode(policy_) == ledger::encode(input.policy)) return;
   policy_ = input.policy;
   append(step, {}, std::move(input.policy));
+}
+
+void Engine::on(Step& step, RollbackConfirmed& input) {
+  rollback_accepted_at_ = input.accepted.at;
+  append(step, {}, std::move(input.accepted));
+  for (const JobId& id : jobs_to_resume()) {
+    if (!jobs_.at(id).job.closed) append(step, id, ledger::JobClosed{.reason = "the ledger went back in time"});
+  }
 }
 
 void Engine::on(Step& step, Online& input) {

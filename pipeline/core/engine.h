@@ -17,6 +17,11 @@ namespace core {
 struct Configured {
   Policy policy;
 };
+// The operator goes on with a ledger that lost its end. Closes every job that was taken over from it and waits for
+// resume().
+struct RollbackConfirmed {
+  ledger::RollbackAccepted accepted;
+};
 struct Online {
   std::string version;
 };
@@ -148,10 +153,11 @@ struct NextDraw {
 };
 struct Tick {};
 
-using Input = std::variant<Configured, Online, Offline, RequestArrived, RequestsRefused, PruningOrdered, InputsReady,
-                           InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke,
-                           NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid,
-                           Cancelled, RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
+using Input =
+    std::variant<Configured, RollbackConfirmed, Online, Offline, RequestArrived, RequestsRefused, PruningOrdered,
+                 InputsReady, InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke,
+                 NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
+                 RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +174,8 @@ struct Step {
 
 // What the ledger's views know at start.
 struct Recovery {
-  TimeMs time;  // of the last entry
+  TimeMs time;                       // of the last entry
+  TimeMs rollback_accepted_at = {};  // zero: never
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
   // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
@@ -183,7 +190,8 @@ class Engine {
 
   // What one input comes to at `now` by this machine's clock. Entries bear max(previous entry's time, now).
   Step step(Input input, TimeMs now);
-  // What is due for all jobs in memory: once, after recovery.
+  // What is due for the jobs that were taken over by recovery: once. Until then nothing is done for them, whatever
+  // happens to them.
   Step resume(TimeMs now);
 
   // The job as it is after all steps so far; null when it is closed or unknown.
@@ -192,6 +200,8 @@ class Engine {
   TimeMs now() const { return now_; }  // of the last step: never before the last entry
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
+  // By the machine's clock; zero: never. What was asked for before may have been served by what the ledger lost.
+  TimeMs rollback_accepted_at() const { return rollback_accepted_at_; }
   std::size_t open_jobs() const { return jobs_.size(); }
   // Those that can still be cancelled: the newest, at most so many.
   std::vector<JobId> cancellable_jobs(std::size_t limit) const;
@@ -212,6 +222,7 @@ class Engine {
     Job job;
     std::vector<Work> in_flight;
     std::optional<Place> place;  // in the queue for a slot
+    bool waits_for_resume = false;
     std::optional<TimeMs> wake_at;
     std::vector<std::pair<NoticePurpose, ledger::RelayAnswer>> answers;  // not in the ledger yet
   };
@@ -229,8 +240,10 @@ class Engine {
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
   void keep_texts_of_open_jobs(PruningOrdered& input) const;
+  std::vector<JobId> jobs_to_resume() const;
 
   void on(Step& step, Configured& input);
+  void on(Step& step, RollbackConfirmed& input);
   void on(Step& step, Online& input);
   void on(Step& step, Offline& input);
   void on(Step& step, RequestArrived& input);
@@ -258,6 +271,7 @@ class Engine {
 
   TimeMs now_;    // of the current step; never goes back
   TimeMs clock_;  // this machine's clock in the current step; earlier than that after it had been ahead
+  TimeMs rollback_accepted_at_;
   Policy policy_;
   Shop shop_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;

@@ -145,6 +145,9 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  [&](const ledger::JobExpired& e) {
                    if (!job.expired) job.expired = e;
                  },
+                 [&](const ledger::JobClosed& e) {
+                   if (!job.closed) job.closed = e;
+                 },
                  [&](const ledger::RefundOwed& e) {
                    if (!find_refund(job, e.payment_hash)) job.refunds.push_back({.owed = e});
                  },
@@ -172,6 +175,7 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  [](const ledger::WentOffline&) {},
                  [](const ledger::RequestsDropped&) {},
                  [](const ledger::TextsPruned&) {},
+                 [](const ledger::RollbackAccepted&) {},
              },
              event);
 }
@@ -188,6 +192,7 @@ State state(const Job& job) {
     if (!invoice) return State::delivered_free;
     return invoice->expired && !renewal_due(job) ? State::unpaid : State::delivered_unpaid;
   }
+  if (job.closed) return State::closed;
   if (result) return result->closed ? State::undelivered : State::delivering;
   if (job.cancelled && ended_without_result(job)) return State::cancelled;
   if (ended_without_result(job)) return State::failed;
@@ -201,7 +206,8 @@ namespace {
 constexpr std::array kStates{State::requested,      State::declined,   State::awaiting_payment, State::working,
                              State::invoicing,      State::delivering, State::delivered_unpaid, State::settled,
                              State::delivered_free, State::unpaid,     State::expired,          State::cancelled,
-                             State::undelivered,    State::failed,     State::refund_owed,      State::refunded};
+                             State::undelivered,    State::failed,     State::refund_owed,      State::refunded,
+                             State::closed};
 
 }  // namespace
 
@@ -243,6 +249,8 @@ std::string_view name(State state) {
       return "refund_owed";
     case State::refunded:
       return "refunded";
+    case State::closed:
+      return "closed";
   }
   return "unknown";
 }

@@ -86,6 +86,7 @@ struct Job {
   std::optional<ledger::InputsGathered> inputs;
   std::optional<ledger::InputsFailed> inputs_failed;
   TimeMs quoted_at;
+  std::optional<ledger::JobClosed> closed;
   static constexpr auto fields() {
     using T = Job;
     return std::tuple{field(1, "id", &T::id),
@@ -107,7 +108,8 @@ struct Job {
                       field(17, "cancelled", &T::cancelled),
                       field(18, "inputs", &T::inputs),
                       field(19, "inputs_failed", &T::inputs_failed),
-                      field(20, "quoted_at_ms", &T::quoted_at)};
+                      field(20, "quoted_at_ms", &T::quoted_at),
+                      field(21, "closed", &T::closed)};
   }
 };
 
@@ -140,6 +142,7 @@ enum class State {
   failed,       // could not be served; nothing was paid
   refund_owed,
   refunded,
+  closed,  // by a rollback that was accepted; nothing of it was delivered
 };
 State state(const Job& job);
 std::string_view name(State state);

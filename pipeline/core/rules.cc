@@ -16,7 +16,7 @@ bool closed_by_operator(const Job& job) {
 
 // The quote promised another invoice, and it may still come to be shown.
 bool may_renew(const Job& job) {
-  const bool given_up = job.invoice_failed && !job.invoice_failed->retry_at;
+  const bool given_up = job.closed || (job.invoice_failed && !job.invoice_failed->retry_at);
   return job.quote && job.quote->renew_invoice && find_notice(job, NoticePurpose::result) && !undeliverable(job) &&
          !paid(job) && !given_up && !closed_by_operator(job) && !find_notice(job, NoticePurpose::invoice_renewed);
 }
@@ -84,7 +84,7 @@ bool paid(const Job& job) {
 
 Msat unpaid_by_default(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
-  if (!result || !result->delivered || payment_first(job) || paid(job) || may_renew(job)) return {};
+  if (!result || !result->delivered || payment_first(job) || paid(job) || may_renew(job) || job.closed) return {};
   const auto refused = std::ranges::find_if(job.invoices, [](const Invoice& invoice) {
     return invoice.revealed && invoice.expired && invoice.expired->basis == ledger::ExpiryBasis::wallet_said;
   });
@@ -160,6 +160,8 @@ const Invoice* held(const Job& job) {
 
 bool ended_without_result(const Job& job) {
   if (job.declined) return true;
+  if (const Notice* result = find_notice(job, NoticePurpose::result); job.closed && !(result && result->delivered))
+    return true;
   if (job.cancelled && !cut_short(job)) return true;
   if ((job.expired && !paid(job)) || underpaid(job)) return true;
   if (job.inference_failed && !job.inference_failed->retry_at && !job.completion) return true;

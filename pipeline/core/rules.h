@@ -50,7 +50,8 @@ bool payment_first(const Job& job);  // held in escrow too
 bool escrowed(const Job& job);
 // The payment that the wallet holds for this job, while it holds it; null: none.
 const Invoice* held(const Job& job);
-// An error that ends the job without a result: declined, cancelled, expired unpaid, or given up after the last attempt.
+// An error that ends the job without a result: declined, cancelled, expired unpaid, given up after the last attempt, or
+// closed by a rollback.
 bool ended_without_result(const Job& job);
 // It can still be cancelled: what is signed is on its way, and what has ended is over.
 bool cancellable(const Job& job);

@@ -62,11 +62,16 @@ void Runtime::start(core::Policy policy, std::string version, bool wallet_health
   post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
   post(core::Configured{std::move(policy)});
   post(core::Online{std::move(version)});
-  commit(engine_.resume(ports_.scheduler.now()), {});
+  started_ = true;
+  for (Early& one : std::exchange(early_, {})) on_request(one.event, std::move(one.raw), one.relay, one.receipt);
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
   control_.refresh_every_second();
+}
+
+void Runtime::take_up_open_jobs() {
+  if (!failed_) commit(engine_.resume(ports_.scheduler.now()), {});
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -158,6 +163,7 @@ void Runtime::arm_wake() {
 
 void Runtime::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
                          std::shared_ptr<void> receipt) {
+  if (!started_) return early_.push_back({event, std::move(raw), relay, std::move(receipt)});
   intake_.on_request(event, std::move(raw), relay, std::move(receipt));
 }
 

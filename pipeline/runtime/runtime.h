@@ -36,8 +36,11 @@ class Runtime {
   // The ports and `key` outlive it.
   Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery, RuntimeHooks hooks);
 
-  // Goes online under this policy and takes up every open job. Until the wallet has answered it is what the caller knows.
+  // Goes online under this policy. Until the wallet has answered it is what the caller knows. Requests that came before
+  // have waited for this.
   void start(core::Policy policy, std::string version, bool wallet_healthy = true);
+  // Goes on with the jobs that were open when the last process ended: once, after start().
+  void take_up_open_jobs();
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (intake_gate.h).
   void on_request(const nostr::Event& event, std::string raw, const std::string& relay, std::shared_ptr<void> receipt);
@@ -53,8 +56,10 @@ class Runtime {
   RefundDesk& refund_desk() { return refund_desk_; }
   // For what the operator says of invoices, and what a comparison with the wallet's list finds.
   Invoicing& invoicing() { return invoicing_; }
-  // Removes texts of jobs at rest, and records that.
-  void prune(core::PruningOrdered order) { post(std::move(order)); }
+  // The operator's orders: removes texts of jobs at rest, and records that; before take_up_open_jobs(), accepts that the
+  // ledger lost its end.
+  void order(core::PruningOrdered pruning) { post(std::move(pruning)); }
+  void order(core::RollbackConfirmed rollback) { post(std::move(rollback)); }
 
   // Takes no new jobs, lets started ones finish (what waits for a retry goes on after the next start), then records
   // the reason, once, and calls every `done`. Requests that arrive meanwhile keep their receipts out, so the relays are
@@ -68,6 +73,12 @@ class Runtime {
   bool draining() const { return draining_; }
 
  private:
+  struct Early {
+    nostr::Event event;
+    std::string raw;
+    std::string relay;
+    std::shared_ptr<void> receipt;
+  };
   // One group of facts on its way to the disk.
   struct Pending {
     std::vector<core::Command> commands;
@@ -106,6 +117,8 @@ class Runtime {
   IntakeGate intake_;
   ControlWatch control_;
 
+  bool started_ = false;
+  std::vector<Early> early_;     // requests that came before the start; their receipts bound how many
   std::deque<Pending> pending_;  // in the order of their appends
   std::optional<base::TimeMs> armed_;
   bool inference_healthy_ = true;

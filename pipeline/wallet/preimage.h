@@ -13,4 +13,7 @@ using Preimage = base::Hash256;
 // description and the expiry do not count. Whoever has the secret can settle what was not paid: it is never logged.
 Preimage derive_preimage(std::string_view wallet_secret, std::string_view wallet_kind, const InvoiceOrder& order);
 
+// The preimage of the invoice that an order makes.
+using PreimageOf = std::function<Preimage(const InvoiceOrder&)>;
+
 }  // namespace wallet

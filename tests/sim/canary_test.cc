@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                          core::Canary::settlement_counted_twice, core::Canary::expired_unwatched,
                                          core::Canary::unknown_is_the_end, core::Canary::empty_answer_sold,
                                          core::Canary::age_by_ledger_time, core::Canary::crowded_second_is_last,
-                                         core::Canary::pruned_while_open),
+                                         core::Canary::pruned_while_open, core::Canary::rollback_unseen),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -57,6 +57,8 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "AgeByLedgerTime";
                              case core::Canary::crowded_second_is_last:
                                return "CrowdedSecondIsLast";
+                             case core::Canary::rollback_unseen:
+                               return "RollbackUnseen";
                              case core::Canary::pruned_while_open:
                                return "PrunedWhileOpen";
                            }

@@ -80,6 +80,8 @@ enum class Mishap : std::size_t {
   operator_repeats_invoice,  // pays back to one that was given before
   operator_prunes_texts,     // of jobs that have ended
   operator_closes_job,       // whose invoice has expired
+  operator_restores_backup,  // goes on with an older copy of the ledger
+  operator_changes_machine,  // goes on with an older copy, and may come back to this one
   count
 };
 inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);

@@ -1,5 +1,6 @@
 #include "tests/sim/process.h"
 
+#include "ledger/checkpoint.h"
 #include "pipeline/nostr/nip42.h"
 #include "replay/jobs_view.h"
 #include "replay/pruning.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr std::int64_t kDiskMs = 1;
 constexpr std::int64_t kReconciledMs = 3'600'000;
+constexpr std::int64_t kFirstCheckpointMs = 1'000;
+constexpr std::int64_t kCheckpointMs = 900'000;
 constexpr std::int64_t kLongestAgeMs = 2 * 3'600'000;  // that any policy lets a request have
 
 // What the process cannot read ends it, as it would end the real one. A disk that failed may work the next time.
@@ -24,6 +27,14 @@ T or_crash(base::Result<T> result) {
 }
 
 }  // namespace
+
+// What relays lost on the way: an answer to what we asked may have come in part.
+std::uint64_t lost_frames(const Faults& faults) {
+  std::uint64_t out = 0;
+  for (const Mishap one : {Mishap::relay_cut, Mishap::relay_dead, Mishap::relay_delays})
+    out += faults.counts()[static_cast<std::size_t>(one)];
+  return out;
+}
 
 // The world's disk as this process reads it.
 class Process::ReadDisk final : public ledger::KeyValue {
@@ -84,7 +95,7 @@ class Process::SimJournal final : public runtime::Journal {
   std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-Process::Process(World& world, const core::Policy& policy, core::EntryLimits entries)
+Process::Process(World& world, const core::Policy& policy, core::EntryLimits entries, bool accept_rollback)
     : world_(world),
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
@@ -92,7 +103,10 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
       wallet_(world, time_),
       payer_(world, time_),
       backend_(world, time_),
-      web_(world, time_) {
+      web_(world, time_),
+      policy_(policy),
+      lost_frames_(lost_frames(world.faults)) {
+  policy_.provider = world.provider_key.public_key();
   world.referee->begin_life();
   std::vector<ledger::Projection*> views;
   for (const auto& one : projections_) views.push_back(one.get());
@@ -118,29 +132,91 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
                             .cursors = [this] { return cursors(); }});
   start_relays();
-  core::Policy ours = policy;
-  ours.provider = world.provider_key.public_key();
-  runtime_->start(std::move(ours), "simulated");
+  start_watch(accept_rollback);
+}
+
+void Process::start_watch(bool accept_rollback) {
+  watch_ = std::make_unique<runtime::RollbackWatch>(
+      runtime::RollbackWatch::Ports{.relays = relays_,
+                                    .scheduler = time_,
+                                    .journal = *journal_,
+                                    .reader = ledger::Reader(*disk_),
+                                    .accepted = [this] { return replay::accepted_rollback(ledger::Reader(*disk_)); },
+                                    .ask_wallet = [this](const std::function<void()>& done) { reconcile(done); },
+                                    .sign =
+                                        [this](nostr::Unsigned event) {
+                                          return nostr::sign(std::move(event), world_.provider_key,
+                                                             {seeded_bytes(3, world_.next_number()).bytes});
+                                        }},
+      runtime::RollbackWatch::Options{
+          .us = world_.provider_key.public_key(), .own_relays = world_.relay_urls(), .accept = accept_rollback},
+      runtime::RollbackWatch::Hooks{.open = [this] { open(); },
+                                    .release = [this] { release(); },
+                                    .accepted =
+                                        [this](ledger::RollbackAccepted accepted) {
+                                          runtime_->order(core::RollbackConfirmed{std::move(accepted)});
+                                        },
+                                    .refused = [this](base::Error error) { failure_ = std::move(error); }});
+  watch_->start();
+}
+
+void Process::open() {
+  runtime_->start(policy_, "simulated");
+  online_ = true;
   reconcile_later();
+  time_.after(kFirstCheckpointMs, [this] { publish_checkpoints(); });
+}
+
+void Process::release() {
+  // A clock that was wrong puts what it signed before what was accepted.
+  const bool clock_was_right = world_.clock_set_at == TimeMs{};
+  const bool heard_all = watch_->all_checked() && lost_frames(world_.faults) == lost_frames_ && clock_was_right;
+  world_.referee->on_release(heard_all);
+  runtime_->take_up_open_jobs();
+}
+
+std::string Process::checkpoint() {
+  const auto sign = [this](const base::Hash256& digest) {
+    return base::Result<base::Signature>(
+        world_.provider_key.sign(digest.view(), {seeded_bytes(4, world_.next_number()).bytes}));
+  };
+  const ledger::TreeHead head = ledger_->head();
+  const auto note = or_crash(ledger::sign_checkpoint({.size = head.size, .root = head.root, .time = time_.now()},
+                                                     world_.provider_key.public_key(), sign));
+  if (const auto kept = ledger_->put_checkpoint(head.size, note); !kept) failure_ = kept.error();
+  return note;
+}
+
+void Process::publish_checkpoints() {
+  watch_->publish(checkpoint());
+  time_.after(kCheckpointMs, [this] { publish_checkpoints(); });
 }
 
 // As the real provider does, but hourly: what the wallet lists and the ledger lacks is looked up again.
 void Process::reconcile_later() {
-  time_.after(kReconciledMs, [this] {
-    wallet_.list_paid({}, [this](const base::Result<std::vector<wallet::PaidInvoice>>& listed) {
-      if (listed) reconcile(*listed);
-      reconcile_later();
-    });
+  time_.after(kReconciledMs, [this] { reconcile([this] { reconcile_later(); }); });
+}
+
+void Process::reconcile(const std::function<void()>& done) {
+  wallet_.list_paid({}, [this, done](const base::Result<std::vector<wallet::PaidInvoice>>& listed) {
+    if (listed) compare(*listed);
+    done();
   });
 }
 
-void Process::reconcile(const std::vector<wallet::PaidInvoice>& listed) {
+void Process::compare(const std::vector<wallet::PaidInvoice>& listed) {
   const auto books = or_crash(replay::reconcile(ledger::Reader(*disk_), {{wallet_.kind(), listed}},
                                                 {.since = TimeMs{}, .until = TimeMs{INT64_MAX}}));
   for (const replay::Difference& difference : books.differences) {
     if (difference.kind == replay::Difference::Kind::not_recorded) {
       runtime_->invoicing().settle_late(difference.job, difference.payment_hash);
     }
+    const bool may_be_ours =
+        difference.kind == replay::Difference::Kind::orphan && world_.wallet.identity == WalletIdentity::label;
+    if (!may_be_ours) continue;
+    const auto lost =
+        or_crash(replay::job_of_lost_invoice(ledger::Reader(*disk_), difference, &WalletBooks::preimage_of));
+    if (lost) watch_->found({"the wallet was paid for a lost invoice of job " + lost->hex(), {}});
   }
 }
 
@@ -154,6 +230,7 @@ std::vector<std::pair<std::string, TimeMs>> Process::cursors() const {
 }
 
 Process::~Process() {
+  watch_.reset();
   if (hub_) hub_->abandon();
 }
 
@@ -204,14 +281,16 @@ void Process::start_relays() {
 }
 
 void Process::go_offline() {
-  if (runtime_->draining()) return;
+  if (!online_ || runtime_->draining()) return;
   runtime_->drain("told so", [this] {
-    hub_->shut_down();
-    // What still waited in the hub is answered first.
-    time_.after(1, [this] {
-      relays_.use(nullptr);
-      hub_->abandon();
-      hub_.reset();
+    watch_->publish_last(checkpoint(), [this] {
+      hub_->shut_down();
+      // What still waited in the hub is answered first.
+      time_.after(1, [this] {
+        relays_.use(nullptr);
+        hub_->abandon();
+        hub_.reset();
+      });
     });
   });
 }
@@ -224,7 +303,7 @@ void Process::go_online() {
 
 void Process::prune(TimeMs before) {
   or_crash(replay::prune(ledger::Reader(*disk_), before, [this](core::PruningOrdered batch) {
-    runtime_->prune(std::move(batch));
+    runtime_->order(std::move(batch));
     return base::Result<void>();
   }));
 }

@@ -5,6 +5,7 @@
 #include "ledger/ledger.h"
 #include "pipeline/nostr/relay/hub.h"
 #include "pipeline/nostr/switchable_relays.h"
+#include "pipeline/runtime/rollback_watch.h"
 #include "pipeline/runtime/runtime.h"
 #include "replay/projections.h"
 #include "tests/sim/ports.h"
@@ -15,7 +16,9 @@ namespace sim {
 class Process {
  public:
   // Throws Crashed when it dies while starting.
-  Process(World& world, const core::Policy& policy, core::EntryLimits entries = {1'000'000, 1'000'000});
+  // `accept_rollback`: the operator's word (runtime::RollbackWatch).
+  Process(World& world, const core::Policy& policy, core::EntryLimits entries = {1'000'000, 1'000'000},
+          bool accept_rollback = false);
   ~Process();
 
   const core::Engine& engine() const { return runtime_->engine(); }
@@ -38,8 +41,14 @@ class Process {
   class ReadDisk;
   class SimJournal;
   void start_relays();
+  void start_watch(bool accept_rollback);
+  void open();
+  void release();
+  std::string checkpoint();
+  void publish_checkpoints();
   void reconcile_later();
-  void reconcile(const std::vector<wallet::PaidInvoice>& listed);
+  void reconcile(const std::function<void()>& done);
+  void compare(const std::vector<wallet::PaidInvoice>& listed);
   std::vector<std::pair<std::string, TimeMs>> cursors() const;
 
   World& world_;
@@ -55,6 +64,10 @@ class Process {
   std::shared_ptr<nostr::RelayHub> hub_;
   nostr::SwitchableRelays relays_{time_};
   std::unique_ptr<runtime::Runtime> runtime_;
+  core::Policy policy_;
+  std::unique_ptr<runtime::RollbackWatch> watch_;
+  std::uint64_t lost_frames_;  // by relays, when this life began
+  bool online_ = false;
   std::optional<base::Error> failure_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "ledger/checkpoint.h"
 #include "ledger/reader.h"
 #include "pipeline/core/stages/stage.h"
+#include "pipeline/nostr/nip78.h"
 #include "replay/auditor.h"
 #include "replay/earnings_report.h"
 #include "replay/jobs_view.h"
@@ -45,6 +47,52 @@ void Referee::begin_life() {
   // Not payments_: an attempt is never paid twice, in no life.
 }
 
+void Referee::on_rollback() {
+  const std::map<base::JobId, Job> before = std::exchange(jobs_, {});
+  leaves_ = 0;
+  tree_ = {};
+  exposure_ = settled_msat_ = refunded_msat_ = {};
+  policy_ = {};
+  stranger_quotes_.clear();
+  settled_.clear();
+  refund_invoices_.clear();
+  payments_.clear();
+  catch_up(nullptr);
+  rolled_back_ = true;
+  checked_since_rollback_ = false;
+  const auto differs = [](const std::map<base::JobId, Job>& jobs, const Job& one) {
+    const auto found = jobs.find(one.id);
+    return found == jobs.end() || ledger::encode(found->second) != ledger::encode(one);
+  };
+  for (const auto& [id, job] : before) {
+    if (differs(jobs_, job)) jobs_lost_.insert(id);
+  }
+  for (const auto& [id, job] : jobs_) {
+    if (differs(before, job)) jobs_lost_.insert(id);
+  }
+}
+
+void Referee::on_release(bool heard_all) {
+  unseen_ = unseen_ || (!checked_since_rollback_ && !heard_all);
+  checked_since_rollback_ = true;
+}
+
+// What of it was given up, nobody could tell.
+bool Referee::may_repeat(const base::JobId& id) const {
+  return unseen_ && jobs_lost_.contains(id);
+}
+
+Msat Referee::lost() const {
+  Msat sum;
+  for (const base::JobId& id : jobs_lost_) {
+    const auto seen = world_.jobs.find(id);
+    const auto job = jobs_.find(id);
+    if (seen == world_.jobs.end()) continue;
+    sum += world_.paid_by(seen->second) - (job == jobs_.end() ? Msat{} : core::settled_amount(job->second));
+  }
+  return sum;
+}
+
 // ---- the ledger, entry by entry -------------------------------------------------------------------------------------
 
 void Referee::catch_up(const core::Engine* engine) {
@@ -76,6 +124,7 @@ void Referee::catch_up(const core::Engine* engine) {
 
 void Referee::see(const ledger::Entry& entry) {
   if (const auto* policy = std::get_if<core::Policy>(&entry.fact)) policy_ = *policy;
+  if (const auto* accepted = std::get_if<ledger::RollbackAccepted>(&entry.fact)) accepted_at_ = accepted->at;
   if (entry.header.job.is_zero()) return;
   Job& job = jobs_[entry.header.job];
   const Job before = job;
@@ -198,6 +247,11 @@ void Referee::on_order(const wallet::InvoiceOrder& order) {
 }
 
 void Referee::on_publication(const nostr::Event& event) {
+  if (event.kind == nostr::kApplicationDataKind) {
+    catch_up(nullptr);
+    const auto published = ledger::verify_checkpoint(event.content, world_.provider_key.public_key());
+    return demand(published && published->size <= leaves_, "a checkpoint of what is not durable");
+  }
   const auto answer = nostr::read_answer(event);
   demand(answer.has_value(), "a publication that is no answer");
   if (answer->known == nostr::Status::pong) return demand(world_.pinged(answer->request), "a pong without a ping");
@@ -277,6 +331,7 @@ void Referee::check_end(bool clock_was_wrong) const {
   SimDisk scratch;
   const auto audit = must(replay::audit(world_.disk, scratch));
   for (const auto& finding : audit.findings) {
+    if (unseen_ && finding.check == replay::Check::money) continue;
     throw Violation("audit, " + std::string(replay::name(finding.check)) + ": " + finding.position + ": " +
                     finding.what);
   }
@@ -291,15 +346,18 @@ void Referee::check_customers(bool clock_was_wrong) const {
       // One that was old when it was sent is too old to be asked for soon: a relay that is deaf for a while hides it.
       const std::int64_t age_ms = seen.asked_at.ms - seen.request.created_at * 1000;
       const bool was_old = age_ms + kLongestDeafMs > policy_.request_age_limit_ms;
-      demand(clock_was_wrong || crowded_out || was_old, "a request was lost" + about(id));
+      // What was asked for before a rollback was accepted is not served: it may have been.
+      const bool before_rollback = rolled_back_ && TimeMs{seen.request.created_at * 1000} <= accepted_at_;
+      demand(clock_was_wrong || crowded_out || was_old || before_rollback, "a request was lost" + about(id));
       continue;
     }
     const Job& job = found->second;
     demand(!core::is_open(job), "a job never ended: " + std::string(core::name(core::state(job))) + about(id));
+    if (may_repeat(id)) continue;
     demand(seen.results.size() <= 1, "two different results were published" + about(id));
     const bool renewed = core::find_notice(job, ledger::NoticePurpose::invoice_renewed);
     demand(seen.invoices.size() <= (renewed ? 2 : 1), "more invoices were revealed than the ledger knows" + about(id));
-    demand(core::settled_amount(job) == world_.paid_by(seen),
+    demand(jobs_lost_.contains(id) || core::settled_amount(job) == world_.paid_by(seen),
            "the customer paid another amount than was settled" + about(id));
     const core::Notice* result = core::find_notice(job, ledger::NoticePurpose::result);
     demand(!result || !result->delivered || seen.results.contains(result->notice.event),
@@ -320,11 +378,12 @@ void Referee::check_customers(bool clock_was_wrong) const {
 }
 
 void Referee::check_books() const {
-  demand(settled_msat_ == world_.wallet.received(), "the ledger and the wallet's books disagree");
+  demand(settled_msat_ + lost() == world_.wallet.received(), "the ledger and the wallet's books disagree");
   const replay::ReportQuery query{.money = replay::Money::play, .utc_offset = [](TimeMs) { return 0; }};
   const auto earned = must(replay::report(ledger::Reader(world_.disk), query));
   demand(earned.total.settled == settled_msat_, "the earnings report and the ledger disagree");
-  demand(refunded_msat_ == world_.purse.paid(), "the ledger and the books of what was paid back disagree");
+  demand(rolled_back_ ? refunded_msat_ <= world_.purse.paid() : refunded_msat_ == world_.purse.paid(),
+         "the ledger and the books of what was paid back disagree");
   demand(earned.total.refunded == refunded_msat_, "the earnings report and the ledger disagree about refunds");
 }
 

@@ -25,6 +25,11 @@ class Referee {
   // and everything that it decided is durable.
   void catch_up(const core::Engine* engine);
 
+  // An older copy of the ledger took the place of what was read so far.
+  void on_rollback();
+  // Jobs of before go on. `heard_all`: every relay told the process all that it has.
+  void on_release(bool heard_all);
+
   // Before an effect leaves the process: the facts that caused it are durable.
   void on_chat(const std::string& prompt);
   void on_order(const wallet::InvoiceOrder& order);
@@ -41,6 +46,8 @@ class Referee {
 
   std::size_t entries() const { return leaves_; }
   base::Msat settled() const { return settled_msat_; }
+  // What came for invoices of a history that was given up, and is not in the ledger.
+  base::Msat lost() const;
   std::size_t sales() const { return settled_.size(); }
   const std::map<base::JobId, core::Job>& jobs() const { return jobs_; }
 
@@ -56,7 +63,14 @@ class Referee {
   void check_customers(bool clock_was_wrong) const;
   void check_books() const;
 
+  bool may_repeat(const base::JobId& id) const;
+
   World& world_;
+  bool rolled_back_ = false;  // ever
+  bool unseen_ = false;       // a rollback that nobody could tell the process of: it may do things twice
+  bool checked_since_rollback_ = true;
+  std::set<base::JobId> jobs_lost_;  // of which some history was given up
+  TimeMs accepted_at_;               // when a rollback was last accepted, by the process's clock
   std::size_t leaves_ = 0;
   ledger::MerkleTree tree_;
   std::map<base::JobId, core::Job> jobs_;  // folded from what is durable

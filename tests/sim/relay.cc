@@ -5,6 +5,7 @@
 
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/nip78.h"
 #include "pipeline/nostr/relay/filter.h"
 #include "pipeline/nostr/relay/session.h"
 #include "tests/sim/world.h"
@@ -59,6 +60,11 @@ void SimRelay::on_event(const std::shared_ptr<Wire>& wire, const Event& event) {
   }
   const bool silent = world_.faults.strikes(Mishap::relay_silent);
   if (silent && world_.faults.dice().chance(0.5)) return;
+  if (event.kind == nostr::kApplicationDataKind) {
+    std::erase_if(events_, [&](const Event& one) {
+      return one.kind == event.kind && one.tag_value("d") == event.tag_value("d") && one.created_at <= event.created_at;
+    });
+  }
   const bool known = std::ranges::any_of(events_, [&](const Event& one) { return one.id == event.id; });
   if (!known) events_.push_back(event);
   world_.show(event);

@@ -155,7 +155,7 @@ class Simulation {
   void live_until(const Over& over) {
     while (!over()) {
       try {
-        Process process(world_, policy_);
+        Process process(world_, policy_, {1'000'000, 1'000'000}, std::exchange(accepts_rollback_, false));
         live(process, over);
       } catch (const Crashed&) {
         die();
@@ -169,7 +169,7 @@ class Simulation {
     while (!over()) {
       engine_open_ = process.engine().open_jobs();
       step(world_.time.now() + 1'000);
-      if (process.failure()) throw Crashed{};  // a disk that failed is fatal: the process ends
+      if (process.failure()) end_of(*process.failure());
       if (world_.disk.commits() != seen_commits_) {
         seen_commits_ = world_.disk.commits();
         world_.referee->catch_up(process.settled_engine());
@@ -187,6 +187,15 @@ class Simulation {
         throw Crashed{};
       }
     }
+  }
+
+  // A disk that failed ends the process; so does a rollback, and then the operator gives their word.
+  [[noreturn]] void end_of(const base::Error& failure) {
+    if (failure.code == "ledger.rollback") {
+      if (!rolled_back_) throw Violation("a rollback was seen that never was: " + failure.message);
+      accepts_rollback_ = true;
+    }
+    throw Crashed{};
   }
 
   // The operator, at the keyboard of this life.
@@ -261,12 +270,26 @@ class Simulation {
     world_.referee->catch_up(nullptr);
     Faults& faults = world_.faults;
     if (faults.strikes(Mishap::store_flips_bit)) world_.referee->check_bit_flip(faults.dice());
+    go_back(faults);
     if (faults.strikes(Mishap::process_dies_in_recovery)) doomed_lives_ = 1;
     if (faults.strikes(Mishap::process_restart_storm)) doomed_lives_ = static_cast<int>(faults.dice().between(3, 10));
     const TimeMs restart = world_.time.now() + (doomed_lives_ > 0 ? 100 : dice_.between(100, 60'000));
     while (world_.time.step(restart)) {
     }
     if (dice_.chance(0.2)) change_prices();
+  }
+
+  // An older copy of the ledger takes the place of this one, which may come back later as another machine's.
+  void go_back(Faults& faults) {
+    const SimDisk now = world_.disk;
+    const bool changes = backup_ && faults.strikes(Mishap::operator_changes_machine);
+    const bool restores = !changes && backup_ && faults.strikes(Mishap::operator_restores_backup);
+    if (changes || restores) {
+      world_.disk.restore(*backup_);
+      world_.referee->on_rollback();
+      rolled_back_ = true;
+    }
+    if (changes || faults.dice().chance(0.2)) backup_ = now;
   }
 
   // The operator changes the configuration between two lives; the limits of what may be owed stay.
@@ -298,7 +321,8 @@ class Simulation {
   }
 
   bool at_rest() const {
-    return engine_open_ == 0 && world_.referee->settled() == world_.wallet.received() &&
+    const base::Msat booked = world_.referee->settled() + world_.referee->lost();
+    return engine_open_ == 0 && booked == world_.wallet.received() &&
            world_.referee->jobs().size() >= world_.jobs.size() &&
            std::ranges::none_of(world_.referee->jobs(), [](const auto& one) { return core::is_open(one.second); });
   }
@@ -314,6 +338,9 @@ class Simulation {
   std::vector<base::JobId> owed_;
   std::vector<base::JobId> overdue_;
   std::string customer_invoice_;
+  std::optional<SimDisk> backup_;
+  bool rolled_back_ = false;
+  bool accepts_rollback_ = false;
   int doomed_lives_ = 0;
 };
 

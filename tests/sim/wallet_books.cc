@@ -17,6 +17,10 @@ std::string label_of(const wallet::InvoiceOrder& order) {
 
 }  // namespace
 
+base::Hash256 WalletBooks::preimage_of(const wallet::InvoiceOrder& order) {
+  return base::sha256(label_of(order));
+}
+
 std::string WalletBooks::create(const wallet::InvoiceOrder& order, TimeMs now) {
   const std::string label = label_of(order);
   // What is held is named by our preimage, whatever else the wallet can.

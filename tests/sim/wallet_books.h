@@ -36,6 +36,8 @@ class WalletBooks {
   // An invoice for another amount than was ordered.
   std::string create_wrong(const wallet::InvoiceOrder& order, base::TimeMs now);
 
+  // Of the invoice that an order makes, whenever it is made: nothing can be told of a wallet that names its own.
+  static base::Hash256 preimage_of(const wallet::InvoiceOrder& order);
   // Null if the wallet has no such invoice.
   const Invoice* find(const std::string& bolt11) const;
   // Takes a payment of this amount that will settle at this time. False: unknown, expired, or paid already.

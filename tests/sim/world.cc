@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip13.h"
+#include "pipeline/nostr/nip78.h"
 #include "tests/sim/referee.h"
 
 namespace sim {
@@ -147,7 +148,7 @@ std::vector<std::string> World::relay_urls() const {
 }
 
 void World::show(const nostr::Event& event) {
-  if (!shown_.insert(event.id).second) return;
+  if (event.kind == nostr::kApplicationDataKind || !shown_.insert(event.id).second) return;
   const auto sealed = nostr::read_answer(event);
   if (!sealed || !nostr::verify(event)) throw Violation("a publication that customers cannot read or verify");
   if (sealed->known == nostr::Status::pong) return;

@@ -42,6 +42,9 @@ class SimDisk final : public ledger::KeyValue {
   // The machine restarts: the disk can be used again and holds what was durable.
   void crash();
 
+  // Holds what another held, as if its files had been copied here.
+  void restore(const SimDisk& other) { families_ = other.families_; }
+
   // What is stored, keys and values.
   std::uint64_t bytes() const;
 

@@ -20,6 +20,7 @@ bool waits_for_payment(const Job& job, const Notice& notice) {
 }
 
 Due due_delivery(const Job& job, TimeMs now) {
+  if (job.closed) return {};
   Due out;
   if (result_owed(job, now)) out.work.push_back({.action = Action::sign, .purpose = NoticePurpose::result});
   for (const Notice& notice : job.notices) {

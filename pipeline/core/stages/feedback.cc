@@ -28,6 +28,7 @@ bool success_owed(const Job& job) {
 }
 
 Due due_feedback(const Job& job, TimeMs now) {
+  if (job.closed) return {};
   Due out;
   const auto sign = [&](bool owed, NoticePurpose purpose) {
     if (owed && !find_notice(job, purpose)) out.work.push_back({.action = Action::sign, .purpose = purpose});

@@ -21,6 +21,7 @@ Msat beyond_use(const Job& job) {
 std::string why_owed(const Job& job) {
   if (underpaid(job)) return "paid less than was asked";
   if (undeliverable(job)) return "paid, but no relay took the result";
+  if (job.closed && ended_without_result(job)) return "paid, but the job was closed when the ledger went back in time";
   if (job.cancelled) return "paid, but the job was cancelled";
   if (ended_without_result(job)) return "paid, but the job could not be served";
   return "paid a second time";

@@ -16,6 +16,7 @@ class LowDisk : public testing::Test {
  protected:
   LowDisk() {
     runtime.start({.serve_broadcast = true}, "test");
+    runtime.take_up_open_jobs();
     pass(1'000);
   }
 

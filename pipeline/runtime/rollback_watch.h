@@ -1,0 +1,112 @@
+// Finds out whether this ledger lost its end: whether an older copy of it was put back, or another machine serves with
+// the same key. At start it asks our own relays what they have of us, and holds the shop closed for a moment; then it
+// asks again with each checkpoint that it publishes, and before each relay is given one, so that no checkpoint of ours
+// ever takes the place of one that would have told us. In virtual time the simulator runs this very code.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "base/lifetime.h"
+#include "base/scheduler.h"
+#include "ledger/reader.h"
+#include "pipeline/nostr/event.h"
+#include "pipeline/nostr/relays.h"
+#include "pipeline/runtime/journal.h"
+
+namespace runtime {
+
+class RollbackWatch {
+ public:
+  // The shop opens no later than this, whoever has answered.
+  static constexpr std::int64_t kOpenWithinMs = 3'000;
+  // And jobs of before go on no later than this.
+  static constexpr std::int64_t kReleaseWithinMs = 30'000;
+  static constexpr std::int64_t kAskAgainMs = 10'000;  // a relay that has not answered
+  static constexpr std::int64_t kFarewellMs = 2'000;   // how long publish_last() waits
+
+  // All outlive it.
+  struct Ports {
+    nostr::Relays& relays;
+    base::Scheduler& scheduler;
+    Journal& journal;
+    ledger::Reader reader;
+    // The last rollback of this ledger that was accepted.
+    std::function<base::Result<std::optional<ledger::RollbackAccepted>>()> accepted;
+    // Compares the wallet's list with the ledger, calls found() for what proves a rollback, then `done`.
+    std::function<void(std::function<void()> done)> ask_wallet;
+    std::function<nostr::Event(nostr::Unsigned)> sign;
+  };
+  struct Evidence {
+    std::string what;   // for people: what it is, and where it was seen
+    base::TimeMs time;  // when it was signed, by the clock that it was signed by; zero: not known
+  };
+  struct Options {
+    base::PublicKey us;
+    std::vector<std::string> own_relays;
+    bool accept = false;  // the operator's word: what is found before `release` is accepted, and the shop opens
+  };
+  struct Hooks {
+    std::function<void()> open;     // once, in a later task than start(): the shop may open
+    std::function<void()> release;  // once, after `open`: jobs of before may go on
+    // A rollback was found, and the operator's word covers it: what was open is to be closed.
+    std::function<void(ledger::RollbackAccepted)> accepted;
+    // A rollback was found: the process must end. Once, also long after `open`. "ledger.rollback".
+    std::function<void(base::Error)> refused;
+  };
+
+  RollbackWatch(Ports ports, Options options, Hooks hooks);
+
+  // The relays are being dialled: asks them, and the wallet.
+  void start();
+  // Something shows that the ledger lost its end.
+  void found(const Evidence& evidence);
+
+  // Gives this signed checkpoint to each own relay, as soon as it has been asked again and nothing was found there.
+  void publish(std::string note);
+  // The same at the end, without asking again; an empty note stands for the last one. `done` is called when they have
+  // answered, or after kFarewellMs.
+  void publish_last(std::string note, std::function<void()> done);
+
+  // Some own relay has answered, so that there was something to compare with.
+  bool checked() const { return !answered_.empty(); }
+  bool all_checked() const;
+
+ private:
+  // What is asked of a relay, one after the other.
+  struct Round;
+  // What the ledger is, as far as others can contradict it.
+  struct Past {
+    base::Hash256 first_entry;
+    base::TimeMs counts_from;  // what was signed before is of another ledger, or was accepted
+  };
+
+  base::Result<std::optional<Past>> past() const;
+  void ask(const std::string& relay);
+  void ask_next(const std::shared_ptr<Round>& round);
+  void ask_later(const std::string& relay, std::int64_t delay_ms);
+  void heard(const std::string& relay);
+  void wallet_asked();
+  void refuse(base::Error why);
+  base::Result<std::optional<Evidence>> judge(const nostr::Event& event, const Past& past) const;
+  base::Result<std::optional<Evidence>> judge_checkpoint(const nostr::Event& event, const Past& past) const;
+  void open();
+  void release();
+  void release_if_checked();
+  void give_checkpoint(const std::string& relay, const std::function<void()>& done);
+
+  const Ports ports_;
+  const Options options_;
+  const Hooks hooks_;
+  std::set<std::string> asking_;    // own relays, until they have answered
+  std::set<std::string> answered_;  // since the start
+  base::TimeMs covered_;            // by what was accepted in this run
+  bool wallet_answered_ = false;
+  bool opened_ = false;
+  bool released_ = false;
+  bool refused_ = false;
+  std::string note_;  // the checkpoint to be published; empty: none yet
+  base::Lifetime lifetime_;
+};
+
+}  // namespace runtime
