@@ -38,6 +38,12 @@ std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::sp
   return std::nullopt;
 }
 
+std::optional<Refusal> judge(const Event& event) {
+  if (!id_matches(event)) return Refusal::bad_id;
+  if (!signature_matches(event)) return Refusal::bad_signature;
+  return std::nullopt;
+}
+
 std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now) {
   const TimeMs oldest = now - limits.max_age_ms;
   const TimeMs since = cursor > now ? oldest : std::max(cursor - limits.overlap_ms, oldest);

@@ -34,6 +34,9 @@ struct IntakeLimits {
 std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::span<const Filter> wanted,
                               const IntakeLimits& limits, TimeMs now);
 
+// Why the event is forged, or nothing. The costly check: BIP-340.
+std::optional<Refusal> judge(const Event& event);
+
 // The `since` for a relay with this cursor: it filters the sender's clock, the cursor is ours. A cursor in the future says
 // nothing: our clock was ahead when it was written.
 std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now);

@@ -1,0 +1,36 @@
+// The events that our own relays deliver: each is screened, verified and passed on once. Pure.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "pipeline/nostr/relay/hub_context.h"
+#include "pipeline/nostr/relay/own_relay.h"
+
+namespace nostr {
+
+class VerifiedIntake {
+ public:
+  // What an event was asked for as: a request, passed to on_event with a receipt; or to on_control without one.
+  enum class Feed { requests, control };
+
+  // `context` must outlive this.
+  explicit VerifiedIntake(const HubContext& context);
+
+  // An event came from `relay`, which was asked for `wanted`.
+  void take(const std::shared_ptr<OwnRelay>& relay, Deliver delivered, Feed feed, std::span<const Filter> wanted);
+
+ private:
+  class Receipt;
+  struct Candidate;
+
+  bool is_known(Candidate& candidate);
+  void judged(Candidate& candidate, std::optional<Refusal> reason);
+  void refuse(const std::string& url, Refusal reason);
+
+  const HubContext& context_;
+  Remembered remembered_;
+};
+
+}  // namespace nostr
