@@ -1,6 +1,7 @@
 // Simulates many seeds and prints what happened.
 // usage: sim [--seeds N] [--first N] [--minutes N] [--threads N]   many seeds; exit 1 if any breaks a promise
 //        sim --seed N [--keep FOLDER]                              one, told at length; its ledger is kept in FOLDER
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -93,6 +94,10 @@ int run_many(std::uint64_t first, std::uint64_t seeds, double minutes, unsigned 
   for (unsigned i = 0; i < threads; ++i) workers.emplace_back(work);
   for (auto& worker : workers) worker.join();
   print(totals, elapsed());
+  if (!totals.broken.empty()) {
+    std::cout << "the first of them: ";
+    print_broken(*std::ranges::min_element(totals.broken, {}, &sim::Outcome::seed), program);
+  }
   const bool complete = totals.seeds < kSeedsForEveryFault || all_reached(totals);
   return totals.broken.empty() && complete ? 0 : 1;
 }
