@@ -41,6 +41,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     json,
     eventually: eventuallyByCommand,
     start,
+    pid: () => serve.child.pid,
     running: () => serve !== undefined && serve.child.exitCode === null && serve.child.signalCode === null,
     online: () => provider.running() && relay.subscribed(5050) > 0,
     stop,

@@ -55,6 +55,8 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
     inject,
     dropConnections: () => sockets.clients.forEach((socket) => socket.terminate()),
     connections: () => sockets.clients.size,
+    // What the slowest subscriber has not read yet.
+    backlogBytes: () => Math.max(0, ...[...sockets.clients].map((socket) => socket.bufferedAmount)),
     // How many subscriptions want events of this kind; with `about`, an id, those that want events about it.
     subscribed: (kind, about) => wanting(kind, about).length,
     close,
