@@ -23,7 +23,7 @@ for (const [keys, recorded] of [[1, RECORDED_PER_KEY], [1_000, RECORDED_IN_ALL]]
     await buy(market, await customer.ask(addressed(provider)));
 
     let over = false;
-    const sales = Promise.all([customer, newcomer].map((one) => buyAgainAndAgain(market, one, () => over)));
+    const sales = Promise.all([customer, newcomer].map((one) => buyAgainAndAgain(market, one, () => over, { isNew: one === newcomer })));
     await pour(relay, flood, SECONDS);
     over = true;
     const [ofRegular, ofNewcomer] = await sales;

@@ -14,6 +14,7 @@ const MAX_MEMORY_MB = 100;
 const MAX_DISK_BYTES = 200; // for each request that was refused
 const WORD_DELAY_MS = 50; // a job takes about a second
 const READ_AGAIN_MS = 1_000;
+const SECONDS_FOR_NEW_ONES = 120; // what is asked of new customers is decided each minute: a shorter flood may keep them out
 
 const { values: options } = parseArgs({
   options: {
@@ -75,8 +76,8 @@ async function attack(market) {
   const later = sleep(floodSeconds * 500);
   const sales = Promise.all([
     buyAgainAndAgain(market, regular, () => over),
-    later.then(() => buyAgainAndAgain(market, newcomer, () => over)),
-    later.then(() => buyAgainAndAgain(market, worker, () => over, { work: true })),
+    later.then(() => buyAgainAndAgain(market, newcomer, () => over, { isNew: true })),
+    later.then(() => buyAgainAndAgain(market, worker, () => over, { isNew: true, work: true })),
   ]);
   await pour(relay, flood, floodSeconds);
   await eventually(() => relay.backlogBytes() === 0, 'the provider to read the flood');
@@ -116,7 +117,7 @@ function judge(figures) {
   const { keys, after, atRest, ofRegular, ofNewcomer, ofWorker, audit } = figures;
   const must = (holds, what) => holds || findings.push(`${keys} keys: ${what}`);
   must(ofRegular.length > 0 && ofRegular.every(Boolean), 'a customer who had paid was not served');
-  must([...ofNewcomer, ...ofWorker].some(Boolean), 'no new customer was served');
+  if (floodSeconds >= SECONDS_FOR_NEW_ONES) must([...ofNewcomer, ...ofWorker].some(Boolean), 'no new customer was served');
   must(after.memory <= MAX_MEMORY_MB, `${after.memory} MB of memory`);
   must(perRefused(figures, atRest) <= MAX_DISK_BYTES, `${perRefused(figures, atRest)} bytes of disk for each refused request`);
   must(audit.code === 0, `audit: ${audit.stdout}${audit.stderr}`);

@@ -41,6 +41,7 @@ export function readInvoice(bolt11) {
 export async function openCustomer({ relayUrl, provider, secretKey = generateSecretKey(), signIn = false }) {
   const pubkey = getPublicKey(secretKey);
   const relay = new Relay(relayUrl);
+  relay.publishTimeout = PATIENCE_MS;
   relay.verifyEvent = () => true; // nostr-tools would drop a bad signature in silence; faultsOf complains about it
   await (signIn ? connectSignedIn(relay, secretKey) : relay.connect());
   const jobs = new Map();

@@ -2,13 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { initNostrWasm } from 'nostr-wasm';
 import { minePow } from 'nostr-tools/nip13';
-import { addressed, pay } from './market.mjs';
 import { nowSeconds, openCustomer, REQUEST_KIND, wireOf } from './customer.mjs';
+import { PATIENCE_MS } from './eventually.mjs';
+import { addressed, pay } from './market.mjs';
 
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 const SIGNED_AT_ONCE = 500;
+const SENT_AT_ONCE = 50; // then others have their turn
 const FIRST_WORK_BITS = 16; // that the program asks of new keys when too many ask
-const PATIENCE_MS = 10_000; // of a customer for the first answer
+const SHORT_PATIENCE_MS = 10_000; // of a new customer, who may not get any answer
 const PAUSE_MS = 2_000; // between two requests of one customer
 
 // What `config.toml` leaves to the program, where the harness has more generous limits.
@@ -42,20 +44,20 @@ export async function pour(relay, flood, seconds) {
     const early = () => (i / flood.length) * seconds * 1000 - (Date.now() - began);
     while (early() > 0 || relay.backlogBytes() > MAX_BACKLOG_BYTES) await sleep(Math.max(1, early()));
     relay.inject(raw);
-    if (i % SIGNED_AT_ONCE === 0) await sleep(0);
+    if (i % SENT_AT_ONCE === 0) await sleep(0);
   }
 }
 
 // Asks again and again until `over()`; pays whatever is offered. Returns, per request, {startedMs, servedMs}: when its job began,
 // after it was asked for or after the payment that had to come first, and when it was over; undefined where it was not served.
-// `work`: whether its requests bear proof of work once one was not answered with an offer.
-export async function buyAgainAndAgain(market, customer, over, { work = false } = {}) {
+// isNew: whether it may be left without an answer; work: whether its requests then bear proof of work.
+export async function buyAgainAndAgain(market, customer, over, { isNew = false, work = false } = {}) {
   const sales = [];
   let bits = 0;
   while (!over()) {
     const asked = Date.now();
     const job = await customer.publish(request(market.provider, customer, sales.length, bits));
-    const answer = await firstAnswer(job);
+    const answer = await firstAnswer(job, isNew ? SHORT_PATIENCE_MS : PATIENCE_MS);
     sales.push(answer === 'offer' ? await serve(market, job, asked) : undefined);
     if (work && answer !== 'offer') bits = workAsked(job) ?? FIRST_WORK_BITS;
     await sleep(PAUSE_MS);
@@ -71,9 +73,9 @@ function request(provider, customer, number, bits) {
 }
 
 // 'offer': it is worked on, or an invoice says what to pay; 'refusal'; 'silence'.
-function firstAnswer(job) {
+function firstAnswer(job, patienceMs) {
   const look = () => (job.invoices().length > 0 || job.feedback('processing').length > 0 ? 'offer' : job.feedback('error')[0] && 'refusal');
-  return job.until(look, 'any answer', PATIENCE_MS).catch(() => 'silence');
+  return job.until(look, 'any answer', patienceMs).catch(() => 'silence');
 }
 
 async function serve(market, job, asked) {
