@@ -66,8 +66,10 @@ void PacedWallet::order_again(const InvoiceOrder& order, TimeMs since, std::func
   const std::function<void(Result<MadeInvoice>)> again = [this, order, since, done](const Result<MadeInvoice>& answer) {
     order_again(order, since, done, answer);
   };
-  enqueue(urgent_, call<MadeInvoice>(
-                       kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, again));
+  Call next = call<MadeInvoice>(
+      kCallsOfAnOrder, [this, order](auto then) { behind().create_invoice(order, then); }, again);
+  next.worthless_at = since + kOrderPatienceMs;
+  enqueue(urgent_, std::move(next));
 }
 
 void PacedWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void(Result<LookupAnswer>)> done) {
@@ -76,6 +78,7 @@ void PacedWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<vo
 }
 
 void PacedWallet::status(std::function<void(Result<WalletStatus>)> done) {
+  follow_clock();
   const TimeMs now = scheduler_.now();
   const bool heard_lately = abilities().calls_per_minute > 0 && now < answered_at_ + kMinuteMs;
   if (status_ && (heard_lately || now < paused_until_)) {
@@ -118,6 +121,7 @@ void PacedWallet::enqueue(std::deque<Call>& queue, Call call) {
 
 void PacedWallet::send_waiting() {
   const std::uint64_t timer = ++timer_;
+  follow_clock();
   for (;;) {
     const TimeMs now = scheduler_.now();
     while (!urgent_.empty() && urgent_.front().worthless_at && *urgent_.front().worthless_at < now) {
@@ -131,7 +135,9 @@ void PacedWallet::send_waiting() {
     if (queue->empty()) return;
     const TimeMs at = earliest(queue->front(), look_up && urgent_.empty());
     if (at > now) {
-      return scheduler_.after(at - now, lifetime_.guard([this, timer] {
+      const bool ends_sooner = !urgent_.empty() && urgent_.front().worthless_at.value_or(at) < at;
+      const TimeMs wake = ends_sooner ? *urgent_.front().worthless_at + 1 : at;
+      return scheduler_.after(wake - now, lifetime_.guard([this, timer] {
         if (timer == timer_) send_waiting();
       }));
     }
@@ -145,6 +151,19 @@ void PacedWallet::send_waiting() {
   }
 }
 
+// When the clock is set back, pauses and pace go back with it: else the wallet would be left alone until the clock has
+// caught up.
+void PacedWallet::follow_clock() {
+  const TimeMs now = scheduler_.now();
+  const std::int64_t back_ms = std::max<std::int64_t>(0, last_now_ - now);
+  last_now_ = now;
+  if (back_ms == 0) return;
+  for (TimeMs* time : {&used_until_, &paused_until_, &answered_at_}) *time = *time - back_ms;
+  for (Call& call : urgent_) {
+    if (call.worthless_at) *call.worthless_at = *call.worthless_at - back_ms;
+  }
+}
+
 // The wallet bears as many calls at once as in a minute.
 TimeMs PacedWallet::earliest(const Call& call, bool look_up) const {
   const int per_minute = abilities().calls_per_minute;
@@ -154,6 +173,7 @@ TimeMs PacedWallet::earliest(const Call& call, bool look_up) const {
 }
 
 void PacedWallet::heard(const base::Error* error) {
+  follow_clock();
   const TimeMs now = scheduler_.now();
   if (!error) answered_at_ = now;
   if (!is_limited(error)) {

@@ -40,6 +40,7 @@ class PacedWallet final : public WalletInFront {
                    const base::Result<MadeInvoice>& made);
   void enqueue(std::deque<Call>& queue, Call call);
   void send_waiting();
+  void follow_clock();
   base::TimeMs earliest(const Call& call, bool look_up) const;
   void heard(const base::Error* error);
 
@@ -52,6 +53,7 @@ class PacedWallet final : public WalletInFront {
   bool urgent_sent_last_ = false;
   base::TimeMs used_until_;    // the calls so far, one after the other at the pace that the wallet bears, end then
   base::TimeMs paused_until_;  // at the wallet's wish
+  base::TimeMs last_now_;      // the clock may be set back
   std::int64_t pause_ms_ = 0;  // the last one; 0: it has answered since
   std::optional<WalletStatus> status_;
   base::TimeMs answered_at_;

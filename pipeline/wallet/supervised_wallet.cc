@@ -69,7 +69,8 @@ void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
       return done(tl::unexpected(fits.error()));
     }
     if (proven_) return done(told);
-    if (trouble_ && scheduler_.now() < next_probe_at_) return done(tl::unexpected(*trouble_));
+    const std::int64_t since_probe_ms = scheduler_.now() - probed_at_;  // negative: the clock was set back
+    if (trouble_ && since_probe_ms >= 0 && since_probe_ms < probe_pause_ms_) return done(tl::unexpected(*trouble_));
     waiting_.push_back([done, told](const Result<void>& proof) {
       done(proof ? told : Result<WalletStatus>(tl::unexpected(proof.error())));
     });
@@ -110,7 +111,7 @@ void SupervisedWallet::probe_ends(const Result<void>& proof) {
   } else {
     if (!is_passing(proof.error())) verdict = tl::unexpected(inability(kind(), proof.error()));
     probe_pause_ms_ = std::clamp(2 * probe_pause_ms_, kFirstProbePauseMs, kLongestProbePauseMs);
-    next_probe_at_ = scheduler_.now() + probe_pause_ms_;
+    probed_at_ = scheduler_.now();
     unable(verdict.error());
   }
   for (const auto& one : std::exchange(waiting_, {})) one(verdict);

@@ -65,7 +65,7 @@ class SupervisedWallet final : public WalletInFront {
   bool probing_ = false;
   bool look_ups_refused_ = false;
   std::optional<base::Error> trouble_;
-  base::TimeMs next_probe_at_;
+  base::TimeMs probed_at_;
   std::int64_t probe_pause_ms_ = 0;
   int failures_ = 0;                                                     // of invoices, in a row
   std::vector<std::function<void(const base::Result<void>&)>> waiting_;  // for the probe's end

@@ -36,7 +36,8 @@ class PacedWalletTest : public testing::Test {
   }
 
   sim::VirtualTime time{base::TimeMs{1'800'000'000'000}};
-  sim::ProcessTime process{time};
+  std::int64_t clock_error_ms = 0;
+  sim::ProcessTime process{time, clock_error_ms};
   WalletBehind* behind = nullptr;
   std::unique_ptr<PacedWallet> wallet;
   std::vector<std::string> orders;
@@ -126,6 +127,28 @@ TEST_F(PacedWalletTest, AnOrderIsNotKeptLongerThanACustomerWaits) {
   behind->refusal = wallet_error("wallet.rate_limited", "60 s");
   order();
   EXPECT_EQ(orders, std::vector<std::string>{"wallet.rate_limited"});
+}
+
+TEST_F(PacedWalletTest, AnOrderThatWaitsIsGivenUpWhenItsCustomerLeavesAndNotWhenThePauseEnds) {
+  behind->answer = tl::unexpected(wallet_error("wallet.rate_limited", "300 s"));
+  look_up();
+  order();
+  pass(time, 21 * kSecond);
+  EXPECT_EQ(orders, std::vector<std::string>{"wallet.unreachable"});
+}
+
+TEST_F(PacedWalletTest, AClockThatIsSetBackDoesNotStopTheCalls) {
+  clock_error_ms = 5 * 3'600 * kSecond;
+  for (int i = 0; i < 100; ++i) look_up();
+  behind->refusal = wallet_error("wallet.rate_limited", "12 s");
+  order();
+  behind->refusal.reset();
+  pass(time, 1 * kSecond);
+  clock_error_ms = 0;
+  const auto before = looked_up;
+  pass(time, 90 * kSecond);
+  EXPECT_EQ(orders, std::vector<std::string>{""});
+  EXPECT_GT(looked_up, before + 20);
 }
 
 TEST_F(PacedWalletTest, AWalletThatSaysSlowDownIsThere) {

@@ -36,7 +36,8 @@ class SupervisedWalletTest : public testing::Test {
   }
 
   sim::VirtualTime time{base::TimeMs{1'800'000'000'000}};
-  sim::ProcessTime process{time};
+  std::int64_t clock_error_ms = 0;
+  sim::ProcessTime process{time, clock_error_ms};
   int dice = 0;
   WalletBehind* behind = nullptr;
   std::vector<std::string> problems;
@@ -118,6 +119,15 @@ TEST_F(SupervisedWalletTest, IsProbedAgainAfterAWhileAndOpensTheShop) {
   EXPECT_EQ(status(), "well");
   EXPECT_THAT(problems.back(), HasSubstr("makes invoices again"));
   EXPECT_EQ(problems.size(), 2U);
+}
+
+TEST_F(SupervisedWalletTest, IsProbedAgainAtOnceWhenTheClockWasAheadAndIsSetBack) {
+  clock_error_ms = 5LL * 3'600'000;
+  behind->made_ago_s = 5LL * 3'600;
+  EXPECT_EQ(status(), "wallet.clock");
+  clock_error_ms = 0;
+  behind->made_ago_s = 0;
+  EXPECT_EQ(status(), "well");
 }
 
 TEST_F(SupervisedWalletTest, InvoicesThatFailInARowCloseTheShopLoudly) {
