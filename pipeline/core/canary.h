@@ -17,6 +17,9 @@ enum class Canary {
   crowded_second_is_last,    // a page of events of one second counts as the last one
   rollback_unseen,           // whatever shows that the ledger lost its end is overlooked
   pruned_while_open,         // the texts of jobs that are not over are removed too
+  pause_ignored,             // a wallet that wants to be left alone is asked all the same
+  inability_ignored,         // jobs are taken although invoice after invoice fails
+  defaults_forgotten,        // what was never paid does not lower the customer's credit
 };
 
 #ifdef SELLCOMPUTE_CANARIES

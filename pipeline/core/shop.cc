@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/core/canary.h"
 #include "pipeline/core/rules.h"
 
 namespace core {
@@ -29,7 +30,7 @@ Accounts accounts_of(const Job& job) {
   return {.exposure = exposure(job),
           .settled = earned(job),
           .settled_first = payment_first(job) ? earned(job) : Msat{},
-          .unpaid = unpaid_by_default(job),
+          .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
           .stranger_quote = from_pool ? job.quote->price : Msat{},
           .told = job.declined && job.declined->told,
           .offered_at = offered_at(job),

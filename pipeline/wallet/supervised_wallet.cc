@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/canary.h"
+
 namespace wallet {
 
 using base::Error;
@@ -149,7 +151,8 @@ void SupervisedWallet::count(const Result<void>& made) {
     if (!look_ups_refused_) able();  // else only a probe shows that what is paid would be seen
     return;
   }
-  if (is_passing(made.error()) || ++failures_ < kFailuresBeforeProbe) return;
+  if (is_passing(made.error()) || core::canary(core::Canary::inability_ignored)) return;
+  if (++failures_ < kFailuresBeforeProbe) return;
   failures_ = 0;
   problem_(std::to_string(kFailuresBeforeProbe) + " invoices in a row could not be made: " + made.error().describe());
   proven_ = false;

@@ -38,7 +38,9 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                          core::Canary::settlement_counted_twice, core::Canary::expired_unwatched,
                                          core::Canary::unknown_is_the_end, core::Canary::empty_answer_sold,
                                          core::Canary::age_by_ledger_time, core::Canary::crowded_second_is_last,
-                                         core::Canary::pruned_while_open, core::Canary::rollback_unseen),
+                                         core::Canary::pruned_while_open, core::Canary::rollback_unseen,
+                                         core::Canary::pause_ignored, core::Canary::inability_ignored,
+                                         core::Canary::defaults_forgotten),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -61,6 +63,12 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "RollbackUnseen";
                              case core::Canary::pruned_while_open:
                                return "PrunedWhileOpen";
+                             case core::Canary::pause_ignored:
+                               return "PauseIgnored";
+                             case core::Canary::inability_ignored:
+                               return "InabilityIgnored";
+                             case core::Canary::defaults_forgotten:
+                               return "DefaultsForgotten";
                            }
                            return "";
                          });

@@ -42,6 +42,8 @@ enum class Mishap : std::size_t {
   wallet_loses_answer,   // the invoice is made, and nobody hears of it
   wallet_wrong_amount,
   wallet_unreachable,  // for a while, for everything
+  wallet_throttles,    // it wants to be left alone, with or without saying for how long
+  wallet_is_unable,    // for a while it lets us make no invoices, or look up none either
   wallet_late,         // the payment settles minutes later
   wallet_after_expiry,
   wallet_tells_twice,
@@ -74,6 +76,8 @@ enum class Mishap : std::size_t {
   customer_cancels,    // takes the request back, at any time
   customer_pays_less,  // than the invoice asks for, and the wallet takes it
   customer_pays_more,
+  customer_pays_late,        // shortly before the invoice expires
+  customer_defaults,         // from now on pays for nothing that was delivered
   customer_pings,            // asks whether we are there, once or without end
   operator_goes_offline,     // drains, and comes back online later, within one life
   operator_pays_back,        // what is owed, to an invoice of the customer's

@@ -6,6 +6,8 @@
 #include "pipeline/inference/ollama_stream.h"
 #include "pipeline/loopback/stand_in.h"
 #include "pipeline/runtime/gathering.h"
+#include "pipeline/wallet/replies.h"
+#include "pipeline/wallet/supervised_wallet.h"
 #include "tests/sim/referee.h"
 
 namespace sim {
@@ -18,6 +20,9 @@ namespace {
 constexpr std::int64_t kWalletTimeoutMs = 10'000;
 constexpr std::int64_t kStallMs = 60'000;
 constexpr std::int64_t kThoughtMs = 5'000;  // between two lines of a model that never ends
+
+constexpr std::int64_t kLongestPauseS = 30;  // that the wallet asks for
+constexpr std::int64_t kLongestInabilityMs = 1'800'000;
 
 constexpr double kForgottenForGood = 0.02;
 
@@ -34,6 +39,11 @@ auto unreachable_error() {
   return base::fail(ErrorKind::payment, "wallet.unreachable", "the wallet does not answer");
 }
 
+// An invoice that proves what the wallet can do. It is of no job.
+bool is_probe(const wallet::InvoiceOrder& order) {
+  return order.description.starts_with(wallet::kProbeDescription);
+}
+
 }  // namespace
 
 // ---- the wallet -----------------------------------------------------------------------------------------------------
@@ -45,22 +55,68 @@ bool SimWallet::unreachable() {
   return world_.time.now() < world_.wallet_back_at;
 }
 
+// For a while it makes no invoices: a credential without that right.
+bool SimWallet::unable() {
+  if (world_.time.now() < world_.wallet_able_at) return true;
+  if (!world_.faults.strikes(Mishap::wallet_is_unable)) return false;
+  world_.wallet_able_at = world_.time.now() + world_.faults.dice().between(1'000, kLongestInabilityMs);
+  world_.wallet_blind = world_.faults.dice().chance(0.5);
+  world_.referee->on_unable();
+  return true;
+}
+
+// It cannot be reached, or wants to be left alone.
+bool SimWallet::turns_away(const Refused& refused) {
+  if (unreachable()) {
+    refuse(kWalletTimeoutMs, refused, unreachable_error());
+    return true;
+  }
+  const TimeMs now = world_.time.now();
+  world_.referee->on_wallet_call();
+  const bool wants_more = now < world_.wallet_alone_until;
+  if (!wants_more && !world_.faults.strikes(Mishap::wallet_throttles)) return false;
+  std::int64_t pause_s = (world_.wallet_alone_until - now + 999) / 1'000;
+  if (!wants_more) pause_s = world_.faults.dice().between(0, kLongestPauseS);
+  if (!wants_more) world_.wallet_alone_until = now + pause_s * 1'000;
+  world_.referee->on_pause_asked(now + 2 * kNetworkMs, now + 2 * kNetworkMs + pause_s * 1'000);
+  refuse(2 * kNetworkMs, refused, wallet::rate_limited("slow down", pause_s));
+  return true;
+}
+
+void SimWallet::refuse(std::int64_t after_ms, const Refused& refused, const tl::unexpected<base::Error>& why) {
+  time_.after(after_ms, [this, refused, why] {
+    world_.wallet_failed_at = world_.time.now();
+    refused(why);
+  });
+}
+
 void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
                                std::function<void(base::Result<wallet::MadeInvoice>)> done) {
   world_.on_port_call();
-  world_.referee->on_order(order);
-  const auto fails = [&](std::int64_t after_ms) {
-    time_.after(after_ms, [done] { done(unreachable_error()); });
-    world_.on_port_call();
-  };
-  if (unreachable()) return fails(kWalletTimeoutMs);
-  if (world_.faults.strikes(Mishap::wallet_fails)) return fails(2 * kNetworkMs);
+  if (turns_away(done)) return;
+  if (!is_probe(order)) world_.referee->on_order(order);
+  if (unable()) {
+    refuse(
+        2 * kNetworkMs,
+        [this, done](const auto& why) {
+          world_.referee->on_order_refused();
+          done(why);
+        },
+        wallet::unauthorized("permission denied"));
+    return world_.on_port_call();
+  }
+  if (world_.faults.strikes(Mishap::wallet_fails)) {
+    refuse(2 * kNetworkMs, done, unreachable_error());
+    return world_.on_port_call();
+  }
   // The order arrives whether or not the process lives to hear the answer.
   world_.time.after(kNetworkMs, [&world = world_, order, done = time_.mortal(std::move(done))] {
     const bool wrong = world.faults.strikes(Mishap::wallet_wrong_amount);
     const std::string bolt11 =
         wrong ? world.wallet.create_wrong(order, world.time.now()) : world.wallet.create(order, world.time.now());
+    if (wrong) world.wallet_failed_at = world.time.now();
     if (world.faults.strikes(Mishap::wallet_loses_answer)) {
+      world.wallet_failed_at = world.time.now() + kWalletTimeoutMs;
       return world.time.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
     }
     world.time.after(kNetworkMs, [done, bolt11] { done(wallet::MadeInvoice{.bolt11 = bolt11}); });
@@ -71,7 +127,9 @@ void SimWallet::create_invoice(const wallet::InvoiceOrder& order,
 void SimWallet::look_up(const ledger::InvoiceIssued& invoice,
                         std::function<void(base::Result<wallet::LookupAnswer>)> done) {
   world_.on_port_call();
-  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  if (turns_away(done)) return;
+  if (world_.time.now() < world_.wallet_able_at && world_.wallet_blind)
+    return refuse(2 * kNetworkMs, done, wallet::unauthorized("permission denied"));
   world_.time.after(kNetworkMs,
                     [&world = world_, payment_hash = invoice.payment_hash, done = time_.mortal(std::move(done))] {
                       maybe_forget(world, payment_hash);
@@ -89,32 +147,33 @@ wallet::Abilities SimWallet::abilities() const {
   return {.repeats = none ? wallet::Repeats::never : wallet::Repeats::by_label,
           .pushes = world_.wallet_pushes,
           .lists = true,
-          .holds = true};
+          .holds = true,
+          .calls_per_minute = world_.wallet_calls_per_minute};
 }
 
 void SimWallet::list_paid(const wallet::ListOrder&,
                           std::function<void(base::Result<std::vector<wallet::PaidInvoice>>)> done) {
-  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  if (turns_away(done)) return;
   time_.after(kNetworkMs, [this, done = std::move(done)] { done(world_.wallet.list_paid(world_.time.now())); });
 }
 
 void SimWallet::take(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) {
   world_.on_port_call();
+  if (turns_away(done)) return;
   world_.referee->on_take(order);
   resolve_hold([&world = world_, order] { world.wallet.take(order, world.time.now()); }, std::move(done));
 }
 
 void SimWallet::give_back(const wallet::InvoiceOrder& order, std::function<void(base::Result<void>)> done) {
   world_.on_port_call();
-  world_.referee->on_give_back(order);
+  if (turns_away(done)) return;
+  if (!is_probe(order)) world_.referee->on_give_back(order);
   resolve_hold([&world = world_, order] { world.wallet.give_back(order); }, std::move(done));
 }
 
 // The order arrives whether or not the process lives to hear the answer.
 void SimWallet::resolve_hold(std::function<void()> resolve, std::function<void(base::Result<void>)> done) {
-  if (unreachable() || world_.faults.strikes(Mishap::wallet_fails_hold)) {
-    return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
-  }
+  if (world_.faults.strikes(Mishap::wallet_fails_hold)) return refuse(kWalletTimeoutMs, done, unreachable_error());
   world_.time.after(kNetworkMs, std::move(resolve));
   time_.after(2 * kNetworkMs, [done] { done({}); });
   world_.on_port_call();
@@ -126,7 +185,7 @@ void SimWallet::on_news(News news) {
 }
 
 void SimWallet::status(std::function<void(base::Result<wallet::WalletStatus>)> done) {
-  if (unreachable()) return time_.after(kWalletTimeoutMs, [done] { done(unreachable_error()); });
+  if (turns_away(done)) return;
   time_.after(kNetworkMs, [done = std::move(done)] { done(wallet::WalletStatus{.name = "simulated"}); });
 }
 

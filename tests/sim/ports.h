@@ -28,8 +28,12 @@ class SimWallet final : public wallet::Wallet {
   void on_news(News news) override;
 
  private:
+  using Refused = std::function<void(tl::unexpected<base::Error>)>;
   void resolve_hold(std::function<void()> resolve, std::function<void(base::Result<void>)> done);
   bool unreachable();
+  bool unable();
+  bool turns_away(const Refused& refused);
+  void refuse(std::int64_t after_ms, const Refused& refused, const tl::unexpected<base::Error>& why);
   World& world_;
   ProcessTime& time_;
 };

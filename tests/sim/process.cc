@@ -2,6 +2,8 @@
 
 #include "ledger/checkpoint.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/wallet/paced_wallet.h"
+#include "pipeline/wallet/supervised_wallet.h"
 #include "replay/jobs_view.h"
 #include "replay/pruning.h"
 #include "replay/reconciliation.h"
@@ -24,6 +26,16 @@ T or_crash(base::Result<T> result) {
   if (!result && result.error().code.starts_with("sim.")) throw Crashed{};
   if (!result) throw Violation("the process does not start: " + result.error().describe());
   return std::move(*result);
+}
+
+// The world's wallet, as the real provider opens its own.
+std::unique_ptr<wallet::Wallet> open_wallet(World& world, ProcessTime& time, const core::Policy& policy) {
+  auto paced = std::make_unique<wallet::PacedWallet>(std::make_unique<SimWallet>(world, time), time);
+  const wallet::ShopNeeds needs{.network = wallet::Network::regtest,
+                                .hold = policy.payment_mode == ledger::PaymentMode::escrow};
+  return std::make_unique<wallet::SupervisedWallet>(
+      std::move(paced), needs, time, [&world] { return seeded_bytes(3, world.next_number()); },
+      [](const std::string&) {});
 }
 
 }  // namespace
@@ -100,7 +112,7 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
       disk_(std::make_unique<ReadDisk>(world)),
-      wallet_(world, time_),
+      wallet_(open_wallet(world, time_, policy)),
       payer_(world, time_),
       backend_(world, time_),
       web_(world, time_),
@@ -114,7 +126,7 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
   journal_ = std::make_unique<SimJournal>(*this);
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::Ports{.journal = *journal_,
-                     .wallet = wallet_,
+                     .wallet = *wallet_,
                      .payer = &payer_,
                      .payer_account = "simulated 01",
                      .backend = backend_,
@@ -198,14 +210,14 @@ void Process::reconcile_later() {
 }
 
 void Process::reconcile(const std::function<void()>& done) {
-  wallet_.list_paid({}, [this, done](const base::Result<std::vector<wallet::PaidInvoice>>& listed) {
+  wallet_->list_paid({}, [this, done](const base::Result<std::vector<wallet::PaidInvoice>>& listed) {
     if (listed) compare(*listed);
     done();
   });
 }
 
 void Process::compare(const std::vector<wallet::PaidInvoice>& listed) {
-  const auto books = or_crash(replay::reconcile(ledger::Reader(*disk_), {{wallet_.kind(), listed}},
+  const auto books = or_crash(replay::reconcile(ledger::Reader(*disk_), {{wallet_->kind(), listed}},
                                                 {.since = TimeMs{}, .until = TimeMs{INT64_MAX}}));
   for (const replay::Difference& difference : books.differences) {
     if (difference.kind == replay::Difference::Kind::not_recorded) {

@@ -57,7 +57,7 @@ class Process {
   std::unique_ptr<ReadDisk> disk_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::unique_ptr<SimJournal> journal_;
-  SimWallet wallet_;
+  std::unique_ptr<wallet::Wallet> wallet_;
   SimPayer payer_;
   SimBackend backend_;
   SimWeb web_;

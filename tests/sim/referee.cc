@@ -6,6 +6,7 @@
 #include "ledger/reader.h"
 #include "pipeline/core/stages/stage.h"
 #include "pipeline/nostr/nip78.h"
+#include "pipeline/wallet/supervised_wallet.h"
 #include "replay/auditor.h"
 #include "replay/earnings_report.h"
 #include "replay/jobs_view.h"
@@ -18,6 +19,10 @@ using core::Job;
 namespace {
 
 constexpr std::int64_t kLongestDeafMs = 900'000;
+// The shop closes when enough invoices failed: a probe fails, and the next look at the wallet's health shows it.
+constexpr std::int64_t kClosesWithinMs = 120'000;
+// It opens again when nothing fails any more: after the longest pause between two probes.
+constexpr std::int64_t kReopensWithinMs = 660'000;
 
 void demand(bool holds, const std::string& what) {
   if (!holds) throw Violation(what);
@@ -44,6 +49,9 @@ std::string about(const base::JobId& id) {
 void Referee::begin_life() {
   chats_.clear();
   orders_.clear();
+  life_began_ = world_.time.now();
+  pause_until_ = {};
+  orders_refused_ = 0;
   // Not payments_: an attempt is never paid twice, in no life.
 }
 
@@ -131,7 +139,66 @@ void Referee::see(const ledger::Entry& entry) {
   core::evolve(job, entry.header.job, entry.header.time, entry.fact);
   check_revealed(job);
   check_money(before, job, entry);
-  if (const auto* declined = std::get_if<ledger::JobDeclined>(&entry.fact)) check_age(job, *declined);
+  if (std::holds_alternative<ledger::JobQuoted>(entry.fact)) {
+    check_credit(job);
+    check_ability(job);
+  }
+  if (const auto* declined = std::get_if<ledger::JobDeclined>(&entry.fact)) {
+    check_age(job, *declined);
+    check_reopened(job, *declined);
+  }
+}
+
+// Credit counts what the customer settled and what they never paid, and ends for who does not pay. What is older than
+// the window is older than this world.
+void Referee::check_credit(const Job& job) const {
+  Msat settled, settled_first, unpaid;
+  int defaults = 0;
+  for (const auto& [id, one] : jobs_) {
+    if (!one.request || one.request->customer != job.request->customer) continue;
+    settled += core::earned(one);
+    if (core::payment_first(one)) settled_first += core::earned(one);
+    unpaid += core::unpaid_by_default(one);
+    if (core::unpaid_by_default(one) > Msat{}) ++defaults;
+  }
+  const ledger::Basis& basis = job.quote->basis;
+  demand(basis.customer_settled == settled, "the quote counts another amount as settled" + about(job.id));
+  demand(basis.customer_unpaid == unpaid, "the quote counts another amount as never paid" + about(job.id));
+  const bool ended = defaults >= 2 && unpaid.value > settled.value / 100 + 1 && settled_first < unpaid;
+  demand(!ended || job.quote->price == Msat{} || core::payment_first(job),
+         "credit for a customer who does not pay" + about(job.id));
+}
+
+void Referee::check_ability(const Job& job) const {
+  const bool unable = world_.time.now() < world_.wallet_able_at;
+  const bool known = orders_refused_ >= wallet::kFailuresBeforeProbe && world_.time.now() > closes_by_;
+  demand(!unable || !known || world_.clock_set_at >= life_began_,
+         "a job was taken although the wallet makes no invoices" + about(job.id));
+}
+
+void Referee::check_reopened(const Job& job, const ledger::JobDeclined& declined) const {
+  const bool excused = world_.wallet_calls_per_minute > 0 || world_.clock_error_ms != 0;
+  if (declined.reason != ledger::DeclineReason::wallet_unavailable || excused) return;
+  const TimeMs well_since = std::max({life_began_, world_.wallet_failed_at, world_.clock_set_at});
+  demand(world_.time.now() - well_since < kReopensWithinMs,
+         "a job was declined for want of a wallet that has long been well" + about(job.id));
+}
+
+// ---- the wallet's wishes --------------------------------------------------------------------------------------------
+
+void Referee::on_wallet_call() const {
+  const TimeMs now = world_.time.now();
+  const bool told = pause_from_ < now && now < pause_until_ && world_.clock_set_at < pause_from_;
+  demand(!told, "the wallet was asked although it wants to be left alone");
+}
+
+void Referee::on_pause_asked(TimeMs from, TimeMs until) {
+  if (world_.time.now() >= pause_until_) pause_from_ = from;
+  pause_until_ = std::max(pause_until_, until);
+}
+
+void Referee::on_order_refused() {
+  if (++orders_refused_ == wallet::kFailuresBeforeProbe) closes_by_ = world_.time.now() + kClosesWithinMs;
 }
 
 // How old a request is, the machine's clock says, wherever the ledger's time is.

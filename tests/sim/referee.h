@@ -38,6 +38,14 @@ class Referee {
   void on_take(const wallet::InvoiceOrder& order);
   void on_give_back(const wallet::InvoiceOrder& order);
 
+  // A call reaches the wallet.
+  void on_wallet_call() const;
+  // The process hears at `from` that the wallet wants to be left alone until then.
+  void on_pause_asked(TimeMs from, TimeMs until);
+  // From now on the wallet makes no invoices; and each order that it refuses for that.
+  void on_unable() { orders_refused_ = 0; }
+  void on_order_refused();
+
   // A bit flips in a copy of the disk: that is noticed, or changes nothing.
   void check_bit_flip(Dice& dice) const;
 
@@ -55,6 +63,9 @@ class Referee {
   bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
   void check_age(const core::Job& job, const ledger::JobDeclined& declined) const;
+  void check_credit(const core::Job& job) const;
+  void check_ability(const core::Job& job) const;
+  void check_reopened(const core::Job& job, const ledger::JobDeclined& declined) const;
   static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
   void check_open_texts() const;
@@ -85,6 +96,11 @@ class Referee {
   std::set<std::pair<base::JobId, std::uint32_t>> chats_;
   std::set<std::tuple<base::JobId, std::size_t, std::uint32_t>> orders_;
   std::set<std::pair<base::Hash256, std::uint32_t>> payments_;
+  TimeMs life_began_;
+  TimeMs pause_from_, pause_until_;  // in which the wallet wants to be left alone
+  int orders_refused_ = 0;           // since the wallet is unable
+  TimeMs closes_by_;                 // what made it so is known: from then on no jobs are taken
+
   std::set<base::JobId> partials_left_;  // jobs of which a part left the process
 };
 

@@ -86,6 +86,8 @@ class Simulation {
     outcome_.seed = seed;
     if (dice_.chance(0.3)) world_.wallet.identity = WalletIdentity::none;
     world_.wallet_pushes = dice_.chance(0.5);
+    constexpr int kCallsPerMinute[] = {0, 0, 0, 60, 30};
+    world_.wallet_calls_per_minute = dice_.pick(kCallsPerMinute);
     constexpr std::int64_t kLineMs[] = {10, 10, 10, 100, 300};
     world_.line_ms = dice_.pick(kLineMs);
     world_.disk.on_commit([this](std::uint64_t, const ledger::Batch&) { return disk_fault(); });
@@ -315,7 +317,7 @@ class Simulation {
     outcome_.mishaps = world_.faults.counts();
     world_.faults.quiet();
     set_clock(-world_.clock_error_ms);
-    world_.wallet_back_at = world_.space_back_at = world_.time.now();
+    world_.make_well();
     doomed_lives_ = 0;
     for (const auto& relay : world_.relays) relay->restart();
   }

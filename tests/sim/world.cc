@@ -147,6 +147,10 @@ std::vector<std::string> World::relay_urls() const {
   return out;
 }
 
+void World::make_well() {
+  wallet_back_at = wallet_able_at = wallet_alone_until = space_back_at = time.now();
+}
+
 void World::show(const nostr::Event& event) {
   if (event.kind == nostr::kApplicationDataKind || !shown_.insert(event.id).second) return;
   const auto sealed = nostr::read_answer(event);
@@ -167,12 +171,28 @@ void World::show(const nostr::Event& event) {
     job.result_before_payment = job.result_before_payment || paid_by(job) == base::Msat{};
   }
   if (answer->bolt11.empty() || !job.invoices.insert(answer->bolt11).second || job.payer == Payer::never) return;
-  if (job.payer == Payer::second && job.invoices.size() < 2) return;
-  const std::int64_t thinking_ms = job.payer == Payer::slowly ? faults.dice().between(1'000, 240'000) : kNetworkMs;
-  time.after(thinking_ms, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
+  if (answer->is_result && defaults(job)) job.payer = Payer::never;
+  if (job.payer == Payer::never || (job.payer == Payer::second && job.invoices.size() < 2)) return;
+  const std::int64_t after_ms = thinking_ms(job, answer->bolt11);
+  time.after(after_ms, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   if (job.payer == Payer::twice) {
-    time.after(thinking_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
+    time.after(after_ms + 1'000, [this, &job, bolt11 = answer->bolt11] { pay(job, bolt11); });
   }
+}
+
+// What was delivered is not paid for by customers who stopped paying. They still pay what comes first.
+bool World::defaults(const CustomerJob& job) {
+  if (faults.strikes(Mishap::customer_defaults)) defaulters_.insert(job.customer);
+  return defaulters_.contains(job.customer);
+}
+
+std::int64_t World::thinking_ms(const CustomerJob& job, const std::string& bolt11) {
+  if (faults.strikes(Mishap::customer_pays_late)) {
+    const WalletBooks::Invoice* invoice = wallet.find(bolt11);
+    const std::int64_t left_ms = invoice ? invoice->expires_at - time.now() : 0;
+    if (left_ms > 0) return left_ms - left_ms / faults.dice().between(4, 50);
+  }
+  return job.payer == Payer::slowly ? faults.dice().between(1'000, 240'000) : kNetworkMs;
 }
 
 // Parts may arrive in any order: one is the beginning of the other.

@@ -84,9 +84,14 @@ class World {
   WalletBooks wallet;
   bool wallet_pushes = false;  // tells the process of each payment
   std::function<void(const base::Hash256&)> on_paid = [](const base::Hash256&) {};
-  PurseBooks purse;       // out of which is paid back
-  TimeMs wallet_back_at;  // unreachable until then
-  TimeMs space_back_at;   // no space on the disk until then
+  PurseBooks purse;                 // out of which is paid back
+  TimeMs wallet_back_at;            // unreachable until then
+  TimeMs wallet_able_at;            // makes no invoices until then
+  bool wallet_blind = false;        // while it is unable, it looks up none either
+  TimeMs wallet_alone_until;        // it answers nothing but that it is asked too often
+  TimeMs wallet_failed_at;          // when it last answered with an error, or wrongly
+  int wallet_calls_per_minute = 0;  // that it says it bears; 0: any number
+  TimeMs space_back_at;             // no space on the disk until then
   nostr::SecretKey provider_key;
   std::vector<std::unique_ptr<SimRelay>> relays;
   std::map<base::EventId, CustomerJob> jobs;
@@ -119,6 +124,8 @@ class World {
   // The relay with this URL, or null.
   SimRelay* relay(std::string_view url);
   std::vector<std::string> relay_urls() const;
+  // Everything is reachable, able and patient from now on.
+  void make_well();
   // Of which a relay may have more requests than it sends: what is open to anybody may be missed there.
   std::set<std::int64_t> crowded_seconds;
   // A request for somebody else.
@@ -131,6 +138,8 @@ class World {
   static void show_part(CustomerJob& job, const std::string& text);
   static void check_form(const CustomerJob& job, const nostr::Answer& sealed);
   void pay(CustomerJob& job, const std::string& bolt11);
+  std::int64_t thinking_ms(const CustomerJob& job, const std::string& bolt11);
+  bool defaults(const CustomerJob& job);
   const nostr::SecretKey& customer_key(std::size_t customer);
 
   std::uint64_t seed_;
@@ -139,6 +148,7 @@ class World {
   std::set<base::EventId> shown_;
   std::set<base::EventId> pings_;
   std::map<std::string, std::string> notes_;  // by id in hex
+  std::set<std::size_t> defaulters_;          // customers
 };
 
 }  // namespace sim
