@@ -18,7 +18,7 @@ enum class Canary {
   rollback_unseen,           // whatever shows that the ledger lost its end is overlooked
   pruned_while_open,         // the texts of jobs that are not over are removed too
   pause_ignored,             // a wallet that wants to be left alone is asked all the same
-  inability_ignored,         // jobs are taken although invoice after invoice fails
+  inability_ignored,         // jobs are taken although the wallet is known to make no invoices
   defaults_forgotten,        // what was never paid does not lower the customer's credit
 };
 

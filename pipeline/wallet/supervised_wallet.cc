@@ -70,7 +70,7 @@ void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
       unable(fits.error());
       return done(tl::unexpected(fits.error()));
     }
-    if (proven_) return done(told);
+    if (proven_ || core::canary(core::Canary::inability_ignored)) return done(told);
     const std::int64_t since_probe_ms = scheduler_.now() - probed_at_;  // negative: the clock was set back
     if (trouble_ && since_probe_ms >= 0 && since_probe_ms < probe_pause_ms_) return done(tl::unexpected(*trouble_));
     waiting_.push_back([done, told](const Result<void>& proof) {
@@ -151,8 +151,7 @@ void SupervisedWallet::count(const Result<void>& made) {
     if (!look_ups_refused_) able();  // else only a probe shows that what is paid would be seen
     return;
   }
-  if (is_passing(made.error()) || core::canary(core::Canary::inability_ignored)) return;
-  if (++failures_ < kFailuresBeforeProbe) return;
+  if (is_passing(made.error()) || ++failures_ < kFailuresBeforeProbe) return;
   failures_ = 0;
   problem_(std::to_string(kFailuresBeforeProbe) + " invoices in a row could not be made: " + made.error().describe());
   proven_ = false;

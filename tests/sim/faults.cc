@@ -42,7 +42,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"wallet asks a wrong amount", 0.1},
     {"wallet is unreachable", 0.01},
     {"wallet asks for a pause", 0.005},
-    {"wallet makes no invoices", 0.05},
+    {"wallet makes no invoices", 0.1},
     {"wallet settles late", 0.4},
     {"wallet settles after expiry", 0.3},
     {"wallet tells twice", 0.5},
