@@ -70,7 +70,7 @@ class Foreground {
     const auto summary = service_->summary();
     log(spdlog::level::info, "selling as " + summary["npub"].get<std::string>(), "Selling", "");
     if (summary["play_money"].get<bool>())
-      log(spdlog::level::warn, "the sandbox wallet's money is play money", "PlayMoney", "");
+      log(spdlog::level::warn, "the wallet's money is play money", "PlayMoney", "");
   }
 
   void on_relay(const std::string& url, nostr::RelayState state, const std::string& reason) {

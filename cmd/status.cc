@@ -117,6 +117,19 @@ Check check_selling(const Result<nlohmann::json>& serve) {
       std::to_string(status.value("open_jobs", 0)) + " open jobs" + (online ? "" : "; `sellcompute online` goes on"));
 }
 
+// Whether they were paid, the wallet does not say in a way that can be believed.
+std::vector<Check> check_payments(const nlohmann::json& serve) {
+  const auto doubtful = serve.value("payments_in_doubt", 0LL);
+  if (doubtful == 0) return {};
+  return {failed("payments", "",
+                 {ErrorKind::payment,
+                  "status.payments",
+                  "whether " + grouped(doubtful) + (doubtful == 1 ? " invoice was" : " invoices were") +
+                      " paid is not known: " + serve.value("payment_doubt", ""),
+                  {},
+                  "the log names each"})};
+}
+
 // The wallet's own list beside the ledger.
 std::vector<Check> check_books(const nlohmann::json& serve) {
   const auto& books = serve.contains("books") ? serve["books"] : nlohmann::json();
@@ -353,6 +366,7 @@ std::vector<Check> check_all(const Config& config) {
   checks.push_back(check_ledger(config));
   const auto serve = ask_serve(config);
   checks.push_back(check_selling(serve));
+  if (serve) std::ranges::move(check_payments(*serve), std::back_inserter(checks));
   if (serve) std::ranges::move(check_books(*serve), std::back_inserter(checks));
   if (serve && !serve->value("rollback_checked", true)) {
     checks.push_back(passed("rollback", "", "not checked yet: none of our relays has told what it has of this ledger"));

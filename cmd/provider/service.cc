@@ -393,6 +393,8 @@ nlohmann::json Service::summary() const {
           {"play_money", wallet_.wallet->play_money()},
           {"healthy", runtime_->healthy()},
           {"wallet_trouble", supervised_->trouble()},
+          {"payments_in_doubt", supervised_->doubts().invoices},
+          {"payment_doubt", supervised_->doubts().reason},
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", connections_->summary()},
           {"books", bookkeeper_->summary()},

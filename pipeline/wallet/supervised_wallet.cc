@@ -186,6 +186,10 @@ void SupervisedWallet::look_up(const ledger::InvoiceIssued& invoice, std::functi
                    }));
 }
 
+PaymentDoubts SupervisedWallet::doubts() const {
+  return {.invoices = told_.size(), .reason = told_.empty() ? "" : told_.begin()->second};
+}
+
 void SupervisedWallet::tell_failure(const ledger::InvoiceIssued& invoice, const Error& error) {
   if (error.code == "wallet.unauthorized") {  // what is paid would not be seen
     look_ups_refused_ = true;

@@ -20,6 +20,12 @@ namespace wallet {
 inline constexpr std::string_view kProbeDescription = "sellcompute probe";
 inline constexpr int kFailuresBeforeProbe = 3;  // invoices in a row
 
+// Invoices of which the wallet does not say whether they were paid, and why not for one of them.
+struct PaymentDoubts {
+  std::size_t invoices = 0;
+  std::string reason;
+};
+
 struct ShopNeeds {
   Network network = Network::bitcoin;
   bool hold = false;  // escrow
@@ -46,6 +52,8 @@ class SupervisedWallet final : public WalletInFront {
 
   // Why no jobs are accepted, for a person; empty when nothing is known against the wallet.
   std::string trouble() const { return trouble_ ? trouble_->describe() : ""; }
+  // Of look-ups that fail for another reason than an unreachable wallet.
+  PaymentDoubts doubts() const;
 
  private:
   void probe();

@@ -90,6 +90,23 @@ test('Ctrl-C while the wallet has not answered yet ends at once', options, async
   assert.doesNotMatch(provider.log.join('\n'), /selling as|WentOnline/);
 });
 
+test('a wallet whose word about a payment cannot be believed: the log and status say so', options, async (t) => {
+  const counterpart = await startLightningAddress();
+  const market = await open(t, counterpart, { mode: 'payment_first' });
+  const { provider, customer } = market;
+  await provider.start();
+  const job = await customer.ask(addressed(provider));
+  const invoice = await job.invoice();
+  for (let i = 0; i < 100; i += 1) counterpart.fail('wrong-preimage');
+  await counterpart.pay(invoice);
+  const doubt = /whether .* paid is not known: .*preimage/;
+  await provider.eventually(() => provider.log.some((line) => doubt.test(line)), 'the log to tell');
+  const { code, stdout } = await provider.cli(['status']);
+  assert.notEqual(code, 0);
+  assert.match(stdout, /payments.*whether 1 invoice was paid is not known: .*preimage/);
+  assert.equal(provider.log.filter((line) => doubt.test(line)).length, 1, 'once, however often it is asked');
+});
+
 test('a lost wallet.secret is missed and not made anew', options, async (t) => {
   const market = await open(t, await startLnd());
   const secret = join(market.provider.folder, 'wallet.secret');

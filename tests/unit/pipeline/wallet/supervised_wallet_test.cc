@@ -165,6 +165,11 @@ TEST_F(SupervisedWalletTest, ALookUpThatFailsForGoodIsToldOnceWithTheInvoice) {
   behind->answer = tl::unexpected(wallet_error("wallet.unreachable"));
   look_up(hash);
   EXPECT_EQ(problems.size(), 2U) << "a wallet that is away is another matter";
+  EXPECT_EQ(wallet->doubts().invoices, 1U);
+  EXPECT_EQ(wallet->doubts().reason, "wallet.amount");
+  behind->answer = Open{};
+  look_up(hash);
+  EXPECT_EQ(wallet->doubts().invoices, 0U);
 }
 
 TEST_F(SupervisedWalletTest, ALostRightToLookUpIsFoundOut) {
