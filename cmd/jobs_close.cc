@@ -10,24 +10,24 @@ namespace {
 using base::Result;
 using nlohmann::json;
 
-constexpr std::size_t kMaxWordBytes = 300;
+constexpr std::size_t kMaxReasonBytes = 300;
 constexpr auto kWalletTime = std::chrono::minutes(2);  // that the wallets may take to answer
 
-Result<json> read_word(const Arguments& arguments) {
+Result<json> read_reason(const Arguments& arguments) {
   if (arguments.has("never-paid") == arguments.has("paid-elsewhere")) {
     return usage_error("what became of the payment?", "give --never-paid or --paid-elsewhere, one of them");
   }
   const bool never_paid = arguments.has("never-paid");
   const std::string word = arguments.text(never_paid ? "never-paid" : "paid-elsewhere");
-  if (word.empty() || word.size() > kMaxWordBytes) {
+  if (word.empty() || word.size() > kMaxReasonBytes) {
     return usage_error("the reason is empty or too long",
-                       "say in a few words, of at most " + std::to_string(kMaxWordBytes) + " bytes, what you know");
+                       "say in a few words, of at most " + std::to_string(kMaxReasonBytes) + " bytes, what you know");
   }
   return json{{"method", "close"}, {never_paid ? "never_paid" : "paid_elsewhere", word}};
 }
 
 Result<ExitCode> run_jobs_close(const Arguments& arguments, Context& context) {
-  auto order = read_word(arguments);
+  auto order = read_reason(arguments);
   if (!order) return tl::unexpected(order.error());
   const auto reply = ask_about_job(arguments.words[0], std::move(*order), context, kWalletTime);
   if (!reply) return tl::unexpected(reply.error());

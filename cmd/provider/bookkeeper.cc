@@ -132,8 +132,9 @@ void Bookkeeper::tell(const std::shared_ptr<Round>& round, const Result<Reconcil
   summary_ = {{"looked_at_ms", scheduler_.now().ms}};
   const bool passes =
       !books && (books.error().code == "wallet.unreachable" || books.error().code == "wallet.rate_limited");
-  look_later(passes ? kTryAgainMs : kLookAgainMs);
-  if (looked_) scheduler_.after(0, std::exchange(looked_, nullptr));
+  const bool first = looked_ != nullptr;
+  look_later(passes ? kTryAgainMs : first ? kSettlingMs : kLookAgainMs);
+  if (first) scheduler_.after(0, std::exchange(looked_, nullptr));
   if (!books) {
     summary_["trouble"] = books.error().message;
     return;

@@ -35,7 +35,7 @@ class Bookkeeper {
              std::vector<wallet::Wallet*> wallets, replay::WalletHabits habits, Hooks hooks);
   ~Bookkeeper();
 
-  // Compares at once, and again each day. `looked` is called when the first comparison is over, whatever it came to; at
+  // Compares at once, again when what was too young then can be compared, and then each day. `looked` is called when the first comparison is over, whatever it came to; at
   // once, in a later task, when no wallet lists.
   void start(std::function<void()> looked);
 
@@ -68,7 +68,7 @@ class Bookkeeper {
   const replay::WalletHabits habits_;
   const Hooks hooks_;
   std::map<std::string, base::TimeMs> compared_until_;  // by kind of wallet
-  std::function<void()> looked_;  // until it has been called
+  std::function<void()> looked_;                        // until it has been called
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
   std::thread reading_;  // the ledger, which may be long

@@ -164,11 +164,11 @@ Result<void> Service::open_runtime(std::string kill_at) {
   bookkeeper_ = std::make_unique<Bookkeeper>(
       io_, *scheduler_, *store_, std::move(wallets),
       replay::WalletHabits{.forgets_paid = config_.wallet.forgets_paid, .shared = config_.wallet.shared},
-      Bookkeeper::Hooks{.problem = hooks_.problem,
-                        .orphan = [this](const replay::Difference& orphan) { judge_orphan(orphan); },
-                        .unrecorded = [this](const base::JobId& job, const base::Hash256& hash) {
-                          runtime_->invoicing().settle_late(job, hash);
-                        }});
+      Bookkeeper::Hooks{
+          .problem = hooks_.problem,
+          .orphan = [this](const replay::Difference& orphan) { judge_orphan(orphan); },
+          .unrecorded = [this](const base::JobId& job,
+                               const base::Hash256& hash) { runtime_->invoicing().settle_late(job, hash); }});
   pruner_ = std::make_unique<Pruner>(
       Pruner::Ports{.post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },
                     .store = *store_,

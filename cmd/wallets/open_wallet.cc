@@ -375,8 +375,7 @@ Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& s
     auto opened = open(site);
     if (!opened) return opened;
     opened->wallet = std::make_unique<wallet::PacedWallet>(std::move(opened->wallet), scheduler);
-    if (opened->wallet->abilities().repeats == wallet::Repeats::by_preimage)
-      opened->preimage_of = site.ports.preimage;
+    if (opened->wallet->abilities().repeats == wallet::Repeats::by_preimage) opened->preimage_of = site.ports.preimage;
     return opened;
   }
   return fail(ErrorKind::config, "config.wallet_kind", "there is no wallet \"" + config.wallet.kind + "\"");

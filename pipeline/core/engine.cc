@@ -15,18 +15,6 @@ std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
   return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
 }
 
-bool is_transient(ledger::InferenceFailure failure) {
-  switch (failure) {
-    case ledger::InferenceFailure::unknown_model:
-    case ledger::InferenceFailure::input_too_long:
-    case ledger::InferenceFailure::rejected:
-    case ledger::InferenceFailure::empty:  // it ended as it should: the same prompt would take the same way again
-      return false;
-    default:
-      return true;
-  }
-}
-
 // Waits for others, for hours maybe: going offline does not wait for it.
 bool may_take_long(const Work& work) {
   return work.action == Action::watch || work.action == Action::give_back || work.action == Action::pay_back;
@@ -53,7 +41,8 @@ bool contains(const std::vector<Work>& works, const Work& work) {
 
 }  // namespace
 
-Engine::Engine(Recovery recovery) : now_(recovery.time), rollback_accepted_at_(recovery.rollback_accepted_at) {
+Engine::Engine(Recovery recovery) : now_(recovery.time) {
+  shop_.rollback_accepted_at = recovery.rollback_accepted_at;
   if (recovery.policy) policy_ = std::move(*recovery.policy);
   for (const auto& [customer, day] : recovery.credit) shop_.change_credit(customer, day);
   for (const auto& [decided_at, job] : recovery.decisions) {
@@ -61,6 +50,7 @@ Engine::Engine(Recovery recovery) : now_(recovery.time), rollback_accepted_at_(r
     const Accounts windows{.stranger_quote = accounts.stranger_quote, .told = accounts.told};
     if (job.request) shop_.account(job, decided_at, {}, windows);
   }
+  std::ranges::sort(recovery.open_jobs, {}, [](const Job& job) { return std::pair(job.requested_at, job.id); });
   for (Job& job : recovery.open_jobs) {
     const Accounts accounts = accounts_of(job);
     const Accounts still_open{
@@ -68,6 +58,7 @@ Engine::Engine(Recovery recovery) : now_(recovery.time), rollback_accepted_at_(r
     if (job.request) shop_.account(job, job.requested_at, {}, still_open);
     const JobId id = job.id;
     jobs_[id] = {.job = std::move(job), .waits_for_resume = true};
+    taken_over_.push_back(id);
   }
 }
 
@@ -84,22 +75,10 @@ Step Engine::resume(TimeMs now) {
   clock_ = now;
   now_ = std::max(now_, clock_);
   Step out;
-  const std::vector<JobId> ids = jobs_to_resume();
+  const std::vector<JobId> ids = std::exchange(taken_over_, {});
   for (const JobId& id : ids) jobs_.at(id).waits_for_resume = false;
   for (const JobId& id : ids) advance(out, id);
   start_queued(out);
-  return out;
-}
-
-// The oldest first.
-std::vector<JobId> Engine::jobs_to_resume() const {
-  std::vector<Wake> found;
-  for (const auto& [id, live] : jobs_) {
-    if (live.waits_for_resume) found.emplace_back(live.job.requested_at, id);
-  }
-  std::ranges::sort(found);
-  std::vector<JobId> out;
-  for (const auto& [time, id] : found) out.push_back(id);
   return out;
 }
 
@@ -252,9 +231,9 @@ void Engine::on(Step& step, Configured& input) {
 }
 
 void Engine::on(Step& step, RollbackConfirmed& input) {
-  rollback_accepted_at_ = input.accepted.at;
+  shop_.rollback_accepted_at = input.accepted.at;
   append(step, {}, std::move(input.accepted));
-  for (const JobId& id : jobs_to_resume()) {
+  for (const JobId& id : taken_over_) {
     if (!jobs_.at(id).job.closed) append(step, id, ledger::JobClosed{.reason = "the ledger went back in time"});
   }
 }

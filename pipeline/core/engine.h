@@ -175,7 +175,7 @@ struct Step {
 // What the ledger's views know at start.
 struct Recovery {
   TimeMs time;                       // of the last entry
-  TimeMs rollback_accepted_at = {};  // zero: never
+  TimeMs rollback_accepted_at = {};  // Shop::rollback_accepted_at
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
   // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
@@ -200,8 +200,6 @@ class Engine {
   TimeMs now() const { return now_; }  // of the last step: never before the last entry
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
-  // By the machine's clock; zero: never. What was asked for before may have been served by what the ledger lost.
-  TimeMs rollback_accepted_at() const { return rollback_accepted_at_; }
   std::size_t open_jobs() const { return jobs_.size(); }
   // Those that can still be cancelled: the newest, at most so many.
   std::vector<JobId> cancellable_jobs(std::size_t limit) const;
@@ -240,7 +238,6 @@ class Engine {
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
   void rest(const JobId& id);
   void keep_texts_of_open_jobs(PruningOrdered& input) const;
-  std::vector<JobId> jobs_to_resume() const;
 
   void on(Step& step, Configured& input);
   void on(Step& step, RollbackConfirmed& input);
@@ -271,13 +268,13 @@ class Engine {
 
   TimeMs now_;    // of the current step; never goes back
   TimeMs clock_;  // this machine's clock in the current step; earlier than that after it had been ahead
-  TimeMs rollback_accepted_at_;
   Policy policy_;
   Shop shop_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;
-  std::map<Place, JobId> queue_;  // jobs that wait for a slot
-  std::uint64_t places_ = 0;      // given out in the queue so far
-  std::size_t busy_ = 0;          // works in flight, but for the watching of invoices
+  std::vector<JobId> taken_over_;  // jobs that wait for resume(), the oldest first
+  std::map<Place, JobId> queue_;   // jobs that wait for a slot
+  std::uint64_t places_ = 0;       // given out in the queue so far
+  std::size_t busy_ = 0;           // works in flight, but for the watching of invoices
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
 };
 

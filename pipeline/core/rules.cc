@@ -193,6 +193,18 @@ bool undeliverable(const Job& job) {
   return result && result->closed && !result->delivered;
 }
 
+bool is_transient(ledger::InferenceFailure failure) {
+  switch (failure) {
+    case ledger::InferenceFailure::unknown_model:
+    case ledger::InferenceFailure::input_too_long:
+    case ledger::InferenceFailure::rejected:
+    case ledger::InferenceFailure::empty:  // it ended as it should: the same prompt would take the same way again
+      return false;
+    default:
+      return true;
+  }
+}
+
 bool may_run(const Job& job) {
   return job.quote && (!payment_first(job) || job.quote->price == Msat{} || paid(job) || held(job));
 }

@@ -61,6 +61,8 @@ bool cut_short(const Job& job);
 TimeMs deadline_of(const Job& job, const Notice& notice);
 // The result was signed, and no relay took it before the deadline.
 bool undeliverable(const Job& job);
+// It may end well the next time.
+bool is_transient(ledger::InferenceFailure failure);
 // Quoted, and where payment comes first, paid or held.
 bool may_run(const Job& job);
 

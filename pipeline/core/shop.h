@@ -54,6 +54,8 @@ struct Shop {
   std::deque<std::pair<std::int64_t, PublicKey>> credit_days;  // whose credit changed on which day, oldest first
   std::deque<std::pair<TimeMs, Msat>> stranger_quotes;         // oldest first
   std::deque<std::pair<TimeMs, PublicKey>> told_notices;       // oldest first
+  // By the machine's clock; zero: never. What was asked for before may have been served by what the ledger lost.
+  TimeMs rollback_accepted_at;
 
   // Told from outside; volatile.
   bool inference_healthy = true;

@@ -56,7 +56,8 @@ void IntakeGate::take(const nostr::Event& event, std::string raw, const std::str
   const auto known = context_.ports.journal.job(event.id);
   if (!known) return context_.fail(known.error());
   if (*known) return;
-  if (base::TimeMs{event.created_at * 1000} <= context_.engine.rollback_accepted_at())
+  // Times of events are whole seconds: one of the second of the acceptance may be of after it.
+  if (base::TimeMs{event.created_at * 1000 + 999} < context_.engine.shop().rollback_accepted_at)
     return on_refused("before_rollback");
   if (const auto share = beyond_shares(*request); !share.empty()) {
     Refused& refused = refused_[std::string(share)];

@@ -124,7 +124,8 @@ void Invoicing::watch(const Job& job, const Work& work) {
              context_.post(core::Settled{id, std::move(settlement)});
            },
        .held =
-           [this, id](ledger::InvoiceHeld hold) {
+           [this, id, invoice](ledger::InvoiceHeld hold) {
+             if (!invoice.hold) return give_back_unwanted(id, invoice);
              context_.post(core::PaymentHeld{id, std::move(hold)});
            },
        .unknown =
@@ -136,6 +137,17 @@ void Invoicing::watch(const Job& job, const Work& work) {
   // No other wallet can say whether it was paid.
   context_.problem("job " + id.hex() + " waits for the wallet \"" + invoice.wallet +
                    "\", which is not configured: name it in wallet.former_file");
+}
+
+// The wallet holds what was to be paid at once: the same order had been one in escrow, which only a ledger can have that
+// lost its end. Nothing would ever take it.
+void Invoicing::give_back_unwanted(const core::JobId& id, const ledger::InvoiceIssued& invoice) {
+  for (wallet::Wallet* one : wallets_) {
+    if (one->kind() != invoice.wallet) continue;
+    one->give_back(
+        {.job = id, .purpose = invoice.purpose, .attempt = invoice.attempt, .amount = invoice.amount, .hold = true},
+        [](const Result<void>&) {});
+  }
 }
 
 void Invoicing::settle_late(const core::JobId& id, const base::Hash256& payment_hash) {

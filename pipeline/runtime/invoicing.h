@@ -39,6 +39,7 @@ class Invoicing {
   void created(const wallet::InvoiceOrder& order, const core::Work& work,
                const base::Result<wallet::MadeInvoice>& made);
   void never_paid(const core::JobId& id, ledger::InvoiceExpired expiry);
+  void give_back_unwanted(const core::JobId& id, const ledger::InvoiceIssued& invoice);
   void post_late(const core::JobId& id, const ledger::InvoiceSettled& settlement);
   void ask_before_closing(const std::shared_ptr<Closing>& closing);
   void end_by_word(const Closing& closing);

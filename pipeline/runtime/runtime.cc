@@ -40,30 +40,25 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       invoicing_(context_, [this](const core::JobId& id) { inferences_.stop(id); }),
       notices_(context_, texts_, customer_relays_),
       refund_desk_(context_),
-      intake_(context_, customer_relays_, recorder()),
+      intake_(context_, customer_relays_,
+              {.backlog = [this] { return pending_.size(); },
+               .is_recording =
+                   [this](const base::EventId& id) {
+                     return std::ranges::find(pending_, id, &Pending::arrived) != pending_.end();
+                   },
+               .record =
+                   [this](core::RequestArrived request, std::shared_ptr<void> receipt) {
+                     const base::JobId id = request.job;
+                     post(std::move(request), std::move(receipt));
+                     if (!pending_.empty()) pending_.back().arrived = id;
+                   }}),
       control_(context_, [this](const core::JobId& id, ledger::JobCancelled facts) { cancel(id, std::move(facts)); }) {}
-
-IntakeGate::Recorder Runtime::recorder() {
-  return {.backlog = [this] { return pending_.size(); },
-          .is_recording =
-              [this](const base::EventId& id) {
-                return std::ranges::find(pending_, id, &Pending::arrived) != pending_.end();
-              },
-          .record =
-              [this](core::RequestArrived request, std::shared_ptr<void> receipt) {
-                const base::JobId id = request.job;
-                post(std::move(request), std::move(receipt));
-                if (!pending_.empty()) pending_.back().arrived = id;
-              }};
-}
 
 void Runtime::start(core::Policy policy, std::string version, bool wallet_healthy) {
   wallet_healthy_ = wallet_healthy;
   post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
   post(core::Configured{std::move(policy)});
   post(core::Online{std::move(version)});
-  started_ = true;
-  for (Early& one : std::exchange(early_, {})) on_request(one.event, std::move(one.raw), one.relay, one.receipt);
   check_health();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
@@ -71,7 +66,10 @@ void Runtime::start(core::Policy policy, std::string version, bool wallet_health
 }
 
 void Runtime::take_up_open_jobs() {
-  if (!failed_) commit(engine_.resume(ports_.scheduler.now()), {});
+  if (failed_) return;
+  taken_up_ = true;
+  commit(engine_.resume(ports_.scheduler.now()), {});
+  for (Early& one : std::exchange(early_, {})) on_request(one.event, std::move(one.raw), one.relay, one.receipt);
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -163,7 +161,7 @@ void Runtime::arm_wake() {
 
 void Runtime::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
                          std::shared_ptr<void> receipt) {
-  if (!started_) return early_.push_back({event, std::move(raw), relay, std::move(receipt)});
+  if (!taken_up_) return early_.push_back({event, std::move(raw), relay, std::move(receipt)});
   intake_.on_request(event, std::move(raw), relay, std::move(receipt));
 }
 

@@ -36,10 +36,10 @@ class Runtime {
   // The ports and `key` outlive it.
   Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery, RuntimeHooks hooks);
 
-  // Goes online under this policy. Until the wallet has answered it is what the caller knows. Requests that came before
-  // have waited for this.
+  // Goes online under this policy. Until the wallet has answered it is what the caller knows.
   void start(core::Policy policy, std::string version, bool wallet_healthy = true);
-  // Goes on with the jobs that were open when the last process ended: once, after start().
+  // Goes on with the jobs that were open when the last process ended: once, after start(). Requests have waited for this
+  // too: a ledger that lost its end is told again of what it has served.
   void take_up_open_jobs();
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (intake_gate.h).
@@ -87,7 +87,6 @@ class Runtime {
     base::JobId arrived;  // the request that this group records, if any
   };
 
-  IntakeGate::Recorder recorder();
   void post(core::Input input, std::shared_ptr<void> receipt = {});
   void commit(core::Step step, std::shared_ptr<void> receipt);
   void on_durable(const base::Result<void>& result);
@@ -117,8 +116,8 @@ class Runtime {
   IntakeGate intake_;
   ControlWatch control_;
 
-  bool started_ = false;
-  std::vector<Early> early_;     // requests that came before the start; their receipts bound how many
+  bool taken_up_ = false;
+  std::vector<Early> early_;     // requests that came before that; their receipts bound how many
   std::deque<Pending> pending_;  // in the order of their appends
   std::optional<base::TimeMs> armed_;
   bool inference_healthy_ = true;

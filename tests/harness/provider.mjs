@@ -31,6 +31,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
   const secretKey = generateSecretKey();
   const commands = new Set(); // the other running children
   let serve; // the running child
+  let logBegins = 0; // of that child, in the log
   let clockAheadMs; // of the machine's, where a test lives on another day
 
   const provider = {
@@ -43,7 +44,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     start,
     pid: () => serve.child.pid,
     running: () => serve !== undefined && serve.child.exitCode === null && serve.child.signalCode === null,
-    online: () => provider.running() && relay.subscribed(5050) > 0,
+    online: () => provider.running() && relay.subscribed(5050) > 0 && provider.log.slice(logBegins).some((line) => line.includes('selling as')),
     stop,
     signal: (name) => serve.child.kill(name),
     kill,
@@ -133,10 +134,11 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
 
   // Starts `serve` and waits until its subscription is live; not so with killAt, where it may die before, or without `wait`.
   // killAt: a named point of the program at which it ends itself as `kill -9` would. clockMs: what its clock shows from now on,
-  // and that of all other commands.
-  async function start({ killAt, clockMs, wait = true, env = {} } = {}) {
+  // and that of all other commands. args: of the command.
+  async function start({ killAt, clockMs, wait = true, env = {}, args = [] } = {}) {
     if (clockMs) clockAheadMs = clockMs - Date.now();
-    const child = run(['serve'], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt, ...env } : env);
+    logBegins = provider.log.length;
+    const child = run(['serve', ...args], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt, ...env } : env);
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
     for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => provider.log.push(line));
     if (killAt || !wait) return;

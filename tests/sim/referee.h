@@ -56,6 +56,8 @@ class Referee {
   base::Msat settled() const { return settled_msat_; }
   // What came for invoices of a history that was given up, and is not in the ledger.
   base::Msat lost() const;
+  // Requests that are not served, because a history that was given up may have served them.
+  std::size_t left_out() const;
   std::size_t sales() const { return settled_.size(); }
   const std::map<base::JobId, core::Job>& jobs() const { return jobs_; }
 
@@ -75,13 +77,16 @@ class Referee {
   void check_books() const;
 
   bool may_repeat(const base::JobId& id) const;
+  bool is_left_out(const base::JobId& id, const CustomerJob& seen) const;
 
   World& world_;
   bool rolled_back_ = false;  // ever
   bool unseen_ = false;       // a rollback that nobody could tell the process of: it may do things twice
   bool checked_since_rollback_ = true;
-  std::set<base::JobId> jobs_lost_;  // of which some history was given up
-  TimeMs accepted_at_;               // when a rollback was last accepted, by the process's clock
+  bool rereads_ = false;                  // an older copy of the ledger, from its beginning
+  std::set<base::JobId> jobs_lost_;       // of which some history was given up
+  std::set<base::JobId> renewed_before_;  // of which an invoice was renewed in a history that was given up
+  TimeMs accepted_at_;                    // when a rollback was last accepted, by the process's clock
   std::size_t leaves_ = 0;
   ledger::MerkleTree tree_;
   std::map<base::JobId, core::Job> jobs_;  // folded from what is durable

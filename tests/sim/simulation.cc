@@ -323,9 +323,9 @@ class Simulation {
   }
 
   bool at_rest() const {
-    const base::Msat booked = world_.referee->settled() + world_.referee->lost();
-    return engine_open_ == 0 && booked == world_.wallet.received() &&
-           world_.referee->jobs().size() >= world_.jobs.size() &&
+    const Referee& referee = *world_.referee;
+    return engine_open_ == 0 && referee.settled() + referee.lost() == world_.wallet.received() &&
+           referee.jobs().size() + referee.left_out() >= world_.jobs.size() &&
            std::ranges::none_of(world_.referee->jobs(), [](const auto& one) { return core::is_open(one.second); });
   }
 

@@ -239,6 +239,15 @@ TEST(AuditOfMoney, ASecondResult) {
   expect_first(audit_of(shop), Check::money, shop.entries.size() - 1, "second result");
 }
 
+TEST(AuditOfMoney, WorkForAJobThatARollbackClosed) {
+  HonestShop shop = paid_sale();
+  const std::size_t at = shop.position_of<ledger::InferenceStarted>();
+  const auto& started = shop.entries[at];
+  shop.entries.insert(shop.entries.begin() + static_cast<std::ptrdiff_t>(at),
+                      {.time = started.time, .job = started.job, .fact = ledger::JobClosed{.reason = "a test"}});
+  expect_first(audit_of(shop), Check::money, at + 1, "a rollback had closed");
+}
+
 TEST(AuditOfMoney, ARefundOfWhatNeverArrived) {
   HonestShop shop;
   const auto id = shop.ask("Why is the sky blue?");

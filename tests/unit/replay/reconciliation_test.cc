@@ -91,6 +91,34 @@ TEST_F(ReconciliationTest, AnotherLedgersPaymentsAreTheirsWhereTheOperatorSaysSo
   expect_only(Kind::orphan);
 }
 
+// The preimages of a wallet that takes ours.
+base::Hash256 preimage_of(const wallet::InvoiceOrder& order) {
+  return base::sha256(order.job.hex() + std::to_string(order.attempt) + std::to_string(order.amount.value));
+}
+
+TEST_F(ReconciliationTest, AnInvoiceThatOurSecretMakesForAJobOfOursWasLost) {
+  const base::JobId id = EngineDriver::id(2);
+  const auto preimage = preimage_of({.job = id, .attempt = 2, .amount = {9'000}});
+  listed.push_back({base::sha256(preimage.view()), Msat{9'000}, driver.now,
+                    std::string(wallet::kJobDescription) + id.hex().substr(0, 8)});
+  expect_only(Kind::orphan);
+  const Difference orphan = books().differences[0];
+  EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, preimage_of).value(), id);
+  const auto other = [](const wallet::InvoiceOrder&) { return base::sha256("another secret"); };
+  EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, other).value(), std::nullopt);
+}
+
+TEST_F(ReconciliationTest, OfAJobThatARollbackClosedNothingElseIsProven) {
+  const base::JobId id = EngineDriver::id(2);
+  const auto preimage = preimage_of({.job = id, .attempt = 2, .amount = {9'000}});
+  shop.write(driver.now, id, ledger::JobClosed{.reason = "a test"});
+  const Difference orphan{.kind = Kind::orphan,
+                          .payment_hash = base::sha256(preimage.view()),
+                          .in_wallet = {9'000},
+                          .job_digits = id.hex().substr(0, 8)};
+  EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, preimage_of).value(), std::nullopt);
+}
+
 TEST_F(ReconciliationTest, WhatWasPaidForSomethingElseIsCountedAndNoDifference) {
   listed.push_back({base::sha256("coffee"), Msat{50'000}, driver.now, "coffee"});
   const auto out = books();

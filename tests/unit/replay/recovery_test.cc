@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "replay/jobs_view.h"
 #include "tests/unit/replay/shop_ledger.h"
 
 namespace replay {
@@ -134,6 +135,15 @@ TEST(Recovery, TheShopIsTheOneThatWasThereBeforeTheStop) {
 }
 
 // An hour after the quote, not after the request: its inputs were gathered in between.
+TEST(Recovery, TheLastRollbackThatWasAcceptedIsKnown) {
+  ShopLedger shop;
+  EXPECT_EQ(recover(shop.reader, base::TimeMs{1'000})->rollback_accepted_at, base::TimeMs{});
+  shop.write(base::TimeMs{1'000}, {}, ledger::RollbackAccepted{.evidence = "one", .at = base::TimeMs{900}});
+  shop.write(base::TimeMs{2'000}, {}, ledger::RollbackAccepted{.evidence = "another", .at = base::TimeMs{1'900}});
+  EXPECT_EQ(recover(shop.reader, base::TimeMs{2'000})->rollback_accepted_at, base::TimeMs{1'900});
+  EXPECT_EQ(accepted_rollback(shop.reader).value()->evidence, "another");
+}
+
 TEST(Recovery, AQuoteAndANoticeCountFromTheirDecision) {
   EngineDriver before(EngineDriver::policy());
   auto slow = before.request(7);

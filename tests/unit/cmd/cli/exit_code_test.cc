@@ -23,7 +23,8 @@ TEST(ExitCode, FollowsWhoHasToAct) {
 
 TEST(ExitCode, TheRoomOfAnAuditOrALedgerDecidesOverTheKind) {
   EXPECT_EQ(code_of(ErrorKind::invocation, "audit.root"), ExitCode::audit_wrong);
-  for (const char* code : {"ledger.locked", "ledger.damaged", "ledger.io", "ledger.corrupt", "ledger.views_stale"}) {
+  for (const char* code :
+       {"ledger.locked", "ledger.damaged", "ledger.io", "ledger.corrupt", "ledger.views_stale", "ledger.rollback"}) {
     EXPECT_EQ(code_of(ErrorKind::invocation, code), ExitCode::ledger) << code;
     EXPECT_EQ(code_of(ErrorKind::config, code), ExitCode::ledger) << code;
   }

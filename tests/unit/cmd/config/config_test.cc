@@ -144,7 +144,7 @@ TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
   EXPECT_EQ(complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
             "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
             "network, url, socket, address, credential_file, refund_credential_file, certificate_file, former_file, "
-            "spark_options_file, secret_file, folder, "
+            "spark_options_file, secret_file, folder, forgets_paid, shared, "
             "allow_public");
   EXPECT_THAT(complaint_about("[wallet]\nslots = 1\n"), HasSubstr("did you mean `selling.slots`?"))
       << "the right name in the wrong section";

@@ -52,8 +52,9 @@ class BookkeeperTest : public testing::Test {
         io, time, ledger.disk, std::vector<wallet::Wallet*>{&wallet}, replay::WalletHabits{},
         Bookkeeper::Hooks{
             .problem = [this](const std::string& what) { problems.push_back(what); },
+            .orphan = [this](const replay::Difference& orphan) { orphans.push_back(orphan); },
             .unrecorded = [this](const base::JobId& job, const base::Hash256&) { unrecorded.push_back(job); }});
-    bookkeeper->start();
+    bookkeeper->start([this] { ++compared; });
   }
   // What the wallet lists is compared on another thread, in real time.
   void pass(std::int64_t ms) {
@@ -82,13 +83,15 @@ class BookkeeperTest : public testing::Test {
   std::size_t looked = 0;
   std::vector<std::string> problems;
   std::vector<base::JobId> unrecorded;
+  std::vector<replay::Difference> orphans;
+  int compared = 0;
   std::unique_ptr<Bookkeeper> bookkeeper;
 };
 
 TEST_F(BookkeeperTest, LooksBackToAWeekBeforeTheLastProcessEnded) {
   start(40 * kDayMs);
   pass(kMinuteMs);
-  ASSERT_THAT(wallet.asked_since, SizeIs(1));
+  ASSERT_THAT(wallet.asked_since, SizeIs(2)) << "at once, and when what was young then can be compared";
   EXPECT_EQ(wallet.asked_since[0], last_entry - 7 * kDayMs) << "however long it was away";
 }
 
@@ -141,6 +144,19 @@ TEST_F(BookkeeperTest, APaymentOfAnInvoiceThatWasGivenUpIsToldHoweverLongWeWereA
   EXPECT_LE(wallet.asked_since.back(), paid_at);
   EXPECT_THAT(unrecorded, ElementsAre(EngineDriver::id(1)));
   EXPECT_THAT(problems, SizeIs(1));
+}
+
+TEST_F(BookkeeperTest, APaymentForAnInvoiceThatTheLedgerNeverHadIsToldAtOnce) {
+  wallet.lists = std::vector<wallet::PaidInvoice>{{.payment_hash = base::sha256("lost"),
+                                                   .received = {9'000},
+                                                   .settled_at = last_entry,
+                                                   .description = std::string(wallet::kJobDescription) + "01020304"}};
+  start(kMinuteMs);
+  EXPECT_EQ(compared, 0) << "inside the call that started it";
+  pass(1'000);
+  ASSERT_THAT(orphans, SizeIs(1));
+  EXPECT_EQ(orphans[0].job_digits, "01020304");
+  EXPECT_EQ(compared, 1);
 }
 
 }  // namespace
