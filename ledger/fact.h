@@ -133,7 +133,7 @@ struct RollbackAccepted {
   std::string evidence;    // for people
   std::uint64_t size = 0;  // entries of this ledger before this fact, and the root over them
   Hash256 root;
-  TimeMs at;      // by this machine's clock: what was asked for before is not served
+  TimeMs at;      // what was asked for before is not served; as `covers`, but never far ahead of our clock
   TimeMs covers;  // evidence is accepted up to this time; after `at` when the clock that signed it was ahead
   std::string unknown_fields;
   static constexpr auto fields() {

@@ -101,7 +101,8 @@ Result<void> compare_unknown(Reconciliation& out, const ledger::Reader& reader, 
     out.differences.push_back({.kind = Difference::Kind::orphan,
                                .payment_hash = paid.payment_hash,
                                .in_wallet = paid.received,
-                               .job_digits = paid.description.substr(wallet::kJobDescription.size(), kJobDigits)});
+                               .job_digits = paid.description.substr(wallet::kJobDescription.size(), kJobDigits),
+                               .settled_at = paid.settled_at});
     return {};
   }
   ++out.others;
@@ -208,7 +209,9 @@ Result<std::optional<base::JobId>> job_of_lost_invoice(const ledger::Reader& rea
   for (const base::JobId& id : *ids) {
     const auto job = find_job(reader, id);
     if (!job) return tl::unexpected(job.error());
-    if (*job && !(*job)->closed && makes(preimage_of, **job, orphan)) return std::optional(id);
+    // One that the ledger has may be listed by a wallet of another kind, which its node is used through now.
+    const bool candidate = *job && !(*job)->closed && !core::find_invoice(**job, orphan.payment_hash);
+    if (candidate && makes(preimage_of, **job, orphan)) return std::optional(id);
   }
   return std::optional<base::JobId>();
 }

@@ -22,8 +22,9 @@ struct Difference {
   base::JobId job;  // zero for orphans
   base::Msat in_ledger;
   base::Msat in_wallet;
-  std::string job_digits = {};  // of orphans: how the id of the job begins that they call themselves one of
-  bool watched = false;         // not_recorded, and not concluded either: a running serve still asks about it
+  std::string job_digits = {};   // of orphans: how the id of the job begins that they call themselves one of
+  base::TimeMs settled_at = {};  // of orphans: by the wallet
+  bool watched = false;          // not_recorded, and not concluded either: a running serve still asks about it
 };
 std::string_view name(Difference::Kind kind);
 // "the wallet received 9 sat that the ledger does not know", for people.

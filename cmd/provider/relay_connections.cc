@@ -35,12 +35,13 @@ RelayConnections::~RelayConnections() {
   disconnect();
 }
 
-nostr::PoolOptions RelayConnections::options() const {
+nostr::PoolOptions RelayConnections::options(bool listens) const {
   nostr::PoolOptions out{
       .relays = config_.relays.urls,
       .wanted = {nostr::request_filter(ports_.key.public_key(), config_.selling.serve_broadcast,
                                        nostr::served_kinds(config_.selling.templates))},
       .us = ports_.key.public_key(),
+      .listens = listens,
       .allow_private = config_.relays.allow_private,
       .clock = [&scheduler = ports_.scheduler] { return scheduler.now(); },
       .random = random_fraction,
@@ -73,8 +74,8 @@ bool RelayConnections::is_own(const std::string& relay) const {
   return std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end();
 }
 
-base::Result<void> RelayConnections::connect() {
-  auto pool = nostr::RelayPool::make(ports_.io, options(), pool_handlers());
+base::Result<void> RelayConnections::connect(bool listens) {
+  auto pool = nostr::RelayPool::make(ports_.io, options(listens), pool_handlers());
   if (!pool) return tl::unexpected(pool.error());
   std::map<std::string, base::TimeMs> known;
   for (const std::string& relay : config_.relays.urls) {
@@ -87,6 +88,10 @@ base::Result<void> RelayConnections::connect() {
   pool_->start(known);
   read_infos();
   return {};
+}
+
+void RelayConnections::listen() {
+  if (pool_) pool_->listen();
 }
 
 // One that serves no document has no limits that we know.

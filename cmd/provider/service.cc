@@ -34,6 +34,12 @@ runtime::Options::Stream stream_of(const std::string& partials) {
   return partials == "never" ? Stream::never : partials == "always" ? Stream::always : Stream::asked;
 }
 
+// What a ledger lost may have been paid back already.
+tl::unexpected<base::Error> rollback_unchecked() {
+  return fail(ErrorKind::payment, "refund.rollback_unchecked", "it is not known yet whether this ledger lost its end",
+              {}, "try again in half a minute");
+}
+
 }  // namespace
 
 Service::Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks,
@@ -229,7 +235,7 @@ void Service::judge_orphan(const replay::Difference& orphan) {
     if (*job)
       rollback_->found({"the wallet was paid for an invoice of job " + (*job)->hex() +
                             ", made with this ledger's secret, that this ledger does not have",
-                        {}});
+                        orphan.settled_at});
   };
   judge(wallet_);
   for (const OpenedWallet& former : former_wallets_) judge(former);
@@ -238,7 +244,7 @@ void Service::judge_orphan(const replay::Difference& orphan) {
 // ---- going online ---------------------------------------------------------------------------------------------------
 
 void Service::start() {
-  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
+  if (const auto connected = connections_->connect(false); !connected) return hooks_.fatal(connected.error());
   rollback_->start();
   probe();
 }
@@ -265,7 +271,11 @@ void Service::open_if_ready() {
 }
 
 void Service::take_up_if_ready() {
-  if (selling_ && may_resume_) runtime_->take_up_open_jobs();
+  if (!online_ || !may_resume_ || taken_up_ || runtime_->draining() || stopping_) return;
+  taken_up_ = true;
+  runtime_->take_up_open_jobs();
+  // Not before: they tell again of what a ledger that lost its end has served.
+  connections_->listen();
 }
 
 void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_healthy) {
@@ -288,7 +298,7 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
   }
   open_announcer(policy);
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION, wallet_healthy);
-  selling_ = true;
+  selling_ = online_ = true;
   take_up_if_ready();
   if (!rollback_->checked())
     hooks_.problem("rollback not checked: none of our relays has answered yet; it is checked as soon as one does");
@@ -298,7 +308,6 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
                             [this](const auto& request, const auto& answer) { control_->handle(request, answer); });
   if (!socket) return hooks_.fatal(socket.error());
   control_socket_ = std::move(*socket);
-  online_ = true;
   connections_->read_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
   publish_checkpoint();
@@ -337,8 +346,9 @@ void Service::stop(std::function<void()> done) {
 
 void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
-  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
+  if (const auto connected = connections_->connect(taken_up_); !connected) return hooks_.fatal(connected.error());
   online_ = true;
+  take_up_if_ready();
   if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();
 }
 
@@ -355,8 +365,11 @@ ControlActions Service::control_actions() {
               [this](const base::JobId& job) {
                 return runtime_->cancel(job, {.by = ledger::CancelledBy::provider, .reason = "told so"});
               },
-          .refund = [this](const base::JobId& job, const runtime::RefundOrder& order,
-                           auto done) { runtime_->refund_desk().order(job, order, std::move(done)); },
+          .refund =
+              [this](const base::JobId& job, const runtime::RefundOrder& order, auto done) {
+                if (!may_resume_) return done(rollback_unchecked());
+                runtime_->refund_desk().order(job, order, std::move(done));
+              },
           .give_up_refund = [this](const base::JobId& job, const std::string& word,
                                    auto done) { runtime_->refund_desk().give_up(job, word, std::move(done)); },
           .close = [this](const base::JobId& job, const std::string& word,

@@ -110,6 +110,7 @@ class Service {
   bool may_open_ = false;    // by the rollback watch
   bool may_resume_ = false;  // by the same
   bool selling_ = false;     // the runtime has started
+  bool taken_up_ = false;    // it has gone on with what was open, and hears of requests
   bool online_ = false;
   bool stopping_ = false;
 };

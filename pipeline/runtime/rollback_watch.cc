@@ -24,6 +24,11 @@ constexpr std::string_view kHelp =
     "is "
     "paid for one is owed back. If another machine serves with this key, stop it first.";
 
+// Our clock may be late by so much against the one that signed what was lost. If that one was ahead by more, it does not
+// keep new requests out.
+constexpr std::int64_t kFarthestClockMs = base::kHourMs;
+constexpr std::int64_t kLongestPauseMs = 5 * base::kMinuteMs;  // before a relay is asked again
+
 std::int64_t first_second_from(TimeMs time) {
   return (time.ms + 999) / 1000;
 }
@@ -84,7 +89,7 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
   const nostr::Filter filter = std::move(round->filters.back());
   round->filters.pop_back();
   const auto answer = [this, round](const Result<std::vector<Event>>& events) {
-    if (!events) return ask_later(round->relay, kAskAgainMs);  // not reached, or it does not tell
+    if (!events) return ask_later(round->relay, next_pause(round->relay));  // not reached, or it does not tell
     for (const Event& event : *events) {
       const auto evidence = judge(event, round->past);
       if (!evidence) return refuse(evidence.error());
@@ -102,6 +107,12 @@ void RollbackWatch::ask_later(const std::string& relay, std::int64_t delay_ms) {
     asking_.erase(relay);
     ask(relay);
   }));
+}
+
+// Doubled each time: some relays are never read.
+std::int64_t RollbackWatch::next_pause(const std::string& relay) {
+  std::int64_t& pause = pauses_.try_emplace(relay, kAskAgainMs).first->second;
+  return std::exchange(pause, std::min(2 * pause, kLongestPauseMs));
 }
 
 Result<std::optional<RollbackWatch::Evidence>> RollbackWatch::judge(const Event& event, const Past& past) const {
@@ -142,6 +153,7 @@ Result<std::optional<RollbackWatch::Evidence>> RollbackWatch::judge_checkpoint(c
 void RollbackWatch::heard(const std::string& relay) {
   if (refused_) return;
   asking_.erase(relay);
+  pauses_.erase(relay);
   answered_.insert(relay);
   if (!note_.empty()) give_checkpoint(relay, [] {});
   if (all_checked() && wallet_answered_) open();
@@ -151,6 +163,7 @@ void RollbackWatch::heard(const std::string& relay) {
 void RollbackWatch::wallet_asked() {
   wallet_answered_ = true;
   if (all_checked()) open();
+  release_if_checked();
 }
 
 bool RollbackWatch::all_checked() const {
@@ -164,9 +177,10 @@ void RollbackWatch::open() {
   release_if_checked();
 }
 
-// With the operator's word for it, each relay may still have something to be accepted.
+// With the operator's word for it, each relay and the wallet may still have something to be accepted.
 void RollbackWatch::release_if_checked() {
-  if (opened_ && (options_.accept ? all_checked() : checked())) release();
+  const bool all = all_checked() && wallet_answered_;
+  if (opened_ && (options_.accept ? all : checked())) release();
 }
 
 void RollbackWatch::release() {
@@ -177,13 +191,19 @@ void RollbackWatch::release() {
 
 void RollbackWatch::found(const Evidence& evidence) {
   if (refused_) return;
+  const auto past = this->past();
   const auto state = ports_.reader.state();
-  if (!state) return refuse(state.error());
+  if (!past || !state) return refuse(past ? state.error() : past.error());
+  const bool covered = *past && evidence.time != TimeMs{} && evidence.time < (*past)->counts_from;
+  if (covered) return;
   if (options_.accept && !released_) {
     const TimeMs now = ports_.scheduler.now();
     covered_ = std::max({covered_, now, evidence.time});
-    return hooks_.accepted(
-        {.evidence = evidence.what, .size = state->size, .root = state->root, .at = now, .covers = covered_});
+    return hooks_.accepted({.evidence = evidence.what,
+                            .size = state->size,
+                            .root = state->root,
+                            .at = std::min(covered_, now + kFarthestClockMs),
+                            .covers = covered_});
   }
   refuse({base::ErrorKind::invocation,
           "ledger.rollback",

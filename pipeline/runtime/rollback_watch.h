@@ -22,7 +22,7 @@ class RollbackWatch {
   static constexpr std::int64_t kOpenWithinMs = 3'000;
   // And jobs of before go on no later than this.
   static constexpr std::int64_t kReleaseWithinMs = 30'000;
-  static constexpr std::int64_t kAskAgainMs = 10'000;  // a relay that has not answered
+  static constexpr std::int64_t kAskAgainMs = 10'000;  // a relay that has not answered; then more and more seldom
   static constexpr std::int64_t kFarewellMs = 2'000;   // how long publish_last() waits
 
   // All outlive it.
@@ -84,6 +84,7 @@ class RollbackWatch {
   base::Result<std::optional<Past>> past() const;
   void ask(const std::string& relay);
   void ask_next(const std::shared_ptr<Round>& round);
+  std::int64_t next_pause(const std::string& relay);
   void ask_later(const std::string& relay, std::int64_t delay_ms);
   void heard(const std::string& relay);
   void wallet_asked();
@@ -98,9 +99,10 @@ class RollbackWatch {
   const Ports ports_;
   const Options options_;
   const Hooks hooks_;
-  std::set<std::string> asking_;    // own relays, until they have answered
-  std::set<std::string> answered_;  // since the start
-  base::TimeMs covered_;            // by what was accepted in this run
+  std::set<std::string> asking_;                // own relays, until they have answered
+  std::set<std::string> answered_;              // since the start
+  std::map<std::string, std::int64_t> pauses_;  // the next of each that did not answer
+  base::TimeMs covered_;                        // by what was accepted in this run
   bool wallet_answered_ = false;
   bool opened_ = false;
   bool released_ = false;

@@ -66,10 +66,7 @@ void Runtime::start(core::Policy policy, std::string version, bool wallet_health
 }
 
 void Runtime::take_up_open_jobs() {
-  if (failed_) return;
-  taken_up_ = true;
-  commit(engine_.resume(ports_.scheduler.now()), {});
-  for (Early& one : std::exchange(early_, {})) on_request(one.event, std::move(one.raw), one.relay, one.receipt);
+  if (!failed_) commit(engine_.resume(ports_.scheduler.now()), {});
 }
 
 // ---- inputs in, entries and commands out ----------------------------------------------------------------------------
@@ -161,7 +158,6 @@ void Runtime::arm_wake() {
 
 void Runtime::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
                          std::shared_ptr<void> receipt) {
-  if (!taken_up_) return early_.push_back({event, std::move(raw), relay, std::move(receipt)});
   intake_.on_request(event, std::move(raw), relay, std::move(receipt));
 }
 

@@ -38,8 +38,7 @@ class Runtime {
 
   // Goes online under this policy. Until the wallet has answered it is what the caller knows.
   void start(core::Policy policy, std::string version, bool wallet_healthy = true);
-  // Goes on with the jobs that were open when the last process ended: once, after start(). Requests have waited for this
-  // too: a ledger that lost its end is told again of what it has served.
+  // Goes on with the jobs that were open when the last process ended: once, after start(). Requests may come from then on.
   void take_up_open_jobs();
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (intake_gate.h).
@@ -73,12 +72,6 @@ class Runtime {
   bool draining() const { return draining_; }
 
  private:
-  struct Early {
-    nostr::Event event;
-    std::string raw;
-    std::string relay;
-    std::shared_ptr<void> receipt;
-  };
   // One group of facts on its way to the disk.
   struct Pending {
     std::vector<core::Command> commands;
@@ -116,8 +109,6 @@ class Runtime {
   IntakeGate intake_;
   ControlWatch control_;
 
-  bool taken_up_ = false;
-  std::vector<Early> early_;     // requests that came before that; their receipts bound how many
   std::deque<Pending> pending_;  // in the order of their appends
   std::optional<base::TimeMs> armed_;
   bool inference_healthy_ = true;

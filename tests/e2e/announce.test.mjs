@@ -146,7 +146,8 @@ test('no heartbeat while the model server is away, and none of anything when it 
 
   const silent = await openMarket(t, { settings: { 'announce.enabled': false } });
   assert.equal((await status(silent.provider)).find((row) => row.what === 'announced').which, 'no');
-  assert.deepEqual(silent.relay.heard, []);
+  const CHECKPOINT = 30078; // not for buyers: what shows a rollback
+  assert.deepEqual(silent.relay.heard.filter(({ event }) => event.kind !== CHECKPOINT), []);
   const refused = await silent.provider.cli(['announce']);
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /announce\.enabled/);

@@ -101,10 +101,11 @@ test('a new ledger with the key of an old one is no rollback', options, async (t
 });
 
 test('with no relay to ask the shop opens, and says that nothing was checked', options, async (t) => {
-  const market = await openMarket(t, { start: false, settings: { 'relays.urls': ['ws://127.0.0.1:9'] } });
-  const { provider } = market;
-  await provider.start({ wait: false });
+  const { provider } = await openMarket(t);
+  await provider.stop();
+  const env = { SELLCOMPUTE_RELAYS_URLS: 'ws://127.0.0.1:9' };
+  await provider.start({ wait: false, env });
   await provider.eventually(() => provider.log.some((line) => line.includes('rollback not checked')), 'the log to tell');
   await provider.eventually(async () => /rollback.*not checked/.test((await provider.cli(['status'])).stdout), 'status to tell');
-  await provider.stop();
+  assert.equal(await provider.stop(), 0);
 });

@@ -83,8 +83,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"operator repeats an invoice", 0.3},
     {"operator prunes texts", 0.002},
     {"operator closes a job", 0.01},
-    {"operator restores a backup", 0.05},
-    {"operator changes the machine", 0.05},
+    {"operator restores a backup", 0.3},
+    {"operator changes the machine", 0.3},
 }};
 
 constexpr double kShareOfKinds = 0.4;

@@ -184,7 +184,15 @@ void Process::release() {
   const bool clock_was_right = world_.clock_set_at == TimeMs{};
   const bool heard_all = watch_->all_checked() && lost_frames(world_.faults) == lost_frames_ && clock_was_right;
   world_.referee->on_release(heard_all);
+  may_resume_ = true;
+  take_up_if_ready();
+}
+
+void Process::take_up_if_ready() {
+  if (!may_resume_ || taken_up_ || !hub_ || runtime_->draining()) return;
+  taken_up_ = true;
   runtime_->take_up_open_jobs();
+  hub_->listen();
 }
 
 std::string Process::checkpoint() {
@@ -228,7 +236,7 @@ void Process::compare(const std::vector<wallet::PaidInvoice>& listed) {
     if (!may_be_ours) continue;
     const auto lost =
         or_crash(replay::job_of_lost_invoice(ledger::Reader(*disk_), difference, &WalletBooks::preimage_of));
-    if (lost) watch_->found({"the wallet was paid for a lost invoice of job " + lost->hex(), {}});
+    if (lost) watch_->found({"the wallet was paid for a lost invoice of job " + lost->hex(), difference.settled_at});
   }
 }
 
@@ -249,6 +257,7 @@ Process::~Process() {
 void Process::start_relays() {
   nostr::HubOptions options{
       .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::served_kinds({}))},
+      .listens = taken_up_,
       .us = world_.provider_key.public_key(),
       .limits = {.overlap_ms = kLongestAgeMs},
       .clock = [this] { return time_.now(); }};
@@ -311,6 +320,7 @@ void Process::go_online() {
   if (hub_) return;  // never offline, or still draining
   runtime_->go_online("simulated");
   start_relays();
+  take_up_if_ready();
 }
 
 void Process::prune(TimeMs before) {

@@ -44,6 +44,7 @@ class Process {
   void start_watch(bool accept_rollback);
   void open();
   void release();
+  void take_up_if_ready();
   std::string checkpoint();
   void publish_checkpoints();
   void reconcile_later();
@@ -68,6 +69,8 @@ class Process {
   std::unique_ptr<runtime::RollbackWatch> watch_;
   std::uint64_t lost_frames_;  // by relays, when this life began
   bool online_ = false;
+  bool may_resume_ = false;
+  bool taken_up_ = false;
   std::optional<base::Error> failure_;
 };
 

@@ -289,6 +289,7 @@ class Simulation {
     if (changes || restores) {
       world_.disk.restore(*backup_);
       world_.referee->on_rollback();
+      find_owed();
       rolled_back_ = true;
     }
     if (changes || faults.dice().chance(0.2)) backup_ = now;

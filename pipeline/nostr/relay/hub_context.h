@@ -37,6 +37,7 @@ struct PoolHandlers {
 
 struct HubOptions {
   std::vector<Filter> wanted;  // what we subscribe to, without since
+  bool listens = true;         // from the start on; else not before listen()
   // Where a relay has more of one second than it sends, at least what is addressed to this key is asked for.
   std::optional<PublicKey> us;
   IntakeLimits limits;

@@ -38,11 +38,19 @@ void OwnRelays::start(const std::map<std::string, TimeMs>& cursors) {
   for (const auto& [url, relay] : relays_) {
     const auto known = cursors.find(url);
     relay->cursor = cursor_from(known == cursors.end() ? context_.options.clock() : known->second);
-    relay->link->subscribe(kIntake, [this, weak = std::weak_ptr(relay)] { return requested(*weak.lock()); },
-                           {.ours = addressed_to(context_.options.us)});
+    if (context_.options.listens) subscribe_requests(relay);
     if (!watched_.empty()) subscribe_control(*relay->link);
     relay->link->start();
   }
+}
+
+void OwnRelays::listen() {
+  for (const auto& [url, relay] : relays_) subscribe_requests(relay);
+}
+
+void OwnRelays::subscribe_requests(const std::shared_ptr<OwnRelay>& relay) {
+  relay->link->subscribe(kIntake, [this, weak = std::weak_ptr(relay)] { return requested(*weak.lock()); },
+                         {.ours = addressed_to(context_.options.us)});
 }
 
 base::Result<void> OwnRelays::watch(std::vector<Filter> filters) {

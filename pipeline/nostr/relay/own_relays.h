@@ -30,6 +30,7 @@ class OwnRelays {
   void add(const RelayUrl& url, RelayLinkHandlers handlers);
   // As RelayHub's, with normal URLs.
   void start(const std::map<std::string, TimeMs>& cursors);
+  void listen();
   // As Relays'.
   base::Result<void> watch(std::vector<Filter> filters);
   // An event of a subscription came from this relay.
@@ -47,6 +48,7 @@ class OwnRelays {
   IntakeCursor cursor_from(TimeMs start) const;
   std::vector<Filter> requested(const OwnRelay& relay) const;
   std::vector<Filter> watched() const;
+  void subscribe_requests(const std::shared_ptr<OwnRelay>& relay);
   void subscribe_control(RelayLink& link);
 
   const HubContext& context_;

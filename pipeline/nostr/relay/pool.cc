@@ -24,6 +24,7 @@ class RelayPool::Impl {
         lookups_(io),
         verifiers_(options_.verify_threads),
         hub_(std::make_shared<RelayHub>(HubOptions{.wanted = options_.wanted,
+                                                   .listens = options_.listens,
                                                    .us = options_.us,
                                                    .limits = options_.limits,
                                                    .max_guests = options_.max_guests,
@@ -94,6 +95,11 @@ RelayPool::~RelayPool() = default;
 void RelayPool::start(const std::map<std::string, TimeMs>& cursors) {
   impl_->hub().start(cursors);
 }
+
+void RelayPool::listen() {
+  impl_->hub().listen();
+}
+
 void RelayPool::publish(const std::string& relay, const std::string& event_json, const EventId& id,
                         std::function<void(ledger::RelayAnswer)> done) {
   impl_->hub().publish(relay, event_json, id, std::move(done));

@@ -106,6 +106,8 @@ TEST_F(ReconciliationTest, AnInvoiceThatOurSecretMakesForAJobOfOursWasLost) {
   EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, preimage_of).value(), id);
   const auto other = [](const wallet::InvoiceOrder&) { return base::sha256("another secret"); };
   EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, other).value(), std::nullopt);
+  shop.write(driver.now, id, ledger::InvoiceIssued{.wallet = "sandbox", .payment_hash = orphan.payment_hash});
+  EXPECT_EQ(job_of_lost_invoice(shop.reader, orphan, preimage_of).value(), std::nullopt) << "the ledger has it";
 }
 
 TEST_F(ReconciliationTest, OfAJobThatARollbackClosedNothingElseIsProven) {

@@ -95,7 +95,7 @@ TEST_F(RelayConnectionsTest, DisconnectedItHasNoRelaysAndNoCursors) {
 }
 
 TEST_F(RelayConnectionsTest, ConnectedItReceivesRequestsAndHasACursor) {
-  ASSERT_TRUE(connections.connect());
+  ASSERT_TRUE(connections.connect(true));
   run_until([&] { return live(); });
   EXPECT_EQ(health.back(), relay.url());
   relay.inject(request());
@@ -110,20 +110,20 @@ TEST_F(RelayConnectionsTest, ConnectedItReceivesRequestsAndHasACursor) {
 TEST_F(RelayConnectionsTest, RequestsAreReceivedUpToTheAgeUntilWhichTheyAreServed) {
   config.selling.request_age_limit_ms = 3'600'000;
   relay.inject(request(40 * 60));
-  ASSERT_TRUE(connections.connect());
+  ASSERT_TRUE(connections.connect(true));
   run_until([&] { return live(); });
   relay.inject(request(59 * 60));
   run_until([&] { return received.size() == 2; });
 }
 
 TEST_F(RelayConnectionsTest, ConnectsAgainAfterItWasDisconnected) {
-  ASSERT_TRUE(connections.connect());
+  ASSERT_TRUE(connections.connect(true));
   run_until([&] { return live(); });
   connections.hang_up();
   connections.disconnect();
   EXPECT_EQ(connections.summary(), nlohmann::json::array());
   connections.disconnect();
-  ASSERT_TRUE(connections.connect());
+  ASSERT_TRUE(connections.connect(true));
   run_until([&] { return live(); });
   relay.inject(request());
   run_until([&] { return !received.empty(); });
@@ -131,7 +131,7 @@ TEST_F(RelayConnectionsTest, ConnectsAgainAfterItWasDisconnected) {
 
 TEST_F(RelayConnectionsTest, AnAddressThatIsNoRelaysIsRefused) {
   config.relays.urls = {"http://relay.example"};
-  const auto connected = connections.connect();
+  const auto connected = connections.connect(true);
   ASSERT_FALSE(connected);
   EXPECT_EQ(connected.error().code, "relay_url.invalid");
   EXPECT_EQ(connections.summary(), nlohmann::json::array());
