@@ -190,7 +190,7 @@ void RollbackWatch::release() {
 }
 
 void RollbackWatch::found(const Evidence& evidence) {
-  if (refused_) return;
+  if (refused_ || core::canary(core::Canary::rollback_unseen)) return;
   const auto past = this->past();
   const auto state = ports_.reader.state();
   if (!past || !state) return refuse(past ? state.error() : past.error());

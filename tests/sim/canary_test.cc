@@ -10,7 +10,7 @@
 namespace sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 40;  // within which each must be found
+constexpr std::uint64_t kSeeds = 200;  // within which each must be found
 
 // The first seed that breaks a promise, with the words for it.
 std::optional<Outcome> first_broken(std::uint64_t seeds) {
