@@ -31,7 +31,6 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
   const secretKey = generateSecretKey();
   const commands = new Set(); // the other running children
   let serve; // the running child
-  let logBegins = 0; // of that child, in the log
   let clockAheadMs; // of the machine's, where a test lives on another day
 
   const provider = {
@@ -44,7 +43,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     start,
     pid: () => serve.child.pid,
     running: () => serve !== undefined && serve.child.exitCode === null && serve.child.signalCode === null,
-    online: () => provider.running() && relay.subscribed(5050) > 0 && provider.log.slice(logBegins).some((line) => line.includes('selling as')),
+    online: () => provider.running() && relay.subscribed(5050) > 0,
     stop,
     signal: (name) => serve.child.kill(name),
     kill,
@@ -137,7 +136,6 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
   // and that of all other commands. args: of the command.
   async function start({ killAt, clockMs, wait = true, env = {}, args = [] } = {}) {
     if (clockMs) clockAheadMs = clockMs - Date.now();
-    logBegins = provider.log.length;
     const child = run(['serve', ...args], killAt ? { SELLCOMPUTE_TEST_KILL_AT: killAt, ...env } : env);
     serve = { child, exit: new Promise((done) => child.on('close', (code, signal) => done(code ?? signal))) };
     for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => provider.log.push(line));
