@@ -49,10 +49,11 @@ class Overlay final : public KeyValue {
   KeyValue& views_;
 };
 
-// Who the provider was, by position: the key may change from one start to another; and how far texts were pruned.
-class Providers final : public ledger::Projection {
+// What the audit needs to know of the shop's own facts: who the provider was, by position (the key may change from one start
+// to another), how far texts were pruned, and the rollbacks that were accepted.
+class ShopFacts final : public ledger::Projection {
  public:
-  std::string_view name() const override { return "providers"; }
+  std::string_view name() const override { return "shop facts"; }
   std::uint32_t version() const override { return 1; }
   Result<void> apply(const ledger::Entry& entry, ledger::Rows&) override {
     if (const auto* e = std::get_if<ledger::ProviderConfigured>(&entry.fact)) by_seq_[entry.seq] = e->provider;
@@ -61,8 +62,10 @@ class Providers final : public ledger::Projection {
       pruned_.texts += e->texts;
       pruned_.last_seq = entry.seq;
     }
+    if (const auto* e = std::get_if<ledger::RollbackAccepted>(&entry.fact)) rollbacks_.emplace_back(entry.seq, *e);
     return {};
   }
+  const std::vector<std::pair<Seq, ledger::RollbackAccepted>>& rollbacks() const { return rollbacks_; }
   // What all facts about prunings say: that the texts of jobs which ended before then may be gone, and how many are.
   struct Pruned {
     base::TimeMs before;
@@ -78,6 +81,7 @@ class Providers final : public ledger::Projection {
  private:
   std::map<Seq, PublicKey> by_seq_;
   Pruned pruned_;
+  std::vector<std::pair<Seq, ledger::RollbackAccepted>> rollbacks_;
 };
 
 class Auditor {
@@ -92,6 +96,7 @@ class Auditor {
     out_.whole = out_.findings.empty();
     if (!out_.whole) return std::move(out_);
     if (auto done = make_views(*state); !done) return tl::unexpected(done.error());
+    if (auto done = check_rollbacks(); !done) return tl::unexpected(done.error());
     if (held) {
       if (auto done = check_held(*held); !done) return tl::unexpected(done.error());
     }
@@ -126,7 +131,7 @@ class Auditor {
 
   // The first line of a checkpoint says whose it is; the ledger's last provider is who we are.
   Result<void> check_held(const std::string& note) {
-    const auto checkpoint = ledger::verify_checkpoint(note, providers_.at(out_.size));
+    const auto checkpoint = ledger::verify_checkpoint(note, shop_facts_.at(out_.size));
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     const std::string position = "held checkpoint " + std::to_string(checkpoint->size);
     if (checkpoint->size > out_.size) {
@@ -135,12 +140,28 @@ class Auditor {
                  " entries that are here: the end was cut off, or an older copy was put back");
       return {};
     }
+    const auto same = had_root(checkpoint->size, checkpoint->root);
+    if (!same) return tl::unexpected(same.error());
+    if (!*same) report(Check::held_checkpoint, position, "the entries before it are not those that it was signed over");
+    return {};
+  }
+
+  Result<bool> had_root(Seq size, const base::Hash256& root) const {
     const auto tree = reader_.tree();
     if (!tree) return tl::unexpected(tree.error());
-    const auto root = tree->root_at(checkpoint->size, reader_.tile_reader());
-    if (!root) return tl::unexpected(root.error());
-    if (*root != checkpoint->root)
-      report(Check::held_checkpoint, position, "the entries before it are not those that it was signed over");
+    return tree->root_at(size, reader_.tile_reader()).map([&](const base::Hash256& there) { return there == root; });
+  }
+
+  // A rollback was accepted for the ledger as it stood then.
+  Result<void> check_rollbacks() {
+    for (const auto& [seq, rollback] : shop_facts_.rollbacks()) {
+      const auto same = rollback.size <= seq ? had_root(rollback.size, rollback.root) : Result<bool>(false);
+      if (!same) return tl::unexpected(same.error());
+      if (!*same) {
+        report(Check::bytes, ledger::entry_position(seq),
+               "a rollback was accepted for a ledger that did not have the entries before it");
+      }
+    }
     return {};
   }
 
@@ -150,9 +171,9 @@ class Auditor {
     ledger::Batch batch;
     ledger::put_state(batch, state);
     if (auto done = overlay_.commit(batch); !done) return done;
-    auto with_providers = pointers(projections_);
-    with_providers.push_back(&providers_);
-    return ledger::rebuild_views(overlay_, with_providers);
+    auto with_shop_facts = pointers(projections_);
+    with_shop_facts.push_back(&shop_facts_);
+    return ledger::rebuild_views(overlay_, with_shop_facts);
   }
 
   Result<void> check_views() {
@@ -271,7 +292,7 @@ class Auditor {
 
   Result<void> check_notice(const core::Job& job, const ledger::NoticeSigned& notice, Seq seq) {
     ++out_.notices;
-    const PublicKey provider = providers_.at(seq);
+    const PublicKey provider = shop_facts_.at(seq);
     if (!nostr::verify_signature(provider, notice.event.view(), notice.signature))
       wrong_[{Check::signatures, seq}].push_back("the signature of the notice is not the provider's");
     if (!job.request) return {};  // said already
@@ -288,7 +309,7 @@ class Auditor {
 
   // A fact says of which jobs, and until when, texts may be gone.
   void found_gone(const core::Job& job, Seq seq) {
-    if ((job.declined && job.declined->text_dropped) || fact_time_ < providers_.pruned().before) return;
+    if ((job.declined && job.declined->text_dropped) || fact_time_ < shop_facts_.pruned().before) return;
     all_gone_are_old_ = false;
     wrong_[{Check::signatures, seq}].push_back("a text is gone, and no fact says that it was pruned");
   }
@@ -305,7 +326,7 @@ class Auditor {
 
   // No fact names the texts that were pruned, but each says how many they were.
   void check_pruned() {
-    const auto& pruned = providers_.pruned();
+    const auto& pruned = shop_facts_.pruned();
     if (!all_gone_are_old_ || out_.pruned_texts <= pruned.texts) return;
     wrong_[{Check::signatures, pruned.last_seq}].push_back(
         std::to_string(out_.pruned_texts) + " texts are gone, and by the ledger " + std::to_string(pruned.texts) +
@@ -330,7 +351,7 @@ class Auditor {
   ledger::Reader reader_;
   Overlay overlay_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_ = projections();
-  Providers providers_;
+  ShopFacts shop_facts_;
   bool all_gone_are_old_ = true;                        // no text is gone that is younger than every pruning
   base::TimeMs fact_time_;                              // of the fact that is being checked
   std::map<base::Hash256, base::Hash256> refunded_to_;  // what was paid back to a customer's invoice

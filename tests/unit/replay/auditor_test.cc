@@ -154,6 +154,21 @@ TEST(Audit, AViewRowThatTheEntriesDoNotGiveIsFound) {
   }
 }
 
+TEST(Audit, ARollbackIsAcceptedForTheLedgerAsItStoodThen) {
+  ShopLedger ledger;
+  ledger.write(paid_sale().entries);
+  const ledger::TreeHead head = ledger.ledger->head();
+  const base::TimeMs now = ledger.ledger->last_time();
+  ledger.write(now, {}, ledger::RollbackAccepted{.evidence = "a test", .size = head.size, .root = head.root});
+  EXPECT_TRUE(must_audit(ledger).findings.empty());
+  ledger.write(now, {}, ledger::RollbackAccepted{.evidence = "a test", .size = head.size, .root = base::sha256("no")});
+  ledger.write(now, {}, ledger::RollbackAccepted{.evidence = "a test", .size = head.size + 100, .root = head.root});
+  const Audit audit = must_audit(ledger);
+  ASSERT_EQ(audit.findings.size(), 2u) << text_of(audit);
+  EXPECT_EQ(audit.findings[0].position, "entry " + std::to_string(head.size + 1));
+  EXPECT_EQ(audit.findings[1].position, "entry " + std::to_string(head.size + 2));
+}
+
 // ---- money ----------------------------------------------------------------------------------------------------------
 
 TEST(AuditOfMoney, AQuoteAboveTheBid) {
