@@ -126,15 +126,15 @@ struct TextsPruned {
   }
 };
 
-// What shows that this ledger lost its end, or that another one signs with the same key (a backup was put back, a second
-// machine serves), and that the operator wants to go on all the same. Each job that was open is closed with it.
+// The operator accepted that this ledger lost its end (a backup was put back) or that another one signs with the same key
+// (a second machine serves). Every job that was open is closed with it.
 struct RollbackAccepted {
   static constexpr std::uint32_t kType = 7;
-  std::string evidence;    // for people
+  std::string evidence;    // what showed it, for people
   std::uint64_t size = 0;  // entries of this ledger before this fact, and the root over them
   Hash256 root;
-  TimeMs at;      // what was asked for before is not served; as `covers`, but never far ahead of our clock
-  TimeMs covers;  // evidence is accepted up to this time; after `at` when the clock that signed it was ahead
+  TimeMs at;      // requests from before are not served; equals `covers`, but is never far ahead of our clock
+  TimeMs covers;  // evidence signed up to this time is accepted; ahead of our clock if the signer's clock was
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = RollbackAccepted;
@@ -460,8 +460,8 @@ struct JobExpired {
   static constexpr auto fields() { return std::tuple{field(1, "reason", &JobExpired::reason)}; }
 };
 
-// It was open when a rollback was accepted. Nothing of it is run, signed, published or invoiced any more: a part of its
-// history that this ledger lacks may have done that. What is paid for it is still seen.
+// The job was open when a rollback was accepted. We run, sign, publish and invoice nothing more for it, because the
+// history that this ledger lost may have done so already. A payment for it is still recorded.
 struct JobClosed {
   static constexpr std::uint32_t kType = 37;
   std::string reason;

@@ -35,8 +35,8 @@ class Bookkeeper {
              std::vector<wallet::Wallet*> wallets, replay::WalletHabits habits, Hooks hooks);
   ~Bookkeeper();
 
-  // Compares at once, again when what was too young then can be compared, and then each day. `looked` is called when the first comparison is over, whatever it came to; at
-  // once, in a later task, when no wallet lists.
+  // Compares now, again ten seconds later (the newest payments are left out of the first comparison), and then daily.
+  // Calls `looked`, in a later task, when the first comparison has ended or failed, or when no wallet lists.
   void start(std::function<void()> looked);
 
   // How far each kind of wallet was compared: cursors that the ledger keeps for the next process.

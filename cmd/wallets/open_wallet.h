@@ -35,7 +35,8 @@ struct OpenedPayer : Opened<wallet::Payer> {
 // Fails with "config.wallet_secret" when it is missing, and as base::read_secret().
 base::Result<base::Secret> read_wallet_secret(const Config& config);
 
-// Lives no longer than `io` and `scheduler`. It is asked no more often than it bears (paced_wallet.h). Nothing is asked of the wallet yet, so nothing is known of its health.
+// Lives no longer than `io` and `scheduler`. It is asked no more often than it bears (paced_wallet.h). Nothing is asked of
+// it yet, so nothing is known of its health.
 // `warn` hears what the operator should know of a wallet that works. Fails with "config.wallet…", "secret_file.…",
 // "http.bad_url", "wallet.address", "wallet.macaroon" or "wallet.nwc_uri".
 base::Result<OpenedWallet> open_wallet(boost::asio::io_context& io, base::Scheduler& scheduler, const Config& config,

@@ -11,9 +11,8 @@ using FoundJob = base::Result<std::optional<core::Job>>;
 // journal's.
 FoundJob find_job(const Context& context, const core::JobId& id);
 
-// Calls `then` once with the job as all facts so far make it, for who is about to change it. The ledger has a job that
-// the engine does not hold in that state only when no fact waits for the disk. Fails with "ledger.failed" once the
-// ledger has failed.
+// Calls `then` once with the job as all facts so far make it. Use it before you change a job: for one that the engine
+// does not hold, it waits until no fact is on its way to the disk. Fails with "ledger.failed" once the ledger has failed.
 void find_settled_job(const Context& context, const core::JobId& id, std::function<void(FoundJob)> then);
 
 }  // namespace runtime

@@ -139,8 +139,8 @@ void Invoicing::watch(const Job& job, const Work& work) {
                    "\", which is not configured: name it in wallet.former_file");
 }
 
-// The wallet holds what was to be paid at once: the same order had been one in escrow, which only a ledger can have that
-// lost its end. Nothing would ever take it.
+// The wallet holds a payment that should have settled at once: the same order made a hold invoice before, in a history
+// that this ledger lost. Nothing would ever take that payment.
 void Invoicing::give_back_unwanted(const core::JobId& id, const ledger::InvoiceIssued& invoice) {
   for (wallet::Wallet* one : wallets_) {
     if (one->kind() != invoice.wallet) continue;

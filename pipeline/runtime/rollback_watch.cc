@@ -156,31 +156,31 @@ void RollbackWatch::heard(const std::string& relay) {
   pauses_.erase(relay);
   answered_.insert(relay);
   if (!note_.empty()) give_checkpoint(relay, [] {});
-  if (all_checked() && wallet_answered_) open();
-  release_if_checked();
+  proceed();
 }
 
 void RollbackWatch::wallet_asked() {
   wallet_answered_ = true;
-  if (all_checked()) open();
-  release_if_checked();
+  proceed();
 }
 
 bool RollbackWatch::all_checked() const {
   return answered_.size() == options_.own_relays.size();
 }
 
+// Opens and releases as soon as enough have answered. With the operator's consent all are waited for: each of them may
+// have evidence that the consent covers.
+void RollbackWatch::proceed() {
+  const bool all = all_checked() && wallet_answered_;
+  if (all) open();
+  if (options_.accept ? all : checked()) release();
+}
+
 void RollbackWatch::open() {
   if (opened_ || refused_) return;
   opened_ = true;
   hooks_.open();
-  release_if_checked();
-}
-
-// With the operator's word for it, each relay and the wallet may still have something to be accepted.
-void RollbackWatch::release_if_checked() {
-  const bool all = all_checked() && wallet_answered_;
-  if (opened_ && (options_.accept ? all : checked())) release();
+  proceed();
 }
 
 void RollbackWatch::release() {

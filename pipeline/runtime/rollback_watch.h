@@ -1,7 +1,7 @@
-// Finds out whether this ledger lost its end: whether an older copy of it was put back, or another machine serves with
-// the same key. At start it asks our own relays what they have of us, and holds the shop closed for a moment; then it
-// asks again with each checkpoint that it publishes, and before each relay is given one, so that no checkpoint of ours
-// ever takes the place of one that would have told us. In virtual time the simulator runs this very code.
+// Finds out whether this ledger lost its end: whether somebody put back an older copy, or another machine serves with the
+// same key. At start it asks our own relays what they have of us, and keeps the shop closed for at most three seconds.
+// Later it asks each relay again before it publishes a checkpoint there, so that our checkpoint never replaces one that
+// is evidence. The simulator runs this code in virtual time.
 #pragma once
 
 #include <map>
@@ -18,12 +18,13 @@ namespace runtime {
 
 class RollbackWatch {
  public:
-  // The shop opens no later than this, whoever has answered.
+  // The shop opens after this time even if no relay has answered.
   static constexpr std::int64_t kOpenWithinMs = 3'000;
-  // And jobs of before go on no later than this.
+  // Jobs from before go on after this time even if no relay has answered.
   static constexpr std::int64_t kReleaseWithinMs = 30'000;
-  static constexpr std::int64_t kAskAgainMs = 10'000;  // a relay that has not answered; then more and more seldom
-  static constexpr std::int64_t kFarewellMs = 2'000;   // how long publish_last() waits
+  static constexpr std::int64_t kAskAgainMs =
+      10'000;  // the first pause for a relay that did not answer; doubled each time
+  static constexpr std::int64_t kFarewellMs = 2'000;  // the longest that publish_last() waits
 
   // All outlive it.
   struct Ports {
@@ -91,9 +92,9 @@ class RollbackWatch {
   void refuse(base::Error why);
   base::Result<std::optional<Evidence>> judge(const nostr::Event& event, const Past& past) const;
   base::Result<std::optional<Evidence>> judge_checkpoint(const nostr::Event& event, const Past& past) const;
+  void proceed();
   void open();
   void release();
-  void release_if_checked();
   void give_checkpoint(const std::string& relay, const std::function<void()>& done);
 
   const Ports ports_;

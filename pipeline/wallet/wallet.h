@@ -67,8 +67,9 @@ struct PaidInvoice {
   base::TimeMs settled_at;
   std::string description;
 };
-// Since when the payments are wanted, and when the wallet may be asked. Wallets that list page by page hand `next_page`
-// what asks for each page after the first; it calls that once, then or later, or with an error, which ends the list.
+// Since when the payments are wanted, and when the wallet may be asked for more. A wallet that lists page by page passes
+// `next_page` a function that asks for the next page. `next_page` calls it once, at once or later; an error ends the
+// list.
 struct ListOrder {
   base::TimeMs since = {};
   std::function<void(std::function<void(base::Result<void>)> ask)> next_page = [](const auto& ask) { ask({}); };
