@@ -27,9 +27,9 @@ class VerifiedIntake::Receipt {
   std::shared_ptr<Pins> pins_;
 };
 
-// An event on its way through the signature check.
+// An event on its way through the signature check. It does not keep its relay's connection.
 struct VerifiedIntake::Candidate {
-  std::shared_ptr<OwnRelay> relay;
+  std::string relay;
   Deliver delivered;
   Feed feed;
   std::unique_ptr<CursorPin> pin;
@@ -48,7 +48,7 @@ void VerifiedIntake::take(const std::shared_ptr<OwnRelay>& relay, Deliver delive
     return;
   }
   auto pin = std::make_unique<CursorPin>(relay, options.clock(), options.limits.max_unhandled);
-  auto candidate = std::make_shared<Candidate>(Candidate{relay, std::move(delivered), feed, std::move(pin)});
+  auto candidate = std::make_shared<Candidate>(Candidate{relay->url, std::move(delivered), feed, std::move(pin)});
   if (is_known(*candidate)) return;
   const std::shared_ptr<const Event> event(candidate, &candidate->delivered.event);
   context_.verify(
@@ -61,13 +61,13 @@ bool VerifiedIntake::is_known(Candidate& candidate) {
   if (!known) return false;
   if (const auto receipt = std::static_pointer_cast<Receipt>(*known)) receipt->add(std::move(candidate.pin));
   // What is watched comes again whenever the relay is asked again.
-  if (candidate.feed == Feed::requests) refuse(candidate.relay->url, Refusal::duplicate);
+  if (candidate.feed == Feed::requests) refuse(candidate.relay, Refusal::duplicate);
   return true;
 }
 
 // Only verified events are remembered: a forged one must not shut out the real one that has its id.
 void VerifiedIntake::judged(Candidate& candidate, std::optional<Refusal> reason) {
-  const auto& url = candidate.relay->url;
+  const auto& url = candidate.relay;
   if (reason) {
     context_.blame(url);
     return context_.handlers.on_refused(url, *reason);

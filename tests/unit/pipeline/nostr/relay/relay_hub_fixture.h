@@ -35,6 +35,7 @@ class TestLink final : public RelayLink {
   std::vector<std::string> sent;
   bool connected = false;
   bool paused = false;
+  const std::shared_ptr<bool> exists = std::make_shared<bool>(true);
 
  private:
   void dial() override { connected = true; }

@@ -96,5 +96,13 @@ TEST_F(VerifiedIntakeTest, NothingIsReportedAfterTheHubWasAbandoned) {
   EXPECT_THAT(received, IsEmpty());
 }
 
+TEST_F(VerifiedIntakeTest, ASignatureCheckDoesNotKeepTheConnectionOfAnAbandonedHub) {
+  start({kOne});
+  link(kOne).send_event("in", request("x"));
+  const std::weak_ptr<bool> connection = link(kOne).exists;
+  hub->abandon();
+  EXPECT_TRUE(connection.expired());
+}
+
 }  // namespace
 }  // namespace nostr
