@@ -147,6 +147,7 @@ int run(World& world, const core::Policy& policy, bool pays_back = false, std::i
   while (world.time.now() < end) {
     try {
       Process process(world, policy);
+      process.start();
       while (world.time.step(end)) {
         if (process.failure()) throw Crashed{};  // a disk that failed is fatal: the process ends
         if (std::exchange(commits, world.disk.commits()) != world.disk.commits()) {

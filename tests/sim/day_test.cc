@@ -60,6 +60,7 @@ TEST(Day, TwentyFourHoursOfRelaysThatComeAndGoLoseNothing) {
   for (const auto& relay : world.relays) plan_outages(world, *relay, dice, evening);
   plan_requests(world, dice, evening);
   Process process(world, policy());
+  process.start();
   try {
     std::uint64_t commits = 0;
     const TimeMs end = evening + 4 * kHourMs;  // until the last invoice has expired

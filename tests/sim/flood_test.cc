@@ -26,6 +26,7 @@ class Flood : public testing::TestWithParam<std::size_t> {
  protected:
   Flood() {
     world.line_ms = kLineMs;
+    process.start();
     regular = ask({.prompt = "Before the flood: why?", .customer = kRegular});
     pass(world.time.now() + kMinuteMs);
     for (std::size_t i = 0; i < kRequests; ++i) {
@@ -70,7 +71,7 @@ class Flood : public testing::TestWithParam<std::size_t> {
   }
 
   World world{14};
-  Process process{world, policy(), {}};
+  Process process{world, policy()};
   std::uint64_t commits = 0;
   TimeMs began;
   base::EventId regular;

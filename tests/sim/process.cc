@@ -14,6 +14,7 @@
 namespace sim {
 namespace {
 
+constexpr core::EntryLimits kUnlimited = {1'000'000, 1'000'000};
 constexpr std::int64_t kDiskMs = 1;
 constexpr std::int64_t kReconciledMs = 3'600'000;
 constexpr std::int64_t kFirstCheckpointMs = 1'000;
@@ -107,7 +108,7 @@ class Process::SimJournal final : public runtime::Journal {
   std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-Process::Process(World& world, const core::Policy& policy, core::EntryLimits entries, bool accept_rollback)
+Process::Process(World& world, const core::Policy& policy)
     : world_(world),
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
@@ -138,11 +139,14 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
       world.provider_key,
       runtime::Options{.own_relays = world.relay_urls(),
                        .networks = {wallet::Network::regtest},
-                       .entries = entries,
+                       .entries = kUnlimited,
                        .answer_limit_ms = kAnswerLimitMs},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
                             .cursors = [this] { return cursors(); }});
+}
+
+void Process::start(bool accept_rollback) {
   start_relays();
   start_watch(accept_rollback);
 }

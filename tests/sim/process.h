@@ -15,11 +15,12 @@ namespace sim {
 
 class Process {
  public:
-  // Throws Crashed when it dies while starting.
-  // `accept_rollback`: the operator's word (runtime::RollbackWatch).
-  Process(World& world, const core::Policy& policy, core::EntryLimits entries = {1'000'000, 1'000'000},
-          bool accept_rollback = false);
+  // Opens the ledger. Throws Crashed when it dies of that, as the other functions do.
+  Process(World& world, const core::Policy& policy);
   ~Process();
+
+  // Call it once, first. `accept_rollback`: the operator's word (runtime::RollbackWatch).
+  void start(bool accept_rollback = false);
 
   const core::Engine& engine() const { return runtime_->engine(); }
   const std::optional<base::Error>& failure() const { return failure_; }

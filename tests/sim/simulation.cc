@@ -157,7 +157,8 @@ class Simulation {
   void live_until(const Over& over) {
     while (!over()) {
       try {
-        Process process(world_, policy_, {1'000'000, 1'000'000}, std::exchange(accepts_rollback_, false));
+        Process process(world_, policy_);
+        process.start(std::exchange(accepts_rollback_, false));
         live(process, over);
       } catch (const Crashed&) {
         die();
