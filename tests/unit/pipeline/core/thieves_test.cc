@@ -15,9 +15,10 @@ using base::kHourMs;
 constexpr std::int64_t kDays = 7;
 
 enum class Trick {
-  never_pays,       // takes the answer and lets the invoice expire
-  cancels,          // always, while the answer grows
-  pays_then_stops,  // settles for a while, then takes all the credit that this bought
+  never_pays,         // takes the answer and lets the invoice expire
+  cancels,            // always, when the answer is there
+  pays_then_stops,    // settles for a while, then takes all the credit that this bought
+  pays_then_cancels,  // settles for a while, then reads the answer as it grows, and cancels shortly before its end
   count
 };
 
@@ -54,6 +55,8 @@ class Thieves {
     }
     return sum;
   }
+  // Answers that were read to their end and cancelled.
+  int read() const { return read_; }
   Msat settled() const {
     Msat sum;
     for (const auto& [id, job] : jobs_) sum += settled_amount(job);
@@ -66,11 +69,15 @@ class Thieves {
     request.customer = {};
     for (std::size_t i = 0; i < 4; ++i) request.customer.bytes[i] = static_cast<std::uint8_t>(thief >> (8 * i));
     const JobId id{base::sha256(std::to_string(number)).bytes};
+    const bool pays = (trick == Trick::pays_then_stops || trick == Trick::pays_then_cancels) && paid_[thief] < 5;
+    const bool reads = trick == Trick::pays_then_cancels && !pays;
+    request.stream = reads;
+    driver_.hold_inference = reads;
     driver_.give(RequestArrived{id, request, {}});
     catch_up();
     const Job& job = jobs_[id];
+    if (reads) cancel_nearly_at_the_end(job);
     if (job.invoices.empty()) return;
-    const bool pays = trick == Trick::pays_then_stops && paid_[thief] < 5;
     if (trick == Trick::cancels) driver_.give(Cancelled{id, {.by = ledger::CancelledBy::customer}, {}});
     if (pays) {
       ++paid_[thief];
@@ -79,6 +86,17 @@ class Thieves {
     } else {
       unpaid_.emplace_back(driver_.now + 960'000, id);
     }
+    catch_up();
+  }
+
+  // An answer is shown as it grows only to those who may see it before they pay.
+  void cancel_nearly_at_the_end(const Job& job) {
+    Cancelled cancelled{job.id, {.by = ledger::CancelledBy::customer}, {}};
+    if (job.inference_started > 0 && may_stream(job)) {
+      cancelled.shown = Answer{.completion = {.attempt = 1, .input_tokens = 18, .output_tokens = 99, .partials = 9}};
+      ++read_;
+    }
+    driver_.give(std::move(cancelled));
     catch_up();
   }
 
@@ -102,6 +120,7 @@ class Thieves {
   std::size_t seen_ = 0;
   std::unordered_map<JobId, Job, base::FixedBytesHash> jobs_;
   std::unordered_map<std::uint32_t, int> paid_;
+  int read_ = 0;
   std::deque<std::pair<TimeMs, JobId>> unpaid_;
 };
 
@@ -114,7 +133,8 @@ TEST(Thieves, AreGivenNoMoreThanThePoolAndTheirCredit) {
   const Msat credit = thieves.settled().scaled_up(policy.credit_percent, 100);
   std::cout << kThieves << " thieves in " << kDays << " days: " << thieves.settled().value / 1000 << " sat settled, "
             << thieves.given_away().value / 1000 << " sat given away; the pool allows " << pool.value / 1000
-            << ", credit " << credit.value / 1000 << "\n";
+            << ", credit " << credit.value / 1000 << "; " << thieves.read() << " answers read and cancelled\n";
+  EXPECT_GT(thieves.read(), 0);
   EXPECT_GT(thieves.given_away(), Msat{});
   EXPECT_LE(thieves.given_away(), pool + credit);
 }
