@@ -20,7 +20,7 @@ struct HttpCall {
 
 struct HttpReply {
   unsigned status = 0;
-  std::string body;  // at most kMaxReplyBytes
+  std::string body;                // at most kMaxReplyBytes
   std::int64_t retry_after_s = 0;  // 0: not said
 };
 
