@@ -35,13 +35,13 @@ RelayConnections::~RelayConnections() {
   disconnect();
 }
 
-nostr::PoolOptions RelayConnections::options(bool listens) const {
+nostr::PoolOptions RelayConnections::options() const {
   nostr::PoolOptions out{
       .relays = config_.relays.urls,
       .wanted = {nostr::request_filter(ports_.key.public_key(), config_.selling.serve_broadcast,
                                        nostr::served_kinds(config_.selling.templates))},
       .us = ports_.key.public_key(),
-      .listens = listens,
+      .reads_at_once = false,
       .allow_private = config_.relays.allow_private,
       .clock = [&scheduler = ports_.scheduler] { return scheduler.now(); },
       .random = random_fraction,
@@ -74,8 +74,8 @@ bool RelayConnections::is_own(const std::string& relay) const {
   return std::ranges::find(config_.relays.urls, relay) != config_.relays.urls.end();
 }
 
-base::Result<void> RelayConnections::connect(bool listens) {
-  auto pool = nostr::RelayPool::make(ports_.io, options(listens), pool_handlers());
+base::Result<void> RelayConnections::connect() {
+  auto pool = nostr::RelayPool::make(ports_.io, options(), pool_handlers());
   if (!pool) return tl::unexpected(pool.error());
   std::map<std::string, base::TimeMs> known;
   for (const std::string& relay : config_.relays.urls) {
@@ -90,8 +90,8 @@ base::Result<void> RelayConnections::connect(bool listens) {
   return {};
 }
 
-void RelayConnections::listen() {
-  if (pool_) pool_->listen();
+void RelayConnections::read(const std::string& relay) {
+  if (pool_) pool_->read(relay);
 }
 
 // One that serves no document has no limits that we know.

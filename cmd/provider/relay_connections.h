@@ -50,10 +50,10 @@ class RelayConnections {
   // For everything that publishes or asks; while there is no connection it answers that we are offline.
   nostr::Relays& relays() { return relays_; }
 
-  // Dials the relays of the settings, and reads from where their cursors stand: at once if it `listens`, else from
-  // listen() on. Fails with "relay_url.invalid", and when the ledger cannot be read.
-  base::Result<void> connect(bool listens);
-  void listen();
+  // Dials the relays of the settings. Fails with "relay_url.invalid", and when the ledger cannot be read.
+  base::Result<void> connect();
+  // Asks this relay for requests, once per connect(), from where its cursor stands. Ignored while disconnected.
+  void read(const std::string& relay);
   // Asks the relays for their information documents every hour, from the next hour on; connect() asks too.
   void read_infos_regularly();
   // Answers what waits and hangs up. disconnect() forgets the connections; it may be called without hang_up().
@@ -66,7 +66,7 @@ class RelayConnections {
   nlohmann::json summary() const;
 
  private:
-  nostr::PoolOptions options(bool listens) const;
+  nostr::PoolOptions options() const;
   nostr::PoolHandlers pool_handlers() const;
   bool is_own(const std::string& relay) const;
   void read_infos();

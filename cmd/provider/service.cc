@@ -123,7 +123,11 @@ Result<void> Service::open_adapters() {
           .on_control =
               [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
           .on_refused = [this](const std::string& reason) { runtime_->on_refused(reason); },
-          .on_health = hooks_.relay,
+          .on_health =
+              [this](const std::string& relay, nostr::RelayState state, const std::string& reason) {
+                if (state == nostr::RelayState::live && rollback_) rollback_->connected(relay);
+                hooks_.relay(relay, state, reason);
+              },
           .on_notice = hooks_.notice});
   return {};
 }
@@ -218,6 +222,7 @@ void Service::open_rollback_watch(bool accept) {
                                           may_resume_ = true;
                                           take_up_if_ready();
                                         },
+                                    .readable = [this] { read_relays(); },
                                     .accepted =
                                         [this](ledger::RollbackAccepted accepted) {
                                           hooks_.problem("the ledger went back in time, and that is accepted: " +
@@ -244,7 +249,7 @@ void Service::judge_orphan(const replay::Difference& orphan) {
 // ---- going online ---------------------------------------------------------------------------------------------------
 
 void Service::start() {
-  if (const auto connected = connections_->connect(false); !connected) return hooks_.fatal(connected.error());
+  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   rollback_->start();
   probe();
 }
@@ -274,8 +279,12 @@ void Service::take_up_if_ready() {
   if (!online_ || !may_resume_ || taken_up_ || runtime_->draining() || stopping_) return;
   taken_up_ = true;
   runtime_->take_up_open_jobs();
-  // Not before: they tell again of what a ledger that lost its end has served.
-  connections_->listen();
+  read_relays();
+}
+
+void Service::read_relays() {
+  if (!taken_up_) return;
+  for (const std::string& relay : rollback_->readable()) connections_->read(relay);
 }
 
 void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_healthy) {
@@ -346,9 +355,10 @@ void Service::stop(std::function<void()> done) {
 
 void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
-  if (const auto connected = connections_->connect(taken_up_); !connected) return hooks_.fatal(connected.error());
+  if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
   take_up_if_ready();
+  read_relays();
   if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();
 }
 

@@ -66,6 +66,7 @@ class Service {
   void probe();
   void open_if_ready();
   void take_up_if_ready();
+  void read_relays();
   void judge_orphan(const replay::Difference& orphan);
   void publish_checkpoint();
   void go_online();

@@ -103,10 +103,20 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
 }
 
 void RollbackWatch::ask_later(const std::string& relay, std::int64_t delay_ms) {
-  ports_.scheduler.after(delay_ms, lifetime_.guard([this, relay] {
-    asking_.erase(relay);
-    ask(relay);
-  }));
+  pausing_.insert(relay);
+  ports_.scheduler.after(delay_ms, lifetime_.guard([this, relay] { ask_again(relay); }));
+}
+
+void RollbackWatch::ask_again(const std::string& relay) {
+  if (pausing_.erase(relay) == 0) return;  // it was asked already
+  asking_.erase(relay);
+  ask(relay);
+}
+
+void RollbackWatch::connected(const std::string& relay) {
+  if (answered_.contains(relay)) return;
+  ask_again(relay);
+  ports_.scheduler.after(kReadWithinMs, lifetime_.guard([this, relay] { let_read(relay); }));
 }
 
 // Doubled each time: some relays are never read.
@@ -156,7 +166,12 @@ void RollbackWatch::heard(const std::string& relay) {
   pauses_.erase(relay);
   answered_.insert(relay);
   if (!note_.empty()) give_checkpoint(relay, [] {});
+  let_read(relay);
   proceed();
+}
+
+void RollbackWatch::let_read(const std::string& relay) {
+  if (!refused_ && readable_.insert(relay).second) hooks_.readable();
 }
 
 void RollbackWatch::wallet_asked() {

@@ -22,6 +22,8 @@ class RollbackWatch {
   static constexpr std::int64_t kOpenWithinMs = 3'000;
   // Jobs from before go on after this time even if no relay has answered.
   static constexpr std::int64_t kReleaseWithinMs = 30'000;
+  // A relay that was connected for this time is read even if it has not answered.
+  static constexpr std::int64_t kReadWithinMs = 30'000;
   static constexpr std::int64_t kAskAgainMs =
       10'000;  // the first pause for a relay that did not answer; doubled each time
   static constexpr std::int64_t kFarewellMs = 2'000;  // the longest that publish_last() waits
@@ -48,8 +50,9 @@ class RollbackWatch {
     bool accept = false;  // the operator's word: what is found before `release` is accepted, and the shop opens
   };
   struct Hooks {
-    std::function<void()> open;     // once, in a later task than start(): the shop may open
-    std::function<void()> release;  // once, after `open`: jobs of before may go on
+    std::function<void()> open;              // once, in a later task than start(): the shop may open
+    std::function<void()> release;           // once, after `open`: jobs of before may go on
+    std::function<void()> readable = [] {};  // another relay is among readable()
     // A rollback was found, and the operator's word covers it: what was open is to be closed.
     std::function<void(ledger::RollbackAccepted)> accepted;
     // A rollback was found: the process must end. Once, also long after `open`. "ledger.rollback".
@@ -60,6 +63,8 @@ class RollbackWatch {
 
   // The relays are being dialled: asks them, and the wallet.
   void start();
+  // An own relay is connected now, for the first time or again: if it has not answered yet, it is asked at once.
+  void connected(const std::string& relay);
   // Something shows that the ledger lost its end.
   void found(const Evidence& evidence);
 
@@ -72,6 +77,9 @@ class RollbackWatch {
   // Some own relay has answered, so that there was something to compare with.
   bool checked() const { return !answered_.empty(); }
   bool all_checked() const;
+  // The own relays whose requests may be taken. A relay offers again the requests that a lost history has served, and
+  // also holds the evidence of that history; so it must have answered, or have had the time to.
+  const std::set<std::string>& readable() const { return readable_; }
 
  private:
   // What is asked of a relay, one after the other.
@@ -87,7 +95,9 @@ class RollbackWatch {
   void ask_next(const std::shared_ptr<Round>& round);
   std::int64_t next_pause(const std::string& relay);
   void ask_later(const std::string& relay, std::int64_t delay_ms);
+  void ask_again(const std::string& relay);
   void heard(const std::string& relay);
+  void let_read(const std::string& relay);
   void wallet_asked();
   void refuse(base::Error why);
   base::Result<std::optional<Evidence>> judge(const nostr::Event& event, const Past& past) const;
@@ -100,8 +110,10 @@ class RollbackWatch {
   const Ports ports_;
   const Options options_;
   const Hooks hooks_;
-  std::set<std::string> asking_;                // own relays, until they have answered
-  std::set<std::string> answered_;              // since the start
+  std::set<std::string> asking_;    // own relays, until they have answered
+  std::set<std::string> pausing_;   // those of them that did not, until they are asked again
+  std::set<std::string> answered_;  // since the start
+  std::set<std::string> readable_;
   std::map<std::string, std::int64_t> pauses_;  // the next of each that did not answer
   base::TimeMs covered_;                        // by what was accepted in this run
   bool wallet_answered_ = false;

@@ -168,6 +168,7 @@ void Process::start_watch(bool accept_rollback) {
           .us = world_.provider_key.public_key(), .own_relays = world_.relay_urls(), .accept = accept_rollback},
       runtime::RollbackWatch::Hooks{.open = [this] { open(); },
                                     .release = [this] { release(); },
+                                    .readable = [this] { read_relays(); },
                                     .accepted =
                                         [this](ledger::RollbackAccepted accepted) {
                                           runtime_->order(core::RollbackConfirmed{std::move(accepted)});
@@ -196,7 +197,12 @@ void Process::take_up_if_ready() {
   if (!may_resume_ || taken_up_ || !hub_ || runtime_->draining()) return;
   taken_up_ = true;
   runtime_->take_up_open_jobs();
-  hub_->listen();
+  read_relays();
+}
+
+void Process::read_relays() {
+  if (!taken_up_ || !hub_) return;
+  for (const std::string& relay : watch_->readable()) hub_->read(relay);
 }
 
 std::string Process::checkpoint() {
@@ -261,7 +267,7 @@ Process::~Process() {
 void Process::start_relays() {
   nostr::HubOptions options{
       .wanted = {nostr::request_filter(world_.provider_key.public_key(), true, nostr::served_kinds({}))},
-      .listens = taken_up_,
+      .reads_at_once = false,
       .us = world_.provider_key.public_key(),
       .limits = {.overlap_ms = kLongestAgeMs},
       .clock = [this] { return time_.now(); }};
@@ -293,7 +299,10 @@ void Process::start_relays() {
       .on_control = [this](const nostr::Received& received) { runtime_->on_control(received.event, received.relay); },
       .on_refused = [this](const std::string&,
                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
-      .on_health = [](const std::string&, nostr::RelayState, const std::string&) {},
+      .on_health =
+          [this](const std::string& relay, nostr::RelayState state, const std::string&) {
+            if (state == nostr::RelayState::live) watch_->connected(relay);
+          },
       .on_notice = [](const std::string&, const std::string&) {}};
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
   std::map<std::string, TimeMs> cursors;
@@ -325,6 +334,7 @@ void Process::go_online() {
   runtime_->go_online("simulated");
   start_relays();
   take_up_if_ready();
+  read_relays();
 }
 
 void Process::prune(TimeMs before) {

@@ -46,6 +46,7 @@ class Process {
   void open();
   void release();
   void take_up_if_ready();
+  void read_relays();
   std::string checkpoint();
   void publish_checkpoints();
   void reconcile_later();

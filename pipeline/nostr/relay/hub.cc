@@ -61,6 +61,10 @@ void RelayHub::start(const std::map<std::string, TimeMs>& cursors) {
   own_.start(normal);
 }
 
+void RelayHub::read(const std::string& relay) {
+  own_.read(normal_form(relay));
+}
+
 void RelayHub::publish(const std::string& relay, const std::string& event_json, const EventId& id, PublishDone done) {
   publish(relay, event_json, id, std::move(done), {});
 }

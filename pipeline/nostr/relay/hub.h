@@ -46,8 +46,8 @@ class RelayHub final : public Relays, public std::enable_shared_from_this<RelayH
   void add_own(const RelayUrl& url);
   // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
   void start(const std::map<std::string, TimeMs>& cursors);
-  // Asks our own relays for what is wanted, once, where HubOptions::listens is false.
-  void listen() { own_.listen(); }
+  // Asks this relay for what is wanted, once, where HubOptions::reads_at_once is false. Ignored if it is not our own.
+  void read(const std::string& relay);
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
   void publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,

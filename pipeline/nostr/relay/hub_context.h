@@ -37,7 +37,7 @@ struct PoolHandlers {
 
 struct HubOptions {
   std::vector<Filter> wanted;  // what we subscribe to, without since
-  bool listens = true;         // from the start on; else not before listen()
+  bool reads_at_once = true;   // asks our own relays for it from the start on; else each after read()
   // Where a relay has more of one second than it sends, at least what is addressed to this key is asked for.
   std::optional<PublicKey> us;
   IntakeLimits limits;

@@ -15,6 +15,7 @@ struct OwnRelay {
   std::unique_ptr<RelayLink> link;
   IntakeCursor cursor;
   std::optional<TimeMs> last_event;
+  bool is_read = false;  // it is asked for requests
 };
 
 // Keeps a relay's cursor behind an event while this lives, and pauses reading while too many events are pinned.

@@ -17,7 +17,7 @@ std::optional<StoredReading::TagFilter> addressed_to(const std::optional<PublicK
 }  // namespace
 
 void OwnRelays::add(const RelayUrl& url, RelayLinkHandlers handlers) {
-  auto relay = std::make_shared<OwnRelay>(OwnRelay{url.text(), nullptr, cursor_from(context_.options.clock()), {}});
+  auto relay = std::make_shared<OwnRelay>(OwnRelay{.url = url.text(), .link = nullptr, .cursor = cursor_from(context_.options.clock()), .last_event = {}});
   if (!relays_.emplace(relay->url, relay).second) return;  // named twice
   const std::weak_ptr weak = relay;
   handlers.on_caught_up = [this, weak](const CaughtUp& all) {
@@ -38,17 +38,19 @@ void OwnRelays::start(const std::map<std::string, TimeMs>& cursors) {
   for (const auto& [url, relay] : relays_) {
     const auto known = cursors.find(url);
     relay->cursor = cursor_from(known == cursors.end() ? context_.options.clock() : known->second);
-    if (context_.options.listens) subscribe_requests(relay);
+    if (context_.options.reads_at_once) subscribe_requests(relay);
     if (!watched_.empty()) subscribe_control(*relay->link);
     relay->link->start();
   }
 }
 
-void OwnRelays::listen() {
-  for (const auto& [url, relay] : relays_) subscribe_requests(relay);
+void OwnRelays::read(const std::string& url) {
+  const auto found = relays_.find(url);
+  if (found != relays_.end()) subscribe_requests(found->second);
 }
 
 void OwnRelays::subscribe_requests(const std::shared_ptr<OwnRelay>& relay) {
+  if (std::exchange(relay->is_read, true)) return;
   relay->link->subscribe(kIntake, [this, weak = std::weak_ptr(relay)] { return requested(*weak.lock()); },
                          {.ours = addressed_to(context_.options.us)});
 }

@@ -30,7 +30,7 @@ class OwnRelays {
   void add(const RelayUrl& url, RelayLinkHandlers handlers);
   // As RelayHub's, with normal URLs.
   void start(const std::map<std::string, TimeMs>& cursors);
-  void listen();
+  void read(const std::string& url);
   // As Relays'.
   base::Result<void> watch(std::vector<Filter> filters);
   // An event of a subscription came from this relay.

@@ -24,7 +24,7 @@ class RelayPool::Impl {
         lookups_(io),
         verifiers_(options_.verify_threads),
         hub_(std::make_shared<RelayHub>(HubOptions{.wanted = options_.wanted,
-                                                   .listens = options_.listens,
+                                                   .reads_at_once = options_.reads_at_once,
                                                    .us = options_.us,
                                                    .limits = options_.limits,
                                                    .max_guests = options_.max_guests,
@@ -96,8 +96,8 @@ void RelayPool::start(const std::map<std::string, TimeMs>& cursors) {
   impl_->hub().start(cursors);
 }
 
-void RelayPool::listen() {
-  impl_->hub().listen();
+void RelayPool::read(const std::string& relay) {
+  impl_->hub().read(relay);
 }
 
 void RelayPool::publish(const std::string& relay, const std::string& event_json, const EventId& id,

@@ -22,7 +22,7 @@ struct PoolOptions {
   std::vector<std::string> relays;  // our own: the operator's word, never guarded
   std::vector<Filter> wanted;       // what we subscribe to, without since; see request_filter()
   std::optional<PublicKey> us;      // as HubOptions::us
-  bool listens = true;              // as HubOptions::listens
+  bool reads_at_once = true;        // as HubOptions::reads_at_once
   bool allow_private = false;       // customers' relays at private addresses: for tests and private networks
   IntakeLimits limits;
   std::size_t max_guests = 64;  // customers' relays known at once
@@ -46,8 +46,8 @@ class RelayPool final : public nostr::Relays {
 
   // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
   void start(const std::map<std::string, TimeMs>& cursors);
-  // As RelayHub::listen().
-  void listen();
+  // As RelayHub::read().
+  void read(const std::string& relay);
 
   // To one of our relays or a customer's. `done` is called exactly once, within kPublishTimeoutMs: a time-out, an
   // address that may not be dialled or a full queue is an answer too, not accepted and with a message that says so.

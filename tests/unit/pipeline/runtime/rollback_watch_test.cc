@@ -93,6 +93,7 @@ class RollbackWatchTest : public PartTest {
         RollbackWatch::Options{.us = key.public_key(), .own_relays = {kOne, kTwo}, .accept = accept},
         RollbackWatch::Hooks{.open = [this] { opened_after = world.now() - began; },
                              .release = [this] { released_after = world.now() - began; },
+                             .readable = [this] { ++readable_calls; },
                              .accepted = [this](const ledger::RollbackAccepted& one) { accepted.push_back(one); },
                              .refused = [this](const base::Error& error) { refused.push_back(error); }});
     began = world.now();
@@ -112,6 +113,7 @@ class RollbackWatchTest : public PartTest {
   base::TimeMs began;
   std::optional<std::int64_t> opened_after;
   std::optional<std::int64_t> released_after;
+  int readable_calls = 0;
   std::vector<ledger::RollbackAccepted> accepted;
   std::vector<base::Error> refused;
   std::optional<RollbackWatch> watch;
@@ -150,6 +152,51 @@ TEST_F(RollbackWatchTest, OneRelayThatAnswersIsEnoughToGoOn) {
   start();
   pass(RollbackWatch::kOpenWithinMs);
   EXPECT_EQ(released_after, RollbackWatch::kOpenWithinMs);
+}
+
+// A relay that was reached late has the evidence and the requests that were served.
+TEST_F(RollbackWatchTest, ARelayIsReadOnceItHasAnsweredHoweverLateItWasReached) {
+  relays_of_ours.stored.erase(kTwo);
+  start();
+  pass(120'000);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne)) << "although the jobs of before have long gone on";
+  relays_of_ours.stored[kTwo] = {};
+  watch->connected(kTwo);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne));
+  pass(1'000);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne, kTwo)) << "it is asked as soon as it is connected";
+  EXPECT_EQ(readable_calls, 2);
+}
+
+TEST_F(RollbackWatchTest, ARelayWithEvidenceIsNeverReadHoweverLateItWasReached) {
+  relays_of_ours.stored.clear();
+  start();
+  pass(120'000);
+  relays_of_ours.stored[kOne].push_back(published(checkpoint(6, book->root())));
+  watch->connected(kOne);
+  pass(RollbackWatch::kReadWithinMs + 1'000);
+  EXPECT_THAT(refused, SizeIs(1));
+  EXPECT_THAT(watch->readable(), IsEmpty());
+}
+
+TEST_F(RollbackWatchTest, ARelayThatNeverAnswersIsReadAfterAWhile) {
+  relays_of_ours.stored.erase(kTwo);
+  start();
+  watch->connected(kTwo);
+  pass(RollbackWatch::kReadWithinMs - 1);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne));
+  pass(2);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne, kTwo));
+}
+
+TEST_F(RollbackWatchTest, ARelayThatComesAndGoesIsNotAskedTwiceAtOnce) {
+  relays_of_ours.stored.clear();
+  start();
+  pass(1'000);
+  const int before_it_came = relays_of_ours.queries;
+  for (int i = 0; i < 10; ++i) watch->connected(kOne);
+  pass(5);
+  EXPECT_EQ(relays_of_ours.queries, before_it_came + 1);
 }
 
 TEST_F(RollbackWatchTest, ACheckpointOfMoreEntriesRefuses) {

@@ -18,6 +18,43 @@ using testing::StartsWith;
 
 using OwnRelaysTest = RelayHubTest;
 
+// ---- when they are asked for requests -------------------------------------------------------------------------------
+
+class Read : public RelayHubTest {
+ protected:
+  Read() : RelayHubTest(false) {}
+
+  static bool is_asked(const TestLink& link) {
+    return std::ranges::any_of(link.sent, [](const std::string& text) { return text.starts_with(R"(["REQ","in")"); });
+  }
+};
+
+TEST_F(Read, AsksThatRelayOnceWhetherOrNotItIsConnected) {
+  for (const char* url : {kOne, kTwo}) hub->add_own(*parse_relay_url(url));
+  hub->start({});
+  link(kOne).open();
+  EXPECT_FALSE(is_asked(link(kOne)));
+  hub->read("wss://ONE.example/");
+  EXPECT_TRUE(is_asked(link(kOne)));
+  const std::size_t messages = link(kOne).sent.size();
+  hub->read(kOne);
+  EXPECT_EQ(link(kOne).sent.size(), messages);
+  hub->read(kTwo);
+  link(kTwo).open();
+  EXPECT_TRUE(is_asked(link(kTwo)));
+  hub->read(kGuest);
+}
+
+TEST_F(Read, LeavesTheCursorWhereItStandsUntilThen) {
+  hub->add_own(*parse_relay_url(kOne));
+  const TimeMs before = now - 60'000;
+  hub->start({{kOne, before}});
+  link(kOne).open();
+  now = now + 5'000;
+  link(kOne).say(R"(["NOTICE","hello"])");
+  EXPECT_EQ(hub->cursor(kOne), before);
+}
+
 // ---- what is watched besides ----------------------------------------------------------------------------------------
 
 class Watch : public RelayHubTest {

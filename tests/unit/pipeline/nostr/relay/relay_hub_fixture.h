@@ -47,6 +47,7 @@ class TestLink final : public RelayLink {
 
 class RelayHubTest : public testing::Test {
  protected:
+  explicit RelayHubTest(bool asks_at_once = true) : reads_at_once(asks_at_once) {}
   ~RelayHubTest() override {
     received.clear();
     hub->abandon();
@@ -103,6 +104,7 @@ class RelayHubTest : public testing::Test {
     return out;
   }
 
+  const bool reads_at_once;
   TimeMs now{1'700'000'000'000};
   SecretKey key = *SecretKey::from_bytes(std::string(32, '\x07'));
   std::map<std::string, TestLink*> links;
@@ -115,6 +117,7 @@ class RelayHubTest : public testing::Test {
   std::vector<std::string> answers;
   std::shared_ptr<RelayHub> hub = std::make_shared<RelayHub>(
       HubOptions{.wanted = {request_filter(key.public_key(), true, served_kinds({}))},
+                 .reads_at_once = reads_at_once,
                  .us = key.public_key(),
                  .clock = [this] { return now; }},
       HubPorts{.link =
