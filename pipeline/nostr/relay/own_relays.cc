@@ -17,7 +17,8 @@ std::optional<StoredReading::TagFilter> addressed_to(const std::optional<PublicK
 }  // namespace
 
 void OwnRelays::add(const RelayUrl& url, RelayLinkHandlers handlers) {
-  auto relay = std::make_shared<OwnRelay>(OwnRelay{.url = url.text(), .link = nullptr, .cursor = cursor_from(context_.options.clock()), .last_event = {}});
+  auto relay = std::make_shared<OwnRelay>(
+      OwnRelay{.url = url.text(), .link = nullptr, .cursor = cursor_from(context_.options.clock()), .last_event = {}});
   if (!relays_.emplace(relay->url, relay).second) return;  // named twice
   const std::weak_ptr weak = relay;
   handlers.on_caught_up = [this, weak](const CaughtUp& all) {
