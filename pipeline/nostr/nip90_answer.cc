@@ -167,7 +167,7 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
 }
 
 std::optional<Answer> read_answer(const Event& event) {
-  const bool is_result = event.kind >= result_kind(kFirstRequestKind) && event.kind <= result_kind(kLastRequestKind);
+  const bool is_result = is_result_kind(event.kind);
   if (!is_result && event.kind != kFeedbackKind) return std::nullopt;
   const auto request = answered_request(event);
   if (!request) return std::nullopt;

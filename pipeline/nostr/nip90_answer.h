@@ -17,6 +17,9 @@ namespace nostr {
 constexpr std::uint32_t result_kind(std::uint32_t request_kind) {
   return request_kind + 1000;
 }
+constexpr bool is_result_kind(std::uint32_t kind) {
+  return kind >= result_kind(kFirstRequestKind) && kind <= result_kind(kLastRequestKind);
+}
 inline constexpr std::uint32_t kTextResultKind = result_kind(kTextRequestKind);
 inline constexpr std::uint32_t kFeedbackKind = 7000;
 

@@ -1,6 +1,7 @@
 #include "pipeline/runtime/rollback_evidence.h"
 
 #include <algorithm>
+#include <array>
 
 #include "pipeline/nostr/nip90_answer.h"
 
@@ -17,10 +18,14 @@ std::optional<std::string> contradiction(const ledger::Checkpoint& published, ba
 }
 
 bool is_recorded_kind(const nostr::Event& event) {
-  if (event.kind == nostr::kTextResultKind) return true;
+  if (nostr::is_result_kind(event.kind)) return true;
   if (event.kind != nostr::kFeedbackKind) return false;
   // About an encrypted job the status is hidden, what it costs is not.
-  return event.tag_value("status") == nostr::wire_name(nostr::Status::payment_required) || event.tag_value("amount");
+  if (event.tag_value("amount")) return true;
+  using enum nostr::Status;
+  return std::ranges::any_of(std::array{payment_required, processing, error, success}, [&](nostr::Status recorded) {
+    return event.tag_value("status") == nostr::wire_name(recorded);
+  });
 }
 
 bool has_notice(const core::Job& job, const base::EventId& event) {

@@ -77,7 +77,7 @@ void RollbackWatch::ask(const std::string& relay) {
                           .since_s = first_second_from(round->past.counts_from),
                           .limit = kMostNotices};
     round->filters.push_back(notices);
-    notices.kinds = {nostr::kTextResultKind};
+    notices.kinds = options_.result_kinds;
     round->filters.push_back(notices);
     round->filters.push_back(nostr::checkpoint_filter(options_.us, round->past.first_entry));
   }

@@ -11,6 +11,7 @@
 #include "base/scheduler.h"
 #include "ledger/reader.h"
 #include "pipeline/nostr/event.h"
+#include "pipeline/nostr/nip90_answer.h"
 #include "pipeline/nostr/relays.h"
 #include "pipeline/runtime/journal.h"
 
@@ -47,6 +48,7 @@ class RollbackWatch {
   struct Options {
     base::PublicKey us;
     std::vector<std::string> own_relays;
+    std::vector<std::uint32_t> result_kinds = {nostr::kTextResultKind};  // of the jobs that are sold
     bool accept = false;  // the operator's word: what is found before `release` is accepted, and the shop opens
   };
   struct Hooks {

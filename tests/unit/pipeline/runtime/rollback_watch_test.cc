@@ -38,7 +38,8 @@ struct StoringRelays final : nostr::Relays {
       std::vector<nostr::Event> out;
       for (const nostr::Event& event : found->second) {
         const bool late_enough = !filter.since_s || event.created_at >= *filter.since_s;
-        if (filter.kinds.at(0) == event.kind && late_enough) out.push_back(event);
+        const bool wanted = std::ranges::find(filter.kinds, event.kind) != filter.kinds.end();
+        if (wanted && late_enough) out.push_back(event);
       }
       done(out);
     });
@@ -90,7 +91,8 @@ class RollbackWatchTest : public PartTest {
             .accepted = [this] { return base::Result<std::optional<ledger::RollbackAccepted>>(before); },
             .ask_wallet = [this](const std::function<void()>& done) { time.after(wallet_ms, done); },
             .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key, {}); }},
-        RollbackWatch::Options{.us = key.public_key(), .own_relays = {kOne, kTwo}, .accept = accept},
+        RollbackWatch::Options{
+            .us = key.public_key(), .own_relays = {kOne, kTwo}, .result_kinds = {6050, 6001}, .accept = accept},
         RollbackWatch::Hooks{.open = [this] { opened_after = world.now() - began; },
                              .release = [this] { released_after = world.now() - began; },
                              .readable = [this] { ++readable_calls; },
@@ -228,12 +230,15 @@ TEST_F(RollbackWatchTest, WhatAnotherKeySignedProvesNothing) {
   EXPECT_TRUE(opened_after);
 }
 
-TEST_F(RollbackWatchTest, AnAnswerThatThisLedgerLacksRefuses) {
-  relays_of_ours.stored[kOne].push_back(notice(6050, {}));
-  start();
-  pass(1'000);
-  ASSERT_THAT(refused, SizeIs(1));
-  EXPECT_THAT(refused[0].message, HasSubstr("an answer to job aaaa"));
+TEST_F(RollbackWatchTest, AnAnswerOfAnyKindThatThisLedgerLacksRefuses) {
+  for (const std::uint32_t kind : {6050, 6001}) {
+    refused.clear();
+    relays_of_ours.stored[kOne] = {notice(kind, {})};
+    start();
+    pass(1'000);
+    ASSERT_THAT(refused, SizeIs(1));
+    EXPECT_THAT(refused[0].message, HasSubstr("an answer to job aaaa"));
+  }
 }
 
 TEST_F(RollbackWatchTest, AnInvoiceThatThisLedgerLacksRefusesAlsoWhereTheStatusIsHidden) {
@@ -241,6 +246,16 @@ TEST_F(RollbackWatchTest, AnInvoiceThatThisLedgerLacksRefusesAlsoWhereTheStatusI
   start();
   pass(1'000);
   EXPECT_THAT(refused, SizeIs(1));
+}
+
+TEST_F(RollbackWatchTest, AnyStatusOfAJobThatThisLedgerLacksRefuses) {
+  for (const char* status : {"payment-required", "processing", "error", "success"}) {
+    refused.clear();
+    relays_of_ours.stored[kOne] = {notice(7000, {{"status", status}})};
+    start();
+    pass(1'000);
+    EXPECT_THAT(refused, SizeIs(1)) << status;
+  }
 }
 
 TEST_F(RollbackWatchTest, PartsAndPongsAreNeverInTheLedgerAndProveNothing) {
