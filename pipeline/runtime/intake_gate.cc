@@ -25,10 +25,7 @@ IntakeGate::IntakeGate(const Context& context, CustomerRelays& customer_relays, 
 
 void IntakeGate::on_request(const nostr::Event& event, std::string raw, const std::string& relay,
                             std::shared_ptr<void> receipt) {
-  if (context_.failed() || closed_) {
-    held_receipts_.push_back(std::move(receipt));
-    return;
-  }
+  if (context_.failed() || closed_) return;
   const bool low = context_.ports.disk_low();
   if (low && !has_room_to_wait(event.pubkey)) return on_refused("disk_full");
   if (low && waiting_.empty()) context_.problem("disk space runs low: new requests wait until there is room");
@@ -103,7 +100,6 @@ void IntakeGate::take_waiting() {
 
 void IntakeGate::open() {
   closed_ = false;
-  held_receipts_.clear();
   waiting_.clear();
 }
 

@@ -32,9 +32,10 @@ class IntakeGate {
   // Takes those that wait, as far as the disk allows it now.
   void take_waiting();
 
-  // Lets no request in until open() is called: each keeps its receipt out.
+  // Drops each request until open() is called. Its receipt is let go, or else the relays that bring the answers to what
+  // is still published would not be read any more. No cursor may be saved meanwhile.
   void close() { closed_ = true; }
-  // Lets requests in again. Those that came meanwhile, or still wait, are dropped: the relays are asked for them again.
+  // Lets requests in again. Those that still wait are dropped: the relays are asked for them again, from the saved cursors.
   void open();
 
   // Counts a request that was refused, here or before it came here.
@@ -64,7 +65,6 @@ class IntakeGate {
   CustomerRelays& customer_relays_;
   const Recorder recorder_;
   bool closed_ = false;
-  std::vector<std::shared_ptr<void>> held_receipts_;
   std::deque<Request> waiting_;
   EntryShares shares_;
   std::map<std::string, Refused, std::less<>> refused_;  // by reason, since refused_since_
