@@ -52,6 +52,9 @@ class Foreground {
     service_->start();
     if (live_) show_live_line();
     io_.run();
+    // From here on a signal ends the program at once: threads that look up names may keep it for long.
+    boost::system::error_code ignored;
+    signals_.clear(ignored);
     if (live_) context_.err << '\n';
     service_.reset();
     if (failure_) return tl::unexpected(*failure_);

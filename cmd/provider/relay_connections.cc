@@ -97,21 +97,23 @@ void RelayConnections::read(const std::string& relay) {
 // One that serves no document has no limits that we know.
 void RelayConnections::read_infos() {
   for (const std::string& relay : config_.relays.urls) {
-    ports_.web.fetch(relay_info_request(relay), [this, relay](const web::Answer& document) {
+    const auto read = [this, relay](const web::Answer& document) {
       const auto info = document.and_then([](const std::string& text) { return nostr::parse_relay_info(text); });
       if (info && pool_) pool_->set_limits(relay, limits_of(*info));
-    });
+    };
+    ports_.web.fetch(relay_info_request(relay), lifetime_.guard(read));
   }
 }
 
 void RelayConnections::read_infos_regularly() {
-  ports_.scheduler.after(kRelayInfoIntervalMs, [this] {
+  ports_.scheduler.after(kRelayInfoIntervalMs, lifetime_.guard([this] {
     read_infos();
     read_infos_regularly();
-  });
+  }));
 }
 
 void RelayConnections::hang_up() {
+  relays_.use(nullptr);  // what is asked from now on is answered too
   if (pool_) pool_->shut_down();
 }
 

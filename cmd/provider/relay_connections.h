@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "cmd/config/config.h"
 #include "ledger/key_value.h"
 #include "pipeline/nostr/nip11.h"
@@ -76,6 +77,7 @@ class RelayConnections {
   const Handlers handlers_;
   nostr::SwitchableRelays relays_;
   std::unique_ptr<nostr::RelayPool> pool_;  // null: disconnected
+  base::Lifetime lifetime_;
 };
 
 }  // namespace cmd

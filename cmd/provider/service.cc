@@ -35,6 +35,12 @@ runtime::Options::Stream stream_of(const std::string& partials) {
 }
 
 // What a ledger lost may have been paid back already.
+std::vector<std::uint32_t> result_kinds(std::span<const ledger::PromptTemplate> templates) {
+  std::vector<std::uint32_t> out = nostr::served_kinds(templates);
+  for (std::uint32_t& kind : out) kind = nostr::result_kind(kind);
+  return out;
+}
+
 tl::unexpected<base::Error> rollback_unchecked() {
   return fail(ErrorKind::payment, "refund.rollback_unchecked", "it is not known yet whether this ledger lost its end",
               {}, "try again in half a minute");
@@ -211,7 +217,10 @@ void Service::open_rollback_watch(bool accept) {
           .ask_wallet = [this](std::function<void()> done) { bookkeeper_->start(std::move(done)); },
           .sign =
               [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); }},
-      runtime::RollbackWatch::Options{.us = key_.public_key(), .own_relays = config_.relays.urls, .accept = accept},
+      runtime::RollbackWatch::Options{.us = key_.public_key(),
+                                      .own_relays = config_.relays.urls,
+                                      .result_kinds = result_kinds(config_.selling.templates),
+                                      .accept = accept},
       runtime::RollbackWatch::Hooks{.open =
                                         [this] {
                                           may_open_ = true;
@@ -325,19 +334,23 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
 }
 
 void Service::go_offline(std::string reason, std::function<void()> done) {
+  leaving_.push_back(std::move(done));
+  if (leaving_.size() > 1) return;
   if (announcer_) announcer_->stop();
-  runtime_->drain(std::move(reason), [this, done = std::move(done)] {
-    checkpoints_->make([this, done](const Result<std::string>& note) {
-      rollback_->publish_last(note.value_or(std::string()), [this, done] {
-        connections_->hang_up();
-        // What still waited in the pool is answered first.
-        boost::asio::post(io_, [this, done] {
-          connections_->disconnect();
-          online_ = false;
-          done();
-        });
-      });
+  runtime_->drain(std::move(reason), [this] {
+    checkpoints_->make([this](const Result<std::string>& note) {
+      rollback_->publish_last(note.value_or(std::string()), [this] { hang_up(); });
     });
+  });
+}
+
+void Service::hang_up() {
+  connections_->hang_up();
+  // What still waited in the pool is answered first.
+  boost::asio::post(io_, [this] {
+    connections_->disconnect();
+    online_ = false;
+    for (const auto& done : std::exchange(leaving_, {})) done();
   });
 }
 

@@ -67,6 +67,7 @@ class Service {
   void open_if_ready();
   void take_up_if_ready();
   void read_relays();
+  void hang_up();
   void judge_orphan(const replay::Difference& orphan);
   void publish_checkpoint();
   void go_online();
@@ -113,6 +114,7 @@ class Service {
   bool selling_ = false;     // the runtime has started
   bool taken_up_ = false;    // it has gone on with what was open, and hears of requests
   bool online_ = false;
+  std::vector<std::function<void()>> leaving_;  // who waits until it is offline; not empty: it is going offline
   bool stopping_ = false;
 };
 

@@ -27,6 +27,11 @@ void Guests::shut_down() {
   for (const auto& [url, guest] : guests_) guest.link->shut_down();
 }
 
+void Guests::clear() {
+  guests_.clear();
+  retired_->clear();
+}
+
 // Forgets the guest that was used longest ago, of those that have nothing to do.
 bool Guests::make_room() {
   if (guests_.size() < max_) return true;
@@ -37,7 +42,10 @@ bool Guests::make_room() {
   }
   if (oldest == guests_.end()) return false;
   // It may be the guest itself whose answer led here.
-  ports_.post([retired = std::shared_ptr<RelayLink>(std::move(oldest->second.link))] {});
+  retired_->push_back(std::move(oldest->second.link));
+  ports_.post([retired = std::weak_ptr(retired_)] {
+    if (const auto links = retired.lock()) links->clear();
+  });
   guests_.erase(oldest);
   return true;
 }

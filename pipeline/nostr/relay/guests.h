@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/relay/link.h"
@@ -34,7 +35,7 @@ class Guests {
   RelayLink* find(const std::string& url) const;
   const std::map<std::string, Guest>& all() const { return guests_; }
   void shut_down();
-  void clear() { guests_.clear(); }
+  void clear();
 
  private:
   bool make_room();
@@ -42,6 +43,8 @@ class Guests {
   std::size_t max_;
   Ports ports_;
   std::map<std::string, Guest> guests_;
+  std::shared_ptr<std::vector<std::unique_ptr<RelayLink>>> retired_ =
+      std::make_shared<std::vector<std::unique_ptr<RelayLink>>>();  // until the next task
 };
 
 }  // namespace nostr

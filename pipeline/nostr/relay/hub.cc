@@ -132,6 +132,7 @@ std::vector<RelayHealth> RelayHub::health() const {
 void RelayHub::shut_down() {
   own_.shut_down();
   guests_.shut_down();
+  queries_.shut_down();
 }
 
 void RelayHub::abandon() {

@@ -28,7 +28,9 @@ bool QueryAnswers::expect(const std::string& id, std::size_t bytes) {
 }
 
 void QueryAnswers::verified(const std::string& id, std::optional<Event> event) {
-  Query& query = queries_.at(id);
+  const auto found = queries_.find(id);
+  if (found == queries_.end()) return;
+  Query& query = found->second;
   --query.unverified;
   if (!event || std::ranges::find(query.events, event->id, &Event::id) != query.events.end()) return;
   query.events.push_back(std::move(*event));
@@ -40,7 +42,9 @@ void QueryAnswers::end(QueryEnd end) {
 }
 
 std::optional<QueryAnswers::Complete> QueryAnswers::take(const std::string& id) {
-  Query& query = queries_.at(id);
+  const auto found = queries_.find(id);
+  if (found == queries_.end()) return std::nullopt;
+  Query& query = found->second;
   if (!query.end || query.unverified > 0) return std::nullopt;
   std::string error = std::move(query.end->error);
   if (query.bytes > kMaxQueryBytes) error = "sent more than " + std::to_string(kMaxQueryBytes) + " bytes";
@@ -48,7 +52,15 @@ std::optional<QueryAnswers::Complete> QueryAnswers::take(const std::string& id) 
   if (!error.empty()) answer = base::fail(base::ErrorKind::connection, "relay.query", error, query.url);
   if (answer) std::ranges::sort(*answer, newest_first);
   Complete out{std::move(query.done), std::move(answer)};
-  queries_.erase(id);
+  queries_.erase(found);
+  return out;
+}
+
+std::vector<QueryAnswers::Complete> QueryAnswers::give_up(const std::string& message) {
+  std::vector<Complete> out;
+  for (auto& [id, query] : std::exchange(queries_, {})) {
+    out.push_back({std::move(query.done), base::fail(base::ErrorKind::connection, "relay.query", message, query.url)});
+  }
   return out;
 }
 

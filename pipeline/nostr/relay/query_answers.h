@@ -32,12 +32,15 @@ class QueryAnswers {
   // An event of `bytes` bytes came. Returns true if it is to be verified, and verified() is called once then; false if
   // the answer is too long already.
   bool expect(const std::string& id, std::size_t bytes);
-  // An expected event was verified; nothing: it was forged. An event that came before is kept once.
+  // An expected event was verified; nothing: it was forged. An event that came before is kept once. Ignored if the query
+  // was given up meanwhile.
   void verified(const std::string& id, std::optional<Event> event);
   void end(QueryEnd end);
   // Returns the answer, and forgets the query, once the relay has ended it and every event is verified. The newest event
   // comes first. The answer fails with "relay.query".
   std::optional<Complete> take(const std::string& id);
+  // Forgets every query; each answer fails with this message.
+  std::vector<Complete> give_up(const std::string& message);
 
  private:
   struct Query {

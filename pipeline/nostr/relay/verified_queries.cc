@@ -32,9 +32,15 @@ void VerifiedQueries::end(const QueryEnd& end) {
 }
 
 void VerifiedQueries::answer_if_complete(const std::string& id) {
-  auto complete = answers_.take(id);
-  if (!complete) return;
-  context_.later([complete = std::move(*complete)]() mutable { complete.done(std::move(complete.answer)); });
+  if (auto complete = answers_.take(id)) answer(std::move(*complete));
+}
+
+void VerifiedQueries::shut_down() {
+  for (auto& complete : answers_.give_up("shutting down")) answer(std::move(complete));
+}
+
+void VerifiedQueries::answer(QueryAnswers::Complete complete) {
+  context_.later([complete = std::move(complete)]() mutable { complete.done(std::move(complete.answer)); });
 }
 
 }  // namespace nostr

@@ -29,9 +29,12 @@ class VerifiedQueries {
   // An event of a query came from the relay at `url`; needs contains(delivered.subscription).
   void receive(const std::string& url, Deliver delivered);
   void end(const QueryEnd& end);
+  // After the links have shut down: what still waits for its events to be verified fails.
+  void shut_down();
 
  private:
   void answer_if_complete(const std::string& id);
+  void answer(QueryAnswers::Complete complete);
 
   const HubContext& context_;
   QueryAnswers answers_;

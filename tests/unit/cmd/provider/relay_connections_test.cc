@@ -55,6 +55,10 @@ class RelayConnectionsTest : public testing::Test {
     while (!done() && std::chrono::steady_clock::now() < deadline) io.run_one_for(std::chrono::milliseconds(20));
     EXPECT_TRUE(done());
   }
+  void read() {
+    ASSERT_TRUE(connections.connect());
+    connections.read(relay.url());
+  }
   bool live() const {
     const auto summary = connections.summary();
     return !summary.empty() && summary[0]["live"].get<bool>();
@@ -95,7 +99,7 @@ TEST_F(RelayConnectionsTest, DisconnectedItHasNoRelaysAndNoCursors) {
 }
 
 TEST_F(RelayConnectionsTest, ConnectedItReceivesRequestsAndHasACursor) {
-  ASSERT_TRUE(connections.connect(true));
+  read();
   run_until([&] { return live(); });
   EXPECT_EQ(health.back(), relay.url());
   relay.inject(request());
@@ -106,24 +110,34 @@ TEST_F(RelayConnectionsTest, ConnectedItReceivesRequestsAndHasACursor) {
   EXPECT_TRUE(connections.summary()[0]["own"].get<bool>());
 }
 
+TEST_F(RelayConnectionsTest, ARelayIsAskedForNothingBeforeItIsRead) {
+  relay.inject(request());
+  ASSERT_TRUE(connections.connect());
+  run_until([&] { return live(); });
+  io.run_for(std::chrono::milliseconds(50));
+  EXPECT_THAT(received, IsEmpty());
+  connections.read(relay.url());
+  run_until([&] { return received.size() == 1; });
+}
+
 // What is served is asked for: `since` filters the customers' clocks.
 TEST_F(RelayConnectionsTest, RequestsAreReceivedUpToTheAgeUntilWhichTheyAreServed) {
   config.selling.request_age_limit_ms = 3'600'000;
   relay.inject(request(40 * 60));
-  ASSERT_TRUE(connections.connect(true));
+  read();
   run_until([&] { return live(); });
   relay.inject(request(59 * 60));
   run_until([&] { return received.size() == 2; });
 }
 
 TEST_F(RelayConnectionsTest, ConnectsAgainAfterItWasDisconnected) {
-  ASSERT_TRUE(connections.connect(true));
+  read();
   run_until([&] { return live(); });
   connections.hang_up();
   connections.disconnect();
   EXPECT_EQ(connections.summary(), nlohmann::json::array());
   connections.disconnect();
-  ASSERT_TRUE(connections.connect(true));
+  read();
   run_until([&] { return live(); });
   relay.inject(request());
   run_until([&] { return !received.empty(); });
@@ -131,7 +145,7 @@ TEST_F(RelayConnectionsTest, ConnectsAgainAfterItWasDisconnected) {
 
 TEST_F(RelayConnectionsTest, AnAddressThatIsNoRelaysIsRefused) {
   config.relays.urls = {"http://relay.example"};
-  const auto connected = connections.connect(true);
+  const auto connected = connections.connect();
   ASSERT_FALSE(connected);
   EXPECT_EQ(connected.error().code, "relay_url.invalid");
   EXPECT_EQ(connections.summary(), nlohmann::json::array());

@@ -16,6 +16,7 @@ class GuestsTest : public testing::Test {
   // Has work until the relay answers.
   void ask(const std::string& name) { use(name)->query("q1", {.kinds = {0}, .limit = 1}); }
 
+  static std::weak_ptr<bool> exists(RelayLink* link) { return dynamic_cast<TestLink&>(*link).exists; }
   static net::RelayUrl url_of(const std::string& name) { return *net::parse_relay_url("wss://" + name + ".example"); }
 
   TimeMs now{1'700'000'000'000};
@@ -53,10 +54,22 @@ TEST_F(GuestsTest, TheOneThatWasUsedLongestAgoGivesPlace) {
 }
 
 TEST_F(GuestsTest, TheLinkThatGivesPlaceOutlivesTheCall) {
-  use("one");
+  const auto retired = exists(use("one"));
   use("two");
   use("three");
-  EXPECT_EQ(tasks.size(), 1u) << "it may be the one whose answer led here";
+  ASSERT_EQ(tasks.size(), 1u);
+  EXPECT_FALSE(retired.expired()) << "it may be the one whose answer led here";
+  tasks.front()();
+  EXPECT_TRUE(retired.expired());
+}
+
+TEST_F(GuestsTest, TheLinkThatGivesPlaceIsGoneWithTheOthers) {
+  const auto retired = exists(use("one"));
+  use("two");
+  use("three");
+  guests.clear();
+  EXPECT_TRUE(retired.expired());
+  tasks.front()();
 }
 
 TEST_F(GuestsTest, ARelayWithWorkKeepsItsPlace) {

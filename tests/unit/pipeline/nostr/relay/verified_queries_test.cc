@@ -129,5 +129,15 @@ TEST_F(Query, IsAnsweredByTheEnd) {
   EXPECT_THAT(answers, ElementsAre("shutting down"));
 }
 
+TEST_F(Query, IsAnsweredByTheEndOnceAlsoWhileItsEventsAreVerified) {
+  start({kOne});
+  ask(kOne, profiles(2));
+  link(kOne).send_event("q1", event(0, "me"));
+  link(kOne).say(R"(["EOSE","q1"])");
+  hub->shut_down();
+  settle();
+  EXPECT_THAT(answers, ElementsAre("shutting down"));
+}
+
 }  // namespace
 }  // namespace nostr
