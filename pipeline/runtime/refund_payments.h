@@ -24,8 +24,9 @@ class RefundPayments {
   RefundPayments(wallet::Payer* payer, std::string account, Scheduler& scheduler)
       : payer_(payer), account_(std::move(account)), scheduler_(scheduler) {}
 
-  // An invoice that the wallet was ever told to pay pays for nothing else: fails with "refund.invoice_used", or with
-  // the wallet's error when it cannot say.
+  // Fails with "refund.invoice_used" for an invoice that is being paid, or that the wallet knows: one that failed there
+  // could be taken for the new attempt. One whose order the wallet refused may be tried again. Fails with the wallet's
+  // error when it does not answer.
   void check_unpaid(const wallet::PaymentOrder& order, std::function<void(base::Result<void>)> done);
 
   // The next follow() of this invoice is ours to pay. False when it is being paid, or was meanwhile.

@@ -71,7 +71,7 @@ class Flood : public testing::TestWithParam<std::size_t> {
   }
 
   World world{14};
-  Process process{world, policy()};
+  Process process{world, policy(), {}};
   std::uint64_t commits = 0;
   TimeMs began;
   base::EventId regular;

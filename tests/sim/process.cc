@@ -14,7 +14,6 @@
 namespace sim {
 namespace {
 
-constexpr core::EntryLimits kUnlimited = {1'000'000, 1'000'000};
 constexpr std::int64_t kDiskMs = 1;
 constexpr std::int64_t kReconciledMs = 3'600'000;
 constexpr std::int64_t kFirstCheckpointMs = 1'000;
@@ -108,7 +107,7 @@ class Process::SimJournal final : public runtime::Journal {
   std::deque<std::function<void(base::Result<void>)>> waiting_;
 };
 
-Process::Process(World& world, const core::Policy& policy)
+Process::Process(World& world, const core::Policy& policy, core::EntryLimits entries)
     : world_(world),
       time_(world.time, world.clock_error_ms),
       projections_(replay::projections()),
@@ -139,7 +138,7 @@ Process::Process(World& world, const core::Policy& policy)
       world.provider_key,
       runtime::Options{.own_relays = world.relay_urls(),
                        .networks = {wallet::Network::regtest},
-                       .entries = kUnlimited,
+                       .entries = entries,
                        .answer_limit_ms = kAnswerLimitMs},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
@@ -318,10 +317,10 @@ void Process::go_offline() {
   if (!online_ || runtime_->draining()) return;
   runtime_->drain("told so", [this] {
     watch_->publish_last(checkpoint(), [this] {
+      relays_.use(nullptr);
       hub_->shut_down();
       // What still waited in the hub is answered first.
       time_.after(1, [this] {
-        relays_.use(nullptr);
         hub_->abandon();
         hub_.reset();
       });

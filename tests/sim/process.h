@@ -16,7 +16,7 @@ namespace sim {
 class Process {
  public:
   // Opens the ledger. Throws Crashed when it dies of that, as the other functions do.
-  Process(World& world, const core::Policy& policy);
+  Process(World& world, const core::Policy& policy, core::EntryLimits entries = {1'000'000, 1'000'000});
   ~Process();
 
   // Call it once, first. `accept_rollback`: the operator's word (runtime::RollbackWatch).

@@ -158,7 +158,7 @@ void Referee::see(const ledger::Entry& entry) {
     check_ability(job);
   }
   if (const auto* declined = std::get_if<ledger::JobDeclined>(&entry.fact)) {
-    check_age(job, *declined);
+    check_age(job, *declined, entry.header.time);
     check_reopened(job, *declined);
   }
 }
@@ -215,11 +215,14 @@ void Referee::on_order_refused() {
   if (++orders_refused_ == wallet::kFailuresBeforeProbe) closes_by_ = world_.time.now() + kClosesWithinMs;
 }
 
-// How old a request is, the machine's clock says, wherever the ledger's time is.
-void Referee::check_age(const Job& job, const ledger::JobDeclined& declined) const {
+// How old a request is, the machine's clock says, wherever the ledger's time is. Of one that had arrived before the
+// ledger's time ran ahead, the facts do not tell.
+void Referee::check_age(const Job& job, const ledger::JobDeclined& declined, TimeMs ledger_time) const {
   const bool clock_was_right = world_.clock_error_ms == 0 && world_.time.now() - world_.clock_set_at > base::kMinuteMs;
-  if (declined.reason != ledger::DeclineReason::too_old || !clock_was_right) return;
-  const std::int64_t age_ms = world_.time.now().ms - job.request->created_at_s * 1000;
+  const TimeMs now = world_.time.now();
+  const bool ran_ahead_since = ledger_time > now && job.requested_at <= now;
+  if (declined.reason != ledger::DeclineReason::too_old || !clock_was_right || ran_ahead_since) return;
+  const std::int64_t age_ms = now.ms - job.request->created_at_s * 1000;
   demand(age_ms >= policy_.request_age_limit_ms, "a request was called too old that is not" + about(job.id));
 }
 
@@ -257,6 +260,9 @@ void Referee::check_money(const Job& before, const Job& after, const ledger::Ent
   if (const auto* started = std::get_if<ledger::RefundStarted>(&entry.fact)) {
     const auto [known, fresh] = refund_invoices_.emplace(started->to, after.id);
     demand(fresh || known->second == after.id, "one invoice for two refunds" + about(after.id));
+  }
+  if (const auto* failed = std::get_if<ledger::RefundFailed>(&entry.fact)) {
+    refund_invoices_.erase(core::find_refund(before, failed->payment_hash)->started->to);
   }
   if (const auto* paid = std::get_if<ledger::RefundPaid>(&entry.fact)) refunded_msat_ += paid->amount;
   const Msat stranger = core::accounts_of(after).stranger_quote;

@@ -64,7 +64,7 @@ class Referee {
  private:
   bool is_asked_by(const CustomerJob& job, std::string_view asked) const;
   void see(const ledger::Entry& entry);
-  void check_age(const core::Job& job, const ledger::JobDeclined& declined) const;
+  void check_age(const core::Job& job, const ledger::JobDeclined& declined, base::TimeMs ledger_time) const;
   void check_credit(const core::Job& job) const;
   void check_ability(const core::Job& job) const;
   void check_reopened(const core::Job& job, const ledger::JobDeclined& declined) const;
