@@ -17,6 +17,7 @@ using boost::asio::local::stream_protocol;
 using boost::system::error_code;
 
 constexpr std::size_t kMaxRequestBytes = 64 * 1024;
+constexpr std::size_t kMaxAnswerBytes = 1024 * 1024;  // `status` names many relays, and what each told
 constexpr auto kAcceptAgain = std::chrono::seconds(1);
 
 // One caller: a request a line, answered in order.
@@ -120,7 +121,7 @@ class Question {
       connected_ = true;
       boost::asio::async_write(socket_, boost::asio::buffer(request_), [this](error_code failed, std::size_t) {
         if (failed) return end(failed);
-        boost::asio::async_read_until(socket_, boost::asio::dynamic_buffer(line_, kMaxRequestBytes), '\n',
+        boost::asio::async_read_until(socket_, boost::asio::dynamic_buffer(line_, kMaxAnswerBytes), '\n',
                                       [this](error_code silent, std::size_t) { end(silent); });
       });
     });

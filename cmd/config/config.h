@@ -82,7 +82,7 @@ struct Config {
     std::string level;
     std::string format;
   } log;
-  ledger::ProviderConfigured selling;  // what is settings of it; cmd/policy.h adds who sells and through which wallet
+  ledger::ProviderConfigured selling;  // the settings in it; config/policy.h adds the key and the wallet
   std::string partials;                // never, asked or always
   core::EntryLimits entries;           // requests that are recorded
   ledger::ModelOffer default_offer;    // of a model without a price of its own; no name

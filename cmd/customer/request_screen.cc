@@ -98,13 +98,18 @@ void RequestScreen::status(const nostr::Answer& answer, const std::string& relay
 
 void RequestScreen::partial(const nostr::Answer& answer, const std::string& relay) {
   if (json_) return object("status", fields(answer, relay));
-  context_.out << growing_.part(answer) << std::flush;
+  show(growing_.part(answer));
 }
 
 void RequestScreen::result(const nostr::Answer& answer, const std::string& relay) {
   if (json_) return object("result", fields(answer, relay));
-  context_.out << growing_.result(answer) << std::flush;
+  show(growing_.result(answer));
   status(answer, relay);
+}
+
+// A file or a program gets the bytes as they are.
+void RequestScreen::show(const std::string& text) {
+  context_.out << (context_.terminal.interactive ? printable_lines(text) : text) << std::flush;
 }
 
 void RequestScreen::end() {

@@ -36,6 +36,7 @@ class RequestScreen {
   void relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what);
   void object(const char* type, const nlohmann::ordered_json& fields);
   void line(const std::string& text);
+  void show(const std::string& text);
 
   Context& context_;
   const bool json_;

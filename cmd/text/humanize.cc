@@ -186,14 +186,20 @@ int display_width(std::string_view utf8) {
 }
 
 std::string printable(std::string_view text) {
+  std::string line(text);
+  std::ranges::replace_if(
+      line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return printable_lines(line);
+}
+
+std::string printable_lines(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
     const std::string_view before = text;
     const char32_t code = take_code_point(text);
-    if (code == '\n' || code == '\r' || code == '\t')
-      out += ' ';
-    else if (is_control(code))
+    const bool is_layout = code == '\n' || code == '\t';
+    if (is_control(code) && !is_layout)
       out += kReplacement;
     else
       out += before.substr(0, before.size() - text.size());

@@ -1,5 +1,5 @@
 // What commands print: one table, three readers. Rows are given once and come out aligned for people, as one JSON
-// object a line, or as CSV. Data goes to stdout; everything else to stderr (cmd/command.h).
+// object a line, or as CSV. Data goes to stdout; everything else to stderr (cmd/cli/command.h).
 #pragma once
 
 #include <iosfwd>

@@ -1,5 +1,7 @@
 #include "cmd/wallets/open_wallet.h"
 
+#include <sys/un.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -183,9 +185,19 @@ Result<Opened<Port>> open_electrum(const Site& site) {
   });
 }
 
+Result<std::shared_ptr<wallet::RpcSocket>> open_rpc_socket(const Site& site) {
+  const std::string path = site.settings().socket;
+  if (path.size() < sizeof(sockaddr_un::sun_path)) return std::make_shared<wallet::RpcSocket>(site.io, path);
+  return fail(ErrorKind::config, "config.wallet_socket",
+              "the path of the wallet's socket is longer than the " +
+                  std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes that a socket may have",
+              path, "name a symbolic link to it in wallet.socket");
+}
+
 Result<OpenedWallet> open_core_lightning(const Site& site) {
-  const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
-  return OpenedWallet{link, std::make_unique<wallet::CoreLightningWallet>(*link, site.scheduler, site.ports)};
+  return open_rpc_socket(site).map([&](const auto& link) {
+    return OpenedWallet{link, std::make_unique<wallet::CoreLightningWallet>(*link, site.scheduler, site.ports)};
+  });
 }
 
 Result<Opened<wallet::Payer>> open_sandbox_payer(const Site& site) {
@@ -194,8 +206,9 @@ Result<Opened<wallet::Payer>> open_sandbox_payer(const Site& site) {
 }
 
 Result<Opened<wallet::Payer>> open_core_lightning_payer(const Site& site) {
-  const auto link = std::make_shared<wallet::RpcSocket>(site.io, site.settings().socket);
-  return Opened<wallet::Payer>{link, std::make_unique<wallet::CoreLightningPayer>(*link, site.ports)};
+  return open_rpc_socket(site).map([&](const auto& link) {
+    return Opened<wallet::Payer>{link, std::make_unique<wallet::CoreLightningPayer>(*link, site.ports)};
+  });
 }
 
 // The operator names the server, and the server names the rest.

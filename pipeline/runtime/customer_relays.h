@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxAnswerTargets = 8;  // of one job
 
 class CustomerRelays {
  public:
-  // Our own relays are asked for customers' lists, and get every answer. The ports outlive it.
+  // Our own relays are asked for customers' lists, and are targets of every answer, the last ones. The ports outlive it.
   CustomerRelays(Relays& relays, Scheduler& scheduler, std::vector<std::string> own_relays);
 
   // Asks for the customer's list, unless that was done lately. What goes wrong leaves it empty.

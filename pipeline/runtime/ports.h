@@ -30,7 +30,7 @@ struct Ports {
 };
 
 struct Options {
-  std::vector<std::string> own_relays;    // every answer goes there too
+  std::vector<std::string> own_relays;    // targets of every answer (CustomerRelays::targets_of)
   std::vector<wallet::Network> networks;  // an invoice of any other network is refused
   // Which customers see an answer while it grows, as far as core::may_stream allows.
   enum class Stream { never, asked, always } stream = Stream::asked;

@@ -80,6 +80,7 @@ class RpcSocket::Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void fail(const error_code& error) {
+    if (closed_) return;  // the owner may be gone
     finish(unreachable(readable(error) + " (" + owner_.path_.string() + ")",
                        "is the node running, and may this user open its socket?"));
   }
