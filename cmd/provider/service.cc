@@ -34,13 +34,13 @@ runtime::Options::Stream stream_of(const std::string& partials) {
   return partials == "never" ? Stream::never : partials == "always" ? Stream::always : Stream::asked;
 }
 
-// What a ledger lost may have been paid back already.
 std::vector<std::uint32_t> result_kinds(std::span<const ledger::PromptTemplate> templates) {
   std::vector<std::uint32_t> out = nostr::served_kinds(templates);
   for (std::uint32_t& kind : out) kind = nostr::result_kind(kind);
   return out;
 }
 
+// What a ledger lost may have been paid back already.
 tl::unexpected<base::Error> rollback_unchecked() {
   return fail(ErrorKind::payment, "refund.rollback_unchecked", "it is not known yet whether this ledger lost its end",
               {}, "try again in half a minute");
@@ -131,7 +131,7 @@ Result<void> Service::open_adapters() {
           .on_refused = [this](const std::string& reason) { runtime_->on_refused(reason); },
           .on_health =
               [this](const std::string& relay, nostr::RelayState state, const std::string& reason) {
-                if (state == nostr::RelayState::live && rollback_) rollback_->connected(relay);
+                state == nostr::RelayState::live ? rollback_->connected(relay) : rollback_->disconnected(relay);
                 hooks_.relay(relay, state, reason);
               },
           .on_notice = hooks_.notice});

@@ -112,7 +112,7 @@ class Service {
   bool may_open_ = false;    // by the rollback watch
   bool may_resume_ = false;  // by the same
   bool selling_ = false;     // the runtime has started
-  bool taken_up_ = false;    // it has gone on with what was open, and hears of requests
+  bool taken_up_ = false;    // it has gone on with what was open
   bool online_ = false;
   std::vector<std::function<void()>> leaving_;  // who waits until it is offline; not empty: it is going offline
   bool stopping_ = false;

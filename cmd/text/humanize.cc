@@ -199,6 +199,7 @@ std::string printable_lines(std::string_view text) {
     const std::string_view before = text;
     const char32_t code = take_code_point(text);
     const bool is_layout = code == '\n' || code == '\t';
+    if (code == '\r' && text.starts_with('\n')) continue;
     if (is_control(code) && !is_layout)
       out += kReplacement;
     else

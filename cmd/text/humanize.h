@@ -47,7 +47,7 @@ int display_width(std::string_view utf8);
 // The text with control characters and broken UTF-8 replaced by U+FFFD, and line breaks and tabs by a space: what
 // strangers wrote must not command the terminal.
 std::string printable(std::string_view text);
-// The same, but line breaks and tabs stay.
+// The same, but tabs and line breaks stay, "\r\n" as "\n".
 std::string printable_lines(std::string_view text);
 
 // The candidate nearest to a mistyped word, if any is near enough to be meant.

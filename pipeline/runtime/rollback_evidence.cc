@@ -20,8 +20,6 @@ std::optional<std::string> contradiction(const ledger::Checkpoint& published, ba
 bool is_recorded_kind(const nostr::Event& event) {
   if (nostr::is_result_kind(event.kind)) return true;
   if (event.kind != nostr::kFeedbackKind) return false;
-  // About an encrypted job the status is hidden, what it costs is not.
-  if (event.tag_value("amount")) return true;
   using enum nostr::Status;
   return std::ranges::any_of(std::array{payment_required, processing, error, success}, [&](nostr::Status recorded) {
     return event.tag_value("status") == nostr::wire_name(recorded);

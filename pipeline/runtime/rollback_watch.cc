@@ -103,20 +103,29 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
 }
 
 void RollbackWatch::ask_later(const std::string& relay, std::int64_t delay_ms) {
-  pausing_.insert(relay);
-  ports_.scheduler.after(delay_ms, lifetime_.guard([this, relay] { ask_again(relay); }));
+  const unsigned pause = pausing_[relay] = ++pauses_made_;
+  ports_.scheduler.after(delay_ms, lifetime_.guard([this, relay, pause] {
+    const auto found = pausing_.find(relay);
+    if (found != pausing_.end() && found->second == pause) ask_again(relay);
+  }));
 }
 
 void RollbackWatch::ask_again(const std::string& relay) {
-  if (pausing_.erase(relay) == 0) return;  // it was asked already
+  if (pausing_.erase(relay) == 0) return;  // it is being asked
   asking_.erase(relay);
   ask(relay);
 }
 
 void RollbackWatch::connected(const std::string& relay) {
-  if (answered_.contains(relay)) return;
+  const unsigned connection = connections_ + 1;
+  if (answered_.contains(relay) || !connected_.try_emplace(relay, connection).second) return;
+  connections_ = connection;
+  pauses_.erase(relay);  // it is asked several times before it is read
   ask_again(relay);
-  ports_.scheduler.after(kReadWithinMs, lifetime_.guard([this, relay] { let_read(relay); }));
+  ports_.scheduler.after(kReadWithinMs, lifetime_.guard([this, relay, connection] {
+    const auto found = connected_.find(relay);
+    if (found != connected_.end() && found->second == connection) let_read(relay);
+  }));
 }
 
 // Doubled each time: some relays are never read.

@@ -65,8 +65,9 @@ class RollbackWatch {
 
   // The relays are being dialled: asks them, and the wallet.
   void start();
-  // An own relay is connected now, for the first time or again: if it has not answered yet, it is asked at once.
+  // An own relay is connected now: if it has not answered yet, it is asked at once.
   void connected(const std::string& relay);
+  void disconnected(const std::string& relay) { connected_.erase(relay); }
   // Something shows that the ledger lost its end.
   void found(const Evidence& evidence);
 
@@ -112,8 +113,11 @@ class RollbackWatch {
   const Ports ports_;
   const Options options_;
   const Hooks hooks_;
+  std::map<std::string, unsigned> connected_;  // the number of each relay's connection
+  unsigned connections_ = 0;                   // so far
   std::set<std::string> asking_;    // own relays, until they have answered
-  std::set<std::string> pausing_;   // those of them that did not, until they are asked again
+  std::map<std::string, unsigned> pausing_;  // the number of the pause of those that did not
+  unsigned pauses_made_ = 0;
   std::set<std::string> answered_;  // since the start
   std::set<std::string> readable_;
   std::map<std::string, std::int64_t> pauses_;  // the next of each that did not answer

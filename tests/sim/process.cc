@@ -300,7 +300,7 @@ void Process::start_relays() {
                            nostr::Refusal why) { runtime_->on_refused(std::string(nostr::name(why))); },
       .on_health =
           [this](const std::string& relay, nostr::RelayState state, const std::string&) {
-            if (state == nostr::RelayState::live) watch_->connected(relay);
+            state == nostr::RelayState::live ? watch_->connected(relay) : watch_->disconnected(relay);
           },
       .on_notice = [](const std::string&, const std::string&) {}};
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));

@@ -99,6 +99,7 @@ TEST(Humanize, MakesTextHarmlessForTerminals) {
   EXPECT_EQ(printable("\xff\xc0\xafok"), "\uFFFD\uFFFD\uFFFDok");
   EXPECT_EQ(printable("grüße 日本 🙂"), "grüße 日本 🙂");
   EXPECT_EQ(printable_lines("two\n\tlines\x1b[31m\r"), "two\n\tlines\uFFFD[31m\uFFFD");
+  EXPECT_EQ(printable_lines("one\r\ntwo"), "one\ntwo");
 }
 
 TEST(Humanize, FindsTheWordThatWasMeant) {

@@ -196,9 +196,45 @@ TEST_F(RollbackWatchTest, ARelayThatComesAndGoesIsNotAskedTwiceAtOnce) {
   start();
   pass(1'000);
   const int before_it_came = relays_of_ours.queries;
-  for (int i = 0; i < 10; ++i) watch->connected(kOne);
+  const auto come_and_go = [this] {
+    watch->connected(kOne);
+    watch->disconnected(kOne);
+  };
+  for (int i = 0; i < 10; ++i) come_and_go();
   pass(5);
   EXPECT_EQ(relays_of_ours.queries, before_it_came + 1);
+  for (int i = 0; i < 100; ++i) {
+    come_and_go();
+    pass(1'000);
+  }
+  const int now_asked = relays_of_ours.queries;
+  pass(base::kHourMs);
+  EXPECT_LT(relays_of_ours.queries - now_asked, 30) << "however often it came: once in five minutes, as the other one";
+}
+
+TEST_F(RollbackWatchTest, ARelayIsReadUnansweredOnlyIfItWasConnectedAllThatTime) {
+  relays_of_ours.stored.clear();
+  start();
+  watch->connected(kOne);
+  pass(1'000);
+  watch->disconnected(kOne);
+  pass(RollbackWatch::kReadWithinMs);
+  EXPECT_THAT(watch->readable(), IsEmpty());
+  watch->connected(kOne);
+  pass(RollbackWatch::kReadWithinMs);
+  EXPECT_THAT(watch->readable(), ElementsAre(kOne));
+}
+
+TEST_F(RollbackWatchTest, ARelayThatWasAwayForLongIsAskedMoreThanOnceBeforeItIsRead) {
+  relays_of_ours.stored.clear();
+  start();
+  pass(base::kHourMs);
+  watch->connected(kOne);
+  pass(1'000);
+  relays_of_ours.stored[kOne].push_back(published(checkpoint(6, book->root())));
+  pass(RollbackWatch::kReadWithinMs);
+  EXPECT_THAT(refused, SizeIs(1));
+  EXPECT_THAT(watch->readable(), IsEmpty());
 }
 
 TEST_F(RollbackWatchTest, ACheckpointOfMoreEntriesRefuses) {
@@ -239,13 +275,6 @@ TEST_F(RollbackWatchTest, AnAnswerOfAnyKindThatThisLedgerLacksRefuses) {
     ASSERT_THAT(refused, SizeIs(1));
     EXPECT_THAT(refused[0].message, HasSubstr("an answer to job aaaa"));
   }
-}
-
-TEST_F(RollbackWatchTest, AnInvoiceThatThisLedgerLacksRefusesAlsoWhereTheStatusIsHidden) {
-  relays_of_ours.stored[kOne].push_back(notice(7000, {{"amount", "1000", "lnbc1"}}));
-  start();
-  pass(1'000);
-  EXPECT_THAT(refused, SizeIs(1));
 }
 
 TEST_F(RollbackWatchTest, AnyStatusOfAJobThatThisLedgerLacksRefuses) {
