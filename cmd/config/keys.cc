@@ -123,7 +123,7 @@ const Key kKeys[] = {
      .fallback = "wallet.credential",
      .description =
          "the file with the wallet's credential, readable by you alone: nwc's connection string, lnd's macaroon "
-         "in hex, phoenixd's password, lnbits' invoice key, electrum's user:password, spark's words",
+         "or its file's path, phoenixd's password, lnbits' invoice key, electrum's user:password, spark's words",
      .slot = [](Config& c) -> Slot { return &c.wallet.credential_file; }},
     {.name = "wallet.refund_credential_file",
      .kind = config_path,

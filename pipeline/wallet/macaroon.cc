@@ -41,7 +41,8 @@ Result<std::string> macaroon_hex(std::string_view bytes) {
   if (const auto decoded = base::from_base64(usual_base64(text)); decoded && is_macaroon(*decoded))
     return base::to_hex(*decoded);
   return base::fail(base::ErrorKind::config, "wallet.macaroon", "this is no macaroon of LND", {},
-                    "name LND's invoice.macaroon itself, or write its path or its hexadecimal digits into the file");
+                    "make one with `lncli bakemacaroon invoices:read invoices:write info:read offchain:read`, and "
+                    "write its hexadecimal digits, or the path of its file, into this file");
 }
 
 }  // namespace wallet
