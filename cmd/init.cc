@@ -116,8 +116,9 @@ Command init_command() {
               "  sellcompute init\n"
               "  sellcompute init --import my-nsec.txt        sell under a key that you have\n"
               "  sellcompute --config ./config.toml --data-dir ./data init\n",
-          .notes = "All three files are for your user alone (mode 0600). What is there already is kept.\n"
-                   "A key that you import must answer no jobs in another program.\n",
+          .notes =
+              "All three files are for your user alone (mode 0600). What is there already is kept.\n"
+              "A key that you import must answer no jobs in another program.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("import",

@@ -89,7 +89,10 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
   const nostr::Filter filter = std::move(round->filters.back());
   round->filters.pop_back();
   const auto answer = [this, round](const Result<std::vector<Event>>& events) {
-    if (!events) return ask_later(round->relay, next_pause(round->relay));  // not reached, or it does not tell
+    if (!events) {  // not reached, or it does not tell
+      std::int64_t& pause = pauses_.try_emplace(round->relay, kAskAgainMs).first->second;
+      return ask_later(round->relay, std::exchange(pause, std::min(2 * pause, kLongestPauseMs)));
+    }
     for (const Event& event : *events) {
       const auto evidence = judge(event, round->past);
       if (!evidence) return refuse(evidence.error());
@@ -126,12 +129,6 @@ void RollbackWatch::connected(const std::string& relay) {
     const auto found = connected_.find(relay);
     if (found != connected_.end() && found->second == connection) let_read(relay);
   }));
-}
-
-// Doubled each time: some relays are never read.
-std::int64_t RollbackWatch::next_pause(const std::string& relay) {
-  std::int64_t& pause = pauses_.try_emplace(relay, kAskAgainMs).first->second;
-  return std::exchange(pause, std::min(2 * pause, kLongestPauseMs));
 }
 
 Result<std::optional<RollbackWatch::Evidence>> RollbackWatch::judge(const Event& event, const Past& past) const {

@@ -96,7 +96,6 @@ class RollbackWatch {
   base::Result<std::optional<Past>> past() const;
   void ask(const std::string& relay);
   void ask_next(const std::shared_ptr<Round>& round);
-  std::int64_t next_pause(const std::string& relay);
   void ask_later(const std::string& relay, std::int64_t delay_ms);
   void ask_again(const std::string& relay);
   void heard(const std::string& relay);
@@ -115,8 +114,8 @@ class RollbackWatch {
   const Hooks hooks_;
   std::map<std::string, unsigned> connected_;  // the number of each relay's connection
   unsigned connections_ = 0;                   // so far
-  std::set<std::string> asking_;    // own relays, until they have answered
-  std::map<std::string, unsigned> pausing_;  // the number of the pause of those that did not
+  std::set<std::string> asking_;               // own relays, until they have answered
+  std::map<std::string, unsigned> pausing_;    // the number of the pause of those that did not
   unsigned pauses_made_ = 0;
   std::set<std::string> answered_;  // since the start
   std::set<std::string> readable_;
