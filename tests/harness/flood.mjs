@@ -1,4 +1,5 @@
 // A flood: requests of keys that never pay, signed beforehand, and the customers who ask in the middle of it.
+import './webcrypto.mjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { initNostrWasm } from 'nostr-wasm';
 import { minePow } from 'nostr-tools/nip13';

@@ -4,7 +4,7 @@
 // What a caller may not expect: its answers have an `e` tag but no `p` tag, who says no encryption gets NIP-04, every
 // notification comes in both encryptions, and after a lost connection it is deaf for a second. As with Alby Hub, nothing but a
 // payment that is held can be settled or canceled, not even a second time, and what was canceled is "failed".
-import { webcrypto } from 'node:crypto';
+import '../webcrypto.mjs';
 import { getPublicKey } from 'nostr-tools/pure';
 import WebSocket from 'ws';
 import { eventually } from '../eventually.mjs';
@@ -12,9 +12,8 @@ import { startRelay } from '../relay.mjs';
 import { LightningNode, nowSeconds, randomHex, sha256, stateOf, walletOf } from './lightning-node.mjs';
 import { endCall } from './serving.mjs';
 
-// The SDK looks for these when it is loaded; Node has them since 22 and since 20.
+// The SDK looks for it when it is loaded; Node has it since 22.
 globalThis.WebSocket ??= WebSocket;
-globalThis.crypto ??= webcrypto;
 const { NWCWalletService, NWCWalletServiceKeyPair } = await import('@getalby/sdk/nwc');
 
 const REQUEST_KIND = 23194;
