@@ -190,8 +190,8 @@ class Engine {
 
   // What one input comes to at `now` by this machine's clock. Entries bear max(previous entry's time, now).
   Step step(Input input, TimeMs now);
-  // Returns what is due for the jobs that recovery brought in. Call it once: until then the engine records what happens
-  // to these jobs and starts no work for them.
+  // Returns the work that is due for the jobs of the recovery. Call it once. Before that call, the engine records what
+  // happens to these jobs but starts no work for them.
   Step resume(TimeMs now);
 
   // The job as it is after all steps so far; null when it is closed or unknown.
