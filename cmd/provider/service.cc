@@ -229,9 +229,9 @@ void Service::open_rollback_watch(bool accept) {
                                     .release =
                                         [this] {
                                           may_resume_ = true;
-                                          take_up_if_ready();
+                                          go_on();
                                         },
-                                    .readable = [this] { read_relays(); },
+                                    .readable = [this] { go_on(); },
                                     .accepted =
                                         [this](ledger::RollbackAccepted accepted) {
                                           hooks_.problem("the ledger went back in time, and that is accepted: " +
@@ -284,15 +284,9 @@ void Service::open_if_ready() {
   if (probed_ && may_open_ && !selling_ && !stopping_) sell(probed_->backend, probed_->wallet_healthy);
 }
 
-void Service::take_up_if_ready() {
-  if (!online_ || !may_resume_ || taken_up_ || runtime_->draining() || stopping_) return;
-  taken_up_ = true;
-  runtime_->take_up_open_jobs();
-  read_relays();
-}
-
-void Service::read_relays() {
-  if (!taken_up_) return;
+void Service::go_on() {
+  if (!online_ || !may_resume_ || runtime_->draining() || stopping_) return;
+  if (!std::exchange(taken_up_, true)) runtime_->take_up_open_jobs();
   for (const std::string& relay : rollback_->readable()) connections_->read(relay);
 }
 
@@ -317,7 +311,7 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
   open_announcer(policy);
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION, wallet_healthy);
   selling_ = online_ = true;
-  take_up_if_ready();
+  go_on();
   if (!rollback_->checked())
     hooks_.problem("rollback not checked: none of our relays has answered yet; it is checked as soon as one does");
   control_ = std::make_unique<Control>(control_actions());
@@ -370,8 +364,7 @@ void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
   if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
-  take_up_if_ready();
-  read_relays();
+  go_on();
   if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();
 }
 

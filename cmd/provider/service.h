@@ -65,8 +65,8 @@ class Service {
   void open_rollback_watch(bool accept);
   void probe();
   void open_if_ready();
-  void take_up_if_ready();
-  void read_relays();
+  // Takes up the jobs of before, once, and requests of the relays that may be read by now.
+  void go_on();
   void hang_up();
   void judge_orphan(const replay::Difference& orphan);
   void publish_checkpoint();

@@ -42,10 +42,12 @@ struct RollbackWatch::Round {
 };
 
 RollbackWatch::RollbackWatch(Ports ports, Options options, Hooks hooks)
-    : ports_(std::move(ports)), options_(std::move(options)), hooks_(std::move(hooks)) {}
+    : ports_(std::move(ports)), options_(std::move(options)), hooks_(std::move(hooks)) {
+  for (const std::string& url : options_.own_relays) relays_[url];
+}
 
 void RollbackWatch::start() {
-  for (const std::string& relay : options_.own_relays) ask(relay);
+  for (const auto& [url, relay] : relays_) ask(url);
   ports_.ask_wallet(lifetime_.guard([this] { wallet_asked(); }));
   ports_.scheduler.after(kOpenWithinMs, lifetime_.guard([this] { open(); }));
   ports_.scheduler.after(kReleaseWithinMs, lifetime_.guard([this] { release(); }));
@@ -69,7 +71,7 @@ Result<std::optional<RollbackWatch::Past>> RollbackWatch::past() const {
 void RollbackWatch::ask(const std::string& relay) {
   const auto past = this->past();
   if (!past) return refuse(past.error());
-  if (refused_ || !asking_.insert(relay).second) return;
+  if (refused_ || std::exchange(relays_.at(relay).asking, true)) return;
   auto round = std::make_shared<Round>(Round{.relay = relay, .past = past->value_or(Past{})});
   if (*past) {
     nostr::Filter notices{.authors = {options_.us},
@@ -90,8 +92,8 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
   round->filters.pop_back();
   const auto answer = [this, round](const Result<std::vector<Event>>& events) {
     if (!events) {  // not reached, or it does not tell
-      std::int64_t& pause = pauses_.try_emplace(round->relay, kAskAgainMs).first->second;
-      return ask_later(round->relay, std::exchange(pause, std::min(2 * pause, kLongestPauseMs)));
+      std::int64_t& pause_ms = relays_.at(round->relay).next_pause_ms;
+      return ask_later(round->relay, std::exchange(pause_ms, std::min(2 * pause_ms, kLongestPauseMs)));
     }
     for (const Event& event : *events) {
       const auto evidence = judge(event, round->past);
@@ -106,28 +108,26 @@ void RollbackWatch::ask_next(const std::shared_ptr<Round>& round) {
 }
 
 void RollbackWatch::ask_later(const std::string& relay, std::int64_t delay_ms) {
-  const unsigned pause = pausing_[relay] = ++pauses_made_;
+  const unsigned pause = relays_.at(relay).pause = ++numbers_;
   ports_.scheduler.after(delay_ms, lifetime_.guard([this, relay, pause] {
-    const auto found = pausing_.find(relay);
-    if (found != pausing_.end() && found->second == pause) ask_again(relay);
+    if (relays_.at(relay).pause == pause) end_pause(relay);
   }));
 }
 
-void RollbackWatch::ask_again(const std::string& relay) {
-  if (pausing_.erase(relay) == 0) return;  // it is being asked
-  asking_.erase(relay);
+void RollbackWatch::end_pause(const std::string& relay) {
+  relays_.at(relay).pause = 0;
+  relays_.at(relay).asking = false;
   ask(relay);
 }
 
-void RollbackWatch::connected(const std::string& relay) {
-  const unsigned connection = connections_ + 1;
-  if (answered_.contains(relay) || !connected_.try_emplace(relay, connection).second) return;
-  connections_ = connection;
-  pauses_.erase(relay);  // it is asked several times before it is read
-  ask_again(relay);
-  ports_.scheduler.after(kReadWithinMs, lifetime_.guard([this, relay, connection] {
-    const auto found = connected_.find(relay);
-    if (found != connected_.end() && found->second == connection) let_read(relay);
+void RollbackWatch::connected(const std::string& url) {
+  Relay& relay = relays_.at(url);
+  if (relay.answered || relay.connection > 0) return;
+  const unsigned connection = relay.connection = ++numbers_;
+  relay.next_pause_ms = kAskAgainMs;  // it is asked several times before it is read
+  if (relay.pause > 0) end_pause(url);
+  ports_.scheduler.after(kReadWithinMs, lifetime_.guard([this, url, connection] {
+    if (relays_.at(url).connection == connection) let_read(url);
   }));
 }
 
@@ -166,18 +166,19 @@ Result<std::optional<RollbackWatch::Evidence>> RollbackWatch::judge_checkpoint(c
 
 // ---- what was heard -------------------------------------------------------------------------------------------------
 
-void RollbackWatch::heard(const std::string& relay) {
+void RollbackWatch::heard(const std::string& url) {
   if (refused_) return;
-  asking_.erase(relay);
-  pauses_.erase(relay);
-  answered_.insert(relay);
-  if (!note_.empty()) give_checkpoint(relay, [] {});
-  let_read(relay);
+  Relay& relay = relays_.at(url);
+  relay.asking = false;
+  relay.next_pause_ms = kAskAgainMs;
+  relay.answered = true;
+  if (!note_.empty()) give_checkpoint(url, [] {});
+  let_read(url);
   proceed();
 }
 
 void RollbackWatch::let_read(const std::string& relay) {
-  if (!refused_ && readable_.insert(relay).second) hooks_.readable();
+  if (!refused_ && !std::exchange(relays_.at(relay).readable, true)) hooks_.readable();
 }
 
 void RollbackWatch::wallet_asked() {
@@ -185,8 +186,20 @@ void RollbackWatch::wallet_asked() {
   proceed();
 }
 
+bool RollbackWatch::checked() const {
+  return std::ranges::any_of(relays_, [](const auto& one) { return one.second.answered; });
+}
+
 bool RollbackWatch::all_checked() const {
-  return answered_.size() == options_.own_relays.size();
+  return std::ranges::all_of(relays_, [](const auto& one) { return one.second.answered; });
+}
+
+std::vector<std::string> RollbackWatch::readable() const {
+  std::vector<std::string> out;
+  for (const auto& [url, relay] : relays_) {
+    if (relay.readable) out.push_back(url);
+  }
+  return out;
 }
 
 // Opens and releases as soon as enough have answered. With the operator's consent all are waited for: each of them may
@@ -241,7 +254,9 @@ void RollbackWatch::refuse(base::Error why) {
 
 void RollbackWatch::publish(std::string note) {
   note_ = std::move(note);
-  for (const std::string& relay : answered_) ask(relay);
+  for (const auto& [url, relay] : relays_) {
+    if (relay.answered) ask(url);
+  }
 }
 
 void RollbackWatch::publish_last(std::string note, std::function<void()> done) {
@@ -250,10 +265,12 @@ void RollbackWatch::publish_last(std::string note, std::function<void()> done) {
   const auto end = [once] {
     if (*once) std::exchange(*once, nullptr)();
   };
-  const auto open = std::make_shared<std::size_t>(answered_.size());
-  if (answered_.empty() || note_.empty()) return ports_.scheduler.after(0, end);
-  for (const std::string& relay : answered_) {
-    give_checkpoint(relay, [open, end] {
+  if (!checked() || note_.empty()) return ports_.scheduler.after(0, end);
+  const auto open = std::make_shared<std::ptrdiff_t>(
+      std::ranges::count_if(relays_, [](const auto& one) { return one.second.answered; }));
+  for (const auto& [url, relay] : relays_) {
+    if (!relay.answered) continue;
+    give_checkpoint(url, [open, end] {
       if (--*open == 0) end();
     });
   }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 
 #include "base/lifetime.h"
 #include "base/scheduler.h"
@@ -25,9 +24,10 @@ class RollbackWatch {
   static constexpr std::int64_t kReleaseWithinMs = 30'000;
   // A relay that was connected for this time is read even if it has not answered.
   static constexpr std::int64_t kReadWithinMs = 30'000;
-  static constexpr std::int64_t kAskAgainMs =
-      10'000;  // the first pause for a relay that did not answer; doubled each time
-  static constexpr std::int64_t kFarewellMs = 2'000;  // the longest that publish_last() waits
+  // The first pause before a relay that did not answer is asked again; doubled each time.
+  static constexpr std::int64_t kAskAgainMs = 10'000;
+  // The longest that publish_last() waits.
+  static constexpr std::int64_t kFarewellMs = 2'000;
 
   // All outlive it.
   struct Ports {
@@ -66,8 +66,8 @@ class RollbackWatch {
   // The relays are being dialled: asks them, and the wallet.
   void start();
   // An own relay is connected now: if it has not answered yet, it is asked at once.
-  void connected(const std::string& relay);
-  void disconnected(const std::string& relay) { connected_.erase(relay); }
+  void connected(const std::string& url);
+  void disconnected(const std::string& relay) { relays_.at(relay).connection = 0; }
   // Something shows that the ledger lost its end.
   void found(const Evidence& evidence);
 
@@ -78,13 +78,21 @@ class RollbackWatch {
   void publish_last(std::string note, std::function<void()> done);
 
   // Some own relay has answered, so that there was something to compare with.
-  bool checked() const { return !answered_.empty(); }
+  bool checked() const;
   bool all_checked() const;
   // The own relays whose requests may be taken. A relay offers again the requests that a lost history has served, and
   // also holds the evidence of that history; so it must have answered, or have had the time to.
-  const std::set<std::string>& readable() const { return readable_; }
+  std::vector<std::string> readable() const;
 
  private:
+  struct Relay {
+    bool asking = false;                       // until it has answered, pauses included
+    unsigned pause = 0;                        // the number of the pause that it is in; 0: none
+    std::int64_t next_pause_ms = kAskAgainMs;  // after the next failure
+    unsigned connection = 0;                   // the number of its connection; 0: not connected
+    bool answered = false;                     // since the start
+    bool readable = false;
+  };
   // What is asked of a relay, one after the other.
   struct Round;
   // What the ledger is, as far as others can contradict it.
@@ -97,8 +105,8 @@ class RollbackWatch {
   void ask(const std::string& relay);
   void ask_next(const std::shared_ptr<Round>& round);
   void ask_later(const std::string& relay, std::int64_t delay_ms);
-  void ask_again(const std::string& relay);
-  void heard(const std::string& relay);
+  void end_pause(const std::string& relay);
+  void heard(const std::string& url);
   void let_read(const std::string& relay);
   void wallet_asked();
   void refuse(base::Error why);
@@ -112,15 +120,9 @@ class RollbackWatch {
   const Ports ports_;
   const Options options_;
   const Hooks hooks_;
-  std::map<std::string, unsigned> connected_;  // the number of each relay's connection
-  unsigned connections_ = 0;                   // so far
-  std::set<std::string> asking_;               // own relays, until they have answered
-  std::map<std::string, unsigned> pausing_;    // the number of the pause of those that did not
-  unsigned pauses_made_ = 0;
-  std::set<std::string> answered_;  // since the start
-  std::set<std::string> readable_;
-  std::map<std::string, std::int64_t> pauses_;  // the next of each that did not answer
-  base::TimeMs covered_;                        // by what was accepted in this run
+  std::map<std::string, Relay> relays_;  // our own
+  unsigned numbers_ = 0;                 // given to pauses and connections so far
+  base::TimeMs covered_;                 // by what was accepted in this run
   bool wallet_answered_ = false;
   bool opened_ = false;
   bool released_ = false;

@@ -167,7 +167,7 @@ void Process::start_watch(bool accept_rollback) {
           .us = world_.provider_key.public_key(), .own_relays = world_.relay_urls(), .accept = accept_rollback},
       runtime::RollbackWatch::Hooks{.open = [this] { open(); },
                                     .release = [this] { release(); },
-                                    .readable = [this] { read_relays(); },
+                                    .readable = [this] { go_on(); },
                                     .accepted =
                                         [this](ledger::RollbackAccepted accepted) {
                                           runtime_->order(core::RollbackConfirmed{std::move(accepted)});
@@ -189,18 +189,12 @@ void Process::release() {
   const bool heard_all = watch_->all_checked() && lost_frames(world_.faults) == lost_frames_ && clock_was_right;
   world_.referee->on_release(heard_all);
   may_resume_ = true;
-  take_up_if_ready();
+  go_on();
 }
 
-void Process::take_up_if_ready() {
-  if (!may_resume_ || taken_up_ || !hub_ || runtime_->draining()) return;
-  taken_up_ = true;
-  runtime_->take_up_open_jobs();
-  read_relays();
-}
-
-void Process::read_relays() {
-  if (!taken_up_ || !hub_) return;
+void Process::go_on() {
+  if (!may_resume_ || !hub_ || runtime_->draining()) return;
+  if (!std::exchange(taken_up_, true)) runtime_->take_up_open_jobs();
   for (const std::string& relay : watch_->readable()) hub_->read(relay);
 }
 
@@ -332,8 +326,7 @@ void Process::go_online() {
   if (hub_) return;  // never offline, or still draining
   runtime_->go_online("simulated");
   start_relays();
-  take_up_if_ready();
-  read_relays();
+  go_on();
 }
 
 void Process::prune(TimeMs before) {

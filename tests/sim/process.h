@@ -45,8 +45,7 @@ class Process {
   void start_watch(bool accept_rollback);
   void open();
   void release();
-  void take_up_if_ready();
-  void read_relays();
+  void go_on();
   std::string checkpoint();
   void publish_checkpoints();
   void reconcile_later();
