@@ -33,7 +33,7 @@ class Withdrawal {
         {.relays = **pool,
          .scheduler = scheduler_,
          .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, aux()); },
-         .check_health = [](const auto&) {}},
+         .obstacle = [] { return std::string("its announcement is being withdrawn"); }},
         announcer_options(config_, {.provider = key_.public_key()}));
     nlohmann::json report;
     announcer.withdraw([&](const std::vector<runtime::Visibility>& visibility) {

@@ -8,9 +8,12 @@
 
 #include "cmd/cli/clock.h"
 #include "cmd/cli/file_limit.h"
+#include "cmd/cli/readiness_report.h"
 #include "cmd/commands.h"
 #include "cmd/provider/activity.h"
+#include "cmd/provider/first_screen.h"
 #include "cmd/provider/service.h"
+#include "pipeline/nostr/nip19.h"
 
 namespace cmd {
 namespace {
@@ -44,6 +47,7 @@ class Foreground {
          .relay = [this](const auto& url, auto state, const auto& reason) { on_relay(url, state, reason); },
          .notice = [this](const auto& url,
                           const auto& text) { log(spdlog::level::info, url + " says: " + text, "Notice", ""); },
+         .readiness = [this](const auto& before, const auto& now) { on_readiness(before, now); },
          .problem = [this](const auto& what) { log(spdlog::level::warn, what, "Problem", ""); },
          .fatal = [this](base::Error error) { on_fatal(std::move(error)); }});
     if (!service) return tl::unexpected(service.error());
@@ -70,10 +74,22 @@ class Foreground {
   }
 
   void on_online() {
-    const auto summary = service_->summary();
-    log(spdlog::level::info, "selling as " + summary["npub"].get<std::string>(), "Selling", "");
-    if (summary["play_money"].get<bool>())
+    const std::string npub = nostr::encode_npub(service_->public_key());
+    if (live_) {
+      context_.err << "\r\033[K"
+                   << first_screen(npub, service_->runtime().engine().policy(), service_->runtime().readiness(),
+                                   context_.error_terminal)
+                   << std::flush;
+      return;
+    }
+    log(spdlog::level::info, "selling as " + npub, "Selling", "");
+    if (service_->runtime().engine().policy().play_money)
       log(spdlog::level::warn, "the wallet's money is play money", "PlayMoney", "");
+  }
+
+  void on_readiness(const core::Readiness& before, const core::Readiness& now) {
+    for (const std::string& line : readiness_changes(before, now, service_->runtime().engine().policy().payment_mode))
+      log(spdlog::level::warn, line, "Readiness", "");
   }
 
   void on_relay(const std::string& url, nostr::RelayState state, const std::string& reason) {
@@ -111,8 +127,11 @@ class Foreground {
   }
 
   void show_live_line() {
-    const auto summary = service_->summary();
-    context_.err << "\r\033[K" << activity_.line(summary["open_jobs"].get<std::size_t>(), summary["online"].get<bool>())
+    const auto shop = service_->state();
+    const std::string state = shop_state(shop.online, shop.draining, service_->runtime().readiness(),
+                                         service_->runtime().engine().policy().payment_mode);
+    context_.err << "\r\033[K"
+                 << activity_.line(state, service_->runtime().engine().open_jobs(), context_.error_terminal.width - 1)
                  << std::flush;
     live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
     live_timer_.async_wait([this](const boost::system::error_code& error) {

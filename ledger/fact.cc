@@ -29,6 +29,8 @@ constexpr auto kInferenceFailures =
               "server_error", "cut_off", "malformed", "empty"});
 constexpr auto kFinishReasons = numbered({"unspecified", "stop", "length", "cancelled"});
 constexpr auto kCancelledBy = numbered({"unspecified", "customer", "provider"});
+constexpr auto kReadinessParts =
+    numbered({"unspecified", "wallet", "inference", "relays", "disk", "clock", "rollback"});
 constexpr auto kExpiryBases = numbered({"wallet_said", "unknown_to_wallet", "operator_said"});
 
 // Whether the type is known; then `good` says whether its bytes were.
@@ -74,6 +76,9 @@ std::span<const EnumName> enum_names(CancelledBy) {
 std::span<const EnumName> enum_names(ExpiryBasis) {
   return kExpiryBases;
 }
+std::span<const EnumName> enum_names(ReadinessPart) {
+  return kReadinessParts;
+}
 
 std::uint32_t type_of(const Fact& event) {
   return std::visit([](const auto& e) { return std::decay_t<decltype(e)>::kType; }, event);
@@ -93,6 +98,8 @@ std::string_view type_name(std::uint32_t type) {
       return "TextsPruned";
     case RollbackAccepted::kType:
       return "RollbackAccepted";
+    case ReadinessChanged::kType:
+      return "ReadinessChanged";
     case JobClosed::kType:
       return "JobClosed";
     case JobRequested::kType:

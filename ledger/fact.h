@@ -143,6 +143,21 @@ struct RollbackAccepted {
   }
 };
 
+// A part of what selling depends on failed, failed for another reason, or works again. Every part counts as working from
+// each WentOnline on until a fact reports otherwise. At most one per minute and part; what changed meanwhile follows
+// after the minute.
+struct ReadinessChanged {
+  static constexpr std::uint32_t kType = 8;
+  ReadinessPart part = ReadinessPart::unspecified;
+  bool ready = false;
+  std::string code;  // of the error ("wallet.unreachable"), which holds no address and no secret; empty if ready
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = ReadinessChanged;
+    return std::tuple{field(1, "part", &T::part), field(2, "ready", &T::ready), field(3, "code", &T::code)};
+  }
+};
+
 // ---- facts of a job -------------------------------------------------------------------------------------------------
 
 struct JobRequested {
@@ -569,7 +584,7 @@ using Fact = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsD
                           JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
                           InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
                           RefundOwed, RefundStarted, RefundPaid, RefundFailed, InputsGathered, InputsFailed,
-                          InvoiceHeld, InvoiceUnknown, TextsPruned, RollbackAccepted, JobClosed>;
+                          InvoiceHeld, InvoiceUnknown, TextsPruned, RollbackAccepted, JobClosed, ReadinessChanged>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Fact& event);

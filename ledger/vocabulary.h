@@ -99,6 +99,17 @@ enum class ExpiryBasis : std::uint32_t {
   operator_said,
 };
 
+// What selling depends on.
+enum class ReadinessPart : std::uint32_t {
+  unspecified,
+  wallet,     // makes invoices and reports what was paid
+  inference,  // the model server answers, and a model that is offered works
+  relays,     // at least one delivers requests
+  disk,       // has space for new jobs
+  clock,      // agrees with the ledger's last entry; only reported
+  rollback,   // relays told whether the ledger lost its end; only reported
+};
+
 std::span<const EnumName> enum_names(PaymentMode);
 std::span<const EnumName> enum_names(DeclineReason);
 std::span<const EnumName> enum_names(Encryption);
@@ -109,6 +120,7 @@ std::span<const EnumName> enum_names(InferenceFailure);
 std::span<const EnumName> enum_names(FinishReason);
 std::span<const EnumName> enum_names(CancelledBy);
 std::span<const EnumName> enum_names(ExpiryBasis);
+std::span<const EnumName> enum_names(ReadinessPart);
 
 template <class Enum>
 requires std::is_enum_v<Enum> && requires(Enum e) {
@@ -223,6 +235,7 @@ struct Basis {
   std::uint32_t queued_of_strangers = 0;
   std::uint32_t work_asked = 0;  // bits, of strangers whose keys are not drawn
   bool drawn = false;            // this stranger's key is, for this minute
+  bool model_failing = false;    // the model that was asked for is missing or fails
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = Basis;
@@ -247,7 +260,8 @@ struct Basis {
                       field(19, "queued_of_customer", &T::queued_of_customer),
                       field(20, "queued_of_strangers", &T::queued_of_strangers),
                       field(21, "work_asked", &T::work_asked),
-                      field(22, "drawn", &T::drawn)};
+                      field(22, "drawn", &T::drawn),
+                      field(23, "model_failing", &T::model_failing)};
   }
 };
 

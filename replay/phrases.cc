@@ -37,6 +37,9 @@ struct Phrase {
   std::string operator()(const ledger::RollbackAccepted& e) const {
     return "went on after the ledger had gone back in time: " + e.evidence;
   }
+  std::string operator()(const ledger::ReadinessChanged& e) const {
+    return std::string(ledger::name(e.part)) + (e.ready ? " ready again" : " not ready: " + e.code);
+  }
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
            counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
@@ -133,6 +136,7 @@ std::string phrase(const ledger::Basis& basis) {
   out += ", strangers' pool " + sats(basis.stranger_pool_left);
   if (!basis.inference_healthy) out += ", model server down";
   if (!basis.wallet_healthy) out += ", wallet down";
+  if (basis.model_failing) out += ", the model fails";
   return out;
 }
 

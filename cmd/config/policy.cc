@@ -4,6 +4,7 @@
 #include <boost/url/ipv4_address.hpp>
 #include <boost/url/ipv6_address.hpp>
 
+#include "pipeline/inference/offered_models.h"
 #include "pipeline/net/url_guard.h"
 
 namespace cmd {
@@ -43,13 +44,9 @@ ledger::ProviderConfigured to_policy(const Config& config, const base::PublicKey
   }
   std::erase_if(policy.models, [&](const ledger::ModelOffer& offer) {
     return std::ranges::any_of(backend_models,
-                               [&](const auto& model) { return is_of(offer, model) && !model.completes; });
+                               [&](const auto& model) { return inference::is_of(offer, model) && !model.completes; });
   });
   return policy;
-}
-
-bool is_of(const ledger::ModelOffer& offer, const inference::ModelInfo& model) {
-  return model.name == offer.name || model.name == offer.name + ":latest";
 }
 
 base::Result<void> check_play_money(const Config& config) {

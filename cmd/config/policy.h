@@ -21,9 +21,6 @@ struct WalletFacts {
 ledger::ProviderConfigured to_policy(const Config& config, const base::PublicKey& provider, const WalletFacts& wallet,
                                      std::span<const inference::ModelInfo> backend_models);
 
-// Whether the offer is of this model: Ollama's names carry a tag, and "llama3.2" means "llama3.2:latest".
-bool is_of(const ledger::ModelOffer& offer, const inference::ModelInfo& model);
-
 // Play money is for loopback relays, unless wallet.allow_public says otherwise. Fails with "config.play_money".
 base::Result<void> check_play_money(const Config& config);
 

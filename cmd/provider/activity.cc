@@ -32,12 +32,21 @@ void Activity::count(const ledger::NewEntry& entry) {
   }
 }
 
-std::string Activity::line(std::size_t open_jobs, bool online) const {
+std::string Activity::line(std::string_view state, std::size_t open_jobs, int width) const {
   const auto live = std::ranges::count_if(relays, [](const auto& one) { return one.second; });
-  return std::string(online ? "online" : "offline") + " · " + std::to_string(live) + "/" +
-         std::to_string(relays.size()) + " relays · " + std::to_string(requested) + " requests, " +
-         std::to_string(declined) + " declined · " + std::to_string(open_jobs) + " open · " +
-         std::to_string(delivered) + " delivered · " + sats(settled) + " settled";
+  const std::string parts[] = {std::string(state),
+                               " · " + std::to_string(live) + "/" + std::to_string(relays.size()) + " relays",
+                               " · " + std::to_string(open_jobs) + " open",
+                               " · since the start: " + std::to_string(delivered) + " delivered",
+                               ", " + sats(settled) + " settled",
+                               ", " + std::to_string(requested) + (requested == 1 ? " request" : " requests"),
+                               ", " + std::to_string(declined) + " declined"};
+  std::string out;
+  for (const std::string& part : parts) {
+    if (display_width(out) + display_width(part) > width) break;
+    out += part;
+  }
+  return out;
 }
 
 }  // namespace cmd

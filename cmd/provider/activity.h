@@ -31,7 +31,9 @@ struct Activity {
   base::Msat settled;
   std::map<std::string, bool> relays;  // live or not
   void count(const ledger::NewEntry& entry);
-  std::string line(std::size_t open_jobs, bool online) const;
+  // "online · 2/2 relays · 3 open · since the start: 9 delivered, 81 sat settled, …", at most so many columns: what does
+  // not fit is left out from the end. `state` as shop_state() (cli/readiness_report.h).
+  std::string line(std::string_view state, std::size_t open_jobs, int width) const;
 };
 
 }  // namespace cmd

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd/cli/random.h"
+#include "cmd/text/humanize.h"
 #include "ledger/reader.h"
 #include "pipeline/nostr/nip42.h"
 #include "pipeline/nostr/nip90_request.h"
@@ -12,6 +13,27 @@ namespace cmd {
 namespace {
 
 constexpr std::int64_t kRelayInfoIntervalMs = base::kHourMs;
+
+// One that is being dialled for the first time has nothing against it yet.
+core::Observation observation_of(const nostr::RelayHealth& relay, base::TimeMs now) {
+  core::Observation out{.which = relay.url, .latency_ms = relay.latency_ms};
+  const std::string notice = relay.last_notice.empty() ? "" : "its last notice: " + relay.last_notice;
+  out.note = std::string(nostr::name(relay.state));
+  if (relay.cursor) out.note += ", read until " + age(now - *relay.cursor) + " ago";
+  if (relay.reason.empty()) {
+    out.note += notice.empty() ? "" : "; " + notice;
+    return out;
+  }
+  const base::Error why{base::ErrorKind::connection, "relay.unreachable", relay.reason, {}, notice};
+  if (relay.state == nostr::RelayState::live) {
+    out.warning = why;
+    out.warning->code = "relay.unread";
+  } else {
+    out.error = why;
+    if (relay.state == nostr::RelayState::catching_up) out.error->code = "relay.refused";
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -127,6 +149,15 @@ std::vector<std::pair<std::string, base::TimeMs>> RelayConnections::cursors() co
   if (!pool_) return out;
   for (const std::string& relay : config_.relays.urls) {
     if (const auto cursor = pool_->cursor(relay)) out.emplace_back(relay, *cursor);
+  }
+  return out;
+}
+
+std::vector<core::Observation> RelayConnections::observe() const {
+  std::vector<core::Observation> out;
+  if (!pool_) return out;
+  for (const nostr::RelayHealth& relay : pool_->health()) {
+    if (relay.own) out.push_back(observation_of(relay, ports_.scheduler.now()));
   }
   return out;
 }

@@ -11,6 +11,7 @@
 #include "base/lifetime.h"
 #include "cmd/config/config.h"
 #include "ledger/key_value.h"
+#include "pipeline/core/readiness.h"
 #include "pipeline/nostr/nip11.h"
 #include "pipeline/nostr/relay/pool.h"
 #include "pipeline/nostr/switchable_relays.h"
@@ -63,6 +64,8 @@ class RelayConnections {
 
   // Of our own relays, as far as they have one; none while disconnected.
   std::vector<std::pair<std::string, base::TimeMs>> cursors() const;
+  // The relays of the settings, as readiness judges them; none while disconnected.
+  std::vector<core::Observation> observe() const;
   // [{"url":…,"own":…,"live":…,"state":…,"reason":…,"last_notice":…},…]: for `status`; empty while disconnected.
   nlohmann::json summary() const;
 

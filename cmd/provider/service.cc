@@ -5,12 +5,13 @@
 #include "base/secret_file.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/cli/random.h"
+#include "cmd/cli/readiness_report.h"
 #include "cmd/config/policy.h"
 #include "cmd/provider/announcement.h"
-#include "cmd/provider/health.h"
 #include "cmd/provider/kill_points.h"
 #include "cmd/text/when.h"
 #include "cmd/wallets/open_wallet.h"
+#include "pipeline/inference/offered_models.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
@@ -26,8 +27,6 @@ using base::fail;
 using base::Result;
 
 namespace {
-
-constexpr std::uintmax_t kLowDiskBytes = 256ULL * 1024 * 1024;  // below it no new jobs are taken
 
 runtime::Options::Stream stream_of(const std::string& partials) {
   using Stream = runtime::Options::Stream;
@@ -115,7 +114,7 @@ Result<void> Service::open_adapters() {
                                                  .first_token_ms = config_.inference.first_token_timeout_ms,
                                                  .stall_ms = config_.inference.stall_timeout_ms});
   if (!ollama) return tl::unexpected(ollama.error());
-  backend_ = std::move(*ollama);
+  backend_ = std::make_unique<inference::SupervisedBackend>(std::move(*ollama), *scheduler_);
   web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
   connections_ = std::make_unique<RelayConnections>(
       RelayConnections::Ports{.io = io_, .scheduler = *scheduler_, .web = *web_, .store = *store_, .key = key_},
@@ -132,6 +131,7 @@ Result<void> Service::open_adapters() {
           .on_health =
               [this](const std::string& relay, nostr::RelayState state, const std::string& reason) {
                 state == nostr::RelayState::live ? rollback_->connected(relay) : rollback_->disconnected(relay);
+                runtime_->readiness_watch().judge();
                 hooks_.relay(relay, state, reason);
               },
           .on_notice = hooks_.notice});
@@ -147,7 +147,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
   const auto disk_low = [folder = config_.paths.ledger()] {
     std::error_code error;
     const auto space = std::filesystem::space(folder, error);
-    return !error && space.available < kLowDiskBytes;
+    return !error && space.available < core::kLowDiskBytes;
   };
   std::vector<wallet::Wallet*> former;
   for (const auto& one : former_wallets_) former.push_back(one.wallet.get());
@@ -170,7 +170,11 @@ Result<void> Service::open_runtime(std::string kill_at) {
                        .entries = config_.entries,
                        .answer_limit_ms = config_.inference.answer_timeout_ms},
       std::move(*recovery),
-      runtime::RuntimeHooks{.fatal = hooks_.fatal, .problem = hooks_.problem, .entry = hooks_.entry, .cursors = [this] {
+      runtime::RuntimeHooks{.fatal = hooks_.fatal,
+                            .problem = hooks_.problem,
+                            .entry = hooks_.entry,
+                            .readiness = readiness_hooks(),
+                            .cursors = [this] {
                               auto out = connections_->cursors();
                               std::ranges::move(bookkeeper_->cursors(), std::back_inserter(out));
                               return out;
@@ -271,17 +275,17 @@ void Service::probe() {
     const bool unable = !told && wallet::is_inability(told.error());
     // What was sold must go on: what is paid is still seen and served.
     if (unable && runtime_->engine().open_jobs() == 0) return hooks_.fatal(told.error());
-    if (!told) hooks_.problem("no jobs are accepted yet: " + told.error().describe());
-    const bool healthy = told.has_value();
-    backend_->status([this, healthy](const Result<inference::BackendStatus>& status) {
-      probed_ = {status, healthy};
+    runtime_->readiness_watch().hear(told);
+    backend_->status([this](const Result<inference::BackendStatus>& status) {
+      runtime_->readiness_watch().hear(status);
+      probed_ = status;
       open_if_ready();
     });
   });
 }
 
 void Service::open_if_ready() {
-  if (probed_ && may_open_ && !selling_ && !stopping_) sell(probed_->backend, probed_->wallet_healthy);
+  if (probed_ && may_open_ && !selling_ && !stopping_) sell(*probed_);
 }
 
 void Service::go_on() {
@@ -290,7 +294,7 @@ void Service::go_on() {
   for (const std::string& relay : rollback_->readable()) connections_->read(relay);
 }
 
-void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_healthy) {
+void Service::sell(const Result<inference::BackendStatus>& status) {
   if (!status && config_.selling.models.empty()) return hooks_.fatal(status.error());
   const std::vector<inference::ModelInfo> models = status ? status->models : std::vector<inference::ModelInfo>();
   auto policy = to_policy(config_, key_.public_key(),
@@ -298,18 +302,17 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
                            .unit = wallet_.wallet->unit(),
                            .minimum = wallet_.wallet->minimum()},
                           models);
-  for (const inference::ModelInfo& model : models) {
-    const bool configured =
-        std::ranges::any_of(config_.selling.models, [&](const auto& one) { return is_of(one, model); });
-    if (!configured || model.completes) continue;
-    hooks_.problem("the model " + model.name + " cannot answer prompts (it makes embeddings only) and is not sold");
+  if (status) {
+    unsold_ = inference::observe_models(config_.selling.models, *status);
+    std::erase_if(unsold_, [](const auto& one) { return !one.error || one.error->code != "inference.no_completion"; });
   }
   if (policy.models.empty()) {
     return hooks_.fatal(base::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
                                     config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
   }
   open_announcer(policy);
-  runtime_->start(std::move(policy), SELLCOMPUTE_VERSION, wallet_healthy);
+  backend_->prove(policy.models);
+  runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
   selling_ = online_ = true;
   go_on();
   if (!rollback_->checked())
@@ -322,7 +325,9 @@ void Service::sell(const Result<inference::BackendStatus>& status, bool wallet_h
   control_socket_ = std::move(*socket);
   connections_->read_infos_regularly();
   if (config_.announce.enabled) announcer_->start();
-  publish_checkpoint();
+  checkpoints_->make([this](const Result<std::string>& note) {
+    if (note) rollback_->publish(*note);
+  });
   checkpoints_->make_regularly([this](std::string note) { rollback_->publish(std::move(note)); });
   hooks_.online();
 }
@@ -348,12 +353,6 @@ void Service::hang_up() {
   });
 }
 
-void Service::publish_checkpoint() {
-  checkpoints_->make([this](const Result<std::string>& note) {
-    if (note) rollback_->publish(*note);
-  });
-}
-
 void Service::stop(std::function<void()> done) {
   stopping_ = true;
   if (!control_) return done();  // it has not been online yet: nothing was begun
@@ -364,15 +363,17 @@ void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
   if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
+  backend_->prove(runtime_->engine().policy().models);
   go_on();
   if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();
 }
 
+ControlActions::State Service::state() const {
+  return {.online = online_, .draining = runtime_->draining(), .ending = stopping_};
+}
+
 ControlActions Service::control_actions() {
-  return {.state =
-              [this] {
-                return ControlActions::State{.online = online_, .draining = runtime_->draining(), .ending = stopping_};
-              },
+  return {.state = [this] { return state(); },
           .summary = [this] { return summary(); },
           .go_online = [this] { go_online(); },
           .go_offline = [this](std::string reason,
@@ -400,34 +401,46 @@ ControlActions Service::control_actions() {
 
 // ---- being found ----------------------------------------------------------------------------------------------------
 
-void Service::open_announcer(const ledger::ProviderConfigured& policy) {
+void Service::open_announcer(const ledger::ProviderConfigured& sold) {
   announcer_ = std::make_unique<runtime::Announcer>(
       runtime::Announcer::Ports{
           .relays = connections_->relays(),
           .scheduler = *scheduler_,
           .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); },
-          .check_health =
-              [this](auto done) {
-                check_health(
-                    *backend_, *wallet_.wallet, [this] { return online_ && !runtime_->draining(); }, std::move(done));
+          .obstacle =
+              [this] {
+                return heartbeat_obstacle(online_ && !runtime_->draining(), runtime_->readiness(),
+                                          runtime_->engine().policy().payment_mode);
               }},
-      announcer_options(config_, policy));
+      announcer_options(config_, sold));
+}
+
+runtime::ReadinessWatch::Hooks Service::readiness_hooks() {
+  return {.observe =
+              [this](core::Observations& seen) {
+                seen.backend.which = config_.inference.url;
+                std::ranges::copy(unsold_, std::back_inserter(seen.models));
+                seen.relays = connections_->observe();
+                seen.rollback_checked = rollback_->checked();
+              },
+          .changed = hooks_.readiness};
 }
 
 nlohmann::json Service::summary() const {
   return {{"online", online_ && !runtime_->draining()},
+          {"draining", !leaving_.empty()},
           {"npub", nostr::encode_npub(key_.public_key())},
           {"pubkey", key_.public_key().hex()},
           {"wallet", wallet_.wallet->kind()},
           {"play_money", wallet_.wallet->play_money()},
-          {"healthy", runtime_->healthy()},
-          {"wallet_trouble", supervised_->trouble()},
+          {"ready", runtime_->readiness().ready(runtime_->engine().policy().payment_mode)},
+          {"payment_mode", ledger::name(runtime_->engine().policy().payment_mode)},
+          {"readiness", to_json(runtime_->readiness())},
           {"payments_in_doubt", supervised_->doubts().invoices},
           {"payment_doubt", supervised_->doubts().reason},
           {"open_jobs", runtime_->engine().open_jobs()},
           {"relays", connections_->summary()},
           {"books", bookkeeper_->summary()},
-          {"rollback_checked", rollback_->checked()},
           {"announcing", announcer_ ? describe_announcing(*announcer_, config_.announce) : nlohmann::json()}};
 }
 

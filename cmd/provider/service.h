@@ -13,6 +13,7 @@
 #include "ledger/projection.h"
 #include "ledger/rocksdb_store.h"
 #include "pipeline/inference/ollama_client.h"
+#include "pipeline/inference/supervised_backend.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/runtime/announcer.h"
 #include "pipeline/runtime/journal.h"
@@ -30,6 +31,9 @@ struct ServiceHooks {
       [](const std::string&, nostr::RelayState, const std::string&) {};
   std::function<void(const std::string& relay, const std::string& text)> notice =  // what our own relays tell a person
       [](const std::string&, const std::string&) {};
+  // What we are able to sell has changed: from the first to the second.
+  std::function<void(const core::Readiness& before, const core::Readiness& now)> readiness =
+      [](const core::Readiness&, const core::Readiness&) {};
   std::function<void(const std::string& what)> problem = [](const std::string&) {};  // needs the operator; we go on
   std::function<void(base::Error)> fatal = [](const base::Error&) {};  // once; the service must be destroyed
 };
@@ -53,6 +57,8 @@ class Service {
 
   // What `status` and the live line show: identity, relays, wallet, open jobs, online or not.
   nlohmann::json summary() const;
+  ControlActions::State state() const;
+  const runtime::Runtime& runtime() const { return *runtime_; }
   const base::PublicKey& public_key() const { return key_.public_key(); }
 
  private:
@@ -69,11 +75,11 @@ class Service {
   void go_on();
   void hang_up();
   void judge_orphan(const replay::Difference& orphan);
-  void publish_checkpoint();
   void go_online();
-  void sell(const base::Result<inference::BackendStatus>& status, bool wallet_healthy);
+  void sell(const base::Result<inference::BackendStatus>& status);
+  runtime::ReadinessWatch::Hooks readiness_hooks();
   ControlActions control_actions();
-  void open_announcer(const ledger::ProviderConfigured& policy);
+  void open_announcer(const ledger::ProviderConfigured& sold);
 
   boost::asio::io_context& io_;
   const Config config_;
@@ -91,7 +97,7 @@ class Service {
   wallet::SupervisedWallet* supervised_ = nullptr;  // the same
   std::vector<OpenedWallet> former_wallets_;
   OpenedPayer payer_;
-  std::unique_ptr<inference::Backend> backend_;
+  std::unique_ptr<inference::SupervisedBackend> backend_;
   std::unique_ptr<web::WebClient> web_;
   std::unique_ptr<runtime::Journal> ledger_journal_;
   std::unique_ptr<runtime::Journal> kill_point_;  // around it, in tests of crashes
@@ -103,16 +109,13 @@ class Service {
   std::unique_ptr<Pruner> pruner_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlSocket> control_socket_;
-  // What the start waits for, in the order in which it is used.
-  struct Probed {
-    base::Result<inference::BackendStatus> backend;
-    bool wallet_healthy = false;
-  };
-  std::optional<Probed> probed_;
-  bool may_open_ = false;    // by the rollback watch
-  bool may_resume_ = false;  // by the same
-  bool selling_ = false;     // the runtime has started
-  bool taken_up_ = false;    // it has gone on with what was open
+  // The start waits for it: the wallet has been asked too.
+  std::optional<base::Result<inference::BackendStatus>> probed_;
+  std::vector<core::Observation> unsold_;  // configured models that cannot answer prompts
+  bool may_open_ = false;                  // by the rollback watch
+  bool may_resume_ = false;                // by the same
+  bool selling_ = false;                   // the runtime has started
+  bool taken_up_ = false;                  // it has gone on with what was open
   bool online_ = false;
   std::vector<std::function<void()>> leaving_;  // who waits until it is offline; not empty: it is going offline
   bool stopping_ = false;

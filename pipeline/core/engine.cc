@@ -67,6 +67,7 @@ Step Engine::step(Input input, TimeMs now) {
   now_ = std::max(now_, clock_);
   Step out;
   std::visit([&](auto& one) { on(out, one); }, input);
+  for (auto& change : readiness_.take_due(now_)) append(out, {}, std::move(change));
   start_queued(out);
   return out;
 }
@@ -240,10 +241,12 @@ void Engine::on(Step& step, RollbackConfirmed& input) {
 
 void Engine::on(Step& step, Online& input) {
   append(step, {}, ledger::WentOnline{.version = std::move(input.version)});
+  readiness_.start_anew();
 }
 
 void Engine::on(Step& step, Offline& input) {
   append(step, {}, ledger::WentOffline{.reason = std::move(input.reason)});
+  readiness_.start_anew();
 }
 
 void Engine::on(Step& step, RequestsRefused& input) {
@@ -468,9 +471,13 @@ void Engine::on(Step& step, RefundEnded& input) {
   advance(step, input.job);
 }
 
-void Engine::on(Step&, HealthChanged& input) {
-  shop_.inference_healthy = input.inference;
-  shop_.wallet_healthy = input.wallet;
+void Engine::on(Step&, ReadinessJudged& input) {
+  for (const PartReadiness& one : input.parts) {
+    if (one.part == ReadinessPart::inference) shop_.inference_healthy = one.ready();
+    if (one.part == ReadinessPart::wallet) shop_.wallet_healthy = one.ready();
+  }
+  shop_.failing_models = std::move(input.failing_models);
+  readiness_.observe(input.parts);
 }
 
 void Engine::on(Step&, NextDraw& input) {

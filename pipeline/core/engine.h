@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <variant>
 
+#include "pipeline/core/readiness_changes.h"
 #include "pipeline/core/stages/stage.h"
 
 namespace core {
@@ -141,9 +142,10 @@ struct RefundEnded {
   Work work;
   std::variant<ledger::RefundPaid, ledger::RefundFailed> outcome;
 };
-struct HealthChanged {
-  bool inference = true;
-  bool wallet = true;
+// What the provider is able to do now. Changes are recorded, at most one per minute and part.
+struct ReadinessJudged {
+  std::vector<PartReadiness> parts;
+  std::set<std::string> failing_models;
 };
 // A minute is over. In the next at most so many fresh keys are served, drawn by a secret of its own.
 struct NextDraw {
@@ -157,7 +159,7 @@ using Input =
     std::variant<Configured, RollbackConfirmed, Online, Offline, RequestArrived, RequestsRefused, PruningOrdered,
                  InputsReady, InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke,
                  NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
-                 RefundOrdered, RefundEnded, HealthChanged, NextDraw, Tick>;
+                 RefundOrdered, RefundEnded, ReadinessJudged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -262,7 +264,7 @@ class Engine {
   void on(Step& step, Cancelled& input);
   void on(Step& step, RefundOrdered& input);
   void on(Step& step, RefundEnded& input);
-  void on(Step& step, HealthChanged& input);
+  void on(Step& step, ReadinessJudged& input);
   void on(Step& step, NextDraw& input);
   void on(Step& step, Tick& input);
 
@@ -270,6 +272,7 @@ class Engine {
   TimeMs clock_;  // this machine's clock in the current step; earlier than that after it had been ahead
   Policy policy_;
   Shop shop_;
+  ReadinessChanges readiness_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;
   std::vector<JobId> taken_over_;  // jobs that wait for resume(), the oldest first
   std::map<Place, JobId> queue_;   // jobs that wait for a slot

@@ -176,6 +176,7 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  [](const ledger::RequestsDropped&) {},
                  [](const ledger::TextsPruned&) {},
                  [](const ledger::RollbackAccepted&) {},
+                 [](const ledger::ReadinessChanged&) {},
              },
              event);
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "pipeline/core/credit.h"
@@ -60,6 +61,7 @@ struct Shop {
   // Told from outside; volatile.
   bool inference_healthy = true;
   bool wallet_healthy = true;
+  std::set<std::string> failing_models;  // offered, and missing or failing now
   std::uint32_t slots_busy = 0;
   std::uint32_t queued = 0;
   std::uint32_t queued_strangers = 0;

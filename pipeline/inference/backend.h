@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ struct ModelInfo {
   std::uint64_t context_tokens = 0;  // 0: unknown
   bool loaded = false;
   bool completes = true;  // answers prompts; false: the backend says that it does not (it makes embeddings only)
+  std::optional<base::Error> trouble = {};  // it was tried, and does not answer (supervised_backend.h)
 };
 
 struct BackendStatus {

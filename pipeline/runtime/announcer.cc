@@ -227,15 +227,12 @@ void Announcer::send_heartbeat_if_due() {
   const std::int64_t age_ms = last_heartbeat_ ? ports_.scheduler.now() - *last_heartbeat_ : kHeartbeatIntervalMs;
   const bool due = age_ms < 0 || age_ms >= kHeartbeatIntervalMs;
   if (!shown || !due || heartbeat_under_way_) return;
-  heartbeat_under_way_ = true;
-  ports_.check_health(turn_.guard([this](const std::string& trouble) {
-    heartbeat_trouble_ = trouble;
-    if (trouble.empty()) return send_heartbeat();
-    heartbeat_under_way_ = false;
-  }));
+  heartbeat_trouble_ = ports_.obstacle();
+  if (heartbeat_trouble_.empty()) send_heartbeat();
 }
 
 void Announcer::send_heartbeat() {
+  heartbeat_under_way_ = true;
   const base::TimeMs sent_at = ports_.scheduler.now();
   const Event beat = sign(nostr::heartbeat(options_.announcement.d, seconds(ports_.scheduler.now())));
   const auto open = std::make_shared<std::size_t>(sites_.size());

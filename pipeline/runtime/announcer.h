@@ -31,8 +31,8 @@ class Announcer {
     Relays& relays;
     Scheduler& scheduler;
     std::function<nostr::Event(nostr::Unsigned)> sign;
-    // Looks now, and says why nobody should send us requests: in words, empty when all is well.
-    std::function<void(std::function<void(std::string trouble)>)> check_health;
+    // Why nobody should send us requests now, for a person; empty: they should.
+    std::function<std::string()> obstacle;
   };
   struct Options {
     std::vector<std::string> relays;  // our own

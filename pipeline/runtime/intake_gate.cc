@@ -28,7 +28,6 @@ void IntakeGate::on_request(const nostr::Event& event, std::string raw, const st
   if (context_.failed() || closed_) return;
   const bool low = context_.ports.disk_low();
   if (low && !has_room_to_wait(event.pubkey)) return on_refused("disk_full");
-  if (low && waiting_.empty()) context_.problem("disk space runs low: new requests wait until there is room");
   if (low || recorder_.backlog() > kMaxBacklog) {
     waiting_.push_back({event, std::move(raw), relay, std::move(receipt)});
     return;

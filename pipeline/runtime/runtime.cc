@@ -13,7 +13,6 @@ using core::Job;
 
 namespace {
 
-constexpr std::int64_t kHealthCheckMs = 15'000;
 constexpr std::int64_t kCursorIntervalMs = 10'000;
 
 }  // namespace
@@ -52,14 +51,13 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
                      post(std::move(request), std::move(receipt));
                      if (!pending_.empty()) pending_.back().arrived = id;
                    }}),
-      control_(context_, [this](const core::JobId& id, ledger::JobCancelled facts) { cancel(id, std::move(facts)); }) {}
+      control_(context_, [this](const core::JobId& id, ledger::JobCancelled facts) { cancel(id, std::move(facts)); }),
+      readiness_(context_, hooks_.readiness) {}
 
-void Runtime::start(core::Policy policy, std::string version, bool wallet_healthy) {
-  wallet_healthy_ = wallet_healthy;
-  post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
+void Runtime::start(core::Policy policy, std::string version) {
   post(core::Configured{std::move(policy)});
   post(core::Online{std::move(version)});
-  check_health();
+  readiness_.start();
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });
   control_.refresh_every_second();
@@ -184,26 +182,6 @@ void Runtime::every_minute() {
   ports_.scheduler.after(kMinuteMs, [this] { every_minute(); });
 }
 
-void Runtime::check_health() {
-  if (failed_) return;
-  const auto changed = [this] {
-    post(core::HealthChanged{.inference = inference_healthy_, .wallet = wallet_healthy_});
-  };
-  ports_.backend.status([this, changed](const Result<inference::BackendStatus>& status) {
-    inference_healthy_ = status.has_value();
-    changed();
-  });
-  ports_.wallet.status([this, changed](const Result<wallet::WalletStatus>& status) {
-    wallet_healthy_ = status.has_value();
-    changed();
-  });
-  // Some wallets know only by their first answer which account they are: without it, none of its invoices can be ended.
-  for (wallet::Wallet* former : ports_.former_wallets) {
-    if (former->account().empty()) former->status([](const Result<wallet::WalletStatus>&) {});
-  }
-  ports_.scheduler.after(kHealthCheckMs, [this] { check_health(); });
-}
-
 void Runtime::save_cursors() {
   if (failed_) return;
   if (hooks_.cursors && !draining_) {
@@ -223,6 +201,7 @@ void Runtime::drain(std::string reason, std::function<void()> done) {
   draining_ = true;
   intake_.close();
   control_.pause();
+  readiness_.pause();
   drained_.push_back(std::move(done));
   finish_drain();
 }
@@ -232,6 +211,7 @@ void Runtime::go_online(std::string version) {
   control_.resume();
   intake_.open();
   post(core::Online{std::move(version)});
+  readiness_.resume();
 }
 
 void Runtime::finish_drain() {

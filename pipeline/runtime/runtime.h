@@ -15,6 +15,7 @@
 #include "pipeline/runtime/job_inputs.h"
 #include "pipeline/runtime/job_texts.h"
 #include "pipeline/runtime/notice_sender.h"
+#include "pipeline/runtime/readiness_watch.h"
 #include "pipeline/runtime/refund_desk.h"
 
 namespace runtime {
@@ -27,6 +28,8 @@ struct RuntimeHooks {
   std::function<void(const std::string& what)> problem = [](const std::string&) {};
   // Each entry once it is durable, without its texts: for the live line and the log. Null: nobody wants them.
   std::function<void(const ledger::NewEntry&)> entry = {};
+  // Of the readiness watch (readiness_watch.h).
+  ReadinessWatch::Hooks readiness = {};
   // Asked every ten seconds: the relay cursors to be made durable with the next append.
   std::function<std::vector<std::pair<std::string, base::TimeMs>>()> cursors = {};
 };
@@ -36,8 +39,8 @@ class Runtime {
   // The ports and `key` outlive it.
   Runtime(Ports ports, const nostr::SecretKey& key, Options options, core::Recovery recovery, RuntimeHooks hooks);
 
-  // Goes online under this policy. Until the wallet has answered it is what the caller knows.
-  void start(core::Policy policy, std::string version, bool wallet_healthy = true);
+  // Goes online under this policy.
+  void start(core::Policy policy, std::string version);
   // Goes on with the jobs that were open when the last process ended: once, after start(). Requests may come from then on.
   void take_up_open_jobs();
 
@@ -68,7 +71,9 @@ class Runtime {
   void go_online(std::string version);
 
   const core::Engine& engine() const { return engine_; }
-  bool healthy() const { return inference_healthy_ && wallet_healthy_; }
+  // Whether we are able to sell, and why not.
+  ReadinessWatch& readiness_watch() { return readiness_; }
+  const core::Readiness& readiness() const { return readiness_.readiness(); }
   bool draining() const { return draining_; }
 
  private:
@@ -87,7 +92,6 @@ class Runtime {
   void dispatch(const core::Command& command);
   void arm_wake();
   void every_minute();
-  void check_health();
   void save_cursors();
   void finish_drain();
 
@@ -108,11 +112,10 @@ class Runtime {
   RefundDesk refund_desk_;
   IntakeGate intake_;
   ControlWatch control_;
+  ReadinessWatch readiness_;
 
   std::deque<Pending> pending_;  // in the order of their appends
   std::optional<base::TimeMs> armed_;
-  bool inference_healthy_ = true;
-  bool wallet_healthy_ = true;
   bool draining_ = false;
   std::string drain_reason_;
   std::vector<std::function<void()>> drained_;

@@ -56,7 +56,7 @@ void SandboxWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<
 void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {
   disk_->run<WalletStatus>(
       [this] {
-        return books_.balance().map([](Msat balance) { return WalletStatus{"sandbox (play money)", balance}; });
+        return books_.balance().map([](Msat balance) { return WalletStatus{"sandbox", balance}; });
       },
       std::move(done));
 }

@@ -67,7 +67,7 @@ void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
     if (!told) return done(told);
     if (const auto fits = check_told(*this, *told, needs_); !fits) {
       proven_ = false;
-      unable(fits.error());
+      trouble_ = fits.error();
       return done(tl::unexpected(fits.error()));
     }
     if (proven_ || core::canary(core::Canary::inability_ignored)) return done(told);
@@ -114,7 +114,7 @@ void SupervisedWallet::probe_ends(const Result<void>& proof) {
     if (!is_passing(proof.error())) verdict = tl::unexpected(inability(kind(), proof.error()));
     probe_pause_ms_ = std::clamp(2 * probe_pause_ms_, kFirstProbePauseMs, kLongestProbePauseMs);
     probed_at_ = scheduler_.now();
-    unable(verdict.error());
+    trouble_ = verdict.error();
   }
   for (const auto& one : std::exchange(waiting_, {})) one(verdict);
 }
@@ -162,14 +162,7 @@ void SupervisedWallet::able() {
   proven_ = true;
   look_ups_refused_ = false;
   probe_pause_ms_ = 0;
-  if (trouble_) problem_("the wallet " + kind() + " makes invoices again: jobs are accepted");
   trouble_.reset();
-}
-
-void SupervisedWallet::unable(Error error) {
-  const bool known = trouble_ && trouble_->message == error.message;
-  trouble_ = std::move(error);
-  if (!known) problem_("no jobs are accepted: " + trouble_->describe());
 }
 
 // ---- look-ups -------------------------------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ bool is_inability(const base::Error& error);
 
 class SupervisedWallet final : public WalletInFront {
  public:
-  // `problem` hears, once each, when the wallet turns out to be unable, when it is able again, and which invoice's
-  // look-ups fail for another reason than an unreachable wallet.
+  // `problem` hears, once each, that several invoices in a row could not be made, and which invoice's look-ups fail for
+  // another reason than an unreachable wallet.
   SupervisedWallet(std::unique_ptr<Wallet> behind, ShopNeeds needs, base::Scheduler& scheduler, base::Random random,
                    std::function<void(const std::string& what)> problem);
 
@@ -50,8 +50,6 @@ class SupervisedWallet final : public WalletInFront {
   // clock and ours differ, "wallet.clock".
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
 
-  // Why no jobs are accepted, for a person; empty when nothing is known against the wallet.
-  std::string trouble() const { return trouble_ ? trouble_->describe() : ""; }
   // Of look-ups that fail for another reason than an unreachable wallet.
   PaymentDoubts doubts() const;
 
@@ -61,7 +59,6 @@ class SupervisedWallet final : public WalletInFront {
   void probe_ends(const base::Result<void>& proof);
   base::Result<ledger::InvoiceIssued> check(const InvoiceOrder& order, const base::Result<MadeInvoice>& made) const;
   void count(const base::Result<void>& made);
-  void unable(base::Error error);
   void able();
   void tell_failure(const ledger::InvoiceIssued& invoice, const base::Error& error);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ledger/fact.h"
+#include "pipeline/core/pricing.h"
 
 namespace wallet {
 
@@ -54,6 +55,12 @@ struct WalletStatus {
   std::optional<base::Msat> balance;
   std::string network = {};  // as wallet.network is written ("bitcoin", "regtest"); empty where it is not told
 };
+
+// "Alby Hub, balance 12 sat", for a person.
+inline std::string describe(const WalletStatus& told, bool play_money) {
+  return told.name + (told.balance ? ", balance " + core::sats(*told.balance) : "") +
+         (play_money ? " (play money)" : "");
+}
 
 // No wallet's wish for a pause is obeyed for longer.
 inline constexpr std::int64_t kLongestAskedPauseMs = 10 * base::kMinuteMs;

@@ -195,7 +195,7 @@ TEST_F(Status, WhatIsConfiguredWronglyIsExitCode2) {
         "\".config/sellcompute/wallet.secret\"\n[[models]]\nname = \"missing\"\n");
   const Ran missing = status(relay_url_, ollama_url_, {"--config", "a.toml"});
   EXPECT_EQ(missing.exit_code, 2);
-  EXPECT_THAT(missing.out, HasSubstr("it has no model `missing`: `ollama pull missing`"));
+  EXPECT_THAT(missing.out, HasSubstr("the model server has no model `missing`: `ollama pull missing`"));
 }
 
 TEST_F(Status, PlayMoneyIsKeptFromPublicRelays) {

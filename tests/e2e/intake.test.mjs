@@ -87,7 +87,7 @@ test('a relay that answers with a notice alone, or never ends its answer, is nam
   const { provider } = market;
   const shows = (line, text) => provider.eventually(async () => {
     const { stdout } = await provider.cli(['status', '--json']);
-    return stdout.split('\n').filter(Boolean).map((row) => JSON.parse(row)).some((row) => row.what === 'intake' && row.which === line && row.note.includes(text));
+    return stdout.split('\n').filter(Boolean).map((row) => JSON.parse(row)).some((row) => row.what === 'relays' && row.which === line && row.note.includes(text));
   }, `status to say ${text}`);
   await shows(noticing.url, 'its last notice: ERROR: bad req: too many filters [31m');
   await shows(closing.url, 'subscription closed by the relay');

@@ -44,6 +44,8 @@ const WORDLESS_FAULTS = ['thinking', 'tool-call', 'blank'];
 const FAULTS = ['unknown-model', 'truncation', 'busy', 'error-500', 'silent', 'slow', 'endless', ...HALF_WAY_FAULTS, ...WORDLESS_FAULTS];
 const ENDLESS_LINE_MS = 50;
 
+const isProbe = (body) => body?.options?.num_predict === 1 && body.messages?.at(-1)?.content === 'Say yes.';
+
 export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen3:8b': 32768 }, wordDelayMs = 0 } = {}) {
   const queue = [];
   const open = new Set();
@@ -54,6 +56,9 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
     url: '',
     // One row a chat: {body, outcome}, where outcome is running, done, refused, closed (by the client) or a fault's name.
     chats: [],
+    // Models that a provider tried with one token, which is neither a chat nor takes a fault; and those that answer nothing.
+    probes: [],
+    broken: new Set(),
     // Called with a row when its chat arrives, and again with 'half' when half of its words are out. May be asynchronous.
     onChat: undefined,
     wordDelayMs,
@@ -119,6 +124,14 @@ export async function startOllama({ port = 0, models = { 'llama3.2': 8192, 'qwen
   async function chat(response, text) {
     if (response.destroyed) return; // the client went away while it queued
     const body = parse(text);
+    if (self.broken.has(body?.model)) return sendJson(response, 500, { error: 'model requires more system memory than is available' });
+    if (isProbe(body)) {
+      self.probes.push(body.model);
+      const refusal = refuse(body, undefined);
+      if (refusal) return sendJson(response, refusal.status, { error: refusal.error });
+      const message = { role: 'assistant', content: 'yes' };
+      return sendJson(response, 200, { model: body.model, message, done: true, done_reason: 'length', prompt_eval_count: 3, eval_count: 1 });
+    }
     const row = { body, text, outcome: 'running' };
     self.chats.push(row);
     response.on('close', () => {

@@ -37,6 +37,8 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"backend is busy (503)", 0.2},
     {"backend answers without text", 0.1},
     {"backend never ends", 0.1},
+    {"backend is down", 0.02},
+    {"backend's model breaks", 0.02},
     {"wallet fails to create", 0.2},
     {"wallet loses its answer", 0.2},
     {"wallet asks a wrong amount", 0.1},

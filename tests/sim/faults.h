@@ -38,6 +38,8 @@ enum class Mishap : std::size_t {
   backend_busy,
   backend_without_text,  // it thinks, or says blanks, and ends well
   backend_never_ends,    // it thinks on and on
+  backend_is_down,       // for a while, for everything
+  backend_model_breaks,  // for a while a model that is listed answers nothing
   wallet_fails,          // to make an invoice
   wallet_loses_answer,   // the invoice is made, and nobody hears of it
   wallet_wrong_amount,

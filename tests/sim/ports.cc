@@ -4,6 +4,7 @@
 
 #include "pipeline/inference/ollama_api.h"
 #include "pipeline/inference/ollama_stream.h"
+#include "pipeline/inference/supervised_backend.h"
 #include "pipeline/loopback/stand_in.h"
 #include "pipeline/runtime/gathering.h"
 #include "pipeline/wallet/replies.h"
@@ -314,10 +315,30 @@ void say_nothing(Stream& stream, const loopback::StandInAnswer& answer, bool thi
   stream.end();
 }
 
-void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& answer) {
+// Whether it is so now; it may begin now, and then lasts for minutes.
+bool lasts(World& world, Mishap mishap, TimeMs& until) {
+  const TimeMs now = world.time.now();
+  if (now >= until && world.faults.strikes(mishap))
+    until = now + world.faults.dice().between(1'000, kLongestInabilityMs);
+  if (now < until) world.backend_failed_at = until;
+  return now < until;
+}
+
+std::uint64_t backend_failures(const Faults& faults) {
+  std::uint64_t out = 0;
+  for (auto i = static_cast<std::size_t>(Mishap::backend_refuses);
+       i <= static_cast<std::size_t>(Mishap::backend_model_breaks); ++i)
+    out += faults.counts()[i];
+  return out;
+}
+
+void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& answer, bool is_probe) {
   Faults& faults = world.faults;
-  if (faults.strikes(Mishap::backend_refuses)) {
+  if (lasts(world, Mishap::backend_is_down, world.backend_back_at) || faults.strikes(Mishap::backend_refuses)) {
     return stream.then(kNetworkMs, [](auto& machine, auto) { return machine.on_connection_error("refused"); });
+  }
+  if (lasts(world, Mishap::backend_model_breaks, world.model_works_at)) {
+    return refuse(stream, 500, "model requires more system memory than is available");
   }
   if (faults.strikes(Mishap::backend_5xx)) return refuse(stream, 500, "llama runner process has terminated");
   if (faults.strikes(Mishap::backend_busy)) return refuse(stream, 503, "server busy, please try again");
@@ -326,7 +347,7 @@ void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& an
   if (faults.strikes(Mishap::backend_never_ends)) return think_for_ever(stream, answer.model);
   if (faults.strikes(Mishap::backend_without_text)) return say_nothing(stream, answer, faults.dice().chance(0.5));
   bool cut = faults.strikes(Mishap::backend_cuts);
-  if (world.inference_failures > 0) {
+  if (!is_probe && world.inference_failures > 0) {
     --world.inference_failures;
     cut = true;
   }
@@ -348,17 +369,27 @@ void answer_with(World& world, Stream& stream, const loopback::StandInAnswer& an
 std::unique_ptr<inference::Generation> SimBackend::chat(const inference::ChatRequest& request, OnText text,
                                                         OnDone done) {
   world_.on_port_call();
-  world_.referee->on_chat(request.messages.back().content);
+  const bool is_probe = request.messages.back().content == inference::kProbePrompt;
+  if (!is_probe) world_.referee->on_chat(request.messages.back().content);
   const loopback::StandInModel models[] = {{request.model, 4096}};
   const auto answer = loopback::stand_in_answer(models, inference::make_chat_body(request));
   auto stream = std::make_shared<Stream>(time_, world_.line_ms, std::move(text), std::move(done));
-  answer_with(world_, *stream, answer);
+  const auto failures = backend_failures(world_.faults);
+  answer_with(world_, *stream, answer, is_probe);
+  if (backend_failures(world_.faults) != failures)
+    world_.backend_failed_at = std::max(world_.backend_failed_at, world_.time.now() + kAnswerLimitMs);
   world_.on_port_call();
   return std::make_unique<SimGeneration>(std::move(stream));
 }
 
 void SimBackend::status(std::function<void(base::Result<inference::BackendStatus>)> done) {
-  time_.after(kNetworkMs, [done = std::move(done)] { done(inference::BackendStatus{}); });
+  time_.after(kNetworkMs, [this, done = std::move(done)] {
+    if (world_.time.now() < world_.backend_back_at)
+      return done(base::fail(ErrorKind::connection, "inference.unreachable", "connection refused"));
+    inference::BackendStatus status;
+    for (const std::string& model : models_) status.models.push_back({.name = model});
+    done(std::move(status));
+  });
 }
 
 // ---- the web --------------------------------------------------------------------------------------------------------

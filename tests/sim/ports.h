@@ -51,16 +51,18 @@ class SimPayer final : public wallet::Payer {
   ProcessTime& time_;
 };
 
-// Ollama's real stream machine, fed with the bytes of a simulated server.
+// Ollama's real stream machine, fed with the bytes of a simulated server that has the models of these names.
 class SimBackend final : public inference::Backend {
  public:
-  SimBackend(World& world, ProcessTime& time) : world_(world), time_(time) {}
+  SimBackend(World& world, ProcessTime& time, std::vector<std::string> models)
+      : world_(world), time_(time), models_(std::move(models)) {}
   std::unique_ptr<inference::Generation> chat(const inference::ChatRequest& request, OnText text, OnDone done) override;
   void status(std::function<void(base::Result<inference::BackendStatus>)> done) override;
 
  private:
   World& world_;
   ProcessTime& time_;
+  const std::vector<std::string> models_;
 };
 
 // Every page that is asked for is there, and says what World::page says.

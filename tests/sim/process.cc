@@ -38,6 +38,12 @@ std::unique_ptr<wallet::Wallet> open_wallet(World& world, ProcessTime& time, con
       [](const std::string&) {});
 }
 
+std::unique_ptr<inference::Backend> open_backend(World& world, ProcessTime& time, const core::Policy& policy) {
+  std::vector<std::string> models;
+  for (const ledger::ModelOffer& offer : policy.models) models.push_back(offer.name);
+  return std::make_unique<SimBackend>(world, time, std::move(models));
+}
+
 }  // namespace
 
 // What relays lost on the way: an answer to what we asked may have come in part.
@@ -114,7 +120,7 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
       disk_(std::make_unique<ReadDisk>(world)),
       wallet_(open_wallet(world, time_, policy)),
       payer_(world, time_),
-      backend_(world, time_),
+      backend_(open_backend(world, time_, policy), time_),
       web_(world, time_),
       policy_(policy),
       lost_frames_(lost_frames(world.faults)) {
@@ -142,12 +148,23 @@ Process::Process(World& world, const core::Policy& policy, core::EntryLimits ent
                        .answer_limit_ms = kAnswerLimitMs},
       or_crash(replay::recover(ledger::Reader(*disk_), time_.now())),
       runtime::RuntimeHooks{.fatal = [this](base::Error error) { failure_ = std::move(error); },
+                            .readiness = {.observe = [this](core::Observations& seen) { observe(seen); }},
                             .cursors = [this] { return cursors(); }});
 }
 
 void Process::start(bool accept_rollback) {
   start_relays();
   start_watch(accept_rollback);
+}
+
+void Process::observe(core::Observations& seen) const {
+  if (!hub_) return;
+  for (const nostr::RelayHealth& relay : hub_->health()) {
+    if (!relay.own) continue;
+    core::Observation& one = seen.relays.emplace_back(core::Observation{.which = relay.url});
+    if (relay.state != nostr::RelayState::live && !relay.reason.empty())
+      one.error = base::Error{base::ErrorKind::connection, "relay.unreachable", relay.reason, {}, {}};
+  }
 }
 
 void Process::start_watch(bool accept_rollback) {
@@ -177,6 +194,7 @@ void Process::start_watch(bool accept_rollback) {
 }
 
 void Process::open() {
+  backend_.prove(policy_.models);
   runtime_->start(policy_, "simulated");
   online_ = true;
   reconcile_later();
@@ -295,6 +313,7 @@ void Process::start_relays() {
       .on_health =
           [this](const std::string& relay, nostr::RelayState state, const std::string&) {
             state == nostr::RelayState::live ? watch_->connected(relay) : watch_->disconnected(relay);
+            runtime_->readiness_watch().judge();
           },
       .on_notice = [](const std::string&, const std::string&) {}};
   hub_ = std::make_shared<nostr::RelayHub>(std::move(options), std::move(ports), std::move(handlers));
@@ -325,6 +344,7 @@ void Process::go_offline() {
 void Process::go_online() {
   if (hub_) return;  // never offline, or still draining
   runtime_->go_online("simulated");
+  backend_.prove(policy_.models);
   start_relays();
   go_on();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ledger/ledger.h"
+#include "pipeline/inference/supervised_backend.h"
 #include "pipeline/nostr/relay/hub.h"
 #include "pipeline/nostr/switchable_relays.h"
 #include "pipeline/runtime/rollback_watch.h"
@@ -43,6 +44,7 @@ class Process {
   class SimJournal;
   void start_relays();
   void start_watch(bool accept_rollback);
+  void observe(core::Observations& seen) const;
   void open();
   void release();
   void go_on();
@@ -61,7 +63,7 @@ class Process {
   std::unique_ptr<SimJournal> journal_;
   std::unique_ptr<wallet::Wallet> wallet_;
   SimPayer payer_;
-  SimBackend backend_;
+  inference::SupervisedBackend backend_;
   SimWeb web_;
   std::shared_ptr<nostr::RelayHub> hub_;
   nostr::SwitchableRelays relays_{time_};

@@ -5,6 +5,7 @@
 #include "ledger/checkpoint.h"
 #include "ledger/reader.h"
 #include "pipeline/core/stages/stage.h"
+#include "pipeline/inference/supervised_backend.h"
 #include "pipeline/nostr/nip78.h"
 #include "pipeline/wallet/supervised_wallet.h"
 #include "replay/auditor.h"
@@ -22,6 +23,7 @@ constexpr std::int64_t kLongestDeafMs = 900'000;
 // The shop closes when enough invoices failed: a probe fails, and the next look at the wallet's health shows it.
 constexpr std::int64_t kClosesWithinMs = 120'000;
 // It opens again when nothing fails any more: after the longest pause between two probes.
+constexpr std::int64_t kModelReturnsWithinMs = 2 * inference::kLongestProbePauseMs + inference::kProbeLimitMs;
 constexpr std::int64_t kReopensWithinMs = 660'000;
 
 void demand(bool holds, const std::string& what) {
@@ -48,6 +50,7 @@ std::string about(const base::JobId& id) {
 
 void Referee::begin_life() {
   chats_.clear();
+  last_change_.clear();
   orders_.clear();
   life_began_ = world_.time.now();
   pause_until_ = {};
@@ -57,6 +60,7 @@ void Referee::begin_life() {
 
 void Referee::on_rollback() {
   const std::map<base::JobId, Job> before = std::exchange(jobs_, {});
+  unready_.clear();
   leaves_ = 0;
   tree_ = {};
   exposure_ = settled_msat_ = refunded_msat_ = {};
@@ -69,6 +73,8 @@ void Referee::on_rollback() {
   catch_up(nullptr);
   rereads_ = false;
   rolled_back_ = true;
+  // A ledger without entries has no end that it could have lost: another machine begins anew with the same key.
+  unseen_ = unseen_ || leaves_ == 0;
   checked_since_rollback_ = false;
   const auto differs = [](const std::map<base::JobId, Job>& jobs, const Job& one) {
     const auto found = jobs.find(one.id);
@@ -146,6 +152,8 @@ void Referee::catch_up(const core::Engine* engine) {
 void Referee::see(const ledger::Entry& entry) {
   if (const auto* policy = std::get_if<core::Policy>(&entry.fact)) policy_ = *policy;
   if (const auto* accepted = std::get_if<ledger::RollbackAccepted>(&entry.fact)) accepted_at_ = accepted->at;
+  if (const auto* change = std::get_if<ledger::ReadinessChanged>(&entry.fact)) check_change(*change, entry.header.time);
+  if (std::holds_alternative<ledger::WentOnline>(entry.fact)) unready_.clear();
   if (entry.header.job.is_zero()) return;
   Job& job = jobs_[entry.header.job];
   const Job before = job;
@@ -190,7 +198,22 @@ void Referee::check_ability(const Job& job) const {
          "a job was taken although the wallet makes no invoices" + about(job.id));
 }
 
+// At most one per minute and part, by one process; and each one changes something.
+void Referee::check_change(const ledger::ReadinessChanged& change, TimeMs time) {
+  demand(change.ready == change.code.empty(), "a part is ready and has a reason why not");
+  demand(unready_[change.part] != change.code, "readiness is recorded, and has not changed");
+  unready_[change.part] = change.code;
+  if (rereads_) return;
+  const auto [last, first] = last_change_.emplace(change.part, time);
+  demand(first || time - last->second >= core::kReadinessFactIntervalMs, "two changes of readiness within a minute");
+  last->second = time;
+}
+
 void Referee::check_reopened(const Job& job, const ledger::JobDeclined& declined) const {
+  const TimeMs works_since = std::max({life_began_, world_.backend_failed_at, world_.clock_set_at});
+  demand(declined.reason != ledger::DeclineReason::inference_unavailable || world_.clock_error_ms != 0 ||
+             world_.time.now() - works_since < kModelReturnsWithinMs,
+         "a job was declined for want of a model that has long worked" + about(job.id));
   const bool excused = world_.wallet_calls_per_minute > 0 || world_.clock_error_ms != 0;
   if (declined.reason != ledger::DeclineReason::wallet_unavailable || excused) return;
   const TimeMs well_since = std::max({life_began_, world_.wallet_failed_at, world_.clock_set_at});

@@ -67,6 +67,7 @@ class Referee {
   void check_age(const core::Job& job, const ledger::JobDeclined& declined, base::TimeMs ledger_time) const;
   void check_credit(const core::Job& job) const;
   void check_ability(const core::Job& job) const;
+  void check_change(const ledger::ReadinessChanged& change, TimeMs time);
   void check_reopened(const core::Job& job, const ledger::JobDeclined& declined) const;
   static void check_revealed(const core::Job& job);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
@@ -101,6 +102,8 @@ class Referee {
   std::set<std::pair<base::JobId, std::uint32_t>> chats_;
   std::set<std::tuple<base::JobId, std::size_t, std::uint32_t>> orders_;
   std::set<std::pair<base::Hash256, std::uint32_t>> payments_;
+  std::map<ledger::ReadinessPart, std::string> unready_;  // since the last WentOnline, with why
+  std::map<ledger::ReadinessPart, TimeMs> last_change_;   // of this life
   TimeMs life_began_;
   TimeMs pause_from_, pause_until_;  // in which the wallet wants to be left alone
   int orders_refused_ = 0;           // since the wallet is unable

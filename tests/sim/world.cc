@@ -148,7 +148,7 @@ std::vector<std::string> World::relay_urls() const {
 }
 
 void World::make_well() {
-  wallet_back_at = wallet_able_at = wallet_alone_until = space_back_at = time.now();
+  wallet_back_at = wallet_able_at = wallet_alone_until = space_back_at = backend_back_at = model_works_at = time.now();
 }
 
 void World::show(const nostr::Event& event) {

@@ -91,6 +91,9 @@ class World {
   TimeMs wallet_alone_until;        // it answers nothing but that it is asked too often
   TimeMs wallet_failed_at;          // when it last answered with an error, or wrongly
   int wallet_calls_per_minute = 0;  // that it says it bears; 0: any number
+  TimeMs backend_back_at;           // answers nothing until then
+  TimeMs model_works_at;            // every answer of its model fails until then
+  TimeMs backend_failed_at;         // when it last failed
   TimeMs space_back_at;             // no space on the disk until then
   nostr::SecretKey provider_key;
   std::vector<std::unique_ptr<SimRelay>> relays;

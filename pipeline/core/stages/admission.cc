@@ -83,8 +83,11 @@ std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const
                                       const Policy& policy) {
   if (!basis.inference_healthy)
     return Refusal{DeclineReason::inference_unavailable, "the model server is down; try again later"};
+  if (basis.model_failing)
+    return Refusal{DeclineReason::inference_unavailable,
+                   "this model does not work now; try again later, or ask for another"};
   if (!basis.wallet_healthy)
-    return Refusal{DeclineReason::wallet_unavailable, "our wallet is unreachable; try again later"};
+    return Refusal{DeclineReason::wallet_unavailable, "our wallet cannot make invoices now; try again later"};
   const Taken queue{
       .by_all = basis.queued, .by_strangers = basis.queued_of_strangers, .by_customer = basis.queued_of_customer};
   const bool slots_free = basis.slots_busy < basis.slots;
@@ -169,7 +172,9 @@ Due due_admission(const Job& job, TimeMs) {
 // so, and nothing is fetched for it.
 std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
   const auto& request = *job.request;
-  const ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
+  ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
+  const ledger::ModelOffer* offer = find_offer(policy, request.model);
+  used.model_failing = offer && shop.failing_models.contains(offer->name);
   auto refusal = refuse_by_itself(job, policy, now);
   // Whose inputs were gathered had passed before, perhaps in another minute.
   if (!refusal && !job.inputs) refusal = refuse_stranger(request, used, policy);

@@ -56,6 +56,9 @@ std::string text_of(CancelledBy v) {
 std::string text_of(ExpiryBasis v) {
   return enum_text("EXPIRY_BASIS_", name(v));
 }
+std::string text_of(ReadinessPart v) {
+  return enum_text("READINESS_PART_", name(v));
+}
 std::string text_of(const std::string& v) {
   return '"' + v + '"';
 }

@@ -38,10 +38,12 @@ const Refused kRefused[] = {
      "bid 3 sat, asked 7 sat for up to 500 tokens; max_tokens 198 would fit the bid"},
     {"a bid that does not pay for the question", [](auto& request, auto&) { request.bid = Msat{500}; },
      DeclineReason::bid_too_low, "bid 0.5 sat"},
-    {"no model server", [](auto&, auto& shop) { shop.give(HealthChanged{.inference = false}); },
+    {"no model server", [](auto&, auto& shop) { shop.give(stopped(ReadinessPart::inference)); },
      DeclineReason::inference_unavailable, "model server"},
-    {"no wallet", [](auto&, auto& shop) { shop.give(HealthChanged{.wallet = false}); },
+    {"no wallet", [](auto&, auto& shop) { shop.give(stopped(ReadinessPart::wallet)); },
      DeclineReason::wallet_unavailable, "wallet"},
+    {"a model that fails", [](auto&, auto& shop) { shop.give(ReadinessJudged{.failing_models = {"llama3.2:latest"}}); },
+     DeclineReason::inference_unavailable, "or ask for another"},
 };
 
 TEST(Admission, RefusesWithANamedReasonAndSaysWhatWouldWork) {

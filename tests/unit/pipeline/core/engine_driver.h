@@ -9,6 +9,11 @@
 
 namespace core {
 
+// One part of what selling depends on fails.
+inline ReadinessJudged stopped(ReadinessPart part) {
+  return {.parts = {{part, "test.stopped"}}};
+}
+
 class EngineDriver {
  public:
   explicit EngineDriver(Policy policy) { give(Configured{std::move(policy)}); }

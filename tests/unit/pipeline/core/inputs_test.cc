@@ -103,7 +103,7 @@ TEST(Inputs, NothingIsGatheredForWhatCanBeRefusedWithoutThem) {
       {DeclineReason::unknown_model, [](auto&, auto& request) { request.model = "none of ours"; }},
       {DeclineReason::too_long, [](auto&, auto& request) { request.input_tokens = 1'000'000; }},
       {DeclineReason::too_old, [](auto&, auto& request) { request.created_at_s -= 100'000; }},
-      {DeclineReason::wallet_unavailable, [](auto& shop, auto&) { shop.give(HealthChanged{.wallet = false}); }},
+      {DeclineReason::wallet_unavailable, [](auto& shop, auto&) { shop.give(stopped(ReadinessPart::wallet)); }},
   };
   for (const auto& [reason, spoil] : hopeless) {
     EngineDriver shop(EngineDriver::policy());

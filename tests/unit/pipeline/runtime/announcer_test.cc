@@ -127,7 +127,7 @@ class AnnouncerTest : public testing::Test {
                                ++signatures;
                                return sign(std::move(event));
                              },
-                         .check_health = [this](auto done) { process.after(5, [this, done] { done(ill); }); }},
+                         .obstacle = [this] { return ill; }},
         Announcer::Options{.relays = {a, b}, .announcement = offer(base_msat), .profile = std::move(profile)});
     announcer->start();
   }

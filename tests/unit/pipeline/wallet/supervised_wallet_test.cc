@@ -27,6 +27,11 @@ class SupervisedWalletTest : public testing::Test {
     wallet->status([&](const base::Result<WalletStatus>& told) { out = told ? "well" : told.error().code; });
     return out;
   }
+  std::string trouble() {
+    std::string out;
+    wallet->status([&](const base::Result<WalletStatus>& told) { out = told ? "" : told.error().describe(); });
+    return out;
+  }
   void order() {
     wallet->create_invoice({.amount = base::Msat{9'000}, .description = "job"},
                            [](const base::Result<MadeInvoice>&) {});
@@ -64,7 +69,7 @@ TEST_F(SupervisedWalletTest, AProbeOfEscrowIsGivenBack) {
 TEST_F(SupervisedWalletTest, ItsOwnWordIsEnoughToKnowThatItCannot) {
   behind->well->network = "bitcoin";
   EXPECT_EQ(status(), "config.wallet_network");
-  EXPECT_THAT(wallet->trouble(), HasSubstr("is on bitcoin, and wallet.network is regtest"));
+  EXPECT_THAT(trouble(), HasSubstr("is on bitcoin, and wallet.network is regtest"));
   need({.network = Network::regtest, .hold = true});
   EXPECT_EQ(status(), "config.escrow");
   EXPECT_EQ(behind->count("create"), 0U);
@@ -73,7 +78,7 @@ TEST_F(SupervisedWalletTest, ItsOwnWordIsEnoughToKnowThatItCannot) {
 TEST_F(SupervisedWalletTest, InvoicesOfAnotherNetworkAreFoundByTheProbe) {
   behind->network = Network::bitcoin;
   EXPECT_EQ(status(), "config.wallet_unable");
-  EXPECT_THAT(wallet->trouble(), HasSubstr("bitcoin"));
+  EXPECT_THAT(trouble(), HasSubstr("bitcoin"));
 }
 
 TEST_F(SupervisedWalletTest, ClocksThatDifferKeepJobsAwayButNotTheShopFromWhatIsOpen) {
@@ -82,7 +87,7 @@ TEST_F(SupervisedWalletTest, ClocksThatDifferKeepJobsAwayButNotTheShopFromWhatIs
   wallet->status([&](const base::Result<WalletStatus>& told) { error = told.error(); });
   EXPECT_EQ(error->code, "wallet.clock");
   EXPECT_FALSE(is_inability(*error));
-  EXPECT_THAT(wallet->trouble(), HasSubstr("clock"));
+  EXPECT_THAT(trouble(), HasSubstr("clock"));
 }
 
 TEST_F(SupervisedWalletTest, AWalletThatMakesInvoicesMustAlsoKnowThem) {
@@ -98,27 +103,24 @@ TEST_F(SupervisedWalletTest, AnUnreachableWalletIsNotAnUnableOne) {
   EXPECT_EQ(status(), "wallet.unreachable");
   EXPECT_EQ(status(), "wallet.unreachable");
   EXPECT_EQ(behind->count("create"), 1U) << "each probe leaves an invoice in the wallet";
-  EXPECT_EQ(wallet->trouble(), "wallet.unreachable: do something");
+  EXPECT_EQ(trouble(), "wallet.unreachable: do something");
   behind->refusal.reset();
   time.after(60'000, [] {});
   pass(time, 60'000);
   EXPECT_EQ(status(), "well");
 }
 
-TEST_F(SupervisedWalletTest, IsProbedAgainAfterAWhileAndOpensTheShop) {
+TEST_F(SupervisedWalletTest, IsProbedAgainAfterAWhile) {
   behind->refusal = wallet_error("wallet.no_verify");
   EXPECT_EQ(status(), "config.wallet_unable");
   EXPECT_EQ(status(), "config.wallet_unable");
   EXPECT_EQ(behind->count("create"), 1U) << "not at every look";
-  EXPECT_THAT(problems.at(0), HasSubstr("no jobs are accepted"));
-  EXPECT_THAT(problems.at(0), HasSubstr("do something"));
+  EXPECT_THAT(trouble(), HasSubstr("do something"));
   behind->refusal.reset();
   pass(time, 60'000);
   time.after(60'000, [] {});
   pass(time, 60'000);
   EXPECT_EQ(status(), "well");
-  EXPECT_THAT(problems.back(), HasSubstr("makes invoices again"));
-  EXPECT_EQ(problems.size(), 2U);
 }
 
 TEST_F(SupervisedWalletTest, IsProbedAgainAtOnceWhenTheClockWasAheadAndIsSetBack) {

@@ -1,0 +1,46 @@
+// Readiness as people and programs read it: on the control socket, in `status`, in the log and on the live line. All of
+// it is made here, from core::Readiness alone.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "cmd/cli/exit_code.h"
+#include "pipeline/core/readiness.h"
+
+namespace cmd {
+
+// For the control socket: a list of conditions. from_json() returns the same readiness; of what is no such list it
+// returns none.
+nlohmann::json to_json(const core::Readiness& readiness);
+core::Readiness readiness_from_json(const nlohmann::json& conditions);
+
+// One line of `status`.
+struct StatusLine {
+  std::string what;                         // "relays"
+  std::string which;                        // "wss://relay.one"
+  std::optional<base::Error> error = {};    // FAIL
+  std::optional<base::Error> warning = {};  // WARN: it works, and this must be known
+  std::optional<std::int64_t> latency_ms = {};
+  std::string note = {};  // of what is well
+};
+
+// Wallet, model server, relays, and what else is wrong; models and disk only if something is.
+std::vector<StatusLine> status_lines(const core::Readiness& readiness);
+
+// 0 if no line failed. Something unreachable outweighs the rest: a script waits for that.
+ExitCode exit_code_of(const std::vector<StatusLine>& lines);
+
+// What the log reports when readiness changed: what failed, what works again, and whether jobs are accepted. Each relay
+// has log lines of its own; here it is only said when none is left.
+std::vector<std::string> readiness_changes(const core::Readiness& before, const core::Readiness& now,
+                                           ledger::PaymentMode mode);
+
+// Why no heartbeat is sent: nobody should send us requests now. Empty: they should.
+std::string heartbeat_obstacle(bool online, const core::Readiness& readiness, ledger::PaymentMode mode);
+
+// The shop in a word or two, for the live line: "online", "NOT READY: wallet", "going offline", "offline".
+std::string shop_state(bool online, bool draining, const core::Readiness& readiness, ledger::PaymentMode mode);
+
+}  // namespace cmd

@@ -1,0 +1,15 @@
+// What an operator sees first when `serve` goes online on a terminal.
+#pragma once
+
+#include <string>
+
+#include "cmd/text/output.h"
+#include "pipeline/core/readiness.h"
+
+namespace cmd {
+
+// Who sells, through which wallet and relays, what at which price, and what is wrong. Lines, each with its end.
+std::string first_screen(const std::string& npub, const ledger::ProviderConfigured& policy,
+                         const core::Readiness& readiness, const Terminal& terminal);
+
+}  // namespace cmd

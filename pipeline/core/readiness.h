@@ -1,0 +1,78 @@
+// Readiness: whether the provider is able to sell, judged from what was observed of everything that selling depends on.
+// Admission, heartbeat, log, live line and `status` all read the result, so no two of them disagree. Pure.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ledger/fact.h"
+
+namespace core {
+
+using base::TimeMs;
+using ledger::PaymentMode;
+using ledger::ReadinessPart;
+
+// One thing that was looked at: the wallet, a model, a relay.
+struct Observation {
+  std::string which;                       // "nwc", "llama3.2", "wss://relay.one"
+  std::optional<base::Error> error;        // what is wrong; nothing: it works
+  std::optional<base::Error> warning;      // it works, and this must be known
+  std::string note;                        // for a person, of what works: "balance 12 sat"
+  std::optional<std::int64_t> latency_ms;  // of its last answer
+};
+
+// What was observed, all of it at about the same time.
+struct Observations {
+  Observation wallet;
+  Observation backend;
+  std::vector<Observation> models;  // those that are offered
+  std::vector<Observation> relays;  // those of the settings
+  bool disk_low = false;
+  TimeMs ledger_time;  // of the last entry; zero: there is none
+  TimeMs clock;        // this machine's
+  bool rollback_checked = true;
+};
+
+// One thing, and what it means for selling.
+struct Condition {
+  ReadinessPart part = ReadinessPart::unspecified;
+  Observation seen;
+  bool stops_escrow = false;  // nothing can be sold in escrow while this lasts
+  bool stops_all = false;     // nothing can be sold at all
+};
+
+// Whether one part allows selling in the shop's payment mode.
+struct PartReadiness {
+  ReadinessPart part = ReadinessPart::unspecified;
+  std::string code;  // of the error that stops selling; empty: ready
+  bool ready() const { return code.empty(); }
+  bool operator==(const PartReadiness&) const = default;
+};
+
+struct Readiness {
+  std::vector<Condition> conditions;  // in the order of the parts
+
+  // The first condition that stops selling in this mode; null: the provider is ready.
+  const Condition* obstacle(PaymentMode mode) const;
+  bool ready(PaymentMode mode) const { return !obstacle(mode); }
+  // The same for each part that has a condition.
+  std::vector<PartReadiness> parts(PaymentMode mode) const;
+  // Offered models that cannot be sold now.
+  std::set<std::string> failing_models() const;
+};
+
+// With less space in the ledger's file system no new jobs are taken.
+inline constexpr std::uint64_t kLowDiskBytes = std::uint64_t{256} << 20;
+// A ledger may be ahead of the clock by as much before that is reported.
+inline constexpr std::int64_t kClockToleranceMs = base::kMinuteMs;
+
+// A wallet, a model server, at least one offered model, at least one relay and space on the disk are needed. A wallet
+// that cannot hold payments ("config.escrow") stops escrow only. A clock behind the ledger and a rollback that was not
+// checked are reported and stop nothing.
+Readiness judge(Observations seen);
+
+}  // namespace core
