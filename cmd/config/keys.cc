@@ -122,7 +122,7 @@ const Key kKeys[] = {
      .kind = config_path,
      .fallback = "wallet.credential",
      .description =
-         "the file with the wallet's credential, readable by you alone: nwc's connection string, lnd's macaroon "
+         "the file with the wallet's credential, for you alone: nwc's connection string, lnd's invoice.macaroon "
          "or its file's path, phoenixd's password, lnbits' invoice key, electrum's user:password, spark's words",
      .slot = [](Config& c) -> Slot { return &c.wallet.credential_file; }},
     {.name = "wallet.refund_credential_file",
@@ -133,7 +133,7 @@ const Key kKeys[] = {
     {.name = "wallet.certificate_file",
      .kind = config_path,
      .fallback = "wallet.certificate",
-     .description = "if there is such a file, the only certificate that wallet.url is trusted by (lnd's tls.cert)",
+     .description = "if there is such a file, wallet.url is trusted by its certificates alone (lnd's tls.cert)",
      .slot = [](Config& c) -> Slot { return &c.wallet.certificate_file; }},
     {.name = "wallet.former_file",
      .kind = config_path,

@@ -10,6 +10,7 @@
 #include "base/scheduler.h"
 #include "base/secret_file.h"
 #include "cmd/cli/random.h"
+#include "pipeline/net/tls_trust.h"
 #include "pipeline/nostr/relay/pool.h"
 #include "pipeline/wallet/core_lightning.h"
 #include "pipeline/wallet/electrum.h"
@@ -104,11 +105,16 @@ Result<std::string> read_macaroon(const Site& site) {
   });
 }
 
-// The server's own certificate, for one that no authority has signed.
+// What wallet.url is trusted by; empty: the system's authorities.
 Result<std::string> read_certificate(const Site& site) {
   const auto& file = site.settings().certificate_file;
   if (!std::filesystem::exists(file)) return std::string();
-  return base::read_public_file(file);
+  auto pem = base::read_public_file(file);
+  if (!pem) return pem;
+  const std::string fault = net::certificates_fault(*pem);
+  if (fault.empty()) return pem;
+  return fail(ErrorKind::config, "config.wallet_certificate", "the file of the wallet's certificate " + fault,
+              file.string(), "copy the server's certificate into it (lnd's tls.cert), or remove it");
 }
 
 Result<std::unique_ptr<wallet::HttpClient>> connect_http(const Site& site, const char* default_url, Headers headers) {

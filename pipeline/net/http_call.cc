@@ -14,6 +14,7 @@
 #include <exception>
 
 #include "pipeline/net/awaitable.h"
+#include "pipeline/net/tls_trust.h"
 
 namespace net {
 namespace {
@@ -31,32 +32,30 @@ tl::unexpected<base::Error> bad_url(std::string message) {
                     "write it like http://127.0.0.1:11434");
 }
 
+std::shared_ptr<asio::ssl::context> no_trust() {
+  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_2_VERSION);
+  made->set_verify_mode(asio::ssl::verify_peer);
+  return made;
+}
+
 // Read once: the system has hundreds of authorities.
 std::shared_ptr<asio::ssl::context> system_trust() {
   static const auto trust = [] {
-    auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+    auto made = no_trust();
     made->set_default_verify_paths();
-    made->set_verify_mode(asio::ssl::verify_peer);
     return made;
   }();
   return trust;
 }
 
-// The origin's own certificates where it names some, else the system's authorities. The error says that those named
-// cannot be read.
-std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, error_code& error) {
+// The origin's own certificates where it names some, else the system's authorities. `fault` says why those named cannot
+// be read.
+std::shared_ptr<asio::ssl::context> trust_of(const HttpOrigin& origin, std::string& fault) {
   if (origin.trusted_pem.empty()) return system_trust();
-  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
-  made->add_certificate_authority(asio::buffer(origin.trusted_pem), error);
-  made->set_verify_mode(asio::ssl::verify_peer);
+  auto made = no_trust();
+  fault = trust_certificates(made->native_handle(), origin.trusted_pem);
   return made;
-}
-
-// The certificate must be for this host, and the server is told which one is meant.
-void prepare_tls(asio::ssl::stream<beast::tcp_stream&>& stream, std::string host) {
-  stream.set_verify_callback(asio::ssl::host_name_verification(host));
-  // What the macro SSL_set_tlsext_host_name says, without its casts.
-  SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data());
 }
 
 http::request<http::string_body> make_request(const HttpOrigin& origin, HttpRequest&& from) {
@@ -134,11 +133,19 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     if (error) co_return fail_connect(error);
     if (!origin_.tls) co_return co_await exchange(tcp_);
 
-    const auto trust = trust_of(origin_, error);
-    if (error) co_return fail_connect(error);
+    std::string fault;
+    const auto trust = trust_of(origin_, fault);
+    if (!fault.empty()) co_return fail_tls("the file of the trusted certificates " + fault);
     asio::ssl::stream<beast::tcp_stream&> tls(tcp_, *trust);
-    prepare_tls(tls, origin_.host);
+    expect_host(tls.native_handle(), origin_.host);
+    tls.set_verify_callback([&fault, host = origin_.host](bool trusted, asio::ssl::verify_context& context) {
+      if (!trusted) fault = certificate_fault(context.native_handle(), host);
+      return trusted;
+    });
     co_await tls.async_handshake(asio::ssl::stream_base::client, into(error));
+    if (!fault.empty()) co_return fail_tls(fault);
+    if (error.category() == asio::error::get_ssl_category())
+      co_return fail(HttpFailure{.message = handshake_fault(static_cast<unsigned long>(error.value()))});
     if (error) co_return fail_connect(error);
     co_await exchange(tls);
   }
@@ -185,6 +192,8 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     const std::string why = late ? "no connection within " + std::to_string(limit_ms_) + " ms" : error.message();
     fail(HttpFailure{.message = why});
   }
+
+  void fail_tls(const std::string& fault) { fail(HttpFailure{.message = fault, .untrusted = true}); }
 
   void fail(const error_code& error) {
     const bool late = error == beast::error::timeout;

@@ -25,7 +25,7 @@ struct HttpOrigin {
   std::string port;
   std::string authority;    // for the Host header, and for people
   std::string prefix;       // of every path; empty, or begins but does not end with a slash
-  std::string trusted_pem;  // the only certificates that are trusted; empty: the system's authorities
+  std::string trusted_pem;  // the only certificates that are trusted (tls_trust.h); empty: the system's authorities
 };
 
 // Fails with "http.bad_url" on anything but http(s) with a host; user names, passwords, queries and fragments are
@@ -48,6 +48,7 @@ struct HttpTimeouts {
 struct HttpFailure {
   std::int64_t timed_out_ms = 0;  // 0: no time-out; else how long an answer was waited for in vain
   std::string message;            // what broke, for a person; not where: addresses are the operator's own
+  bool untrusted = false;         // the server's certificate was refused, or those that are trusted cannot be read
 };
 
 // `head` comes once, then `body` any number of times; `end` or `failed` comes last, exactly one of them.

@@ -1,7 +1,5 @@
 #include "pipeline/net/websocket.h"
 
-#include <openssl/x509_vfy.h>
-
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,6 +15,7 @@
 #include <websocketpp/client.hpp>
 #include <websocketpp/config/core_client.hpp>
 
+#include "pipeline/net/tls_trust.h"
 #include "pipeline/net/websocket_messages.h"
 
 namespace net {
@@ -42,27 +41,8 @@ std::string readable(const error_code& ec, const std::string& peer) {
   if (ec == asio::error::connection_refused) return "connection refused";
   if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) return "closed by the " + peer;
   if (ec == asio::error::connection_reset || ec == asio::error::broken_pipe) return "connection reset";
+  if (ec.category() == asio::error::get_ssl_category()) return handshake_fault(static_cast<unsigned long>(ec.value()));
   return ec.message();
-}
-
-// "certificate expired 3 days ago" where OpenSSL says "certificate has expired".
-std::string certificate_fault(X509_STORE_CTX* store) {
-  const int error = X509_STORE_CTX_get_error(store);
-  int days = 0;
-  int seconds = 0;
-  const X509* certificate = X509_STORE_CTX_get_current_cert(store);
-  if (error == X509_V_ERR_CERT_HAS_EXPIRED && certificate &&
-      ASN1_TIME_diff(&days, &seconds, X509_get0_notAfter(certificate), nullptr) == 1) {
-    return days > 0 ? "certificate expired " + std::to_string(days) + (days == 1 ? " day ago" : " days ago")
-                    : "certificate expired today";
-  }
-  return X509_verify_cert_error_string(error);
-}
-
-bool is_ip_literal(const std::string& host) {
-  error_code ec;
-  asio::ip::make_address(host, ec);
-  return !ec;
 }
 
 }  // namespace
@@ -150,18 +130,11 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void shake_hands() {
-    if (!is_ip_literal(dial_.host)) {  // SSL_set_tlsext_host_name without its C cast: server name indication
-      SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, dial_.host.data());
-    }
+    expect_host(tls_->native_handle(), dial_.host);
     tls_->set_verify_mode(asio::ssl::verify_peer);
-    tls_->set_verify_callback([this, is_for_host = asio::ssl::host_name_verification(dial_.host)](
-                                  bool trusted, asio::ssl::verify_context& context) {
-      if (!trusted) {
-        tls_fault_ = certificate_fault(context.native_handle());
-      } else if (!is_for_host(trusted, context)) {
-        tls_fault_ = "certificate is not for " + dial_.host;
-      }
-      return tls_fault_.empty();
+    tls_->set_verify_callback([this](bool trusted, asio::ssl::verify_context& context) {
+      if (!trusted) tls_fault_ = certificate_fault(context.native_handle(), dial_.host);
+      return trusted;
     });
     tls_->async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](const error_code& ec) {
       if (self->ended_) return;
@@ -360,10 +333,14 @@ WebsocketConnector::WebsocketConnector(asio::io_context& io, const WebsocketTrus
   error_code ec;
   if (trust.only_pem.empty()) {
     trust_->context.set_default_verify_paths(ec);
-  } else {
-    trust_->context.add_certificate_authority(asio::buffer(trust.only_pem), ec);
+  } else if (const auto fault = trust_certificates(trust_->context.native_handle(), trust.only_pem); !fault.empty()) {
+    trust_->error = "TLS: the file of the trusted certificates " + fault;
+    return;
   }
-  if (!ec && !trust.extra_ca_file.empty()) trust_->context.load_verify_file(trust.extra_ca_file, ec);
+  if (!ec && !trust.extra_ca_file.empty()) {
+    trust_->context.load_verify_file(trust.extra_ca_file, ec);
+    trust_each_certificate(trust_->context.native_handle());
+  }
   if (!ec) return;
   const std::string file = trust.extra_ca_file.empty() ? "" : " " + trust.extra_ca_file;
   trust_->error = "TLS: cannot load the certificate authorities" + file + ": " + ec.message();

@@ -1,7 +1,5 @@
 #include "pipeline/web/web_client.h"
 
-#include <openssl/x509_vfy.h>
-
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +16,7 @@
 #include <exception>
 
 #include "pipeline/net/awaitable.h"
+#include "pipeline/net/tls_trust.h"
 
 namespace web {
 namespace {
@@ -41,18 +40,14 @@ Address bytes_of(const asio::ip::address& address) {
   return {bytes.begin(), bytes.end()};
 }
 
-bool is_address(const std::string& host) {
-  error_code error;
-  asio::ip::make_address(host, error);
-  return !error;
-}
-
 std::string readable(const error_code& error) {
   if (error == asio::error::connection_refused) return "connection refused";
   if (error == asio::error::eof || error == http::error::end_of_stream || error == http::error::partial_message ||
       error == asio::ssl::error::stream_truncated) {
     return "it hung up";
   }
+  if (error.category() == asio::error::get_ssl_category())
+    return net::handshake_fault(static_cast<unsigned long>(error.value()));
   return error.message();
 }
 
@@ -84,7 +79,10 @@ struct WebClient::Io {
     SSL_CTX_set_min_proto_version(trust.native_handle(), TLS1_2_VERSION);
     error_code error;
     trust.set_default_verify_paths(error);
-    if (!error && !extra_ca_file.empty()) trust.load_verify_file(extra_ca_file, error);
+    if (!error && !extra_ca_file.empty()) {
+      trust.load_verify_file(extra_ca_file, error);
+      net::trust_each_certificate(trust.native_handle());
+    }
     if (error) trust_fault = "the certificate authorities cannot be loaded: " + error.message();
   }
 
@@ -174,20 +172,11 @@ class WebClient::Transfer : public std::enable_shared_from_this<Transfer> {
     std::string fault;
     asio::ssl::stream<tcp::socket&> tls(tcp_, io_.trust);
     tls.set_verify_mode(asio::ssl::verify_peer);
-    tls.set_verify_callback([&fault, &host, is_for_host = asio::ssl::host_name_verification(host)](
-                                bool trusted, asio::ssl::verify_context& context) {
-      if (!trusted) {
-        fault = X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.native_handle()));
-      } else if (!is_for_host(trusted, context)) {
-        fault = "its certificate is not for " + host;
-      }
-      return fault.empty();
+    net::expect_host(tls.native_handle(), host);
+    tls.set_verify_callback([&fault, &host](bool trusted, asio::ssl::verify_context& context) {
+      if (!trusted) fault = net::certificate_fault(context.native_handle(), host);
+      return trusted;
     });
-    // What the macro SSL_set_tlsext_host_name says, without its casts. No server name is told of an address (RFC 6066).
-    std::string server_name = host;
-    if (!is_address(host)) {
-      SSL_ctrl(tls.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, server_name.data());
-    }
     error_code error;
     co_await tls.async_handshake(asio::ssl::stream_base::client, into(error));
     if (error) co_return fetch_.on_tls_failure(fault.empty() ? readable(error) : fault);

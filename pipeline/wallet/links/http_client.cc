@@ -16,8 +16,15 @@ constexpr std::size_t kMaxMessageBytes = 256 * 1024;  // that is pushed
 constexpr std::int64_t kFirstReconnectMs = 1'000;
 constexpr std::int64_t kLongestReconnectMs = 60'000;
 
-std::string why(const net::HttpFailure& failure, const std::string& where) {
-  return failure.message + " (" + where + ")";
+tl::unexpected<base::Error> failed(const net::HttpFailure& failure, const net::HttpOrigin& origin) {
+  std::string hint;
+  if (failure.untrusted) {
+    hint = origin.trusted_pem.empty()
+               ? "if that is your server's own certificate, copy it to wallet.certificate_file"
+               : "wallet.certificate_file must hold the certificate that the server has now, or its authority's; and "
+                 "wallet.url a name that it is for";
+  }
+  return unreachable(failure.message + " (" + origin.authority + ")", std::move(hint));
 }
 
 }  // namespace
@@ -36,14 +43,12 @@ class HttpClient::Call : public std::enable_shared_from_this<Call> {
                          .content_type = std::move(call.content_type),
                          .headers = client_.access_.headers},
         net::HttpTimeouts{.connect_ms = client_.timeouts_.connect_ms, .first_byte_ms = limit_ms, .stall_ms = limit_ms},
-        net::HttpCallbacks{.head = [this](unsigned status) { reply_.status = status; },
-                           .body = [this](std::string_view bytes) { take(bytes); },
-                           .end = [this] { finish(std::move(reply_)); },
-                           .failed =
-                               [this](const net::HttpFailure& failure) {
-                                 finish(unreachable(why(failure, client_.access_.origin.authority)));
-                               },
-                           .retry_after = [this](std::int64_t seconds) { reply_.retry_after_s = seconds; }});
+        net::HttpCallbacks{
+            .head = [this](unsigned status) { reply_.status = status; },
+            .body = [this](std::string_view bytes) { take(bytes); },
+            .end = [this] { finish(std::move(reply_)); },
+            .failed = [this](const net::HttpFailure& failure) { finish(failed(failure, client_.access_.origin)); },
+            .retry_after = [this](std::int64_t seconds) { reply_.retry_after_s = seconds; }});
   }
 
  private:
