@@ -14,7 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxCachedModels = 10'000;  // of which it is remembered what was shown
-constexpr std::string_view kRefused = "inference.refused";
 
 // One chat: what its connection says goes into the stream machine, what that says to the caller. Callbacks of the
 // connection hold it weakly and pin it while they run, so that the caller may drop its Generation inside `text`.
@@ -81,60 +80,72 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
       : client_(client), done_(std::move(done)) {}
 
   void start() {
-    ask("/api/version", {}, [this](base::Result<std::string> body) {
-      take(body.and_then(parse_version), [this](std::string version) {
-        status_.version = std::move(version);
-        ask_tags();
-      });
+    ask("/api/version", {}, [this](const base::Result<std::string>& body) {
+      const auto version = body.and_then(parse_version);
+      if (!version && is_away(version.error())) return give_up(version.error());
+      status_.version = version.value_or("");
+      ask_tags();
     });
   }
 
  private:
-  using Answer = std::function<void(base::Result<std::string> body)>;
+  using Answer = std::function<void(const base::Result<std::string>& body)>;
 
   void ask_tags() {
-    ask("/api/tags", {}, [this](base::Result<std::string> body) {
-      take(body.and_then(parse_tags), [this](std::vector<ListedModel> models) {
-        models_ = std::move(models);
-        for (const ListedModel& model : models_) status_.models.push_back({.name = model.name});
-        ask_ps();
-      });
+    ask("/api/tags", {}, [this](const base::Result<std::string>& body) {
+      auto models = body.and_then(parse_tags);
+      if (!models) return give_up(models.error());
+      models_ = std::move(*models);
+      for (const ListedModel& model : models_) status_.models.push_back({.name = model.name});
+      ask_ps();
     });
   }
 
   void ask_ps() {
-    ask("/api/ps", {}, [this](base::Result<std::string> body) {
-      if (!body && body.error().code == kRefused) return ask_show(0);  // Ollama before 0.1.38 has no such path
-      take(body.and_then(parse_ps), [this](const std::vector<ListedModel>& loaded) {
-        for (ModelInfo& model : status_.models) {
-          model.loaded = std::ranges::count(loaded, model.name, &ListedModel::name) > 0;
-        }
-        ask_show(0);
-      });
+    ask("/api/ps", {}, [this](const base::Result<std::string>& body) {
+      const auto loaded = body.and_then(parse_ps);
+      if (!loaded && is_away(loaded.error())) return give_up(loaded.error());
+      // Ollama before 0.1.38 has no such path, and others neither.
+      for (ModelInfo& model : status_.models) {
+        model.loaded = loaded && std::ranges::count(*loaded, model.name, &ListedModel::name) > 0;
+      }
+      ask_show(0);
     });
   }
 
   void ask_show(std::size_t index) {
     for (; index < models_.size(); ++index) {
       const auto found = client_.shown_.find(key(models_[index]));
+      if (client_.hung_.contains(key(models_[index]))) continue;
       if (found == client_.shown_.end()) break;
       status_.models[index].context_tokens = found->second.context_tokens;
       status_.models[index].completes = found->second.completes;
     }
-    if (index == models_.size()) return finish(std::move(status_));
-    ask("/api/show", make_show_body(models_[index].name), [this, index](base::Result<std::string> body) {
+    if (index == models_.size()) {
+      client_.hung_.clear();
+      return finish(std::move(status_));
+    }
+    ask("/api/show", make_show_body(models_[index].name), [this, index](const base::Result<std::string>& body) {
       // A model that is listed but cannot be shown (just deleted, broken, or by a server without this path) is no reason
-      // to know nothing of the others. It is asked about again if the server may answer better the next time.
-      const bool refused = !body && body.error().code == kRefused;
-      if (refused && may_pass(http_status_)) return ask_show(index + 1);
-      take(refused ? ShownModel() : body.and_then(parse_show), [this, index](const ShownModel& shown) {
-        remember(models_[index], shown);
-        ask_show(index);
-      });
+      // to know nothing of the others. It is asked about again if the server may answer better the next time. Where it
+      // hangs on one, this check ends, and the next one begins with the others.
+      const auto shown = body.and_then(parse_show);
+      if (!shown && is_away(shown.error())) {
+        client_.hung_.insert(key(models_[index]));
+        return finish(std::move(status_));
+      }
+      if (!shown && may_pass(http_status_)) return ask_show(index + 1);
+      remember(models_[index], shown.value_or(ShownModel()));
+      ask_show(index);
     });
   }
 
   static bool may_pass(unsigned http_status) { return http_status >= 500 || http_status == 408 || http_status == 429; }
+
+  // Not answered at all; else it was, in words that tell nothing.
+  static bool is_away(const base::Error& error) {
+    return error.code == "inference.unreachable" || error.code == "inference.timed_out";
+  }
 
   static const std::string& key(const ListedModel& model) { return model.digest.empty() ? model.name : model.digest; }
 
@@ -177,7 +188,7 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
 
   void on_end() {
     if (http_status_ == 200) return answered(std::exchange(body_, {}));
-    answered(failure(kRefused, failure_of_status(http_status_, body_).message));
+    answered(failure("inference.refused", failure_of_status(http_status_, body_).message));
   }
 
   void on_failed(const net::HttpFailure& what) {
@@ -185,10 +196,10 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
     answered(failure("inference.timed_out", "no answer within " + std::to_string(what.timed_out_ms) + " ms"));
   }
 
-  void answered(base::Result<std::string> body) {
+  void answered(const base::Result<std::string>& body) {
     call_.reset();
     const Answer answer = std::move(answer_);
-    answer(std::move(body));
+    answer(body);
   }
 
   tl::unexpected<base::Error> failure(std::string_view code, const std::string& message) const {
@@ -196,11 +207,9 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
                       "is Ollama running? try `ollama serve`");
   }
 
-  template <class T, class Next>
-  void take(base::Result<T> answer, Next next) {
-    if (answer) return next(std::move(*answer));
-    answer.error().context = client_.origin_.authority;
-    finish(tl::unexpected(std::move(answer.error())));
+  void give_up(base::Error error) {
+    error.context = client_.origin_.authority;
+    finish(tl::unexpected(std::move(error)));
   }
 
   void finish(base::Result<BackendStatus> result) {

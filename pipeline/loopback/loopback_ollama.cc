@@ -32,6 +32,7 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kTokensBeforeFault = 3;
 constexpr char kLastChunk[] = "0\r\n\r\n";
 constexpr char kVersion[] = "0.24.0-stand-in";
+constexpr char kNoSuchPage[] = "404 page not found";
 constexpr char kCreatedAt[] = "2026-01-01T00:00:00Z";
 constexpr auto kForEver = asio::steady_timer::time_point::max();
 
@@ -201,13 +202,16 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
   asio::awaitable<void> answer(const http::request<http::string_body>& request) {
     const std::string_view path(request.target().data(), request.target().size());
     const std::vector<StandInModel>& models = server_->options_.models;
+    if (server_->options_.missing.contains(std::string(path))) co_return co_await send(404, error_body(kNoSuchPage));
+    if (path == "/api/show") ++server_->record_.shows;
+    if (server_->options_.silent.contains(std::string(path))) co_return co_await wait_until(kForEver);
     if (path == "/api/version") co_return co_await send(200, version());
     if (path == "/api/tags") co_return co_await send(200, list([](const StandInModel&) { return true; }));
-    if (path == "/api/ps" && server_->options_.lists_loaded) {
+    if (path == "/api/ps") {
       co_return co_await send(200, list([this](const StandInModel& m) { return server_->loaded_.contains(m.name); }));
     }
     if (path == "/api/show") {
-      if (++server_->record_.shows <= server_->options_.failing_shows)
+      if (server_->record_.shows <= server_->options_.failing_shows)
         co_return co_await send(500, error_body("the model cannot be read"));
       const json asked = json::parse(request.body(), nullptr, false);
       for (const StandInModel& model : models) {
@@ -216,7 +220,7 @@ class LoopbackOllama::Server::Session : public std::enable_shared_from_this<Sess
       co_return co_await send(404, error_body("model not found"));
     }
     if (path == "/api/chat") co_return co_await chat(request.body());
-    co_await send(404, error_body("404 page not found"));
+    co_await send(404, error_body(kNoSuchPage));
   }
 
   template <class Listed>

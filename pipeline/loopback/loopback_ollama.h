@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ inline constexpr std::int64_t kSlowTokenMs = 200;
 struct LoopbackOptions {
   std::vector<StandInModel> models = {{kStandInModel, kStandInContextTokens}};
   std::int64_t token_ms = 25;       // between two tokens, so that streaming can be watched
-  bool lists_loaded = true;         // has /api/ps, which Ollama before 0.1.38 has not
+  std::set<std::string> missing;    // paths that it does not have, as Ollama before 0.1.38 has no /api/ps
+  std::set<std::string> silent;     // paths that it never answers
   std::uint64_t failing_shows = 0;  // so many questions about a model are answered by 500 first
 };
 

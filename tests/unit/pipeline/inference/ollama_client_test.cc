@@ -362,13 +362,35 @@ TEST_F(OllamaClientTest, AModelThatTheServerFailedToShowIsAskedAboutAgain) {
   EXPECT_EQ(server_->record().shows, 2U);
 }
 
-TEST_F(OllamaClientTest, StatusOfAServerThatDoesNotListWhatIsLoaded) {
-  serve({.token_ms = 0, .lists_loaded = false});
-  ASSERT_TRUE(chat());
+// Old servers, proxies and others' servers lack the one or the other: what they do not tell is not known.
+TEST_F(OllamaClientTest, StatusOfAServerThatTellsNoMoreThanItsModels) {
+  for (const std::string missing : {"/api/version", "/api/ps", "/api/show"}) {
+    serve({.token_ms = 0, .missing = {missing}});
+    ASSERT_TRUE(chat());
+    const auto answer = status();
+    ASSERT_TRUE(answer) << missing << answer.error().describe();
+    EXPECT_EQ(answer->version.empty(), missing == "/api/version");
+    EXPECT_EQ(answer->models.at(0).loaded, missing != "/api/ps");
+    EXPECT_EQ(answer->models.at(0).context_tokens, missing == "/api/show" ? 0U : kStandInContextTokens);
+    EXPECT_TRUE(answer->models.at(0).completes);
+  }
+  serve({.missing = {"/api/tags"}});
+  EXPECT_EQ(status().error().code, "inference.refused") << "without models there is nothing to sell";
+}
+
+TEST_F(OllamaClientTest, StatusOfAServerThatHangsWhenItShowsAModel) {
+  serve({.models = {{"one", 8'192}, {"two", 8'192}}, .silent = {"/api/show"}});
+  connect(kShort);
   const auto answer = status();
   ASSERT_TRUE(answer) << answer.error().describe();
-  EXPECT_EQ(answer->models.at(0).context_tokens, kStandInContextTokens);
-  EXPECT_FALSE(answer->models.at(0).loaded);
+  EXPECT_EQ(answer->models.size(), 2U);
+  EXPECT_EQ(server_->record().shows, 1U) << "the other waits for the next time";
+  EXPECT_TRUE(status());
+  EXPECT_EQ(server_->record().shows, 2U);
+  EXPECT_TRUE(status());
+  EXPECT_EQ(server_->record().shows, 2U) << "both hung the last time";
+  EXPECT_TRUE(status());
+  EXPECT_EQ(server_->record().shows, 3U);
 }
 
 TEST_F(OllamaClientTest, StatusSaysWhatToDoWhenNobodyListens) {
