@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/replies.h"
@@ -21,15 +22,21 @@ bool is_loopback_host(std::string_view host) {
   return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
 }
 
-// LNURL says no with a status of 200, or with another and the same words.
-Result<Json> parse_lnurl(const Result<std::string>& body) {
-  if (!body && body.error().code == "web.too_many_requests") return rate_limited(body.error().message);
+// An answer that has the member `awaited`. LNURL says no with a status of 200, or with another and the same words; any
+// other JSON is of somebody else, and says nothing about an invoice.
+Result<Json> parse_lnurl(const Result<std::string>& body, const char* awaited) {
+  if (!body && body.error().code == "web.too_many_requests") {
+    auto limited = rate_limited(body.error().message);
+    limited.value().context = body.error().context;
+    return limited;
+  }
   if (!body) return unreachable(body.error().message);
   const auto said = parse(std::string_view(*body));
-  if (!said || text(*said, "status") != "ERROR") return said;
-  const std::string reason = text(*said, "reason");
-  if (means_too_often(reason)) return rate_limited(reason);
-  return refused(reason);
+  if (!said) return said;
+  if (base::lower(text(*said, "status")) == "error") return refused(text(*said, "reason"));
+  if (!member(*said, awaited).is_null()) return said;
+  const std::string words = said_in(*body);
+  return malformed(words.empty() ? std::string("no \"") + awaited + "\" in it" : "it says: " + words);
 }
 
 std::string in_msat(const std::optional<base::Msat>& amount) {
@@ -74,7 +81,7 @@ bool names_another(const std::string& bolt11, const base::Hash256& payment_hash)
 
 Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const Result<std::string>& body,
                                  base::TimeMs now) {
-  const auto said = parse_lnurl(body);
+  const auto said = parse_lnurl(body, "settled");
   if (!said && said.error().code == "wallet.refused" && means_not_found(said.error().message)) return Unknown{};
   if (!said) return tl::unexpected(said.error());
   if (names_another(text(*said, "pr"), asked.payment_hash)) return malformed("another invoice than was asked for");
@@ -107,11 +114,11 @@ std::string LightningAddress::url() const {
 
 void LightningAddressWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
   web_.get(address_.url(), [this, order, done = std::move(done)](const Result<std::string>& body) {
-    const auto offer = parse_lnurl(body);
+    const auto offer = parse_lnurl(body, "callback");
     const auto url = offer.and_then([&](const Json& said) { return callback_url(said, order.amount); });
     if (!url) return done(tl::unexpected(url.error()));
     web_.get(*url, [this, metadata = text(*offer, "metadata"), done](const Result<std::string>& answer) {
-      const auto made = parse_lnurl(answer).and_then(read_address_invoice);
+      const auto made = parse_lnurl(answer, "pr").and_then(read_address_invoice);
       if (made && !is_for(metadata, made->bolt11)) warn_of_description();
       done(made);
     });
@@ -134,7 +141,7 @@ void LightningAddressWallet::warn_of_description() {
 
 void LightningAddressWallet::status(std::function<void(Result<WalletStatus>)> done) {
   web_.get(address_.url(), [this, done = std::move(done)](const Result<std::string>& body) {
-    done(parse_lnurl(body).map([this](const Json& offer) {
+    done(parse_lnurl(body, "callback").map([this](const Json& offer) {
       const auto least = balance(msat(offer, "minSendable"));
       if (least) minimum_ = std::max(unit(), least->rounded_up_to(unit()));
       return WalletStatus{.name = account()};

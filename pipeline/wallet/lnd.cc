@@ -1,6 +1,7 @@
 #include "pipeline/wallet/lnd.h"
 
 #include "base/base64.h"
+#include "pipeline/wallet/bolt11.h"
 #include "pipeline/wallet/replies.h"
 
 namespace wallet {
@@ -26,8 +27,9 @@ std::string network_of_lnd(const Json& info) {
   return network_named(chains.is_array() && !chains.empty() ? text(chains.front(), "network") : "");
 }
 
-MadeInvoice made_by_lnd(const Json& said, const Preimage& preimage) {
-  return {.bolt11 = text(said, "payment_request"), .payment_hash = base::sha256(preimage.view())};
+// The macaroon is good, but without the right to this call: nothing is said about the others.
+bool lacks_right(const HttpReply& reply) {
+  return reply.status >= 300 && said_in(reply.body).find("permission denied") != std::string::npos;
 }
 
 bool unknown(const HttpReply& reply) {
@@ -41,10 +43,12 @@ Result<Json> parse_lnd(const HttpReply& reply) {
   const std::string said = said_in(reply.body);
   if (said.find("wallet locked") != std::string::npos) return unreachable("it is locked", "run `lncli unlock`");
   if (said.find("process of starting") != std::string::npos) return unreachable("it is starting");
-  // A wrong macaroon is a failure of the server to it.
-  if (said.find("verification failed") != std::string::npos || said.find("permission denied") != std::string::npos) {
-    return unauthorized(said);
-  }
+  // A macaroon without the right, or a wrong one, is a failure of the server to it.
+  if (lacks_right(reply))
+    return unauthorized(said,
+                        "it needs invoices:read and invoices:write, which LND's own "
+                        "invoice.macaroon has; to pay back, offchain:read and offchain:write");
+  if (said.find("verification failed") != std::string::npos) return unauthorized(said);
   return parse(reply);
 }
 
@@ -81,7 +85,7 @@ Result<PaymentAnswer> read_lnd_outgoing(const PaymentOrder& order, const HttpRep
   const Json& payment = member(*line, "result");
   if (hash(payment, "payment_hash") != order.payment_hash) return malformed("another payment than was asked for");
   const std::string status = text(payment, "status");
-  if (status == "FAILED") return PaymentFailed{"LND says: " + text(payment, "failure_reason")};
+  if (status == "FAILED") return PaymentFailed{"LND says: " + clean_words(text(payment, "failure_reason"))};
   if (status != "SUCCEEDED") return PaymentUnderWay{};
   return made(order, {.fee = fee_msat(payment, "fee_msat"),
                       .paid_at = now,
@@ -128,14 +132,22 @@ void LndWallet::create_invoice(const InvoiceOrder& order, std::function<void(Res
              [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
                if (!reply) return done(tl::unexpected(reply.error()));
                if (said_in(reply->body).find("already exists") != std::string::npos) return find_made(preimage, done);
-               done(parse_lnd(*reply).map([&](const Json& made) { return made_by_lnd(made, preimage); }));
+               done(parse_lnd(*reply).map([&](const Json& made) { return read_made(made, preimage); }));
              });
+}
+
+// The node signs with its key.
+MadeInvoice LndWallet::read_made(const Json& said, const Preimage& preimage) {
+  MadeInvoice made{.bolt11 = text(said, "payment_request"), .payment_hash = base::sha256(preimage.view())};
+  if (!node_.empty()) return made;
+  if (const auto invoice = decode_bolt11(made.bolt11)) node_ = invoice->payee.hex();
+  return made;
 }
 
 void LndWallet::find_made(const Preimage& preimage, std::function<void(Result<MadeInvoice>)> done) {
   http_.call({.path = "/v1/invoice/" + base::sha256(preimage.view()).hex()},
-             [preimage, done = std::move(done)](const Result<HttpReply>& reply) {
-               done(reply.and_then(parse_lnd).map([&](const Json& made) { return made_by_lnd(made, preimage); }));
+             [this, preimage, done = std::move(done)](const Result<HttpReply>& reply) {
+               done(reply.and_then(parse_lnd).map([&](const Json& made) { return read_made(made, preimage); }));
              });
 }
 
@@ -148,19 +160,40 @@ void LndWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void
 
 void LndWallet::status(std::function<void(Result<WalletStatus>)> done) {
   http_.call({.path = "/v1/getinfo"}, [this, done = std::move(done)](const Result<HttpReply>& reply) {
+    if (reply && lacks_right(*reply)) return tell_by_newest_invoice(done);
     const auto info = reply.and_then(parse_lnd);
     if (!info) return done(tl::unexpected(info.error()));
     node_ = text(*info, "identity_pubkey");
     const std::string alias = text(*info, "alias");
-    const WalletStatus found{.name = alias.empty() ? "LND" : "LND " + alias, .network = network_of_lnd(*info)};
-    http_.call({.path = "/v1/balance/channels"}, [found, done](const Result<HttpReply>& reply_) {
-      done(reply_.and_then(parse_lnd).map([&](const Json& said) {
-        WalletStatus out = found;
-        out.balance = balance(msat(member(said, "local_balance"), "msat"));
-        return out;
-      }));
-    });
+    add_balance({.name = alias.empty() ? "LND" : "LND " + alias, .network = network_of_lnd(*info)}, done);
   });
+}
+
+// Which node it is, and on which network, without the right to ask: as the newest invoice says; not known before the
+// first one.
+void LndWallet::tell_by_newest_invoice(std::function<void(Result<WalletStatus>)> done) {
+  http_.call({.path = "/v1/invoices?reversed=true&num_max_invoices=1"},
+             [this, done = std::move(done)](const Result<HttpReply>& reply) {
+               const auto page = reply.and_then(parse_lnd);
+               if (!page) return done(tl::unexpected(page.error()));
+               const Json& invoices = member(*page, "invoices");
+               const bool any = invoices.is_array() && !invoices.empty();
+               const auto newest = decode_bolt11(any ? text(invoices.front(), "payment_request") : "");
+               if (newest) node_ = newest->payee.hex();
+               add_balance({.name = "LND", .network = newest ? std::string(name(newest->network)) : ""}, done);
+             });
+}
+
+void LndWallet::add_balance(WalletStatus found, std::function<void(Result<WalletStatus>)> done) {
+  http_.call({.path = "/v1/balance/channels"},
+             [found = std::move(found), done = std::move(done)](const Result<HttpReply>& reply) {
+               if (reply && lacks_right(*reply)) return done(found);
+               done(reply.and_then(parse_lnd).map([&](const Json& said) {
+                 WalletStatus out = found;
+                 out.balance = balance(msat(member(said, "local_balance"), "msat"));
+                 return out;
+               }));
+             });
 }
 
 void LndWallet::take(const InvoiceOrder& order, std::function<void(Result<void>)> done) {

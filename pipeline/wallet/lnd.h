@@ -1,10 +1,12 @@
 // LND over its REST gateway (https://lightning.engineering/api-docs/api/lnd/rest-endpoints, 0.15 to 0.19). It takes our
 // preimage, so an order can be repeated; it streams what is settled. int64 are strings, bytes are base64. The macaroon
-// `invoices:read invoices:write info:read offchain:read` is enough: one that can spend is not wanted, but for paying
-// back (LndPayer), with `offchain:read offchain:write`. Pure.
+// `invoices:read invoices:write` is enough, as LND's own invoice.macaroon has it; `info:read` tells the node's name
+// besides, and `offchain:read` the balance. One that can spend is not wanted, but for paying back (LndPayer), with
+// `offchain:read offchain:write`. Pure.
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 
 #include "pipeline/wallet/ports.h"
 
@@ -33,6 +35,9 @@ class LndWallet final : public Wallet {
  private:
   void list_page(const std::shared_ptr<Listing>& listing, const std::string& before);
   void find_made(const Preimage& preimage, std::function<void(base::Result<MadeInvoice>)> done);
+  MadeInvoice read_made(const nlohmann::json& said, const Preimage& preimage);
+  void tell_by_newest_invoice(std::function<void(base::Result<WalletStatus>)> done);
+  void add_balance(WalletStatus found, std::function<void(base::Result<WalletStatus>)> done);
 
   Http& http_;
   const WalletPorts ports_;

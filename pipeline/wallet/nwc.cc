@@ -74,11 +74,17 @@ NwcWallet::NwcWallet(NwcConnection& connection, WalletPorts ports)
 
 Abilities NwcWallet::abilities() const {
   return {.repeats = Repeats::by_label,
-          .pushes = !connection_.learnt() || connection_.notifies("payment_received"),
+          .pushes = connection_.learnt() && connection_.notifies("payment_received"),
           .lists = connection_.may("list_transactions"),
-          .holds = !connection_.learnt() || connection_.can("make_hold_invoice"),
+          .holds = holds(),
           .takes_fees = true,
           .calls_per_minute = kNwcCallsPerMinute};
+}
+
+// A payment that could be held, and not be taken or given back, would be nobody's.
+bool NwcWallet::holds() const {
+  return !connection_.learnt() || (connection_.can("make_hold_invoice") && connection_.can("settle_hold_invoice") &&
+                                   connection_.can("cancel_hold_invoice"));
 }
 
 std::string NwcWallet::account() const {
@@ -92,15 +98,24 @@ void NwcWallet::on_news(News news) {
 // ---- the wallet -----------------------------------------------------------------------------------------------------
 
 void NwcWallet::create_invoice(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
-  connection_.learn_abilities([this, order, done = std::move(done)] {
+  connection_.learn_abilities([this, order, done = std::move(done)](const Result<void>& learnt) {
+    if (!learnt) return done(tl::unexpected(learnt.error()));
     if (order.hold) return make_hold(order, done);
     if (!connection_.may("list_transactions")) return make(order, done);
-    const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kNwcLookedThrough}};
-    connection_.ask("list_transactions", params, [this, order, done](const Result<NwcReply>& reply) {
-      if (!reply) return done(tl::unexpected(reply.error()));
-      if (auto made = find_made_by_nwc(reply->result, order)) return done(std::move(*made));
-      make(order, done);
-    });
+    find_or_make(order, done);
+  });
+}
+
+// A wallet that does not say that it lists, and does not, may still make invoices.
+void NwcWallet::find_or_make(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
+  const Json params = {{"type", "incoming"}, {"unpaid", true}, {"limit", kNwcLookedThrough}};
+  connection_.ask("list_transactions", params, [this, order, done = std::move(done)](const Result<NwcReply>& reply) {
+    const auto listed = reply.and_then(result_of);
+    if (auto made = listed ? find_made_by_nwc(*listed, order) : std::nullopt) return done(std::move(*made));
+    const bool silent = !reply && connection_.can("list_transactions");
+    if (silent || (!listed && listed.error().code == "wallet.rate_limited"))
+      return done(tl::unexpected(listed.error()));
+    make(order, done);
   });
 }
 
@@ -116,7 +131,7 @@ void NwcWallet::make(const InvoiceOrder& order, std::function<void(Result<MadeIn
 
 // Its hash is ours, so it is looked for by that.
 void NwcWallet::make_hold(const InvoiceOrder& order, std::function<void(Result<MadeInvoice>)> done) {
-  if (!connection_.can("make_hold_invoice")) {
+  if (!holds()) {
     return done(refused("it has no hold invoices", "sell with payment_first or result_first"));
   }
   const base::Hash256 payment_hash = base::sha256(ports_.preimage(order).view());
@@ -175,28 +190,37 @@ void NwcWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<void
 }
 
 void NwcWallet::status(std::function<void(Result<WalletStatus>)> done) {
-  connection_.ask("get_info", Json::object(), [this, done = std::move(done)](const Result<NwcReply>& reply) {
-    if (!reply) return done(tl::unexpected(reply.error()));
-    const auto info = result_of(*reply);
-    // A connection that may only receive is often told neither this nor the balance: that is no fault.
-    const bool withheld = reply->error_code == "NOT_IMPLEMENTED" || reply->error_code == "RESTRICTED";
-    if (!info && !(withheld && connection_.can("make_invoice") && connection_.can("lookup_invoice")))
-      return done(tl::unexpected(info.error()));
-    const Json& known = reply->result;
-    const std::string alias = text(known, "alias");
-    const WalletStatus found{.name = alias.empty() ? "NWC" : alias, .network = network_named(text(known, "network"))};
-    if (!connection_.may("get_balance")) return done(found);
-    connection_.ask("get_balance", Json::object(), [found, done](const Result<NwcReply>& told) {
-      WalletStatus out = found;
-      if (told) out.balance = balance(msat(told->result, "balance"));
-      done(std::move(out));
+  connection_.learn_abilities([this, done = std::move(done)](const Result<void>& learnt) {
+    if (!learnt) return done(tl::unexpected(learnt.error()));
+    if (!connection_.may("get_info")) return add_balance({.name = "NWC"}, done);
+    connection_.ask("get_info", Json::object(), [this, done](const Result<NwcReply>& reply) {
+      if (!reply) return done(tl::unexpected(reply.error()));
+      const auto info = result_of(*reply);
+      // A connection that may only receive is often told neither this nor the balance: that is no fault.
+      const bool withheld = reply->error_code == "NOT_IMPLEMENTED" || reply->error_code == "RESTRICTED";
+      if (!info && !(withheld && connection_.may("make_invoice") && connection_.may("lookup_invoice")))
+        return done(tl::unexpected(info.error()));
+      const std::string alias = text(reply->result, "alias");
+      add_balance({.name = alias.empty() ? "NWC" : alias, .network = network_named(text(reply->result, "network"))},
+                  done);
     });
   });
+}
+
+void NwcWallet::add_balance(WalletStatus found, std::function<void(Result<WalletStatus>)> done) {
+  if (!connection_.may("get_balance")) return done(std::move(found));
+  connection_.ask("get_balance", Json::object(),
+                  [found = std::move(found), done = std::move(done)](const Result<NwcReply>& told) {
+                    WalletStatus out = found;
+                    if (told) out.balance = balance(msat(told->result, "balance"));
+                    done(std::move(out));
+                  });
 }
 
 // ---- what was paid --------------------------------------------------------------------------------------------------
 
 void NwcWallet::list_paid(const ListOrder& order, std::function<void(Result<std::vector<PaidInvoice>>)> done) {
+  if (!connection_.may("list_transactions")) return Wallet::list_paid(order, std::move(done));
   list_page(std::make_shared<Listing>(Listing{order, std::move(done)}));
 }
 

@@ -19,7 +19,9 @@ class NwcWallet final : public Wallet, public Payer {
   NwcWallet(NwcConnection& connection, WalletPorts ports);
 
   std::string kind() const override { return "nwc"; }
-  // Whether it holds and notifies is known when it has answered something; until then we hope so.
+  // What it is able to do is known when it has answered something. Until then it is taken to list and to hold, so that
+  // it is asked at all, and not to notify, so that payments are looked for. A wallet that tells nothing is promised
+  // nothing: it does not hold.
   Abilities abilities() const override;
   std::string account() const override;
   bool play_money() const override { return ports_.play_money; }
@@ -39,6 +41,9 @@ class NwcWallet final : public Wallet, public Payer {
   void list_page(const std::shared_ptr<Listing>& listing);
   void make(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
   void make_hold(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
+  bool holds() const;
+  void find_or_make(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done);
+  void add_balance(WalletStatus found, std::function<void(base::Result<WalletStatus>)> done);
   bool was_given_back(const ledger::InvoiceIssued& invoice) const;
 
   NwcConnection& connection_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip42.h"
@@ -82,8 +83,16 @@ NwcReply read_reply(const Json& said, const std::string& whole) {
   NwcReply out{.error_code = text(error, "code"), .error = text(error, "message"), .said = whole};
   if (error.is_null()) out.result = member(said, "result");
   if (error.is_string()) out.error = error.get<std::string>();
-  if (error.is_string() && means_not_found(out.error)) out.error_code = "NOT_FOUND";
+  if (!out.error_code.empty()) return out;
+  if (means_not_found(out.error)) out.error_code = "NOT_FOUND";
+  if (means_not_implemented(out.error)) out.error_code = "NOT_IMPLEMENTED";
   return out;
+}
+
+// It could not read the question, which is in the wrong encryption.
+bool is_deaf(const Result<NwcReply>& reply) {
+  return !reply || reply->error_code == "UNSUPPORTED_ENCRYPTION" ||
+         base::lower(reply->error).find("decrypt") != std::string::npos;
 }
 
 bool tells_of_payment(const std::string& notification) {
@@ -97,10 +106,11 @@ Result<Json> result_of(const NwcReply& reply) {
   if (!result.is_null()) return result;
   if (error_code == "UNAUTHORIZED" || error_code == "RESTRICTED") {
     return fail(
-        ErrorKind::payment, "wallet.unauthorized", "the wallet says: " + nostr::clean_relay_text(error), {},
+        ErrorKind::payment, "wallet.unauthorized",
+        "the wallet says: " + clean_words(error.empty() ? error_code : error), {},
         "give the connection the rights that it lacks: to make and look up invoices, or to pay what is owed back");
   }
-  if (error_code == "RATE_LIMITED" || means_too_often(error)) return rate_limited(error);
+  if (error_code == "RATE_LIMITED") return rate_limited(error);
   return refused(error.empty() ? error_code : error);
 }
 
@@ -152,7 +162,11 @@ std::string NwcConnection::account() const {
 }
 
 bool NwcConnection::can(std::string_view method) const {
-  return std::ranges::find(methods_, method) != methods_.end();
+  return std::ranges::find(methods_, method) != methods_.end() && !not_implemented_.contains(method);
+}
+
+bool NwcConnection::may(std::string_view method) const {
+  return methods_.empty() ? !not_implemented_.contains(method) : can(method);
 }
 
 bool NwcConnection::notifies(std::string_view type) const {
@@ -166,8 +180,8 @@ struct NwcConnection::Search {
   bool ended = false;
 };
 
-void NwcConnection::learn_abilities(std::function<void()> then) {
-  if (learnt()) return then();
+void NwcConnection::learn_abilities(OnLearnt then) {
+  if (learnt()) return then({});
   learning_.push_back(std::move(then));
   if (learning_.size() > 1) return;  // it is asked for already
   const nostr::Filter info{.authors = {uri_.wallet}, .kinds = {kNwcInfoKind}, .limit = 1};
@@ -185,21 +199,22 @@ void NwcConnection::on_info(const std::shared_ptr<Search>& search, const Result<
   if (found && !found->empty()) {
     search->ended = true;
     read_info(found->front());
-    return learning_ends();
+    return learning_ends({});
   }
   if (found && !std::exchange(search->answered, true) && search->open > 0)
     scheduler_.after(kInfoPatienceMs, lifetime_.guard([this, search] { end_search(search); }));
   if (search->open == 0) end_search(search);
 }
 
-// Without the event it is an old wallet (NIP-04), or one that never sent it.
+// Without the event it is an old wallet (NIP-04), or one whose event the relay has not, or not yet.
 void NwcConnection::end_search(const std::shared_ptr<Search>& search) {
   if (std::exchange(search->ended, true)) return;
-  if (!search->answered) return learning_ends();
-  form_ = ledger::Encryption::nip04;
+  if (!search->answered)
+    return learning_ends(unreachable("none of its relays answers", "is " + listed(uri_.relays) + " up?"));
   methods_.clear();
   notifications_.clear();
-  ask_for_abilities();
+  not_implemented_.clear();
+  ask_for_abilities(ledger::Encryption::nip04);
 }
 
 void NwcConnection::read_info(const nostr::Event& info) {
@@ -207,29 +222,39 @@ void NwcConnection::read_info(const nostr::Event& info) {
   form_ = nip44 ? ledger::Encryption::nip44 : ledger::Encryption::nip04;
   methods_ = words_of(info.content);
   notifications_ = words_of(info.tag_value("notifications").value_or(""));
+  not_implemented_.clear();
 }
 
-void NwcConnection::ask_for_abilities() {
+// In either encryption. A wallet that answers in none may be away, and is asked for its event again the next time.
+void NwcConnection::ask_for_abilities(ledger::Encryption form) {
+  form_ = form;
   learning_by_asking_ = true;
-  send("get_info", Json::object(), [this](const Result<NwcReply>& reply) {
+  send("get_info", Json::object(), [this, form](const Result<NwcReply>& reply) {
+    if (is_deaf(reply) && form == ledger::Encryption::nip04) return ask_for_abilities(ledger::Encryption::nip44);
     learning_by_asking_ = false;
-    if (reply) {
-      methods_ = texts_of(member(reply->result, "methods"));
-      notifications_ = texts_of(member(reply->result, "notifications"));
-    }
-    learning_ends();
+    if (!reply) form_.reset();
+    learning_ends(reply.map([](const NwcReply&) {}));
   });
 }
 
-void NwcConnection::learning_ends() {
-  for (const auto& one : std::exchange(learning_, {})) one();
+void NwcConnection::learn_from(const std::string& method, const NwcReply& reply) {
+  if (reply.error_code == "NOT_IMPLEMENTED") not_implemented_.insert(method);
+  if (method != "get_info") return;
+  Words methods = texts_of(member(reply.result, "methods"));
+  Words notifications = texts_of(member(reply.result, "notifications"));
+  if (!methods.empty()) methods_ = std::move(methods);
+  if (!notifications.empty()) notifications_ = std::move(notifications);
+}
+
+void NwcConnection::learning_ends(const Result<void>& result) {
+  for (const auto& one : std::exchange(learning_, {})) one(result);
 }
 
 // ---- questions and answers ------------------------------------------------------------------------------------------
 
 void NwcConnection::ask(const std::string& method, const Json& params, OnReply done) {
-  learn_abilities([this, method, params, done = std::move(done)] {
-    if (!form_) return done(unreachable("none of its relays answers", "is " + listed(uri_.relays) + " up?"));
+  learn_abilities([this, method, params, done = std::move(done)](const Result<void>& known) {
+    if (!known) return done(tl::unexpected(known.error()));
     if (waiting_.size() >= kMaxWaiting) return done(unreachable("too many questions wait for it"));
     send(method, params, done);
   });
@@ -244,7 +269,10 @@ void NwcConnection::send(const std::string& method, const Json& params, OnReply 
   request.tags = {{"p", uri_.wallet.hex()}, {"expiration", std::to_string(now_s + kReplyTimeoutMs / 1000)}};
   if (*form_ == ledger::Encryption::nip44) request.tags.push_back({"encryption", "nip44_v2"});
   const nostr::Event event = nostr::sign(std::move(request), uri_.secret, {random_().bytes});
-  waiting_[event.id] = std::move(done);
+  waiting_[event.id] = [this, method, done = std::move(done)](const Result<NwcReply>& reply) {
+    if (reply) learn_from(method, *reply);
+    done(reply);
+  };
   const std::string json = nostr::to_json(event);
   const auto open = std::make_shared<std::size_t>(uri_.relays.size());
   for (const std::string& relay : uri_.relays) {

@@ -67,16 +67,21 @@ class NwcConnection {
   // The wallet's key and ours: together they name the account.
   std::string account() const;
 
-  // Calls `then` when it is known what the wallet can: by its info event or, without one, by its answer to get_info. Or
-  // when no relay could be asked.
-  void learn_abilities(std::function<void()> then);
+  using OnLearnt = std::function<void(const base::Result<void>&)>;
+
+  // Calls `then` when it is known what the wallet can: by its info event or, without one, by its answer to get_info. A
+  // wallet that only refuses that question has told nothing, which is known then. Fails with "wallet.unreachable" or
+  // "wallet.malformed"; the next call tries again.
+  void learn_abilities(OnLearnt then);
   // Whether that was done.
   bool learnt() const { return form_.has_value() && !learning_by_asking_; }
+  // What a wallet says of this connection (get_info) counts before what it says of itself (the info event), and that it
+  // refused a method as not implemented before both.
   // Whether the wallet says that it carries out this method, or sends these notifications.
   bool can(std::string_view method) const;
   bool notifies(std::string_view type) const;
   // Whether this method is worth a try: the wallet says that it can, or says nothing.
-  bool may(std::string_view method) const { return methods_.empty() || can(method); }
+  bool may(std::string_view method) const;
   // `done` is called exactly once. Fails with "wallet.unreachable" when no response comes within ten seconds, and with
   // "wallet.malformed" when it cannot be read. That the wallet refuses is a reply, not an error.
   void ask(const std::string& method, const nlohmann::json& params, OnReply done);
@@ -85,12 +90,15 @@ class NwcConnection {
 
  private:
   struct Search;
+  // Methods, or types of notifications; empty: not told.
+  using Words = std::vector<std::string>;
 
   void on_info(const std::shared_ptr<Search>& search, const base::Result<std::vector<nostr::Event>>& found);
   void end_search(const std::shared_ptr<Search>& search);
   void read_info(const nostr::Event& info);
-  void ask_for_abilities();
-  void learning_ends();
+  void ask_for_abilities(ledger::Encryption form);
+  void learn_from(const std::string& method, const NwcReply& reply);
+  void learning_ends(const base::Result<void>& result);
   void send(const std::string& method, const nlohmann::json& params, OnReply done);
   void on_response(const nostr::Event& event);
   void on_notification(const nostr::Event& event);
@@ -102,12 +110,13 @@ class NwcConnection {
   const NwcUri uri_;
   Wallet::News news_;
   std::map<nostr::EventId, OnReply> waiting_;
-  std::set<std::string> live_;                   // relays
-  std::optional<ledger::Encryption> form_;       // known once the info event was read, or is known to be missing
-  bool learning_by_asking_ = false;              // in that encryption: the info event is missing
-  std::vector<std::string> methods_;             // empty: not known
-  std::vector<std::string> notifications_;       // types
-  std::vector<std::function<void()>> learning_;  // callbacks that wait for what the wallet can
+  std::set<std::string> live_;              // relays
+  std::optional<ledger::Encryption> form_;  // known once the info event was read, or is known to be missing
+  bool learning_by_asking_ = false;         // in that encryption: the info event is missing
+  Words methods_;
+  Words notifications_;
+  std::set<std::string, std::less<>> not_implemented_;  // methods, by the wallet's answers
+  std::vector<OnLearnt> learning_;                      // callbacks that wait for what the wallet can
   base::Lifetime lifetime_;
 };
 

@@ -80,16 +80,23 @@ std::string_view name(Repeats repeats) {
   }
 }
 
-tl::unexpected<base::Error> unauthorized(const std::string& said) {
-  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+std::string clean_words(std::string_view said) {
+  return nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+}
+
+tl::unexpected<base::Error> unauthorized(const std::string& said, std::string hint) {
+  const std::string words = clean_words(said);
+  if (hint.empty()) {
+    hint =
+        "look at wallet.credential_file (for paying back, wallet.refund_credential_file): it may be of another "
+        "wallet, expired, or without the right to do this";
+  }
   return fail(ErrorKind::payment, "wallet.unauthorized",
-              "the wallet refuses our credential" + (words.empty() ? "" : ": " + words), {},
-              "look at wallet.credential_file (for paying back, wallet.refund_credential_file): it may be of another "
-              "wallet, expired, or without the right to do this");
+              "the wallet refuses our credential" + (words.empty() ? "" : ": " + words), {}, std::move(hint));
 }
 
 tl::unexpected<base::Error> rate_limited(const std::string& said, std::int64_t retry_after_s) {
-  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+  const std::string words = clean_words(said);
   auto error = fail(ErrorKind::payment, "wallet.rate_limited",
                     "the wallet says that it was asked too often" + (words.empty() ? "" : ": " + words));
   if (retry_after_s > 0) error.value().context = std::to_string(retry_after_s) + " s";
@@ -108,7 +115,12 @@ bool means_too_often(std::string_view said) {
 }
 
 bool means_not_found(std::string_view said) {
-  return contains_word_of(said, {"not found", "not_found", "does not exist"});
+  return contains_word_of(said, {"not found", "not_found", "does not exist"}) && !means_not_implemented(said);
+}
+
+bool means_not_implemented(std::string_view said) {
+  return contains_word_of(said, {"not implemented", "not_implemented", "not supported", "unsupported", "unknown method",
+                                 "method not", "unknown command"});
 }
 
 tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint) {
@@ -116,14 +128,15 @@ tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint
 }
 
 tl::unexpected<base::Error> refused(const std::string& said, std::string hint) {
-  const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+  if (means_too_often(said)) return rate_limited(said);
+  const std::string words = clean_words(said);
   return fail(ErrorKind::payment, "wallet.refused", "the wallet says: " + (words.empty() ? "no" : words), {},
               std::move(hint));
 }
 
 tl::unexpected<base::Error> malformed(const std::string& what) {
-  return fail(ErrorKind::payment, "wallet.malformed", "the wallet's answer cannot be understood: " + what, {},
-              "is this wallet of the kind that wallet.kind names?");
+  return fail(ErrorKind::payment, "wallet.malformed", "the wallet's answer cannot be understood: " + clean_words(what),
+              {}, "is this wallet of the kind that wallet.kind names?");
 }
 
 Result<Json> parse(std::string_view text) {
@@ -139,7 +152,7 @@ Result<Json> parse(const HttpReply& reply) {
   if (reply.status == 429) return rate_limited(said, reply.retry_after_s);
   const std::string status = "status " + std::to_string(reply.status);
   if (is_proxys(reply)) {
-    const std::string words = nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+    const std::string words = clean_words(said);
     return unreachable(status + (words.empty() ? "" : ", " + words));
   }
   return refused(said.empty() ? status : said);
@@ -147,7 +160,7 @@ Result<Json> parse(const HttpReply& reply) {
 
 std::string said_in(std::string_view body) {
   const auto value = Json::parse(body, nullptr, false);
-  if (value.is_discarded()) return body.starts_with('<') ? std::string() : std::string(body.substr(0, kMaxSaidBytes));
+  if (value.is_discarded()) return std::string(body.starts_with('<') ? "" : base::utf8_prefix(body, kMaxSaidBytes));
   for (const char* one : kErrorMembers) {
     const Json& found = member(value, one);
     if (found.is_string()) return found.get<std::string>();

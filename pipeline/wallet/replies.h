@@ -18,17 +18,22 @@ inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
 // Stands before the evidence of a settlement whose amount is not the wallet's word.
 inline constexpr char kUnprovenAmount[] = "amount unproven (the wallet told none, the invoice's is taken): ";
 
-// The errors of all wallets; `said` is the wallet's word, cut and cleaned.
-tl::unexpected<base::Error> unauthorized(const std::string& said);
+// A wallet's own words as one line of a message: cut, without what a terminal would obey.
+std::string clean_words(std::string_view said);
+
+// The errors of all wallets; `said` is the wallet's words, which are cleaned. A refusal in words of being asked too
+// often is "wallet.rate_limited".
+tl::unexpected<base::Error> unauthorized(const std::string& said, std::string hint = {});
 tl::unexpected<base::Error> unreachable(const std::string& why, std::string hint = {});
 tl::unexpected<base::Error> refused(const std::string& said, std::string hint = {});
 tl::unexpected<base::Error> malformed(const std::string& what);
 // "wallet.rate_limited"; `retry_after_s` as the wallet says it, 0 where it does not.
 tl::unexpected<base::Error> rate_limited(const std::string& said, std::int64_t retry_after_s = 0);
-// Whether words of refusal, of a wallet that has no code for it, mean that it was asked too often, or that it does not
-// know what it was asked for.
+// Whether words of refusal, of a wallet that has no code for it, mean that it was asked too often, that it does not
+// know what it was asked for, or that it has no such call at all.
 bool means_too_often(std::string_view said);
 bool means_not_found(std::string_view said);
+bool means_not_implemented(std::string_view said);
 
 // A JSON value; fails with "wallet.malformed".
 base::Result<Json> parse(std::string_view text);

@@ -64,7 +64,13 @@ SupervisedWallet::SupervisedWallet(std::unique_ptr<Wallet> behind, ShopNeeds nee
 
 void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
   behind().status(lifetime_.guard([this, done = std::move(done)](const Result<WalletStatus>& told) {
-    if (!told) return done(told);
+    if (!told) {
+      if (!is_passing(told.error())) {
+        proven_ = false;
+        unable(told.error());
+      }
+      return done(told);
+    }
     if (const auto fits = check_told(*this, *told, needs_); !fits) {
       proven_ = false;
       trouble_ = fits.error();

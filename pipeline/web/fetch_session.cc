@@ -11,11 +11,21 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kTooManyRequests = 429;
 constexpr std::size_t kMaxQuotedBytes = 60;
 constexpr std::uint16_t kFirstFreePort = 1'024;  // below are the ports of mail, databases, shells, …
+constexpr std::size_t kMaxDigits = 9;
 constexpr char kOrSendTheText[] = "name another page, or send its text itself as the input";
 
 // RFC 9110 section 15.4; 300 and 304 leave the choice to us, and 305 and 306 are withdrawn.
 bool is_redirect(unsigned status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// Only what stands between us and the server answers with these.
+bool is_proxys(unsigned status) {
+  return status == 408 || (status >= 502 && status <= 504) || (status >= 521 && status <= 530);
+}
+
+bool is_seconds(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxDigits && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // A server's word in a message to a customer.
@@ -54,7 +64,9 @@ Next FetchSession::on_head(const Head& head) {
   if (is_redirect(head.status) && !head.location.empty()) return redirect(head.location);
   status_ = head.status;
   if (options_.own && head.status == kTooManyRequests) {
-    return Answer(fail("web.too_many_requests", "the server was asked too often (status 429)", "try again later"));
+    auto refusal = fail("web.too_many_requests", "the server was asked too often (status 429)", "try again later");
+    if (is_seconds(head.retry_after)) refusal.value().context = head.retry_after + " s";
+    return Answer(std::move(refusal));
   }
   if (head.status != kOk && !options_.own) {
     return Answer(fail("web.status", "the server answered with status " + std::to_string(head.status),
@@ -96,16 +108,16 @@ Next FetchSession::on_body(std::string_view bytes) {
 }
 
 Next FetchSession::on_end() {
-  if (status_ != kOk && !body_.starts_with('{')) {
+  if (status_ != kOk && (is_proxys(status_) || !body_.starts_with('{'))) {
     return Answer(fail("web.status", "the server answered with status " + std::to_string(status_),
                        "see whether the page opens elsewhere"));
   }
-  auto text = decode_text(std::move(body_), media_type_.charset);
+  auto text = decode_text(std::move(body_), options_.own ? "" : media_type_.charset);
   if (!text) {
     text.error().context = url_.text();
     return text;
   }
-  if (media_type_.is_html()) text = html_to_text(*text);
+  if (media_type_.is_html() && !options_.own) text = html_to_text(*text);
   if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
     return Answer(fail("web.not_text", "the page holds no text (scripts are not run)", kOrSendTheText));
   }

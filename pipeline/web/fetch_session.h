@@ -28,6 +28,7 @@ struct Head {
   std::string location;
   std::string content_type;
   std::string content_encoding;
+  std::string retry_after;  // seconds, or a date
   std::optional<std::uint64_t> content_length;
 };
 
@@ -44,8 +45,8 @@ using Next = std::variant<LookUp, Connect, Read, Answer>;
 
 struct FetchOptions {
   bool allow_private = false;  // for tests
-  // The operator named the URL, no stranger: it, but no redirect, may be private, on any port; the answer is JSON, of
-  // whatever media type, also where the status is not 200.
+  // The operator named the URL, no stranger: it, but no redirect, may be private, on any port; the answer is JSON in
+  // UTF-8, whatever its media type says, also where the status is not 200 (but not a proxy's).
   bool own = false;
 };
 
@@ -54,7 +55,8 @@ class FetchSession {
   explicit FetchSession(FetchOptions options = {}) : options_(options) {}
 
   // Fails with "web.url"; a later step with "web.private_address", "web.redirects", "web.status",
-  // "web.too_many_requests", "web.type", "web.too_large" or "web.not_text".
+  // "web.too_many_requests" (its context is how long to wait, like "30 s", if the server says it), "web.type",
+  // "web.too_large" or "web.not_text".
   Next start(std::string_view url);
   Next on_addresses(const std::vector<Address>& found);
   Next on_head(const Head& head);

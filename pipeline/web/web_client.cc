@@ -57,7 +57,8 @@ Head head_of(const http::response_parser<http::buffer_body>& parser) {
   Head head{.status = message.result_int(),
             .location = field(http::field::location),
             .content_type = field(http::field::content_type),
-            .content_encoding = field(http::field::content_encoding)};
+            .content_encoding = field(http::field::content_encoding),
+            .retry_after = field(http::field::retry_after)};
   if (const auto length = parser.content_length()) head.content_length = *length;
   return head;
 }

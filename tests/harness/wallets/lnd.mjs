@@ -1,7 +1,8 @@
 // A stand-in for LND's REST proxy (0.18): HTTPS with a certificate of its own, int64 as strings, bytes as base64.
 //
-// What a caller may not expect: a wrong macaroon is a 500, an open invoice shows its preimage, a stream sends not even headers
-// before its first line, and what became of a payment is said when it has come to its end, however long that takes.
+// What a caller may not expect: a wrong macaroon is a 500, and one without the right to a call is another; an open invoice shows
+// its preimage, a stream sends not even headers before its first line, and what became of a payment is said when it has come to
+// its end, however long that takes.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -24,6 +25,21 @@ const FAILURE_REASONS = {
   rejected: 'FAILURE_REASON_INCORRECT_PAYMENT_DETAILS',
 };
 
+// The macaroons that LND makes by itself, but for admin.macaroon, and the ones that the program is told to be given.
+export const INVOICE_RIGHTS = ['invoices:read', 'invoices:write', 'address:read', 'address:write', 'onchain:read'];
+export const READONLY_RIGHTS = ['invoices:read', 'address:read', 'onchain:read', 'offchain:read', 'info:read', 'message:read', 'peers:read'];
+const RECEIVING_RIGHTS = ['invoices:read', 'invoices:write', 'info:read', 'offchain:read'];
+const SPENDING_RIGHTS = ['offchain:read', 'offchain:write'];
+// What each call needs, as LND's own table has it; /v1/state needs no macaroon at all.
+const RIGHTS = [
+  [/^GET \/v1\/getinfo$/, 'info:read'],
+  [/^GET \/v1\/balance\/channels$/, 'offchain:read'],
+  [/^GET \/v1\/invoices?(\/|$)/, 'invoices:read'],
+  [/^POST \/v[12]\/invoices(\/|$)/, 'invoices:write'],
+  [/^POST \/v2\/router\/send$/, 'offchain:write'],
+  [/^GET \/v2\/router\/track\//, 'offchain:read'],
+];
+
 const base64 = (hex) => Buffer.from(hex ?? '', 'hex').toString('base64');
 const hexOf = (text) => (text ? Buffer.from(text, 'base64').toString('hex') : undefined);
 const refusal = (status, code, message) => new Reply(status, { code, message, details: [] });
@@ -31,17 +47,18 @@ const refusal = (status, code, message) => new Reply(status, { code, message, de
 const lines = (status, ...values) => new Reply(status, values.map((value) => JSON.stringify(value) + '\n').join(''), 'application/json');
 const streamRefusal = (status, code, message) => lines(status, { error: { code, message, details: [] } });
 
-export async function startLnd({ network, port } = {}) {
+// rights: of the macaroon that the program is given.
+export async function startLnd({ network, port, rights = RECEIVING_RIGHTS } = {}) {
   const node = new LightningNode({ network });
-  const macaroon = randomBytes(64).toString('hex'); // invoices:read invoices:write info:read offchain:read
-  const spending = randomBytes(64).toString('hex'); // offchain:read offchain:write
-  const macaroonsFor = (path) => (path.startsWith('/v2/router/') ? [macaroon, spending] : [macaroon]);
+  const macaroon = randomBytes(64).toString('hex');
+  const spending = randomBytes(64).toString('hex');
+  const rightsOf = { [macaroon]: rights, [spending]: SPENDING_RIGHTS };
   const tls = await selfSigned();
   const open = await serveHttp(node, {
     tls,
     port,
-    routes: { ...state(node), ...invoices(node), ...holdInvoices(node), ...payments(node, spending) },
-    allows: ({ path, headers }) => path === '/v1/state' || macaroonsFor(path).includes(headers['grpc-metadata-macaroon']),
+    routes: { ...state(node), ...invoices(node), ...holdInvoices(node), ...payments(node) },
+    allows: (call) => call.path === '/v1/state' || allows(call, rightsOf[call.headers['grpc-metadata-macaroon']]),
     refusals: {
       unauthorized: refusal(500, UNKNOWN, 'verification failed: signature mismatch after caveat verification'),
       'error-500': refusal(500, UNKNOWN, 'the RPC server is in the process of starting up, but not yet ready to accept calls'),
@@ -55,6 +72,14 @@ export async function startLnd({ network, port } = {}) {
     files: { credential: macaroon, certificate: tls.cert },
     refundCredential: spending,
   });
+}
+
+// undefined: the macaroon is none of this node's.
+function allows({ method, path }, rights) {
+  if (!rights) return false;
+  const needed = RIGHTS.find(([call]) => call.test(`${method} ${path}`))[1];
+  if (rights.includes(needed)) return true;
+  throw path.startsWith('/v2/router/') ? streamRefusal(500, UNKNOWN, 'permission denied') : refusal(500, UNKNOWN, 'permission denied');
 }
 
 // As LND makes one: for localhost, self-signed.
@@ -125,10 +150,9 @@ function holdInvoices(node) {
   };
 }
 
-function payments(node, spending) {
+function payments(node) {
   return {
-    'POST /v2/router/send': async ({ body, headers }) => {
-      if (headers['grpc-metadata-macaroon'] !== spending) throw streamRefusal(500, UNKNOWN, 'permission denied');
+    'POST /v2/router/send': async ({ body }) => {
       if (!Number(body.timeout_seconds)) throw streamRefusal(500, UNKNOWN, 'timeout_seconds must be specified');
       return follow(node, startPayment(node, body), !body.no_inflight_updates);
     },

@@ -6,6 +6,7 @@ import { eventually } from '../eventually.mjs';
 import { AMOUNT_MSAT, base64, connectClnRest, connectLnd, connectPhoenixd, hexOf, open, PUSH_TIMEOUT_MS, Refused } from './clients.mjs';
 import { skipWithoutElectrum } from './electrum.mjs';
 import { randomHex, sha256, sha256OfText } from './lightning-node.mjs';
+import { INVOICE_RIGHTS } from './lnd.mjs';
 
 const REGTEST = { bech32: 'bcrt', pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] };
 
@@ -39,6 +40,9 @@ test('LND: the macaroon and the certificate are checked; the state needs none', 
   const stranger = connectLnd({ ...wallet, files: { ...wallet.files, credential: '00' } });
   await assert.rejects(stranger.ping(), refusedWith(500, /verification failed/));
   assert.equal((await stranger.get('/v1/state')).state, 'SERVER_ACTIVE');
+  const seller = await open(t, 'LND', { rights: INVOICE_RIGHTS });
+  await seller.client.create({ id: 'job 1' });
+  for (const path of ['/v1/getinfo', '/v1/balance/channels']) await assert.rejects(seller.client.get(path), refusedWith(500, /permission denied/));
   const doubter = connectLnd({ ...wallet, files: { ...wallet.files, certificate: undefined } });
   await assert.rejects(doubter.ping(), /self-signed/);
   assert.equal((await client.get('/v1/balance/channels')).local_balance.msat, '1000000000');

@@ -48,7 +48,7 @@ TEST_F(NwcConnectionTest, AQuestionIsEncryptedAsTheWalletCanRead) {
 
 TEST_F(NwcConnectionTest, WhatItCanIsInItsInfoEvent) {
   EXPECT_FALSE(connection.learnt());
-  connection.learn_abilities([] {});
+  connection.learn_abilities([](const base::Result<void>&) {});
   EXPECT_TRUE(connection.learnt());
   EXPECT_TRUE(connection.can("make_invoice"));
   EXPECT_FALSE(connection.can("make_hold_invoice"));
@@ -74,11 +74,51 @@ TEST_F(NwcConnectionTest, AWalletThatSaysNothingMayBeTriedButIsPromisedNothing) 
   EXPECT_FALSE(connection.can("make_hold_invoice"));
 }
 
+TEST_F(NwcConnectionTest, WithoutAnInfoEventTheNewEncryptionIsTriedToo) {
+  relay.info.reset();
+  relay.answers["get_info"] = {{"result", {{"methods", {"make_invoice"}}}}};
+  relay.deaf = {Encryption::nip04};
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(relay.forms.back(), Encryption::nip44);
+  EXPECT_TRUE(connection.can("make_invoice"));
+}
+
+TEST_F(NwcConnectionTest, AWalletThatWasAwayIsAskedAgainWhatItCan) {
+  const auto info = std::exchange(relay.info, std::nullopt);
+  EXPECT_EQ(ask().error().code, "wallet.unreachable");
+  EXPECT_FALSE(connection.learnt());
+  relay.info = info;  // as it sends when it starts
+  relay.answers["get_info"] = {{"result", json::object()}};
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(relay.forms.back(), Encryption::nip44);
+  EXPECT_TRUE(connection.can("make_invoice"));
+}
+
+TEST_F(NwcConnectionTest, WhatTheConnectionMayCountsBeforeWhatTheWalletCan) {
+  relay.info->content += " make_hold_invoice";
+  relay.answers["get_info"] = {
+      {"result", {{"methods", {"get_info", "make_invoice"}}, {"notifications", {"payment_sent"}}}}};
+  EXPECT_TRUE(ask());
+  EXPECT_FALSE(connection.can("make_hold_invoice"));
+  EXPECT_FALSE(connection.notifies("payment_received"));
+}
+
+TEST_F(NwcConnectionTest, AMethodThatWasRefusedAsNotImplementedIsNotTriedAgain) {
+  relay.answers["get_info"] = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "no"}}}};
+  EXPECT_TRUE(ask());
+  EXPECT_FALSE(connection.may("get_info"));
+  EXPECT_TRUE(connection.may("make_invoice"));
+}
+
 TEST_F(NwcConnectionTest, AnErrorMayBeAMereText) {
   relay.answers["get_info"] = {{"error", "Failed to decrypt request"}};
   EXPECT_EQ(result_of(*ask()).error().message, "the wallet says: Failed to decrypt request");
   relay.answers["get_info"] = {{"error", "invoice not found"}};
   EXPECT_EQ(ask()->error_code, "NOT_FOUND");
+  relay.answers["get_info"] = {{"error", {{"message", "invoice not found"}}}};
+  EXPECT_EQ(ask()->error_code, "NOT_FOUND") << "or one without a code";
+  relay.answers["get_info"] = {{"error", "Method not found"}};
+  EXPECT_EQ(ask()->error_code, "NOT_IMPLEMENTED") << "which is no missing invoice";
   relay.answers["get_info"] = {{"error", {{"code", "RATE_LIMITED"}, {"message", "slow down"}}}};
   EXPECT_EQ(result_of(*ask()).error().code, "wallet.rate_limited");
 }

@@ -111,6 +111,57 @@ TEST_F(NwcTest, AConnectionThatMayOnlyReceiveIsWell) {
   EXPECT_EQ(status().error().code, "wallet.unauthorized");
 }
 
+// No info event, and get_info refused: what it can is found out by trying, and promised in nothing.
+TEST_F(NwcTest, AWalletThatTellsNothingIsTried) {
+  EXPECT_FALSE(wallet.abilities().pushes) << "before it has answered, payments are looked for";
+  const json no = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "no"}}}};
+  relay.info.reset();
+  for (const char* method : {"get_info", "get_balance", "list_transactions"}) relay.answers[method] = no;
+  relay.answers["make_invoice"] = {{"result", {{"invoice", "lnbcrt1"}}}};
+  const auto told = status();
+  ASSERT_TRUE(told) << told.error().describe();
+  EXPECT_EQ(told->balance, std::nullopt);
+  EXPECT_FALSE(wallet.abilities().holds);
+  EXPECT_TRUE(wallet.abilities().lists) << "until it refuses";
+  EXPECT_EQ(create()->bolt11, "lnbcrt1");
+  EXPECT_FALSE(wallet.abilities().lists);
+  std::string code;
+  wallet.list_paid({}, [&](const auto& listed) { code = listed ? "listed" : listed.error().code; });
+  EXPECT_EQ(code, "wallet.no_list");
+  const std::size_t asked = relay.requests.size();
+  EXPECT_TRUE(status());
+  EXPECT_EQ(relay.requests.size(), asked) << "nothing that it has refused is asked again";
+}
+
+TEST_F(NwcTest, AWalletThatIgnoresWhatItDoesNotKnowMakesInvoicesAllTheSame) {
+  relay.info.reset();
+  relay.answers["get_info"] = {{"error", "unknown method"}};
+  relay.answers["make_invoice"] = {{"result", {{"invoice", "lnbcrt1"}}}};
+  EXPECT_EQ(create()->bolt11, "lnbcrt1") << "list_transactions has no answer";
+}
+
+TEST_F(NwcTest, ARefusalForBeingAskedTooOftenIsNotTakenForAnEmptyList) {
+  relay.answers["list_transactions"] = {{"error", {{"code", "RATE_LIMITED"}, {"message", "slow down"}}}};
+  EXPECT_EQ(create().error().code, "wallet.rate_limited");
+  EXPECT_EQ(relay.requests.back()["method"], "list_transactions");
+}
+
+TEST_F(NwcTest, AMissingMethodIsNotAMissingInvoice) {
+  relay.answers["lookup_invoice"] = {{"error", "Method not found"}};
+  EXPECT_EQ(look_up().error().code, "wallet.refused");
+}
+
+TEST_F(NwcTest, AWalletHoldsOnlyWhatItCanTakeAndGiveBack) {
+  relay.answers["get_info"] = {{"result", json::object()}};
+  relay.info->content += " make_hold_invoice cancel_hold_invoice";
+  status();
+  EXPECT_FALSE(wallet.abilities().holds);
+  relay.info->content += " settle_hold_invoice";
+  connection.on_connected("wss://relay.example");
+  status();
+  EXPECT_TRUE(wallet.abilities().holds);
+}
+
 // ---- payments that are held -----------------------------------------------------------------------------------------
 
 class NwcHold : public NwcTest {

@@ -8,6 +8,7 @@
 
 #include "pipeline/wallet/links/http.h"
 #include "pipeline/wallet/links/rpc.h"
+#include "pipeline/web/page_reader.h"
 
 namespace wallet {
 
@@ -34,6 +35,25 @@ class ScriptedHttp final : public Http {
   std::vector<HttpCall> asked;
   std::deque<base::Result<HttpReply>> replies;
   std::vector<HttpFeed> fed;
+};
+
+// A web server, page by page.
+class ScriptedWeb final : public web::PageReader {
+ public:
+  void get(const std::string& url, std::function<void(base::Result<std::string>)> done) override {
+    asked.push_back(url);
+    ASSERT_FALSE(answers.empty()) << url;
+    auto answer = std::move(answers.front());
+    answers.pop_front();
+    done(std::move(answer));
+  }
+  void says(const nlohmann::json& what) { answers.emplace_back(what.dump()); }
+  void fails(std::string code, std::string context = {}) {
+    answers.emplace_back(base::fail(base::ErrorKind::job_request, std::move(code), "no", std::move(context)));
+  }
+
+  std::vector<std::string> asked;
+  std::deque<base::Result<std::string>> answers;
 };
 
 class ScriptedRpc final : public Rpc {

@@ -40,6 +40,7 @@ class WalletAtRelay final : public nostr::Relays {
     const auto opened = nostr::decrypt(request.content, key, request.pubkey);
     requests.push_back(nlohmann::json::parse(opened->plaintext));
     forms.push_back(opened->form);
+    if (deaf.contains(opened->form)) return;
     const std::string method = requests.back()["method"];
     if (answers.contains(method)) say(kNwcResponseKind, answers.at(method), request.id);
   }
@@ -67,7 +68,8 @@ class WalletAtRelay final : public nostr::Relays {
   NwcConnection* connection = nullptr;
   std::optional<nostr::Unsigned> info;
   std::string refusal;
-  std::set<std::string> dead;  // relays
+  std::set<std::string> dead;         // relays
+  std::set<ledger::Encryption> deaf;  // what the wallet cannot read
   std::map<std::string, nlohmann::json> answers;
   std::vector<nlohmann::json> requests;
   std::vector<ledger::Encryption> forms;

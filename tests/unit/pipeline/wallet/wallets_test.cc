@@ -122,6 +122,21 @@ TEST_F(WalletTest, AWalletsOwnReasonIsKept) {
   EXPECT_EQ(reason(401, "wrong password"), "the wallet refuses our credential: wrong password");
   EXPECT_THAT(reason(502, "bad gateway"), HasSubstr("status 502, bad gateway"));
   EXPECT_EQ(reason(422, R"({"detail":[{"loc":["body"],"msg":"field required"}]})"), "the wallet says: field required");
+  EXPECT_EQ(reason(400, "no\x1b[2Jmore\nlines"), "the wallet says: no [2Jmore lines");
+  const std::string cut = reason(400, std::string(kMaxSaidBytes - 1, 'x') + "\xc3\xa9");
+  EXPECT_EQ(cut, "the wallet says: " + std::string(kMaxSaidBytes - 1, 'x')) << "between two characters";
+}
+
+TEST_F(WalletTest, WordsOfBeingAskedTooOftenAreHeededInEachProtocol) {
+  rpc.refuses(-32'000, "429 Too Many Requests");
+  SparkWallet spark(rpc, ports());
+  EXPECT_EQ(look_up(spark).error().code, "wallet.rate_limited");
+  http.says({{"error", {{"code", 1}, {"message", "rate limit exceeded"}}}});
+  ElectrumWallet electrum(http, ports());
+  EXPECT_EQ(look_up(electrum).error().code, "wallet.rate_limited");
+  http.says({{"detail", "Slow down"}}, 400);
+  LnbitsWallet lnbits(http, ports(), "key");
+  EXPECT_EQ(look_up(lnbits).error().code, "wallet.rate_limited");
 }
 
 TEST_F(WalletTest, AWalletThatIsAskedTooOftenSaysForHowLong) {
@@ -197,6 +212,8 @@ TEST_F(WalletTest, LndSaysWhyItCannot) {
   EXPECT_EQ(status(lnd).error().code, "wallet.unauthorized");
   http.says({{"message", "permission denied"}}, 500);
   EXPECT_EQ(create(lnd).error().code, "wallet.unauthorized") << "a macaroon without the right";
+  http.says({{"message", "permission denied"}}, 500);
+  EXPECT_THAT(create(lnd).error().hint, HasSubstr("invoices:read and invoices:write"));
   http.replies.push_back(HttpReply{200, "<html>"});
   EXPECT_EQ(status(lnd).error().code, "wallet.malformed");
   http.says({{"alias", "gpu"}, {"identity_pubkey", "02aa"}, {"chains", json::array({{{"network", "mainnet"}}})}});
@@ -207,6 +224,46 @@ TEST_F(WalletTest, LndSaysWhyItCannot) {
   EXPECT_EQ(well->network, "bitcoin");
   EXPECT_EQ(well->name, "LND gpu");
   EXPECT_EQ(well->balance, Msat{5'000});
+}
+
+// LND's own invoice.macaroon has neither info:read nor offchain:read.
+TEST_F(WalletTest, LndThatMayNotTellItsNodeAndBalanceTellsThemByItsInvoices) {
+  LndWallet lnd(http, ports());
+  const NodeKey node = *NodeKey::from_hex(std::string(64, '1'));
+  const std::string made = encode_bolt11({.network = Network::regtest,
+                                          .amount = Msat{9'000},
+                                          .timestamp_s = kNow.ms / 1000,
+                                          .payment_hash = kHash,
+                                          .payment_secret = kHash,
+                                          .description = "job"},
+                                         node)
+                               .value();
+  const auto told = [&](const json& invoices) {
+    http.says({{"message", "permission denied"}}, 500);
+    http.says({{"invoices", invoices}});
+    http.says({{"message", "permission denied"}}, 500);
+    return status(lnd);
+  };
+  const auto fresh = told(json::array());
+  ASSERT_TRUE(fresh) << fresh.error().describe();
+  EXPECT_EQ(fresh->name, "LND");
+  EXPECT_EQ(fresh->network, "");
+  EXPECT_EQ(fresh->balance, std::nullopt);
+  EXPECT_EQ(lnd.account(), "") << "not known before the first invoice";
+  http.says({{"payment_request", made}});
+  ASSERT_TRUE(create(lnd));
+  EXPECT_EQ(lnd.account(), node_id(node)->hex());
+
+  LndWallet later(http, ports());
+  http.says({{"message", "permission denied"}}, 500);
+  http.says({{"invoices", json::array({{{"payment_request", made}}})}});
+  http.says({{"local_balance", {{"msat", "5000"}}}});
+  const auto well = status(later);
+  EXPECT_EQ(well->network, "regtest");
+  EXPECT_EQ(well->balance, Msat{5'000}) << "each right by itself";
+  EXPECT_EQ(later.account(), node_id(node)->hex());
+  for (int i = 0; i < 2; ++i) http.says({{"message", "permission denied"}}, 500);
+  EXPECT_EQ(status(later).error().code, "wallet.unauthorized") << "a macaroon without the right to invoices";
 }
 
 TEST_F(WalletTest, LndTellsWhatItStreams) {
@@ -592,24 +649,6 @@ TEST(Macaroon, WhatIsNoneIsRefusedWithoutRepeatingIt) {
 
 // ---- Lightning address ----------------------------------------------------------------------------------------------
 
-// A server of addresses, page by page.
-class AddressServer final : public web::PageReader {
- public:
-  void get(const std::string& url, std::function<void(Result<std::string>)> done) override {
-    asked.push_back(url);
-    auto answer = std::move(answers.front());
-    answers.pop_front();
-    done(std::move(answer));
-  }
-  void says(const json& what) { answers.emplace_back(what.dump()); }
-  void fails(std::string code) {
-    answers.emplace_back(base::fail(base::ErrorKind::job_request, std::move(code), "no"));
-  }
-
-  std::vector<std::string> asked;
-  std::deque<Result<std::string>> answers;
-};
-
 class AddressTest : public WalletTest {
  protected:
   AddressTest() {
@@ -634,7 +673,7 @@ class AddressTest : public WalletTest {
   }
 
   json offer;
-  AddressServer server;
+  ScriptedWeb server;
   std::vector<std::string> warnings;
   LightningAddressWallet wallet{server,
                                 {.clock = [] { return kNow; },
@@ -680,8 +719,24 @@ TEST_F(AddressTest, OnlyNotFoundMeansThatItDoesNotKnow) {
   EXPECT_EQ(look_up(wallet).error().code, "wallet.rate_limited");
   server.fails("web.too_many_requests");
   EXPECT_EQ(look_up(wallet).error().code, "wallet.rate_limited");
+  server.fails("web.too_many_requests", "30 s");
+  EXPECT_EQ(asked_pause_ms(look_up(wallet).error()), 30'000);
   server.fails("web.timeout");
   EXPECT_EQ(look_up(wallet).error().code, "wallet.unreachable");
+}
+
+TEST_F(AddressTest, AnotherServersJsonSaysNothingAboutAnInvoice) {
+  auto over = invoice();
+  over.expires_at = kNow - 1;
+  server.says({{"detail", "Not Found"}});
+  const auto told = look_up(wallet, over);
+  EXPECT_EQ(told.error().code, "wallet.malformed") << "neither expired nor unknown";
+  EXPECT_THAT(told.error().message, HasSubstr("it says: Not Found"));
+  server.says(json::object());
+  EXPECT_EQ(look_up(wallet, over).error().code, "wallet.malformed");
+  server.says(offer);
+  server.says(json::object());
+  EXPECT_EQ(create(wallet).error().code, "wallet.malformed") << "and not an address without LUD-21";
 }
 
 TEST_F(AddressTest, ItsLimitsMayBeDecimals) {

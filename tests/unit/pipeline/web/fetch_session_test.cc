@@ -106,11 +106,11 @@ TEST_F(FetchTest, TheOperatorsOwnUrlMayBePrivateButNotWhatItRedirectsTo) {
 }
 
 TEST_F(FetchTest, TheOperatorsOwnPageIsReadWhateverItsTypeAndStatusAsLongAsItIsJson) {
-  const auto read = [this](unsigned status, const char* body) {
+  const auto read = [this](unsigned status, const char* body, const char* type = "application/octet-stream") {
     fetch = FetchSession({.own = true});
     fetch.start("http://pay.example/");
     fetch.on_addresses({kPublic});
-    const Next next = fetch.on_head({.status = status, .content_type = "application/octet-stream"});
+    const Next next = fetch.on_head({.status = status, .content_type = type});
     if (!std::holds_alternative<Read>(next)) return code(next);
     fetch.on_body(body);
     return code(fetch.on_end());
@@ -118,7 +118,24 @@ TEST_F(FetchTest, TheOperatorsOwnPageIsReadWhateverItsTypeAndStatusAsLongAsItIsJ
   EXPECT_EQ(read(200, R"({"tag":"payRequest"})"), "text");
   EXPECT_EQ(read(400, R"({"status":"ERROR","reason":"out of bounds"})"), "text");
   EXPECT_EQ(read(404, "<html>"), "web.status");
+  for (const unsigned status : {502U, 503U, 504U, 522U})
+    EXPECT_EQ(read(status, R"({"error":"gateway"})"), "web.status");
+  for (const char* type :
+       {"", "text/plain", "text/html; charset=iso-8859-1", "application/octet-stream; charset=binary"}) {
+    EXPECT_EQ(read(200, R"({"metadata":"[[\"text/plain\",\"<b>me</b>\"]]"})", type), "text") << type;
+  }
   EXPECT_EQ(read(429, "{}"), "web.too_many_requests");
+}
+
+TEST_F(FetchTest, TheOperatorsOwnServerSaysForHowLongItWantsToBeLeftAlone) {
+  const auto context = [this](const char* retry_after) {
+    fetch = FetchSession({.own = true});
+    fetch.start("http://pay.example/");
+    fetch.on_addresses({kPublic});
+    return error(fetch.on_head({.status = 429, .retry_after = retry_after})).context;
+  };
+  EXPECT_EQ(context("30"), "30 s");
+  EXPECT_EQ(context("Mon, 30 Nov 2026 20:00:00 GMT"), "http://pay.example/");
 }
 
 // ---- redirects ------------------------------------------------------------------------------------------------------
