@@ -9,7 +9,7 @@ import { addressed, openWalletMarket, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 import { startCoreLightning } from '../harness/wallets/core-lightning.mjs';
 import { startLightningAddress } from '../harness/wallets/lightning-address.mjs';
-import { startLnd } from '../harness/wallets/lnd.mjs';
+import { INVOICE_RIGHTS, READONLY_RIGHTS, selfSigned, startLnd } from '../harness/wallets/lnd.mjs';
 import { startNwc } from '../harness/wallets/nwc.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
@@ -53,6 +53,33 @@ test('a credential that is none, and one that the wallet refuses', options, asyn
   await market.provider.start({ wait: false });
   assert.notEqual(await market.provider.death(), 0);
   assert.match(market.provider.log.join('\n'), /the wallet refuses our credential/);
+});
+
+test("LND's own invoice.macaroon is enough, and readonly.macaroon is not", options, async (t) => {
+  const counterpart = await startLnd({ rights: INVOICE_RIGHTS });
+  const market = await open(t, counterpart);
+  const { provider, customer } = market;
+  const [fresh] = await provider.json(['wallet', 'status', '--json']);
+  assert.deepEqual([fresh.name, fresh.balance_msat], ['LND', null]);
+  await provider.start();
+  const job = await customer.ask(addressed(provider));
+  await counterpart.pay(await job.invoice());
+  await untilState(market, job, 'settled');
+  const { stdout } = await provider.cli(['ledger', 'export']);
+  assert.ok(stdout.includes(counterpart.node.id), 'the invoice names the node that made it');
+  await assertRefused(await open(t, await startLnd({ rights: READONLY_RIGHTS })), /permission denied.*invoices:write/);
+});
+
+test('a file of certificates that holds none, and one of another server', options, async (t) => {
+  const counterpart = await startLnd();
+  const market = await open(t, counterpart, { files: { ...counterpart.files, certificate: 'none' } });
+  const { code, stderr } = await market.provider.cli(['wallet', 'status']);
+  assert.equal(code, 2);
+  assert.match(stderr, /holds no certificate in PEM form/);
+  await market.keep('certificate', (await selfSigned()).cert);
+  const refused = await market.provider.cli(['wallet', 'status']);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /self-signed certificate, which is not trusted here.*wallet\.certificate_file/s);
 });
 
 for (const [name, order] of [['first', (live) => [DEAD, live]], ['last', (live) => [live, DEAD]]]) {
