@@ -12,8 +12,10 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <optional>
 
 #include "pipeline/net/awaitable.h"
+#include "pipeline/net/response_head.h"
 #include "pipeline/net/tls_trust.h"
 
 namespace net {
@@ -102,10 +104,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
         timeouts_(timeouts),
         callbacks_(std::move(callbacks)),
         resolver_(io),
-        tcp_(io) {
-    parser_.header_limit(kMaxHeadBytes);
-    parser_.body_limit(boost::none);  // the caller bounds what it keeps
-  }
+        tcp_(io) {}
 
   void start() {
     // What a callback throws is the caller's: it comes out of the io_context, as from any other handler.
@@ -157,16 +156,16 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
     co_await http::async_write(stream, request_, into(error));
     // A server may refuse before it has read everything: its answer says why, so it is read whatever became of the
     // write.
-    if (error != beast::error::timeout) co_await http::async_read_header(stream, buffer_, parser_, into(error));
+    if (error != beast::error::timeout) co_await read_head(stream, buffer_, parser_, kMaxHeadBytes, error);
     if (error) co_return fail(error);
-    if (!closed_) callbacks_.head(parser_.get().result_int());
+    if (!closed_) callbacks_.head(parser_->get().result_int());
     if (!closed_) tell_retry_after();
     std::array<char, kReadBytes> bytes;
-    while (!closed_ && !parser_.is_done()) {
-      parser_.get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
-      co_await http::async_read_some(stream, buffer_, parser_, into(error));
+    while (!closed_ && !parser_->is_done()) {
+      parser_->get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
+      co_await http::async_read_some(stream, buffer_, *parser_, into(error));
       if (error && error != http::error::need_buffer) co_return fail(error);
-      const std::size_t size = bytes.size() - parser_.get().body().size;
+      const std::size_t size = bytes.size() - parser_->get().body().size;
       if (size == 0 || closed_) continue;
       expire_after(timeouts_.stall_ms);
       callbacks_.body({bytes.data(), size});
@@ -176,7 +175,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
 
   // In seconds; a date is not read.
   void tell_retry_after() {
-    const std::string_view told = parser_.get()["Retry-After"];
+    const std::string_view told = parser_->get()["Retry-After"];
     std::int64_t seconds = 0;
     const auto [end, error] = std::from_chars(told.data(), told.data() + told.size(), seconds);
     if (error == std::errc() && end == told.data() + told.size() && seconds > 0) callbacks_.retry_after(seconds);
@@ -218,7 +217,7 @@ class HttpCall::Exchange : public std::enable_shared_from_this<Exchange> {
   asio::ip::tcp::resolver resolver_;
   beast::tcp_stream tcp_;
   beast::flat_buffer buffer_;
-  http::response_parser<http::buffer_body> parser_;
+  std::optional<http::response_parser<http::buffer_body>> parser_;  // of the answer; the caller bounds what it keeps
   std::int64_t limit_ms_ = 0;
   bool closed_ = false;
 };

@@ -16,6 +16,7 @@
 #include <websocketpp/config/core_client.hpp>
 
 #include "pipeline/net/tls_trust.h"
+#include "pipeline/net/upgrade_answer.h"
 #include "pipeline/net/websocket_messages.h"
 
 namespace net {
@@ -197,7 +198,7 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void take(std::string_view bytes) {
-    while (!bytes.empty() && is_connecting()) bytes = take_header(bytes);
+    if (!answer_.is_complete()) bytes = take_answer(bytes);
     messages_.append(bytes);
     while (!ended_) {
       const auto part = messages_.next();
@@ -206,19 +207,16 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
     }
   }
 
-  bool is_connecting() const { return !ended_ && websocket_->get_state() == websocketpp::session::state::connecting; }
-
-  // Passes on the HTTP response that opens the websocket, up to its empty line; returns the bytes after it.
-  std::string_view take_header(std::string_view bytes) {
-    static constexpr std::string_view kEnd = "\r\n\r\n";
-    header_.append(bytes);
-    const std::size_t from = header_.size() - bytes.size();
-    const std::size_t end = header_.find(kEnd, from < kEnd.size() ? 0 : from - kEnd.size() + 1);
-    const std::size_t used = end == std::string::npos ? bytes.size() : end + kEnd.size() - from;
-    if (end != std::string::npos) header_.clear();
-    websocket_->read_all(bytes.data(), used);
-    end_if_broken();
-    return bytes.substr(used);
+  // Passes on the HTTP answer that opens the websocket, once it is complete; returns the bytes after it.
+  std::string_view take_answer(std::string_view bytes) {
+    bytes = answer_.append(bytes);
+    if (!answer_.fault().empty()) {
+      end("not a websocket: " + answer_.fault());
+    } else if (answer_.is_complete()) {
+      websocket_->read_all(answer_.text().data(), answer_.text().size());
+      end_if_broken();
+    }
+    return bytes;
   }
 
   void take(const WebsocketMessages::Part& part) {
@@ -230,6 +228,11 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
         return report(handlers_.on_skipped, SkippedMessage::too_long);
       case Kind::not_utf8:
         return report(handlers_.on_skipped, SkippedMessage::not_utf8);
+      case Kind::binary:
+        return report(handlers_.on_idle);
+      case Kind::ping:
+        report(handlers_.on_idle);
+        [[fallthrough]];
       case Kind::control:
         websocket_->read_all(part.bytes.data(), part.bytes.size());
         return end_if_broken();
@@ -298,7 +301,7 @@ class Websocket::Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer linger_;
   WebsocketDial dial_;
   WebsocketHandlers handlers_;
-  std::string header_;  // of the response that is being read
+  UpgradeAnswer answer_;
   WebsocketMessages messages_;
   Client client_;
   Client::connection_ptr websocket_;

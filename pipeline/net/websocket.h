@@ -37,6 +37,7 @@ struct WebsocketHandlers {
   std::function<void(std::string)> on_text;  // UTF-8
   std::function<void(SkippedMessage)> on_skipped;
   std::function<void()> on_pong;
+  std::function<void()> on_idle;  // the peer sent what is no message for us: a ping, which is answered, or bytes
   // Last of all, once, with a reason for a person: "connection refused", "TLS: certificate expired 3 days ago"; headers
   // are not repeated.
   std::function<void(std::string)> on_closed;

@@ -11,6 +11,7 @@ namespace {
 constexpr unsigned kText = 1;
 constexpr unsigned kBinary = 2;
 constexpr unsigned kClose = 8;
+constexpr unsigned kPing = 9;
 constexpr unsigned kPong = 10;
 constexpr std::size_t kMaxControlBytes = 125;
 
@@ -88,12 +89,12 @@ void WebsocketMessages::read_payload() {
 
 std::optional<WebsocketMessages::Part> WebsocketMessages::end_frame() {
   const Frame frame = *std::exchange(frame_, std::nullopt);
-  if (frame.is_control()) return Part{Kind::control, std::exchange(control_, {})};
+  if (frame.is_control()) return Part{frame.opcode == kPing ? Kind::ping : Kind::control, std::exchange(control_, {})};
   if (!frame.ends_message) return std::nullopt;
   const unsigned opcode = std::exchange(message_opcode_, 0);
   std::string message = std::exchange(message_, {});
   if (std::exchange(too_long_, false)) return Part{Kind::too_long, {}};
-  if (opcode == kBinary) return std::nullopt;
+  if (opcode == kBinary) return Part{Kind::binary, {}};
   if (!base::is_utf8(message)) return Part{Kind::not_utf8, {}};
   return Part{Kind::text, std::move(message)};
 }

@@ -18,7 +18,9 @@ class WebsocketMessages {
     text,
     too_long,  // skipped: a message of more than the most bytes
     not_utf8,  // skipped
-    control,   // a whole frame as it came: ping, pong or close
+    binary,    // passed over: a message of bytes
+    ping,      // a whole frame as it came
+    control,   // the same: pong or close
     broken,    // these are no frames of a server: the connection has to end. Nothing comes after it.
   };
   struct Part {
@@ -30,7 +32,7 @@ class WebsocketMessages {
 
   // Bytes that came after those of the last call.
   void append(std::string_view bytes) { input_.append(bytes); }
-  // The next part that is complete, or nothing until more bytes are appended. Binary messages are passed over.
+  // The next part that is complete, or nothing until more bytes are appended.
   std::optional<Part> next();
 
  private:

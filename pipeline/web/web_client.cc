@@ -14,8 +14,10 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <optional>
 
 #include "pipeline/net/awaitable.h"
+#include "pipeline/net/response_head.h"
 #include "pipeline/net/tls_trust.h"
 
 namespace web {
@@ -188,22 +190,20 @@ class WebClient::Transfer : public std::enable_shared_from_this<Transfer> {
   asio::awaitable<Next> exchange(Stream& stream) {
     const auto request = make_request(fetch_.url(), request_.accept);
     beast::flat_buffer buffer;
-    http::response_parser<http::buffer_body> parser;
-    parser.header_limit(kMaxHeadBytes);
-    parser.body_limit(boost::none);  // FetchSession bounds it
+    std::optional<http::response_parser<http::buffer_body>> parser;  // FetchSession bounds the body
     error_code error;
     co_await http::async_write(stream, request, into(error));
-    if (!error) co_await http::async_read_header(stream, buffer, parser, into(error));
+    if (!error) co_await net::read_head(stream, buffer, parser, kMaxHeadBytes, error);
     if (error) co_return fetch_.on_unreachable(readable(error));
 
-    Next next = fetch_.on_head(head_of(parser));
+    Next next = fetch_.on_head(head_of(*parser));
     std::array<char, kReadBytes> bytes;
     while (std::holds_alternative<Read>(next)) {
-      if (parser.is_done()) co_return fetch_.on_end();
-      parser.get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
-      co_await http::async_read_some(stream, buffer, parser, into(error));
+      if (parser->is_done()) co_return fetch_.on_end();
+      parser->get().body() = {.data = bytes.data(), .size = bytes.size(), .more = true};
+      co_await http::async_read_some(stream, buffer, *parser, into(error));
       if (error && error != http::error::need_buffer) co_return fetch_.on_unreachable(readable(error));
-      next = fetch_.on_body({bytes.data(), bytes.size() - parser.get().body().size});
+      next = fetch_.on_body({bytes.data(), bytes.size() - parser->get().body().size});
     }
     co_return next;
   }

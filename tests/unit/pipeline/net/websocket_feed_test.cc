@@ -2,79 +2,29 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/sha.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
-#include "base/base64.h"
 #include "base/temporary_folder.h"
 #include "pipeline/loopback/loopback_relay.h"
+#include "tests/support/push_server.h"
 #include "tests/support/tls_front.h"
 
 namespace net {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
+using support::PushServer;
 
-// Takes one websocket (RFC 6455), keeps the request that opened it, and pushes one text.
-class PushServer {
- public:
-  PushServer(asio::io_context& io, std::string text)
-      : acceptor_(io, {asio::ip::address_v4::loopback(), 0}), socket_(io) {
-    asio::co_spawn(
-        io, [this, text = std::move(text)] { return serve(text); }, asio::detached);
-  }
-
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
-  const std::string& request() const { return request_; }
-
- private:
-  asio::awaitable<void> serve(std::string text) {
-    socket_ = co_await acceptor_.async_accept(asio::use_awaitable);
-    co_await asio::async_read_until(socket_, asio::dynamic_buffer(request_), "\r\n\r\n", asio::use_awaitable);
-    const std::string answer =
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Accept: " +
-        accept_of(request_) + "\r\n\r\n" + frame(text);
-    co_await asio::async_write(socket_, asio::buffer(answer), asio::use_awaitable);
-  }
-
-  static std::string accept_of(const std::string& request) {
-    std::smatch key;
-    std::regex_search(request, key, std::regex("Sec-WebSocket-Key: (\\S+)"));
-    const std::string text = key[1].str() + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
-    SHA1(base::unsigned_data(text), text.size(), digest.data());
-    return base::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  }
-
-  // A whole text message of less than 65536 bytes.
-  static std::string frame(const std::string& text) {
-    std::string out = "\x81";
-    if (text.size() < 126) {
-      out += static_cast<char>(text.size());
-    } else {
-      out += {126, static_cast<char>(text.size() >> 8), static_cast<char>(text.size() & 0xFF)};
-    }
-    return out + text;
-  }
-
-  tcp::acceptor acceptor_;
-  tcp::socket socket_;
-  std::string request_;
-};
+std::string url_of(const PushServer& server) {
+  return "http://" + server.authority();
+}
+support::PushServerOptions pushing(const std::string& text) {
+  return {.before = {}, .frames = support::server_frame('\x81', text)};
+}
 
 class Feed : public testing::Test {
  protected:
@@ -116,8 +66,8 @@ class Feed : public testing::Test {
 };
 
 TEST_F(Feed, HandsOverWhatTheServerPushes) {
-  const PushServer server(io, R"({"type":"payment_received"})");
-  connect(server.url());
+  const PushServer server(io, pushing(R"({"type":"payment_received"})"));
+  connect(url_of(server));
   ASSERT_TRUE(run_until([&] { return !messages.empty(); }));
   EXPECT_EQ(messages, std::vector<std::string>{R"({"type":"payment_received"})"});
   EXPECT_EQ(opened, 1);
@@ -125,8 +75,8 @@ TEST_F(Feed, HandsOverWhatTheServerPushes) {
 }
 
 TEST_F(Feed, AsksForItsPathWithItsHeaders) {
-  const PushServer server(io, "hello");
-  connect(server.url() + "/prefix");
+  const PushServer server(io, pushing("hello"));
+  connect(url_of(server) + "/prefix");
   ASSERT_TRUE(run_until([&] { return opened == 1; }));
   EXPECT_THAT(server.request(), testing::StartsWith("GET /prefix/push HTTP/1.1\r\n"));
   EXPECT_THAT(server.request(), testing::HasSubstr("\r\nAuthorization: Basic abc\r\n"));
@@ -134,9 +84,28 @@ TEST_F(Feed, AsksForItsPathWithItsHeaders) {
   feed.reset();
 }
 
+TEST_F(Feed, OpensAfterInterimAnswersAndWithoutAReasonPhrase) {
+  auto options = pushing("hello");
+  options.before = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+  options.status_line = "HTTP/1.1 101";
+  const PushServer server(io, options);
+  connect(url_of(server));
+  ASSERT_TRUE(run_until([&] { return !messages.empty(); }));
+  feed.reset();
+}
+
+TEST_F(Feed, ClosesOnAnAnswerWithTooManyHeaders) {
+  auto options = pushing("hello");
+  options.status_line += "\r\nX: " + std::string(20'000, 'x');
+  const PushServer server(io, options);
+  connect(url_of(server));
+  EXPECT_TRUE(run_until([&] { return closed == 1; }));
+  EXPECT_EQ(opened, 0);
+}
+
 TEST_F(Feed, EndsWithAMessageThatIsTooLarge) {
-  const PushServer server(io, std::string(1'001, 'x'));
-  connect(server.url());
+  const PushServer server(io, pushing(std::string(1'001, 'x')));
+  connect(url_of(server));
   ASSERT_TRUE(run_until([&] { return closed == 1; }));
   EXPECT_EQ(opened, 1);
   EXPECT_TRUE(messages.empty());

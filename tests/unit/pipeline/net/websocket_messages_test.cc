@@ -38,6 +38,8 @@ std::vector<std::string> read(const std::string& bytes, std::size_t piece = 1'00
       const char* name = part->kind == Kind::text       ? "text "
                          : part->kind == Kind::too_long ? "too long"
                          : part->kind == Kind::not_utf8 ? "not UTF-8"
+                         : part->kind == Kind::binary   ? "binary"
+                         : part->kind == Kind::ping     ? "ping "
                          : part->kind == Kind::control  ? "control "
                                                         : "broken: ";
       out.push_back(name + part->bytes);
@@ -57,7 +59,7 @@ TEST(WebsocketMessages, AreTakenOutOfTheBytesHoweverTheyCome) {
 TEST(WebsocketMessages, MayComeInSeveralFramesWithControlFramesBetweenThem) {
   const std::string ping = frame(0x89, "are you there?");
   EXPECT_THAT(read(frame(0x01, "\xc3") + ping + frame(0x00, "\xbc") + frame(0x80, "!")),
-              ElementsAre("control " + ping, "text ü!"))
+              ElementsAre("ping " + ping, "text ü!"))
       << "a character may be divided";
 }
 
@@ -76,7 +78,12 @@ TEST(WebsocketMessages, ThatAreNoUtf8AreSkippedAndThoseAfterThemAreRead) {
 }
 
 TEST(WebsocketMessages, ThatAreBinaryArePassedOver) {
-  EXPECT_THAT(read(frame(0x82, "\xff") + text("next")), ElementsAre("text next"));
+  EXPECT_THAT(read(frame(0x82, "\xff") + text("next")), ElementsAre("binary", "text next"));
+}
+
+TEST(WebsocketMessages, APongOrACloseIsNoPing) {
+  EXPECT_THAT(read(frame(0x8a, "") + frame(0x88, "")),
+              ElementsAre("control " + frame(0x8a, ""), "control " + frame(0x88, "")));
 }
 
 TEST(WebsocketMessages, AFrameThatIsNotWholeIsWaitedFor) {

@@ -143,6 +143,15 @@ TEST_F(WebClientTest, GetsAPageInEveryFraming) {
   }
 }
 
+TEST_F(WebClientTest, PassesInterimAnswersOver) {
+  const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+  std::string before = "HTTP/1.1 100 Continue\r\n\r\n" + hints;
+  server.answer = [&](auto&) { return before + ok("hello"); };
+  EXPECT_EQ(get(server.url()), "hello");
+  for (int i = 0; i < 8; ++i) before += hints;
+  EXPECT_EQ(code(server.url()), "web.unreachable") << "no endless row of them";
+}
+
 TEST_F(WebClientTest, FollowsRedirects) {
   server.answer = [](const std::string& path) {
     return path == "/a" ? moved("b") : ok("<p>bee", "Content-Type: text/html\r\n");

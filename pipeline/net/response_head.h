@@ -1,0 +1,33 @@
+// How the adapters read the head of an HTTP answer. For their .cc files: it includes Beast.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <cstdint>
+
+#include "pipeline/net/awaitable.h"
+
+namespace net {
+
+inline constexpr unsigned kMaxInterimAnswers = 8;  // before the final one
+
+// Makes a new parser and reads the head of the final answer into it: interim answers (1xx; RFC 9110, section 15.2) are
+// passed over, each of at most `max_head_bytes`. 101 is final: nothing here asks for another protocol. Fails with
+// http::error::bad_status when more than kMaxInterimAnswers come. `Parser` is an optional response_parser; its body is
+// not bounded.
+template <class Stream, class Parser>
+boost::asio::awaitable<void> read_head(Stream& stream, boost::beast::flat_buffer& buffer, Parser& parser,
+                                       std::uint32_t max_head_bytes, boost::beast::error_code& error) {
+  for (unsigned heads = 0; heads <= kMaxInterimAnswers; ++heads) {
+    parser.emplace();
+    parser->header_limit(max_head_bytes);
+    parser->body_limit(boost::none);
+    co_await boost::beast::http::async_read_header(stream, buffer, *parser, into(error));
+    const unsigned status = parser->get().result_int();
+    if (error || status < 100 || status >= 200 || status == 101) co_return;
+  }
+  error = boost::beast::http::error::bad_status;
+}
+
+}  // namespace net
