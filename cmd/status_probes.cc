@@ -15,6 +15,7 @@
 #include "pipeline/inference/ollama_client.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/nip42.h"
+#include "pipeline/nostr/nip90_request.h"
 #include "pipeline/nostr/relay/client.h"
 #include "pipeline/wallet/sandbox_books.h"
 
@@ -149,7 +150,14 @@ class Probes {
                                             auto at) { return sign_auth(relay, challenge, at); }}},
         std::move(handlers)));
     clients_.back()->start();
-    clients_.back()->subscribe("status", [] { return std::vector<nostr::Filter>{{.kinds = {5050}, .limit = 1}}; });
+    clients_.back()->subscribe("status", [this] { return std::vector{probe()}; });
+  }
+
+  // What every relay takes: it names one kind and, as `serve` does where a relay asks for it, us.
+  nostr::Filter probe() const {
+    nostr::Filter filter{.kinds = {nostr::kTextRequestKind}, .limit = 1};
+    if (key_) filter.tags = {{'p', {key_->public_key().hex()}}};
+    return filter;
   }
 
   std::optional<nostr::Event> sign_auth(const std::string& relay, const std::string& challenge, base::TimeMs at) const {

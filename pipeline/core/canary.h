@@ -19,6 +19,7 @@ enum class Canary {
   pruned_while_open,         // the texts of jobs that are not over are removed too
   pause_ignored,             // a wallet that wants to be left alone is asked all the same
   inability_ignored,         // jobs are taken although the wallet is known to make no invoices
+  refused_filter_kept,       // a filter that a relay does not take is asked for again and again, never a narrower one
   defaults_forgotten,        // what was never paid does not lower the customer's credit
 };
 

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
@@ -218,6 +219,15 @@ std::string_view machine_word(std::string_view message) {
   if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") != std::string_view::npos) return {};
   const bool has_colon = word.size() < message.size();
   return has_colon || std::ranges::find(kMachineWords, word) != std::end(kMachineWords) ? word : std::string_view{};
+}
+
+bool refuses_filter(std::string_view message) {
+  static constexpr std::string_view kWords[] = {"blocked", "invalid", "restricted", "unsupported"};
+  const std::string_view word = machine_word(message);
+  if (word == "auth-required" || word == "rate-limited") return false;
+  if (std::ranges::find(kWords, word) != std::end(kWords)) return true;
+  const std::string text = base::lower(message);
+  return text.find("filter") != std::string::npos || text.find("bad req") != std::string::npos;
 }
 
 Rejection rejection(std::string_view message) {

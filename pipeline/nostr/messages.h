@@ -91,6 +91,10 @@ std::string clean_relay_text(std::string_view text);
 // follows.
 std::string_view machine_word(std::string_view message);
 
+// True if a CLOSED or NOTICE message says, or may say, that the relay does not take the filter that was sent: it names
+// neither an author nor a tag, or too much. There is no machine word for that; strfry says "ERROR: bad req: …".
+bool refuses_filter(std::string_view message);
+
 // What an event that a relay did not take needs.
 enum class Rejection {
   passing,     // another try later: `error:`, a time-out, or words that no machine knows

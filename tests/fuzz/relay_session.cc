@@ -183,7 +183,7 @@ class Driver {
   }
 
   void junk(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) take(session_.on_junk(now_));
+    for (std::size_t i = 0; i < count; ++i) take(session_.on_useless(Useless::junk, now_));
     require(link_ != Link::open || count <= kMaxJunkPerMinute, "a relay that sends nothing but junk is left");
   }
 

@@ -18,8 +18,8 @@ const MAX_TEXT_CHARACTERS = 4 * 1024 * 1024;
 
 // hostname: set it and the relay asks for NIP-42 authentication, as this host. demandAuth: the words, such as "auth-required:
 // sign in first", with which it refuses each EVENT and each REQ until then; the npm relay alone asks but serves everyone.
-// information: its document (NIP-11), served to who asks for it over HTTP. onEvent: see there.
-export async function startRelay({ port = 0, hostname, demandAuth, information, onEvent } = {}) {
+// information: its document (NIP-11), served to who asks for it over HTTP. onEvent, onReq: see there.
+export async function startRelay({ port = 0, hostname, demandAuth, information, onEvent, onReq } = {}) {
   const repository = new EventRepositorySqlite(new Database(':memory:'));
   await repository.init();
   // The caches answer a REQ or an EVENT from the past second; a restarted program would be shown yesterday's list.
@@ -51,6 +51,8 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
     // Called with each such event before the relay itself sees it; what it returns decides: nothing (go on), a text (the
     // event is refused with it, as in OK false), or false (swallowed: no OK, not stored). May be asynchronous.
     onEvent,
+    // Called with the filters of each REQ; a text that it returns closes the subscription (CLOSED).
+    onReq,
     // Hands the text `["EVENT", <subscription>, <raw>]` to every subscription that wants `kind`; returns how many.
     inject,
     dropConnections: () => sockets.clients.forEach((socket) => socket.terminate()),
@@ -87,6 +89,11 @@ export async function startRelay({ port = 0, hostname, demandAuth, information, 
       }
     }
     if (demandAuth && !relay.isAuthorized(socket) && refuse(socket, message)) return;
+    const closed = message[0] === 'REQ' && self.onReq?.(message.slice(2));
+    if (closed) {
+      socket.send(JSON.stringify(createOutgoingClosedMessage(message[1], closed)));
+      return;
+    }
     await relay.handleMessage(socket, message);
     if (message[0] === 'REQ') subscriptions.get(socket)?.set(message[1], message.slice(2));
     if (message[0] === 'CLOSE') subscriptions.get(socket)?.delete(message[1]);

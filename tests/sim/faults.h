@@ -10,25 +10,28 @@
 namespace sim {
 
 enum class Mishap : std::size_t {
-  relay_down,       // refuses the connection
-  relay_dead,       // the connection loses everything from now on, both ways, and does not end
-  relay_cut,        // ends in the middle of a frame
-  relay_delays,     // a frame comes seconds late, after later ones
-  relay_reorders,   // neighbouring frames change places
-  relay_repeats,    // a frame comes twice
-  relay_forges,     // an event with a wrong signature or a wrong id comes too
-  relay_floods,     // more forged events come than any connection is kept for
-  relay_oversizes,  // an event larger than any that we read comes too
-  relay_skews,      // an event from far in the future or the past comes too
-  relay_auths,      // the connection must say who it is first
-  relay_refuses,    // OK false
-  relay_silent,     // a publication is never answered
-  relay_closes,     // a subscription, when it should have delivered
-  relay_rejects,    // a subscription is closed instead of answered, with words or without
-  relay_notices,    // a subscription is answered by a notice alone
-  relay_endless,    // the stored events come, and their end never does
-  relay_crowded,    // a stranger leaves more requests of one second than the relay sends at once
-  relay_poisoned,   // a stranger leaves an event whose bytes no websocket takes
+  relay_down,           // refuses the connection
+  relay_dead,           // the connection loses everything from now on, both ways, and does not end
+  relay_cut,            // ends in the middle of a frame
+  relay_delays,         // a frame comes seconds late, after later ones
+  relay_reorders,       // neighbouring frames change places
+  relay_repeats,        // a frame comes twice
+  relay_forges,         // an event with a wrong signature or a wrong id comes too
+  relay_floods,         // more forged events come than any connection is kept for
+  relay_chatters,       // more notices come than any connection is kept for
+  relay_oversizes,      // an event larger than any that we read comes too
+  relay_skews,          // an event from far in the future or the past comes too
+  relay_auths,          // the connection must say who it is first
+  relay_refuses,        // OK false
+  relay_silent,         // a publication is never answered
+  relay_closes,         // a subscription, when it should have delivered
+  relay_rejects,        // a subscription is closed instead of answered, with words or without
+  relay_notices,        // a subscription is answered by a notice alone
+  relay_endless,        // the stored events come, and their end never does
+  relay_limits_kinds,   // it takes few kinds and filters in a subscription, as long as it exists
+  relay_wants_someone,  // it takes only filters with one author, one p or one e, as long as it exists
+  relay_crowded,        // a stranger leaves more requests of one second than the relay sends at once
+  relay_poisoned,       // a stranger leaves an event whose bytes no websocket takes
   backend_refuses,
   backend_stalls,
   backend_cuts,

@@ -458,7 +458,8 @@ void Referee::check_customers(bool clock_was_wrong) const {
       // One that was old when it was sent is too old to be asked for soon: a relay that is deaf for a while hides it.
       const std::int64_t age_ms = seen.asked_at.ms - seen.request.created_at * 1000;
       const bool was_old = age_ms + kLongestDeafMs > policy_.request_age_limit_ms;
-      demand(clock_was_wrong || crowded_out || was_old || is_left_out(id, seen), "a request was lost" + about(id));
+      demand(clock_was_wrong || crowded_out || seen.hidden || was_old || is_left_out(id, seen),
+             "a request was lost" + about(id));
       continue;
     }
     const Job& job = found->second;

@@ -15,6 +15,13 @@ namespace sim {
 using nlohmann::json;
 using nostr::Event;
 
+SimRelay::SimRelay(World& world, std::string url, std::size_t page)
+    : world_(world),
+      url_(std::move(url)),
+      page_(page),
+      limits_kinds_(world.faults.strikes(Mishap::relay_limits_kinds)),
+      wants_someone_(world.faults.strikes(Mishap::relay_wants_someone)) {}
+
 bool SimRelay::accept(const std::shared_ptr<Wire>& wire) {
   if (down_ || world_.faults.strikes(Mishap::relay_down)) return false;
   std::erase_if(wires_, [](const auto& one) { return one.expired(); });
@@ -77,10 +84,27 @@ void SimRelay::on_req(const std::shared_ptr<Wire>& wire, const std::string& id, 
   if (faults.strikes(Mishap::relay_rejects)) {
     return send(wire, faults.dice().chance(0.5) ? json{"CLOSED", id}.dump() : json{"CLOSED", id, "error: no"}.dump());
   }
+  if (const std::string why = refusal(filters); !why.empty()) return send(wire, json{"CLOSED", id, why}.dump());
   if (faults.strikes(Mishap::relay_notices)) return send(wire, json{"NOTICE", "bad req"}.dump());
   for (const Event* event : nostr::stored_page(events_, filters, page_)) send_event(wire, id, *event);
   if (!faults.strikes(Mishap::relay_endless)) send(wire, json{"EOSE", id}.dump());
   wire->subscriptions[id] = std::move(filters);
+}
+
+// As strfry with `filterValidation`; empty: it takes them.
+std::string SimRelay::refusal(const std::vector<nostr::Filter>& filters) const {
+  constexpr std::size_t kMost = 3;
+  const auto names_one = [](const nostr::Filter& filter) {
+    return filter.authors.size() == 1 || std::ranges::any_of(filter.tags, [](const auto& tag) {
+             return (tag.first == 'p' || tag.first == 'e') && tag.second.size() == 1;
+           });
+  };
+  const auto is_wide = [](const nostr::Filter& filter) { return filter.kinds.size() > kMost; };
+  if (limits_kinds_ && filters.size() > kMost) return "ERROR: bad req: invalid number of filters";
+  if (limits_kinds_ && std::ranges::any_of(filters, is_wide)) return "ERROR: bad req: too many kinds in filter";
+  if (wants_someone_ && !std::ranges::all_of(filters, names_one))
+    return "ERROR: bad req: filter must have exactly one author, p tag, or e tag";
+  return {};
 }
 
 void SimRelay::store(const Event& event) {
@@ -162,6 +186,9 @@ void SimRelay::send_junk(const std::shared_ptr<Wire>& wire, const std::string& i
       forged.content = "flood " + std::to_string(i);
       send_one(forged);
     }
+  }
+  if (world_.faults.strikes(Mishap::relay_chatters)) {
+    for (unsigned i = 0; i <= nostr::kMaxChatterPerMinute; ++i) send(wire, R"(["NOTICE","hello"])");
   }
   if (world_.faults.strikes(Mishap::relay_oversizes)) send_one(world_.stranger_event(std::string(100'000, 'x'), 0));
   if (world_.faults.strikes(Mishap::relay_skews)) {

@@ -28,9 +28,11 @@ struct Wire {
 
 class SimRelay {
  public:
-  SimRelay(World& world, std::string url, std::size_t page) : world_(world), url_(std::move(url)), page_(page) {}
+  SimRelay(World& world, std::string url, std::size_t page);
 
   const std::string& url() const { return url_; }
+  // Whoever is not its customer cannot ask it for requests that are open to all.
+  bool hides_open_requests() const { return wants_someone_; }
 
   // Called by the client's transport at the moment at which its bytes arrive.
   bool accept(const std::shared_ptr<Wire>& wire);  // false: the connection is refused
@@ -48,6 +50,7 @@ class SimRelay {
   void on_event(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
   void on_auth(const std::shared_ptr<Wire>& wire, const nostr::Event& event);
   void on_req(const std::shared_ptr<Wire>& wire, const std::string& id, std::vector<nostr::Filter> filters);
+  std::string refusal(const std::vector<nostr::Filter>& filters) const;
   void send(const std::shared_ptr<Wire>& wire, const std::string& frame);
   void deliver(const nostr::Event& event);
   void leave_crowd(std::int64_t created_at_s);
@@ -59,6 +62,8 @@ class SimRelay {
   World& world_;
   std::string url_;
   std::size_t page_;
+  const bool limits_kinds_;
+  const bool wants_someone_;
   bool down_ = false;
   std::deque<nostr::Event> events_;
   std::map<base::EventId, std::string> poison_;  // the bytes that are sent in the place of these events

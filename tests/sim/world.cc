@@ -72,7 +72,13 @@ base::EventId World::ask(const Ask& ask) {
                     .payer = ask.payer,
                     .asked_at = time.now()};
   const std::size_t count = std::clamp<std::size_t>(ask.relays, 1, relays.size());
-  for (std::size_t i = 0; i < count; ++i) relays[(ask.first_relay + i) % relays.size()]->store(event);
+  bool hidden = !ask.addressed;
+  for (std::size_t i = 0; i < count; ++i) {
+    SimRelay& relay = *relays[(ask.first_relay + i) % relays.size()];
+    hidden = hidden && relay.hides_open_requests();
+    relay.store(event);
+  }
+  jobs[event.id].hidden = hidden;
   std::int64_t cancel_after_ms = ask.cancel_after_ms;
   if (faults.strikes(Mishap::customer_cancels)) cancel_after_ms = faults.dice().between(1, 60'000);
   if (cancel_after_ms > 0) time.after(cancel_after_ms, [this, id = event.id] { cancel(id); });

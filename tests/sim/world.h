@@ -64,7 +64,8 @@ struct CustomerJob {
   std::vector<std::string> paid;  // these invoices
   bool result_before_payment = false;
   bool cancelled = false;
-  std::string shown;  // of the answer, while it grows
+  bool hidden = false;  // open to all, and no relay that has it lets anybody ask for those
+  std::string shown;    // of the answer, while it grows
   std::size_t partials = 0;
 };
 

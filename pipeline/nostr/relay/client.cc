@@ -99,6 +99,7 @@ void RelayClient::connect(const std::string& address) {
     skipped(why == net::SkippedMessage::too_long ? "too_large" : "malformed");
   };
   handlers.on_pong = [this] { ponged(); };
+  handlers.on_idle = [this] { useless(Useless::chatter); };
   handlers.on_closed = [this](const std::string& reason) {
     socket_.reset();
     closed(reason);

@@ -36,6 +36,8 @@ class Connection {
   // The relay sent something.
   void on_heard(TimeMs now) { last_heard_ = now; }
   void on_pong(TimeMs now);
+  // True if a ping of ours has no answer yet.
+  bool awaits_pong() const { return pinged_at_.has_value(); }
   // Why the connection has to be given up (no answer to the dial or to a ping), or nothing.
   std::optional<Ending> overdue(TimeMs now) const;
   void ping_if_silent(TimeMs now, RelayActions& out);

@@ -43,6 +43,16 @@ bool matches_any(std::span<const Filter> filters, const Event& event) {
   return std::any_of(filters.begin(), filters.end(), [&](const Filter& filter) { return matches(filter, event); });
 }
 
+std::vector<Filter> split_kinds(const Filter& filter, std::size_t max_kinds) {
+  std::vector<Filter> out;
+  for (std::size_t from = 0; from < filter.kinds.size(); from += max_kinds) {
+    const auto kinds = std::span(filter.kinds).subspan(from, std::min(max_kinds, filter.kinds.size() - from));
+    out.emplace_back(filter).kinds.assign(kinds.begin(), kinds.end());
+  }
+  if (out.empty()) out.push_back(filter);
+  return out;
+}
+
 Filter filter_from(const nlohmann::json& object) {
   Filter filter;
   for (const auto& [name, value] : object.items()) {

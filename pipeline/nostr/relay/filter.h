@@ -13,6 +13,9 @@ namespace nostr {
 bool matches(const Filter& filter, const Event& event);
 bool matches_any(std::span<const Filter> filters, const Event& event);
 
+// The same condition as filters that have at most `max_kinds` kinds each and no kind in common.
+std::vector<Filter> split_kinds(const Filter& filter, std::size_t max_kinds);
+
 // Throws json::exception if a member has another type.
 Filter filter_from(const nlohmann::json& object);
 

@@ -40,7 +40,7 @@ RelayHub::RelayHub(HubOptions options, HubPorts ports, PoolHandlers handlers)
                .verify = [this](auto event, auto done) { verify(std::move(event), std::move(done)); },
                .blame =
                    [this](const std::string& url) {
-                     if (auto* link = find_link(url)) link->junk();
+                     if (auto* link = find_link(url)) link->useless(Useless::junk);
                    }},
       own_(context_),
       guests_(context_.options.max_guests,
@@ -97,7 +97,7 @@ void RelayHub::query(const std::string& relay, Filter filter, std::function<void
   if (!url) return refuse(url.error().message);
   auto* link = link_for(*url);
   if (!link) return refuse(guests_.no_room());
-  queries_.ask(*link, url->text(), std::move(filter), std::move(done));
+  queries_.ask(*link, url->text(), filter, std::move(done));
 }
 
 Result<void> RelayHub::watch(std::vector<Filter> filters) {

@@ -35,7 +35,9 @@ struct RelayLimits {
 // ---- queries and subscriptions --------------------------------------------------------------------------------------
 
 inline constexpr std::int64_t kQueryTimeoutMs = 10'000;  // from query() to its answer at the latest
-inline constexpr std::int64_t kResubscribeMs = 1'000;    // between two REQs for one subscription that changes
+// The most kinds of one filter that we send: strfry's default where it checks filters (`filterValidation`).
+inline constexpr std::size_t kMaxKindsPerFilter = 3;
+inline constexpr std::int64_t kResubscribeMs = 1'000;  // between two REQs for one subscription that changes
 // A relay sends its newest stored events, at most as many as it likes. After a page of this many or more the session
 // asks for older ones, until none come.
 inline constexpr std::size_t kFullPage = 20;
@@ -53,6 +55,9 @@ inline constexpr unsigned kMaxNoticesPerMinute = 10;  // that are reported; what
 // and delays the next one, so that a hostile relay cannot keep us busy with its signatures. A few unasked events are
 // normal: they cross a CLOSE of ours.
 inline constexpr unsigned kMaxJunkPerMinute = 500;
+// Chatter is what is allowed and of no use: pings and pongs that we did not ask for, notices, challenges, answers to
+// nothing, messages of an unknown type. More than this in a minute ends the connection in the same way.
+inline constexpr unsigned kMaxChatterPerMinute = 3'000;
 inline constexpr std::int64_t kJunkBackoffMs = 60'000;
 
 }  // namespace nostr

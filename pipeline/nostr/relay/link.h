@@ -37,8 +37,8 @@ class RelayLink {
   }
   void unsubscribe(const std::string& id) { perform(session_.unsubscribe(id, now())); }
   void publish(EventId id, std::string event_json) { perform(session_.publish(id, std::move(event_json), now())); }
-  void query(const std::string& id, Filter filter) { perform(session_.query(id, std::move(filter), now())); }
-  void junk() { perform(session_.on_junk(now())); }
+  void query(const std::string& id, const Filter& filter) { perform(session_.query(id, filter, now())); }
+  void useless(Useless what) { perform(session_.on_useless(what, now())); }
   void set_limits(RelayLimits limits) { session_.set_limits(limits); }
   void shut_down() { perform(session_.shut_down()); }
   const RelaySession& session() const { return session_; }

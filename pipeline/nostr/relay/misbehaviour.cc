@@ -7,15 +7,27 @@ std::optional<Ending> Misbehaviour::on_bad_frame(const std::string& error) {
   return Ending{"sent " + std::to_string(bad_frames_) + " malformed frames: " + error};
 }
 
-std::optional<Ending> Misbehaviour::on_junk(TimeMs now) {
-  if (now < junk_since_ || now >= junk_since_ + base::kMinuteMs) {
-    junk_since_ = now;
-    junk_ = 0;
+bool Misbehaviour::PerMinute::exceeded(TimeMs now) {
+  if (now < since || now >= since + base::kMinuteMs) {
+    since = now;
+    count = 0;
   }
-  if (++junk_ <= kMaxJunkPerMinute) return std::nullopt;
-  junk_ = 0;
+  if (++count <= most) return false;
+  count = 0;
+  return true;
+}
+
+std::optional<Ending> Misbehaviour::on_junk(TimeMs now) {
+  if (!junk_.exceeded(now)) return std::nullopt;
   return Ending{"sent more than " + std::to_string(kMaxJunkPerMinute) + " forged or unasked events in a minute",
                 kJunkBackoffMs};
+}
+
+std::optional<Ending> Misbehaviour::on_chatter(TimeMs now) {
+  if (!chatter_.exceeded(now)) return std::nullopt;
+  return Ending{
+      "sent more than " + std::to_string(kMaxChatterPerMinute) + " pings and other useless messages in a minute",
+      kJunkBackoffMs};
 }
 
 }  // namespace nostr

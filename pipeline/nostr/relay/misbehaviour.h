@@ -1,5 +1,6 @@
 // Counts what no honest relay sends, and tells when a connection has to end for it: kMaxBadFrames malformed frames on
-// one connection, or more than kMaxJunkPerMinute events in a minute that are forged or were not asked for. Pure.
+// one connection, or in a minute more than kMaxJunkPerMinute events that are forged or were not asked for, or more than
+// kMaxChatterPerMinute messages of no use. Pure.
 #pragma once
 
 #include <optional>
@@ -10,18 +11,31 @@
 
 namespace nostr {
 
+// What a relay sends without being asked; see kMaxJunkPerMinute.
+enum class Useless { junk, chatter };
+
 class Misbehaviour {
  public:
-  // Malformed frames are counted per connection, junk over connections.
+  // Malformed frames are counted per connection, the others over connections.
   void on_open() { bad_frames_ = 0; }
-  // Both return why the connection has to end now, or nothing. `error`: what is wrong with the frame.
+  // Each returns why the connection has to end now, or nothing. `error`: what is wrong with the frame.
   std::optional<Ending> on_bad_frame(const std::string& error);
   std::optional<Ending> on_junk(TimeMs now);
+  std::optional<Ending> on_chatter(TimeMs now);
 
  private:
+  struct PerMinute {
+    unsigned most = 0;
+    unsigned count = 0;
+    TimeMs since = {};
+
+    // Counts one more. Returns true, and starts again, if there are too many of them.
+    bool exceeded(TimeMs now);
+  };
+
   unsigned bad_frames_ = 0;
-  unsigned junk_ = 0;  // since junk_since_
-  TimeMs junk_since_;
+  PerMinute junk_{kMaxJunkPerMinute};
+  PerMinute chatter_{kMaxChatterPerMinute};
 };
 
 }  // namespace nostr

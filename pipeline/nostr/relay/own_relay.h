@@ -1,6 +1,8 @@
 // One of our own relays, and what keeps its cursor behind the events that are not handled yet. On the hub's thread only.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +18,8 @@ struct OwnRelay {
   IntakeCursor cursor;
   std::optional<TimeMs> last_event;
   bool is_read = false;  // it is asked for requests
+  // By subscription for requests that it has answered: the oldest second of which it has more than it sends.
+  std::map<std::string, std::optional<std::int64_t>> unread_s = {};
 };
 
 // Keeps a relay's cursor behind an event while this lives, and pauses reading while too many events are pinned.

@@ -1,6 +1,10 @@
 #include "pipeline/nostr/relay/own_relays.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "pipeline/nostr/relay/filter.h"
+#include "pipeline/nostr/relay/limits.h"
 
 namespace nostr {
 namespace {
@@ -21,11 +25,7 @@ void OwnRelays::add(const RelayUrl& url, RelayLinkHandlers handlers) {
       OwnRelay{.url = url.text(), .link = nullptr, .cursor = cursor_from(context_.options.clock()), .last_event = {}});
   if (!relays_.emplace(relay->url, relay).second) return;  // named twice
   const std::weak_ptr weak = relay;
-  handlers.on_caught_up = [this, weak](const CaughtUp& all) {
-    if (all.subscription != kIntake) return;
-    const auto unread = all.unread_s ? std::optional(TimeMs{*all.unread_s * 1000}) : std::nullopt;
-    weak.lock()->cursor.on_caught_up(context_.options.clock(), unread);
-  };
+  handlers.on_caught_up = [this, weak](const CaughtUp& all) { on_caught_up(*weak.lock(), all); };
   handlers.on_heard = [this, weak] { weak.lock()->cursor.on_heard(context_.options.clock()); };
   handlers.on_health = [weak, inner = std::move(handlers.on_health)](RelayState state, const std::string& reason) {
     if (state != RelayState::live) weak.lock()->cursor.on_gap();
@@ -52,8 +52,29 @@ void OwnRelays::read(const std::string& url) {
 
 void OwnRelays::subscribe_requests(const std::shared_ptr<OwnRelay>& relay) {
   if (std::exchange(relay->is_read, true)) return;
-  relay->link->subscribe(kIntake, [this, weak = std::weak_ptr(relay)] { return requested(*weak.lock()); },
-                         {.ours = addressed_to(context_.options.us)});
+  std::size_t number = 0;
+  for (const Filter& whole : context_.options.wanted) {
+    for (const Filter& part : split_kinds(whole, kMaxKindsPerFilter)) {
+      const std::string id = number == 0 ? kIntake : kIntake + std::to_string(number);
+      ++number;
+      relay->link->subscribe(
+          id, [this, part, weak = std::weak_ptr(relay)] { return std::vector<Filter>{requested(*weak.lock(), part)}; },
+          {.ours = addressed_to(context_.options.us)});
+    }
+  }
+}
+
+// The cursor moves when the last of the subscriptions has caught up: the relay is live then.
+void OwnRelays::on_caught_up(OwnRelay& relay, const CaughtUp& all) const {
+  if (all.subscription == kControl) return;
+  relay.unread_s[all.subscription] = all.unread_s;
+  if (relay.link->session().state() != RelayState::live) return;
+  std::optional<std::int64_t> oldest_s;
+  for (const auto& [id, unread_s] : relay.unread_s) {
+    if (unread_s) oldest_s = std::min(oldest_s.value_or(*unread_s), *unread_s);
+  }
+  relay.cursor.on_caught_up(context_.options.clock(),
+                            oldest_s ? std::optional(TimeMs{*oldest_s * 1000}) : std::nullopt);
 }
 
 base::Result<void> OwnRelays::watch(std::vector<Filter> filters) {
@@ -105,11 +126,8 @@ IntakeCursor OwnRelays::cursor_from(TimeMs start) const {
   return {start > now ? now - max_age_ms : start, max_age_ms};
 }
 
-std::vector<Filter> OwnRelays::requested(const OwnRelay& relay) const {
-  auto wanted = context_.options.wanted;
-  for (auto& filter : wanted) {
-    filter.since_s = since_s(relay.cursor.value(), context_.options.limits, context_.options.clock());
-  }
+Filter OwnRelays::requested(const OwnRelay& relay, Filter wanted) const {
+  wanted.since_s = since_s(relay.cursor.value(), context_.options.limits, context_.options.clock());
   return wanted;
 }
 
@@ -126,7 +144,7 @@ std::vector<Filter> OwnRelays::watched() const {
 }
 
 void OwnRelays::subscribe_control(RelayLink& link) {
-  link.subscribe(kControl, [this] { return watched(); }, {.vital = false});
+  link.subscribe(kControl, [this] { return watched(); }, {.vital = false, .ours = addressed_to(context_.options.us)});
 }
 
 }  // namespace nostr

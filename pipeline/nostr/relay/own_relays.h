@@ -1,5 +1,6 @@
 // Our own relays: each is asked for the requests that we serve and for what is watched besides, and has a cursor
-// (intake.h). Pure.
+// (intake.h). For requests there is one subscription for every kMaxKindsPerFilter kinds: it has one filter only, because
+// how far a page of stored events reaches is not known of several. Pure.
 #pragma once
 
 #include <map>
@@ -46,7 +47,8 @@ class OwnRelays {
 
  private:
   IntakeCursor cursor_from(TimeMs start) const;
-  std::vector<Filter> requested(const OwnRelay& relay) const;
+  void on_caught_up(OwnRelay& relay, const CaughtUp& all) const;
+  Filter requested(const OwnRelay& relay, Filter wanted) const;
   std::vector<Filter> watched() const;
   void subscribe_requests(const std::shared_ptr<OwnRelay>& relay);
   void subscribe_control(RelayLink& link);

@@ -1,7 +1,6 @@
 #include "pipeline/nostr/relay/queries.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "pipeline/nostr/relay/filter.h"
@@ -13,8 +12,11 @@ bool Queries::contains(std::string_view id) const {
   return std::ranges::find(queries_, id, &Query::id) != queries_.end();
 }
 
-void Queries::add(const std::string& id, Filter filter, TimeMs now, RelayActions& out) {
-  queries_.push_back({.id = id, .filter = std::move(filter), .deadline = now + kQueryTimeoutMs});
+void Queries::add(const std::string& id, const Filter& filter, TimeMs now, RelayActions& out) {
+  auto filters = split_kinds(filter, kMaxKindsPerFilter);
+  const std::uint64_t max_events = filter.limit.value_or(0) * filters.size();
+  queries_.push_back(
+      {.id = id, .filters = std::move(filters), .max_events = max_events, .deadline = now + kQueryTimeoutMs});
   send_waiting(out);
 }
 
@@ -40,13 +42,13 @@ std::optional<TimeMs> Queries::wake_at() const {
 
 bool Queries::on_event(RelayEvent& message, RelayActions& out) {
   const auto query = find(message.subscription);
-  if (query == queries_.end() || query->events >= query->filter.limit || !matches(query->filter, message.event)) {
+  if (query == queries_.end() || query->events >= query->max_events || !matches_any(query->filters, message.event)) {
     return false;
   }
   ++query->events;
   query->has_events = true;
   out.push_back(Deliver{query->id, std::move(message.event), std::string(message.raw)});
-  if (query->events == query->filter.limit) on_eose(query->id, out);
+  if (query->events == query->max_events) on_eose(query->id, out);
   return true;
 }
 
@@ -97,7 +99,7 @@ void Queries::send_waiting(RelayActions& out) {
     if (query.stage != Stage::waiting) continue;
     query.stage = Stage::sent;
     query.events = 0;
-    out.push_back(SendFrame{req_message(query.id, std::span(&query.filter, 1))});
+    out.push_back(SendFrame{req_message(query.id, query.filters)});
   }
 }
 

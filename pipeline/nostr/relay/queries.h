@@ -1,4 +1,5 @@
-// One-shot queries: each asks one relay once for stored events (a REQ that ends with its EOSE). Each is answered by
+// One-shot queries: each asks one relay once for stored events (a REQ that ends with its EOSE), with at most
+// kMaxKindsPerFilter kinds in each of its filters. Each is answered by
 // exactly one QueryEnd, kQueryTimeoutMs after add() at the latest, if fail_overdue() is called no later than wake_at().
 // What came until then counts: only a query without events ends with an error. Pure; each function appends its actions to `out`.
 #pragma once
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/nostr/messages.h"
 #include "pipeline/nostr/relay/actions.h"
@@ -19,9 +21,9 @@ class Queries {
  public:
   bool empty() const { return queries_.empty(); }
   bool contains(std::string_view id) const;
-  // Needs !contains(id) and a filter with a limit: no more events than that are delivered per connection. Sends the
-  // query at once, or when the connection opens.
-  void add(const std::string& id, Filter filter, TimeMs now, RelayActions& out);
+  // Needs !contains(id) and a filter with a limit: no more events than that are delivered per connection, for every
+  // kMaxKindsPerFilter of its kinds. Sends the query at once, or when the connection opens.
+  void add(const std::string& id, const Filter& filter, TimeMs now, RelayActions& out);
 
   void on_open(RelayActions& out);
   // Asks everything again, from the start, on the next connection.
@@ -55,7 +57,8 @@ class Queries {
  private:
   struct Query {
     std::string id;
-    Filter filter;
+    std::vector<Filter> filters;
+    std::uint64_t max_events = 0;  // of all filters together
     TimeMs deadline;
     Stage stage = Stage::waiting;
     std::uint64_t events = 0;  // delivered on this connection

@@ -13,9 +13,9 @@ bool newest_first(const Event& a, const Event& b) {
 
 }  // namespace
 
-std::string QueryAnswers::begin(std::string url, Done done) {
+std::string QueryAnswers::begin(std::string url, std::size_t max_events, Done done) {
   auto id = "q" + std::to_string(++asked_);
-  queries_.emplace(id, Query{.url = std::move(url), .done = std::move(done)});
+  queries_.emplace(id, Query{.url = std::move(url), .max_events = max_events, .done = std::move(done)});
   return id;
 }
 
@@ -50,7 +50,10 @@ std::optional<QueryAnswers::Complete> QueryAnswers::take(const std::string& id) 
   if (query.bytes > kMaxQueryBytes) error = "sent more than " + std::to_string(kMaxQueryBytes) + " bytes";
   Answer answer = std::move(query.events);
   if (!error.empty()) answer = base::fail(base::ErrorKind::connection, "relay.query", error, query.url);
-  if (answer) std::ranges::sort(*answer, newest_first);
+  if (answer) {
+    std::ranges::sort(*answer, newest_first);
+    answer->resize(std::min(answer->size(), query.max_events));
+  }
   Complete out{std::move(query.done), std::move(answer)};
   queries_.erase(found);
   return out;

@@ -27,8 +27,8 @@ class QueryAnswers {
   std::size_t size() const { return queries_.size(); }
   bool contains(const std::string& id) const { return queries_.contains(id); }
 
-  // Returns the id of a new query to the relay at `url`.
-  std::string begin(std::string url, Done done);
+  // Returns the id of a new query to the relay at `url`, whose answer has at most `max_events`: the newest.
+  std::string begin(std::string url, std::size_t max_events, Done done);
   // An event of `bytes` bytes came. Returns true if it is to be verified, and verified() is called once then; false if
   // the answer is too long already.
   bool expect(const std::string& id, std::size_t bytes);
@@ -45,6 +45,7 @@ class QueryAnswers {
  private:
   struct Query {
     std::string url;
+    std::size_t max_events = 0;
     Done done;
     std::vector<Event> events;  // verified
     std::size_t bytes = 0;

@@ -13,7 +13,7 @@ std::optional<Ending> Receiver::receive(std::string_view frame, std::size_t max_
 // Only a relay is to blame for a frame that is no message. A bad or huge event is its author's fault: a connection that
 // ended for it would end for it again.
 std::optional<Ending> Receiver::on_unreadable(const base::Error& error) {
-  if (error.code == "relay.unknown_message") return std::nullopt;
+  if (error.code == "relay.unknown_message") return parts_.misbehaviour.on_chatter(now_);
   const bool too_large = error.code == "relay.too_large" || error.code == "event.too_large";
   out_.push_back(Dropped{too_large ? "too_large" : "malformed"});
   if (error.code != "relay.malformed") {
@@ -39,7 +39,7 @@ std::optional<Ending> Receiver::on(const RelayOk& message) {
     }
     return std::nullopt;
   }
-  if (!parts_.publications.awaits_answer(message.event)) return std::nullopt;
+  if (!parts_.publications.awaits_answer(message.event)) return parts_.misbehaviour.on_chatter(now_);
   if (!message.accepted && asks_for_auth(message.message)) {
     parts_.publications.await_auth(message.event);
     authenticate();
@@ -54,9 +54,11 @@ std::optional<Ending> Receiver::on(const RelayEose& message) {
   if (parts_.queries.contains(message.subscription)) {
     parts_.last_work = now_;
     parts_.queries.on_eose(message.subscription, out_);
-  } else if (parts_.subscriptions.on_eose(message, now_, out_)) {
-    parts_.show_open({}, out_);
+    return std::nullopt;
   }
+  const auto eose = parts_.subscriptions.on_eose(message, now_, out_);
+  if (eose == Subscriptions::Eose::nothing) return parts_.misbehaviour.on_chatter(now_);
+  parts_.show_open({}, out_);
   return std::nullopt;
 }
 
@@ -73,7 +75,7 @@ std::optional<Ending> Receiver::on(const RelayClosed& message) {
     return std::nullopt;
   }
   const auto what = parts_.subscriptions.on_closed(message, awaits_auth, now_, out_);
-  if (!what) return std::nullopt;
+  if (!what) return parts_.misbehaviour.on_chatter(now_);
   if (awaits_auth) authenticate();
   parts_.show_open(*what, out_);
   return std::nullopt;
@@ -81,13 +83,13 @@ std::optional<Ending> Receiver::on(const RelayClosed& message) {
 
 std::optional<Ending> Receiver::on(RelayNotice& message) {
   if (parts_.notices.on_notice(message.message, now_)) out_.push_back(Notice{std::move(message.message)});
-  return std::nullopt;
+  return parts_.misbehaviour.on_chatter(now_);
 }
 
 std::optional<Ending> Receiver::on(RelayAuth& message) {
   parts_.auth.on_challenge(std::move(message.challenge));
   authenticate();
-  return std::nullopt;
+  return parts_.misbehaviour.on_chatter(now_);
 }
 
 // ---- NIP-42 ---------------------------------------------------------------------------------------------------------

@@ -50,19 +50,22 @@ RelayActions RelaySession::on_frame(std::optional<std::string_view> frame, TimeM
   return out;
 }
 
-RelayActions RelaySession::on_junk(TimeMs now) {
+RelayActions RelaySession::on_useless(Useless what, TimeMs now) {
   RelayActions out;
   if (!connection_.is_open()) return out;
-  if (const auto ending = parts_.misbehaviour.on_junk(now)) {
-    out.push_back(HangUp{});
-    lose(*ending, now, out);
-  }
+  auto& misbehaviour = parts_.misbehaviour;
+  const auto ending = what == Useless::junk ? misbehaviour.on_junk(now) : misbehaviour.on_chatter(now);
+  if (!ending) return out;
+  out.push_back(HangUp{});
+  lose(*ending, now, out);
   return out;
 }
 
 RelayActions RelaySession::on_pong(TimeMs now) {
-  if (connection_.is_open()) connection_.on_pong(now);
-  return {};
+  if (!connection_.is_open()) return {};
+  const bool was_awaited = connection_.awaits_pong();
+  connection_.on_pong(now);
+  return was_awaited ? RelayActions() : on_useless(Useless::chatter, now);
 }
 
 RelayActions RelaySession::on_closed(const std::string& reason, TimeMs now) {
@@ -162,14 +165,14 @@ RelayActions RelaySession::publish(EventId id, std::string event_json, TimeMs no
   return out;
 }
 
-RelayActions RelaySession::query(const std::string& id, Filter filter, TimeMs now) {
+RelayActions RelaySession::query(const std::string& id, const Filter& filter, TimeMs now) {
   RelayActions out;
   if (auto why = connection_.unreachable_until(now + kQueryTimeoutMs, now, reason()); !why.empty()) {
     out.push_back(QueryEnd{id, std::move(why)});
     return out;
   }
   parts_.last_work = now;
-  parts_.queries.add(id, std::move(filter), now, out);
+  parts_.queries.add(id, filter, now, out);
   if (connection_.is_at_rest() || connection_.is_redial_due(now)) dial(now, out);
   return out;
 }

@@ -63,13 +63,15 @@ class RelaySession {
   // waits already is not sent twice and gets one PublishAnswer in all.
   RelayActions publish(EventId id, std::string event_json, TimeMs now);
 
-  // Asks once for stored events: at most as many as the filter's limit, which must be set. Answered by exactly one
+  // Asks once for stored events: at most as many as the filter's limit, which must be set, for every kMaxKindsPerFilter
+  // of its kinds. Answered by exactly one
   // QueryEnd, by kQueryTimeoutMs at the latest. Survives a reconnect within that time: events may then come twice. `id`
   // differs from the ids of all other queries and subscriptions.
-  RelayActions query(const std::string& id, Filter filter, TimeMs now);
+  RelayActions query(const std::string& id, const Filter& filter, TimeMs now);
 
-  // An event that was delivered is forged, or not what was asked for.
-  RelayActions on_junk(TimeMs now);
+  // Junk: an event that was delivered is forged, or not what was asked for. Chatter: a ping, which the adapter answers, or
+  // a message of bytes.
+  RelayActions on_useless(Useless what, TimeMs now);
 
   // Kept over reconnects. Events that are too long are answered at once (too_long_for_relay()).
   void set_limits(RelayLimits limits) {

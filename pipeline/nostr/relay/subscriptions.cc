@@ -3,12 +3,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "pipeline/core/canary.h"
 #include "pipeline/nostr/relay/timing.h"
 
 namespace nostr {
 namespace {
 
 constexpr char kOlderPage = '~';  // in wire ids, before the number of a page of older stored events
+
+// Whether each of these filters has this tag.
+bool all_have(const std::vector<Filter>& filters, char tag) {
+  return std::ranges::all_of(filters, [tag](const Filter& filter) {
+    return std::ranges::find(filter.tags, tag, &StoredReading::TagFilter::first) != filter.tags.end();
+  });
+}
+
+// Restricts those that do not have that tag to it.
+std::vector<Filter> narrowed(std::vector<Filter> filters, const StoredReading::TagFilter& ours) {
+  for (Filter& filter : filters) {
+    if (!all_have({filter}, ours.first)) filter.tags.push_back(ours);
+  }
+  return filters;
+}
 
 }  // namespace
 
@@ -19,6 +35,10 @@ bool Subscriptions::all_live() const {
 
 std::string Subscriptions::warning() const {
   for (const auto& [id, subscription] : subscriptions_) {
+    if (!subscription.filter_refusal.empty() && subscription.options.vital) {
+      return "sends us only what is addressed to us: it does not take the whole filter (" +
+             subscription.filter_refusal + ")";
+    }
     const auto unread_s = subscription.reading.unread_s();
     if (!subscription.caught_up || !unread_s) continue;
     return "cannot be read whole: it has more events of one second (created_at " + std::to_string(*unread_s) +
@@ -59,6 +79,7 @@ void Subscriptions::on_lost() {
     subscription.stage = Stage::waiting;
     subscription.caught_up = false;
     subscription.retry_at.reset();
+    subscription.filter_refusal.clear();
   }
 }
 
@@ -71,6 +92,8 @@ std::optional<std::string> Subscriptions::on_tick(TimeMs now, const std::string&
       if (subscription.page_id != id) out.push_back(SendFrame{close_message(subscription.page_id)});
       if (subscription.reading.can_skip()) {
         go_on(id, subscription, subscription.reading.skip(), now, out);
+      } else if (narrow(subscription, last_notice, out)) {
+        open(id, subscription, now, out);
       } else {
         const std::string told = last_notice.empty() ? "" : "its last notice: " + last_notice;
         what = back_off(subscription, "subscription: " + no_answer_within(kPageTimeoutMs, told), now, out);
@@ -110,15 +133,16 @@ void Subscriptions::on_unreadable(TimeMs now) {
   }
 }
 
-bool Subscriptions::on_eose(const RelayEose& message, TimeMs now, RelayActions& out) {
+Subscriptions::Eose Subscriptions::on_eose(const RelayEose& message, TimeMs now, RelayActions& out) {
   std::string id;
   auto* subscription = find(message.subscription, id);
-  if (!subscription) return false;
+  if (!subscription) return Eose::nothing;
   const bool older_page = id != message.subscription;
   const bool current = !subscription->caught_up && message.subscription == subscription->page_id;
   if (older_page) out.push_back(SendFrame{close_message(message.subscription)});
-  if (!current) return false;
-  return go_on(id, *subscription, subscription->reading.next(page_size_), now, out);
+  if (!current) return Eose::nothing;
+  const bool more = subscription->reading.next(page_size_);
+  return go_on(id, *subscription, more, now, out) ? Eose::caught_up : Eose::next_page;
 }
 
 std::optional<std::string> Subscriptions::on_closed(const RelayClosed& message, bool awaits_auth, TimeMs now,
@@ -130,6 +154,10 @@ std::optional<std::string> Subscriptions::on_closed(const RelayClosed& message, 
   if (older_page && message.subscription != subscription->page_id) return std::nullopt;
   if (older_page && subscription->reads_page() && subscription->reading.can_skip()) {
     go_on(id, *subscription, subscription->reading.skip(), now, out);
+    return "";
+  }
+  if (narrow(*subscription, message.message, out)) {
+    open(id, *subscription, now, out);
     return "";
   }
   if (awaits_auth) subscription->stage = Stage::refused;
@@ -152,12 +180,25 @@ void Subscriptions::on_auth_failed() {
   }
 }
 
+// Returns true if the relay refused the filters, and they were narrowed: the subscription has to be opened again. Returns
+// false if this is no such refusal, or nothing narrower can be asked for.
+bool Subscriptions::narrow(Subscription& subscription, const std::string& refusal, RelayActions& out) {
+  const auto& ours = subscription.options.ours;
+  if (!ours || !subscription.filter_refusal.empty() || !refuses_filter(refusal)) return false;
+  if (all_have(subscription.filters(), ours->first) || core::canary(core::Canary::refused_filter_kept)) return false;
+  subscription.filter_refusal = refusal;
+  if (!subscription.options.vital) out.push_back(Notice{"takes a narrower filter only: " + refusal});
+  return true;
+}
+
 // Asks for the newest page. A subscription without filters is closed if it was open, and counts as caught up.
 void Subscriptions::open(const std::string& id, Subscription& subscription, TimeMs now, RelayActions& out) {
   const bool was_open = std::exchange(subscription.stage, Stage::sent) == Stage::sent;
   subscription.retry_at.reset();
   subscription.asked_at = now;
-  subscription.reading = StoredReading(subscription.filters(), subscription.options.ours);
+  auto filters = subscription.filters();
+  if (!subscription.filter_refusal.empty()) filters = narrowed(std::move(filters), *subscription.options.ours);
+  subscription.reading = StoredReading(std::move(filters), subscription.options.ours);
   subscription.caught_up = subscription.reading.page().empty();
   if (!subscription.caught_up) return ask(id, subscription, now, out);
   if (was_open) out.push_back(SendFrame{close_message(id)});

@@ -1,6 +1,7 @@
 // The lasting subscriptions at one relay (REQ, EOSE, CLOSED of NIP-01). On each connection every one of them is opened,
 // its stored events are read page by page (stored_reading.h), and one that the relay closes or leaves unanswered is opened
-// again after a back-off. Pure; functions that take `out` append their actions to it.
+// again after a back-off. Where the relay takes only filters that name an author or a tag, what is addressed to us is
+// asked for in the place of everything, until the connection ends. Pure; functions that take `out` append their actions to it.
 #pragma once
 
 #include <functional>
@@ -23,7 +24,8 @@ class Subscriptions {
   using FilterSource = std::function<std::vector<Filter>()>;
   struct Options {
     bool vital = true;
-    std::optional<StoredReading::TagFilter> ours;  // see StoredReading
+    // What is addressed to us, for a relay that does not take or cannot answer the whole: see StoredReading.
+    std::optional<StoredReading::TagFilter> ours;
   };
 
   // `random`: uniform in [0, 1), for the back-off.
@@ -32,7 +34,8 @@ class Subscriptions {
   bool empty() const { return subscriptions_.empty(); }
   // True if every vital subscription has delivered its stored events on this connection.
   bool all_live() const;
-  // What is wrong although all are live, for a person: the relay cannot be read whole. Else empty.
+  // What is wrong although all are live, for a person: the relay cannot be read whole, or does not take the whole
+  // filter. Else empty.
   std::string warning() const;
   // The most events that the relay says it sends for one filter (NIP-11). One that says less than a full page is not
   // believed.
@@ -63,8 +66,10 @@ class Subscriptions {
   bool on_event(RelayEvent& message, TimeMs now, RelayActions& out);
   // A message could not be read. It may have been an event of any page that is being read.
   void on_unreadable(TimeMs now);
-  // Asks for the next page, or reports CaughtUp and returns true. Ignores the EOSE of an earlier page.
-  bool on_eose(const RelayEose& message, TimeMs now, RelayActions& out);
+  // What the end of stored events meant: nothing (of no subscription, or an earlier page), or that the next page was
+  // asked for, or that CaughtUp was reported.
+  enum class Eose { nothing, next_page, caught_up };
+  Eose on_eose(const RelayEose& message, TimeMs now, RelayActions& out);
   // Schedules the next try after a back-off, and returns what happened, for a person. Returns nothing if the message is
   // about no subscription or an earlier page; an empty text if it is about a page without which reading goes on. With
   // `awaits_auth` on_authenticated() opens the subscription sooner.
@@ -88,11 +93,13 @@ class Subscriptions {
     std::string page_id;  // the subscription id on the wire of the page of stored events that is being read
     StoredReading reading;
     TimeMs page_deadline;
+    std::string filter_refusal;  // the relay's, on this connection: the filters are narrowed; empty: it had none
 
     bool reads_page() const { return stage == Stage::sent && !caught_up && !retry_at; }
   };
 
   void open(const std::string& id, Subscription& subscription, TimeMs now, RelayActions& out);
+  bool narrow(Subscription& subscription, const std::string& refusal, RelayActions& out);
   void ask(std::string wire_id, Subscription& subscription, TimeMs now, RelayActions& out);
   bool go_on(const std::string& id, Subscription& subscription, bool more, TimeMs now, RelayActions& out);
   std::string back_off(Subscription& subscription, std::string what, TimeMs now, RelayActions& out);

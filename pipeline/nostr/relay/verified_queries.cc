@@ -12,8 +12,8 @@ std::optional<std::string> VerifiedQueries::refusal(const Filter& filter) const 
   return std::nullopt;
 }
 
-void VerifiedQueries::ask(RelayLink& link, const std::string& url, Filter filter, Done done) {
-  link.query(answers_.begin(url, std::move(done)), std::move(filter));
+void VerifiedQueries::ask(RelayLink& link, const std::string& url, const Filter& filter, Done done) {
+  link.query(answers_.begin(url, filter.limit.value_or(0), std::move(done)), filter);
 }
 
 void VerifiedQueries::receive(const std::string& url, Deliver delivered) {

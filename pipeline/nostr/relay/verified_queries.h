@@ -23,7 +23,7 @@ class VerifiedQueries {
   // Why this may not be asked now, for a person; nothing: it may.
   std::optional<std::string> refusal(const Filter& filter) const;
   // Asks the relay at `url`, to which `link` leads; needs !refusal(filter). `done` is called once, later.
-  void ask(RelayLink& link, const std::string& url, Filter filter, Done done);
+  void ask(RelayLink& link, const std::string& url, const Filter& filter, Done done);
 
   bool contains(const std::string& id) const { return answers_.contains(id); }
   // An event of a query came from the relay at `url`; needs contains(delivered.subscription).

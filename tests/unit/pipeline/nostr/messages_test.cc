@@ -115,6 +115,19 @@ TEST(MachineWord, StandsBeforeTheFirstColon) {
   EXPECT_EQ(machine_word(""), "");
 }
 
+TEST(Refusals, OfAFilterAreToldFromOthersByTheirWords) {
+  for (const char* words : {"ERROR: bad req: too many kinds in filter: 4",
+                            "ERROR: bad req: filter must have exactly one author, p tag, or e tag",
+                            "ERROR: bad req: invalid number of filters: 5", "blocked: name an author",
+                            "unsupported: too broad", "error: this Filter is too wide"}) {
+    EXPECT_TRUE(refuses_filter(words)) << words;
+  }
+  for (const char* words : {"", "no", "error: no", "error: too many subscriptions", "auth-required: to filter, sign in",
+                            "rate-limited: too many filters a minute", "shutting down"}) {
+    EXPECT_FALSE(refuses_filter(words)) << words;
+  }
+}
+
 TEST(MachineWord, MayStandAlone) {
   EXPECT_EQ(machine_word("auth-required"), "auth-required");
   EXPECT_EQ(machine_word("ERROR: auth-required"), "auth-required");

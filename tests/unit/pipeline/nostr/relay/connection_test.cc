@@ -163,6 +163,16 @@ TEST(RelayMisbehaviour, JunkIsCountedPerMinuteOverConnections) {
   EXPECT_FALSE(misbehaviour.on_junk(kStart + 60'000)) << "counted from the start again";
 }
 
+TEST(RelayMisbehaviour, ChatterIsCountedPerMinuteAndForItself) {
+  Misbehaviour misbehaviour;
+  for (unsigned i = 0; i < kMaxChatterPerMinute; ++i) EXPECT_FALSE(misbehaviour.on_chatter(kStart));
+  EXPECT_FALSE(misbehaviour.on_junk(kStart));
+  const auto ending = misbehaviour.on_chatter(kStart);
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->reason, "sent more than 3000 pings and other useless messages in a minute");
+  EXPECT_EQ(ending->min_backoff_ms, kJunkBackoffMs);
+}
+
 class HealthTest : public RelayPartTest {
  protected:
   Health health;

@@ -55,6 +55,37 @@ TEST_F(Read, LeavesTheCursorWhereItStandsUntilThen) {
   EXPECT_EQ(hub->cursor(kOne), before);
 }
 
+// ---- many kinds -----------------------------------------------------------------------------------------------------
+
+class ManyKinds : public RelayHubTest {
+ protected:
+  ManyKinds() : RelayHubTest(true, {5050, 5001, 5002, 5003}) {}
+};
+
+// strfry's default where it checks filters.
+TEST_F(ManyKinds, AreAskedForThreeInASubscription) {
+  hub->add_own(*parse_relay_url(kOne));
+  hub->start({});
+  link(kOne).open();
+  EXPECT_THAT(link(kOne).sent, ElementsAre(R"(["REQ","in",{"kinds":[5050,5001,5002],"since":1699999000}])",
+                                           R"(["REQ","in1",{"kinds":[5003],"since":1699999000}])"));
+  link(kOne).send_event("in1", event(5003, "from the second"));
+  settle();
+  EXPECT_THAT(contents(received), ElementsAre("from the second"));
+}
+
+TEST_F(ManyKinds, MoveTheCursorOnceAllOfThemAreRead) {
+  hub->add_own(*parse_relay_url(kOne));
+  hub->start({});
+  link(kOne).open();
+  const TimeMs before = now;
+  now = now + 5'000;
+  link(kOne).say(R"(["EOSE","in1"])");
+  EXPECT_EQ(hub->cursor(kOne), before);
+  link(kOne).say(R"(["EOSE","in"])");
+  EXPECT_EQ(hub->cursor(kOne), now);
+}
+
 // ---- what is watched besides ----------------------------------------------------------------------------------------
 
 class Watch : public RelayHubTest {

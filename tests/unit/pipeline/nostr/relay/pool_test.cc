@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 #include <thread>
 
+#include "tests/support/push_server.h"
 #include "tests/unit/pipeline/nostr/relay/relay_pool_fixture.h"
 
 namespace nostr {
@@ -32,6 +33,16 @@ TEST_F(RelayPoolTest, BringsStoredAndLiveRequestsOnceEach) {
   EXPECT_TRUE(health[0].own);
   EXPECT_EQ(health[0].state, RelayState::live);
   EXPECT_TRUE(health[0].last_event);
+}
+
+TEST_F(RelayPoolTest, AStormOfPingsEndsTheConnection) {
+  std::string pings;
+  for (int i = 0; i < 1'000; ++i) pings += support::server_frame('\x89', "");
+  const support::PushServer stormy(io, {.before = {}, .frames = pings, .repeat = 1'000});
+  const std::string url = "ws://" + stormy.authority();
+  open_pool({url});
+  EXPECT_TRUE(run_until([&] { return states[url] == RelayState::offline; }));
+  EXPECT_THAT(reasons, ElementsAre("sent more than 3000 pings and other useless messages in a minute"));
 }
 
 TEST(RequestFilter, AsksForNothingThatIsNotAnswered) {

@@ -32,6 +32,19 @@ TEST_F(QueriesTest, AreSentWhenTheConnectionOpens) {
   EXPECT_THAT(said(), ElementsAre(R"(send ["REQ","r",{"kinds":[5050],"limit":1}])"));
 }
 
+// strfry's default where it checks filters.
+TEST_F(QueriesTest, AskForThreeKindsInAFilter) {
+  open();
+  queries.add("q", {.kinds = {5050, 2, 3, 4}, .tags = {{'e', {"x"}}}, .limit = 1}, now, out);
+  EXPECT_THAT(said(), ElementsAre(R"(send ["REQ","q",{"kinds":[5050,2,3],"#e":["x"],"limit":1},)"
+                                  R"({"kinds":[4],"#e":["x"],"limit":1}])"));
+  Event wanted = an_event("1");
+  wanted.tags = {{"e", "x"}};
+  EXPECT_TRUE(event("q", wanted));
+  EXPECT_TRUE(event("q", wanted)) << "each filter has that limit";
+  EXPECT_THAT(said(), ElementsAre("deliver q 1", "deliver q 1", R"(send ["CLOSE","q"])", "end q"));
+}
+
 TEST_F(QueriesTest, EndWithTheirStoredEvents) {
   open();
   add("q", 2);

@@ -47,7 +47,8 @@ class TestLink final : public RelayLink {
 
 class RelayHubTest : public testing::Test {
  protected:
-  explicit RelayHubTest(bool asks_at_once = true) : reads_at_once(asks_at_once) {}
+  explicit RelayHubTest(bool asks_at_once = true, std::vector<std::uint32_t> requests = {5050})
+      : reads_at_once(asks_at_once), requested(std::move(requests)) {}
   ~RelayHubTest() override {
     received.clear();
     hub->abandon();
@@ -105,6 +106,7 @@ class RelayHubTest : public testing::Test {
   }
 
   const bool reads_at_once;
+  const std::vector<std::uint32_t> requested;  // kinds
   TimeMs now{1'700'000'000'000};
   SecretKey key = *SecretKey::from_bytes(std::string(32, '\x07'));
   std::map<std::string, TestLink*> links;
@@ -116,7 +118,7 @@ class RelayHubTest : public testing::Test {
   std::map<std::string, std::string> reasons;  // why a relay is not live
   std::vector<std::string> answers;
   std::shared_ptr<RelayHub> hub = std::make_shared<RelayHub>(
-      HubOptions{.wanted = {request_filter(key.public_key(), true, served_kinds({}))},
+      HubOptions{.wanted = {request_filter(key.public_key(), true, requested)},
                  .reads_at_once = reads_at_once,
                  .us = key.public_key(),
                  .clock = [this] { return now; }},

@@ -310,10 +310,10 @@ class Floods : public RelaySessionTest {
 
 TEST_F(Floods, OfForgedEventsEndTheConnectionForAWhile) {
   auto s = live();
-  for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_junk(now)), IsEmpty());
-  EXPECT_THAT(words(s.on_junk(now)), ElementsAre("hang up", kEnd));
+  for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_useless(Useless::junk, now)), IsEmpty());
+  EXPECT_THAT(words(s.on_useless(Useless::junk, now)), ElementsAre("hang up", kEnd));
   EXPECT_EQ(s.wake_at(), now + kJunkBackoffMs);
-  EXPECT_THAT(words(s.on_junk(now)), IsEmpty()) << "what was still being checked";
+  EXPECT_THAT(words(s.on_useless(Useless::junk, now)), IsEmpty()) << "what was still being checked";
 }
 
 TEST_F(Floods, OfEventsThatNobodyAskedForToo) {
@@ -323,10 +323,33 @@ TEST_F(Floods, OfEventsThatNobodyAskedForToo) {
   EXPECT_THAT(words(s.on_frame(frame, now)), ElementsAre("dropped unasked", "hang up", kEnd));
 }
 
+// Whatever a relay says at full rate that nobody asked for.
+TEST_F(Floods, OfPingsAndOtherChatterEndTheConnectionToo) {
+  const std::string stranger = event_id('7').hex();
+  for (const std::string& frame : {std::string("ping"), std::string("pong"), std::string(R"(["NOTICE","hello"])"),
+                                   std::string(R"(["AUTH","who"])"), std::string(R"(["EOSE","other"])"),
+                                   std::string(R"(["EOSE","in"])"), std::string(R"(["CLOSED","other"])"),
+                                   std::string(R"(["COUNT","in",{}])"), R"(["OK",")" + stranger + R"(",true,""])"}) {
+    auto s = live();
+    const auto say = [&] {
+      return words(frame == "ping"   ? s.on_useless(Useless::chatter, now)
+                   : frame == "pong" ? s.on_pong(now)
+                                     : s.on_frame(frame, now));
+    };
+    for (unsigned i = 0; i < kMaxChatterPerMinute; ++i) say();
+    ASSERT_EQ(s.state(), RelayState::live) << frame;
+    EXPECT_THAT(say(), ElementsAre("hang up",
+                                   "health offline: sent more than 3000 pings and other useless messages in a "
+                                   "minute"))
+        << frame;
+    EXPECT_EQ(s.wake_at(), now + kJunkBackoffMs);
+  }
+}
+
 TEST_F(Floods, AreWhatComesWithinAMinute) {
   auto s = live();
   for (int minute = 0; minute < 5; ++minute, now = now + 60'000) {
-    for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_junk(now)), IsEmpty());
+    for (unsigned i = 0; i < kMaxJunkPerMinute; ++i) ASSERT_THAT(words(s.on_useless(Useless::junk, now)), IsEmpty());
   }
 }
 
@@ -334,7 +357,7 @@ TEST_F(Floods, AgainAndAgainAreMetWithEverLongerPauses) {
   auto s = live();
   std::vector<std::int64_t> waits;
   for (int i = 0; i < 12; ++i) {
-    for (unsigned junk = 0; junk <= kMaxJunkPerMinute; ++junk) s.on_junk(now);
+    for (unsigned junk = 0; junk <= kMaxJunkPerMinute; ++junk) s.on_useless(Useless::junk, now);
     waits.push_back(*s.wake_at() - now);
     s.on_tick(now = *s.wake_at());
     s.on_open(now);

@@ -22,7 +22,9 @@ class SubscriptionsTest : public RelayPartTest {
   }
   void open() { subscriptions.on_open(now, out); }
   std::optional<std::string> tick() { return subscriptions.on_tick(now, notice, out); }
-  bool eose(const std::string& wire_id) { return subscriptions.on_eose({wire_id}, now, out); }
+  bool eose(const std::string& wire_id) {
+    return subscriptions.on_eose({wire_id}, now, out) == Subscriptions::Eose::caught_up;
+  }
   auto closed(const std::string& wire_id, bool awaits_auth = false) {
     return subscriptions.on_closed({wire_id, "error: no"}, awaits_auth, now, out);
   }
@@ -339,6 +341,86 @@ TEST_F(CrowdedSecond, AloneMayStayUnanswered) {
   EXPECT_EQ(tick(), std::nullopt);
   EXPECT_THAT(said(), ElementsAre(R"(send ["CLOSE","in~1"])",
                                   R"(send ["REQ","in~2",{"kinds":[5050],"since":1000,"until":4999}])"));
+}
+
+// ---- filters that a relay does not take ------------------------------------------------------------------------------
+
+constexpr char kNeedsTag[] = "ERROR: bad req: filter must have exactly one author, p tag, or e tag";
+constexpr char kReqOurs[] = R"(send ["REQ","in",{"kinds":[5050],"#p":["us"],"since":1000}])";
+
+class Refused : public SubscriptionsTest {
+ protected:
+  void start(bool vital = true) {
+    const auto source = [this] { return std::vector<Filter>{filter}; };
+    subscriptions.subscribe("in", source, {.vital = vital, .ours = StoredReading::TagFilter{'p', {"us"}}}, now, out);
+    open();
+    said();
+  }
+  auto refuse(const std::string& words = kNeedsTag) { return subscriptions.on_closed({"in", words}, false, now, out); }
+
+  Filter filter{.kinds = {5050}, .since_s = 1'000};
+};
+
+TEST_F(Refused, AsTooWideAreAskedForWhatIsAddressedToUs) {
+  start();
+  EXPECT_EQ(refuse(), "");
+  EXPECT_THAT(said(), ElementsAre(kReqOurs)) << "at once";
+  EXPECT_TRUE(eose("in"));
+  EXPECT_TRUE(subscriptions.all_live());
+  EXPECT_EQ(subscriptions.warning(), std::string("sends us only what is addressed to us: it does not take the whole "
+                                                 "filter (") +
+                                         kNeedsTag + ")");
+}
+
+TEST_F(Refused, ByANoticeAloneAreNarrowedToo) {
+  start();
+  notice = kNeedsTag;
+  now = now + kPageTimeoutMs;
+  EXPECT_EQ(tick(), std::nullopt);
+  EXPECT_THAT(said(), ElementsAre(kReqOurs));
+}
+
+TEST_F(Refused, AgainAreTriedAfterABackOff) {
+  start();
+  refuse();
+  said();
+  EXPECT_EQ(refuse("blocked: no"), "subscription closed by the relay: blocked: no");
+  EXPECT_THAT(said(), IsEmpty());
+  now = *subscriptions.wake_at();
+  tick();
+  EXPECT_THAT(said(), ElementsAre(kReqOurs));
+}
+
+TEST_F(Refused, AreWholeAgainOnTheNextConnection) {
+  start();
+  refuse();
+  eose("in");
+  said();
+  subscriptions.on_lost();
+  open();
+  EXPECT_THAT(said(), ElementsAre(kReqIn));
+  EXPECT_TRUE(eose("in"));
+  EXPECT_EQ(subscriptions.warning(), "");
+}
+
+TEST_F(Refused, ForAnotherReasonAreNotNarrowed) {
+  start();
+  EXPECT_EQ(refuse("error: too many subscriptions"), "subscription closed by the relay: error: too many subscriptions");
+  EXPECT_THAT(said(), IsEmpty());
+}
+
+TEST_F(Refused, ThatAskForUsAlreadyAreNotNarrowed) {
+  filter.tags = {{'p', {"us"}}};
+  start();
+  EXPECT_EQ(refuse(), std::string("subscription closed by the relay: ") + kNeedsTag);
+}
+
+TEST_F(Refused, ThatAreNotVitalAreNotedOnce) {
+  start(false);
+  refuse();
+  EXPECT_THAT(said(), ElementsAre(std::string("notice takes a narrower filter only: ") + kNeedsTag, kReqOurs));
+  eose("in");
+  EXPECT_EQ(subscriptions.warning(), "");
 }
 
 }  // namespace
