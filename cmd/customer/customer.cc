@@ -1,9 +1,11 @@
 #include "cmd/customer/customer.h"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/scheduler.h"
 #include "cmd/text/humanize.h"
 #include "pipeline/nostr/key_file.h"
@@ -17,6 +19,43 @@ namespace cmd {
 using base::ErrorKind;
 using base::fail;
 using base::Result;
+
+// ---- when no relay takes it ----------------------------------------------------------------------------------------
+
+namespace {
+
+bool mentions(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words,
+                             [text](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+// What would work where a relay refuses an event with these words; empty: they do not say.
+std::string advice_for(const std::string& refusal) {
+  using nostr::Rejection;
+  const std::string text = base::lower(refusal);
+  const Rejection why = nostr::rejection(refusal);
+  if (why == Rejection::needs_work)
+    return "this relay wants proof of work, which `request` does not do: name another with --relay";
+  if (why == Rejection::too_fast) return "wait a minute, or name another relay with --relay";
+  if (mentions(text, {"too large", "too long", "too big", "takes at most"}))
+    return "shorten the question, or let the provider fetch its text with --url";
+  if (mentions(text, {"created_at", "too early", "too late", "in the future", "in the past"}))
+    return "set this machine's clock: the relay finds the time of the request wrong";
+  if (why == Rejection::for_good)
+    return "this relay takes no events of this key: name another with --relay, or use a key that it knows with "
+           "--key-file";
+  return {};
+}
+
+// `reasons`: of each relay, why it did not take it.
+std::string advice_for(const std::map<std::string, std::string>& reasons) {
+  for (const auto& [relay, reason] : reasons) {
+    if (std::string advice = advice_for(reason); !advice.empty()) return advice;
+  }
+  return "look at the relay's address, or name another with --relay";
+}
+
+}  // namespace
 
 // ---- the conversation -----------------------------------------------------------------------------------------------
 
@@ -36,6 +75,7 @@ class Customer::Impl {
                      const std::optional<nostr::PublicKey>& provider, std::int64_t timeout_ms) {
     nostr::Filter answers{.kinds = {nostr::kTextResultKind, nostr::kFeedbackKind}, .tags = {{'e', {request_.hex()}}}};
     if (provider) answers.authors = {*provider};
+    provider_ = provider;
     relays_ = std::move(relays);
     nostr::PoolOptions options{
         .relays = relays_,
@@ -60,7 +100,7 @@ class Customer::Impl {
   Result<void> cancel(const std::function<void(const ledger::RelayAnswer&)>& published) {
     const auto aux = nostr::generate_aux();
     if (!aux) return tl::unexpected(aux.error());
-    publish(nostr::to_cancellation(request_, key_, clock_(), *aux), published);
+    publish(nostr::to_cancellation(request_, provider_, key_, clock_(), *aux), published);
     return {};
   }
 
@@ -104,7 +144,7 @@ class Customer::Impl {
     for (const auto& [url, why] : lost_) reasons += (reasons.empty() ? "" : "; ") + url + ": " + why;
     give_up({ErrorKind::connection, "request.unreachable",
              event_.id == request_ ? "no relay took the request" : "no relay took the cancellation", reasons,
-             "look at the relay's address, or name another with --relay"});
+             advice_for(lost_)});
   }
 
   void wait_until(std::int64_t timeout_ms) {
@@ -139,6 +179,7 @@ class Customer::Impl {
   const base::Clock clock_;
   const CustomerHooks hooks_;
   std::vector<std::string> relays_;
+  std::optional<nostr::PublicKey> provider_;
   boost::asio::steady_timer deadline_;
   std::map<std::string, std::string> lost_;  // relays that cannot be reached or refused, and why
   bool taken_ = false;                       // by a relay
@@ -169,7 +210,7 @@ Result<std::unique_ptr<Customer>> Customer::take_back(boost::asio::io_context& i
                                                       base::Clock clock, std::int64_t timeout_ms, CustomerHooks hooks) {
   const auto aux = nostr::generate_aux();
   if (!aux) return tl::unexpected(aux.error());
-  auto cancellation = nostr::to_cancellation(request, key, clock(), *aux);
+  auto cancellation = nostr::to_cancellation(request, {}, key, clock(), *aux);
   auto impl =
       std::make_unique<Impl>(io, std::move(key), std::move(cancellation), request, std::move(clock), std::move(hooks));
   if (auto started = impl->start(io, relays, {}, timeout_ms); !started) return tl::unexpected(started.error());

@@ -12,6 +12,8 @@ using base::ErrorKind;
 using base::fail;
 using Fault = JsonReader::Fault;
 
+constexpr char kDelete = 0x7f;
+
 std::string serialize(const Event& event, OtherControls others) {
   std::string out;
   out.reserve(event.content.size() + 256 * (event.tags.size() + 1));
@@ -25,7 +27,8 @@ std::string serialize(const Event& event, OtherControls others) {
 }
 
 bool is_disputed(char c) {
-  return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\b' && c != '\f';
+  return c == kDelete ||
+         (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\b' && c != '\f');
 }
 
 bool has_disputed_controls(const Event& event) {
@@ -233,6 +236,19 @@ std::string without_disputed_controls(std::string text) {
   for (const char c : text) {
     if (is_disputed(c)) {
       out.append("\xef\xbf\xbd");
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+std::string with_escaped_delete(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  for (const char c : json) {
+    if (c == kDelete) {
+      out.append("\\u007f");
     } else {
       out.push_back(c);
     }

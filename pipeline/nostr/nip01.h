@@ -13,6 +13,8 @@ namespace nostr {
 
 inline constexpr std::size_t kMaxEventBytes = 128 * 1024;  // of JSON text; strfry refuses more than 64 KiB by default
 inline constexpr std::size_t kMaxTags = 2'000;             // strfry's default
+inline constexpr std::size_t kMaxSentEventBytes = 64 * 1024;  // of what we send: strfry's default
+inline constexpr std::size_t kMaxTagValueBytes = 1'024;       // of a tag with a name of one letter: strfry's default
 inline constexpr std::uint32_t kMaxKind = 65'535;
 inline constexpr std::int64_t kMaxCreatedAtS = 253'402'300'799;  // the end of the year 9999
 
@@ -45,9 +47,12 @@ bool signature_matches(const Event& event);
 // Both, cheap one first. Fails with "event.id_mismatch" or "event.signature".
 Result<void> verify(const Event& event);
 
-// True for the control characters whose canonical form implementations dispute: below U+0020, except \n \r \t \b \f.
+// True for the control characters whose canonical form implementations dispute: below U+0020, except \n \r \t \b \f, and
+// U+007F, which strfry escapes: it finds another id than the one that was signed, and refuses the event for ever.
 bool has_disputed_controls(std::string_view text);
 // The text with each of them replaced by U+FFFD.
 std::string without_disputed_controls(std::string text);
+// The same JSON text with each U+007F, which can only stand inside its strings, as its escape: for JSON in an event.
+std::string with_escaped_delete(std::string_view json);
 
 }  // namespace nostr

@@ -69,7 +69,7 @@ std::string content_of(const Announcement& ours, const std::vector<AnnouncedMode
   out["nip90Params"] = params_of(models);
   out["prices"] = prices_of(models);
   // What is no UTF-8 (a backend's names may be anything) is replaced: relays would refuse the event.
-  return out.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return with_escaped_delete(out.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 // As many models as relays take.
@@ -202,7 +202,7 @@ std::optional<Unsigned> updated_announcement(const Announcement& ours, const Eve
   Unsigned out{.kind = kAnnouncementKind, .content = content_of(ours)};
   out.tags.push_back({"d", ours.d});
   for (const std::uint32_t kind : ours.kinds) out.tags.push_back({"k", std::to_string(kind)});
-  for (const std::string& topic : ours.topics) out.tags.push_back({"t", topic});
+  for (const std::string& topic : ours.topics) out.tags.push_back({"t", without_disputed_controls(topic)});
   out.tags.push_back({"alt", "A seller of AI inference (NIP-90) and its prices"});
   if (existing && existing->tags == out.tags && existing->content == out.content) return std::nullopt;
   return out;

@@ -51,10 +51,11 @@ std::size_t json_bytes(const Tag& tag) {
   return bytes;
 }
 
-// The inputs, in order, as far as they fit; the request that is quoted in full has the others.
+// The inputs, in order, as far as they fit and relays take them; the request that is quoted in full has the others.
 void add_inputs(std::vector<Tag>& tags, const Event& request, std::size_t taken) {
   for (const Tag& tag : request.tags) {
     if (tag.empty() || tag[0] != "i" || std::any_of(tag.begin(), tag.end(), has_disputed_controls)) continue;
+    if (tag.size() > 1 && tag[1].size() > kMaxTagValueBytes) continue;
     const std::size_t size = json_bytes(tag);
     if (taken + size > kMaxResultEventBytes) continue;
     taken += size;
@@ -123,7 +124,7 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
                 const std::optional<Bill>& bill, std::int64_t created_at_s) {
   const std::size_t taken = result_event_bytes(raw, json_string_bytes(content));
   Unsigned out{.kind = result_kind(request.kind), .created_at_s = created_at_s, .content = std::move(content)};
-  out.tags.push_back({"request", std::string(raw)});
+  out.tags.push_back({"request", with_escaped_delete(raw)});
   out.tags.push_back(e_tag(request.id, std::move(relay_hint)));
   out.tags.push_back({"p", request.pubkey.hex()});
   if (is_encrypted(request)) {
@@ -138,7 +139,7 @@ Unsigned result(const Event& request, std::string_view raw, std::string relay_hi
 }
 
 std::size_t result_event_bytes(std::string_view raw, std::size_t content_json_bytes) {
-  return kResultOverheadBytes + json_string_bytes(raw) + content_json_bytes;
+  return kResultOverheadBytes + json_string_bytes(with_escaped_delete(raw)) + content_json_bytes;
 }
 
 std::string stored_tags(std::vector<Tag> tags) {
@@ -152,9 +153,6 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
                              std::string_view tags_json, std::string_view request_json) {
   auto tags = tags_from_json(tags_json);
   if (!tags) return answer_error("notice.tags", "the tags that the ledger kept of an answer cannot be read");
-  for (Tag& tag : *tags) {
-    if (tag.size() == 1 && tag[0] == "request") tag.emplace_back(request_json);
-  }
   Event event{.id = notice.event,
               .pubkey = provider,
               .created_at = notice.created_at_s,
@@ -162,7 +160,12 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
               .tags = std::move(*tags),
               .content = std::move(content),
               .sig = notice.signature};
-  if (compute_id(event) == event.id) return event;
+  const auto quote = std::ranges::find(event.tags, Tag{"request"});
+  // Earlier versions quoted U+007F as it stood.
+  for (std::string quoted : {with_escaped_delete(request_json), std::string(request_json)}) {
+    if (quote != event.tags.end()) *quote = {"request", std::move(quoted)};
+    if (compute_id(event) == event.id) return event;
+  }
   return answer_error("notice.id_mismatch", "the texts that the ledger kept do not give the answer that was signed");
 }
 

@@ -1,11 +1,15 @@
 #include "pipeline/nostr/nip90_ask.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "pipeline/net/url_guard.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
 #include "pipeline/nostr/nip19.h"
+#include "pipeline/nostr/nip90_content.h"
 #include "pipeline/nostr/nip90_request.h"
+#include "pipeline/nostr/nip90_words.h"
 
 namespace nostr {
 namespace {
@@ -32,7 +36,8 @@ Result<void> check_inputs(const std::vector<Input>& inputs) {
     bytes += input.data.size();
   }
   if (bytes > kMaxQuestionBytes) {
-    return refuse_prompt("the inputs are longer than 48 KiB together", "relays refuse more");
+    return refuse_prompt("the inputs are longer than 48 KiB together",
+                         "relays refuse more; shorten them, or name a page with --url");
   }
   return {};
 }
@@ -46,6 +51,27 @@ Tag i_tag(const Input& input, const std::vector<std::string>& relays) {
     tag.push_back(relays.front());
   }
   return tag;
+}
+
+// What the provider reads as the content where no tag is an input: the texts as the one that it makes of them; or, where
+// an input is no text or that one would be read as something else, the tags as JSON.
+std::string content_of(const std::vector<Input>& inputs, const std::vector<Tag>& tags) {
+  std::string text;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].type != InputType::text) return tags_to_json(tags);
+    if (nip90::trimmed(tags[i][1]).empty()) continue;
+    text += (text.empty() ? "" : "\n\n") + tags[i][1];
+  }
+  return nip90::tags_in_content(text) ? tags_to_json(tags) : text;
+}
+
+// Adds the inputs: as tags, or as the content where relays would refuse such a tag.
+void add_inputs(Unsigned& event, const Question& question) {
+  for (const Input& input : question.inputs) event.tags.push_back(i_tag(input, question.relays));
+  const auto is_too_long = [](const Tag& tag) { return tag[1].size() > kMaxTagValueBytes; };
+  if (question.encryption != Encryption::none || std::ranges::none_of(event.tags, is_too_long)) return;
+  event.content = content_of(question.inputs, event.tags);
+  event.tags.clear();
 }
 
 // Moves the tags so far into the content, which only the provider can read (NIP-90).
@@ -75,7 +101,8 @@ std::string_view name(InputType type) {
 
 Result<void> check_text(const std::string& what, std::string_view text) {
   if (text.empty()) return refuse_prompt(what + " is empty", "say what shall be answered");
-  if (text.size() > kMaxQuestionBytes) return refuse_prompt(what + " is longer than 48 KiB", "relays refuse more");
+  if (text.size() > kMaxQuestionBytes)
+    return refuse_prompt(what + " is longer than 48 KiB", "relays refuse more; shorten it, or name a page with --url");
   if (!base::is_utf8(text)) return refuse_prompt(what + " is no UTF-8 text", "convert it, for example with iconv");
   return {};
 }
@@ -104,8 +131,10 @@ Result<Event> to_request(const Question& question, const SecretKey& key, base::T
                          const AuxRandom& aux) {
   if (const auto good = check_inputs(question.inputs); !good) return tl::unexpected(good.error());
   Unsigned event{.kind = kTextRequestKind, .created_at_s = now.ms / 1000};
-  for (const Input& input : question.inputs) event.tags.push_back(i_tag(input, question.relays));
-  for (const auto& [name, value] : question.params) event.tags.push_back({"param", name, value});
+  add_inputs(event, question);
+  for (const auto& [name, value] : question.params) {
+    event.tags.push_back({"param", name, without_disputed_controls(value)});
+  }
   if (question.encryption != Encryption::none) {
     if (const auto hidden = hide_tags(event, question, key, nonce); !hidden) return tl::unexpected(hidden.error());
   }
@@ -114,12 +143,21 @@ Result<Event> to_request(const Question& question, const SecretKey& key, base::T
   Tag& relays = event.tags.emplace_back(Tag{"relays"});
   relays.insert(relays.end(), question.relays.begin(), question.relays.end());
   if (question.provider) event.tags.push_back({"p", question.provider->hex()});
-  return sign(std::move(event), key, aux);
+  Event request = sign(std::move(event), key, aux);
+  if (const std::size_t bytes = to_json(request).size(); bytes > kMaxSentEventBytes) {
+    return refuse_prompt("the request has " + std::to_string(bytes) +
+                             " bytes as an event, and relays refuse more than " + std::to_string(kMaxSentEventBytes),
+                         "shorten the inputs (encrypted they are a third longer, and line breaks and quotes count "
+                         "twice), or name a page with --url");
+  }
+  return request;
 }
 
-Event to_cancellation(const EventId& request, const SecretKey& key, base::TimeMs now, const AuxRandom& aux) {
+Event to_cancellation(const EventId& request, const std::optional<PublicKey>& provider, const SecretKey& key,
+                      base::TimeMs now, const AuxRandom& aux) {
   Unsigned event{.kind = kDeletionKind, .created_at_s = now.ms / 1000};
   event.tags = {{"e", request.hex()}, {"k", std::to_string(kTextRequestKind)}};
+  if (provider) event.tags.push_back({"p", provider->hex()});
   return sign(std::move(event), key, aux);
 }
 

@@ -16,7 +16,7 @@
 
 namespace nostr {
 
-inline constexpr std::size_t kMaxQuestionBytes = 48 * 1024;  // of all inputs: relays refuse events over 64 KiB
+inline constexpr std::size_t kMaxQuestionBytes = 48 * 1024;  // of all inputs
 inline constexpr std::size_t kMaxInputs = 32;
 
 // What an input holds: the text itself, or where the provider finds it.
@@ -49,13 +49,17 @@ struct Question {
   Encryption encryption = Encryption::none;  // any other form needs the provider
 };
 
-// The signed request. Encrypted, with `nonce`, it hides inputs and parameters (NIP-90). Fails with "request.prompt" when
-// there is no input, when check_text() refuses one, and when there are more than kMaxInputs or they have more than
-// kMaxQuestionBytes together; and as encrypt() does.
+// The signed request. Encrypted, with `nonce`, it hides inputs and parameters (NIP-90). Else inputs are i tags; but where
+// one is longer than kMaxTagValueBytes, which relays refuse in a tag, all are the content: the texts themselves, or the
+// i tags as JSON where an input is no text (nip90_content.h reads both). Fails with "request.prompt" when there is no
+// input, when check_text() refuses one, when there are more than kMaxInputs or they have more than kMaxQuestionBytes
+// together, and when the signed event has more than kMaxSentEventBytes; and as encrypt() does.
 Result<Event> to_request(const Question& question, const SecretKey& key, base::TimeMs now, const Nip44Nonce& nonce,
                          const AuxRandom& aux);
 
-// The signed kind 5 that cancels a request of this key (NIP-09).
-Event to_cancellation(const EventId& request, const SecretKey& key, base::TimeMs now, const AuxRandom& aux);
+// The signed kind 5 that cancels a request of this key (NIP-09). It names the provider, if one was asked: some relays let
+// providers ask only for what names them.
+Event to_cancellation(const EventId& request, const std::optional<PublicKey>& provider, const SecretKey& key,
+                      base::TimeMs now, const AuxRandom& aux);
 
 }  // namespace nostr

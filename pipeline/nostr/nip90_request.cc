@@ -351,7 +351,7 @@ std::optional<JobRequested> read_request(const Event& event, std::string_view ra
                    .created_at_s = event.created_at,
                    .reply_relays = reply_relays(event),
                    .addressed = to == Addressee::us,
-                   .request_bytes = json_string_bytes(raw),
+                   .request_bytes = json_string_bytes(with_escaped_delete(raw)),
                    .pow_bits = committed_difficulty(event)};
   out.fault = find_encryption_fault(event);
   if (out.fault) return out;  // nothing else of it can be read

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/nostr/json.h"
+#include "pipeline/nostr/nip01.h"
 
 namespace nostr {
 namespace {
@@ -54,7 +55,7 @@ std::string content_of(const std::vector<Member>& members) {
   for (const Member& member : members) {
     out += (out.size() == 1 ? "" : ",") + in_json(member.name) + ":" + member.value;
   }
-  return out + "}";
+  return with_escaped_delete(out + "}");
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ void add_input(Choices& choices, Question& question) {
   const InputType type = kTypes[choices.below(4)];
   std::string typed = text(choices);
   if (type == InputType::text) {
+    if (choices.below(8) == 0) typed += std::string(kMaxTagValueBytes, 'x');  // that no relay takes in a tag
     question.inputs.push_back({.data = std::move(typed)});
     return;
   }
@@ -166,8 +167,12 @@ void check_read(const Event& request, const Question& question) {
   check_inputs_read(*read, open->event, question);
 }
 
+bool relays_take(const Tag& tag) {
+  return tag[0].size() > 1 || tag.size() < 2 || tag[1].size() <= kMaxTagValueBytes;
+}
+
 void check_cancelled(const Event& request) {
-  const Event cancellation = to_cancellation(request.id, customer(), kNow, {});
+  const Event cancellation = to_cancellation(request.id, provider().public_key(), customer(), kNow, {});
   const auto arrived = parse_event(to_json(cancellation));
   require(arrived && *arrived == cancellation && verify(*arrived), "a cancellation is signed, and read as the same");
   require(cancellation.tag_value("e") == request.id.hex(), "a cancellation names its request");
@@ -188,6 +193,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto arrived = parse_event(to_json(*request));
   require(arrived.has_value() && *arrived == *request, "a request that is sent is read as the same");
   require(verify(*arrived).has_value(), "a request is signed");
+  require(std::ranges::all_of(arrived->tags, relays_take), "relays take its tags");
   check_read(*arrived, question);
   check_cancelled(*arrived);
   return 0;

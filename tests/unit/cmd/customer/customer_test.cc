@@ -149,6 +149,26 @@ TEST_F(CustomerTest, ARelayThatRefusesIsNamedWithItsReason) {
   EXPECT_THAT(failures[0].context, HasSubstr("blocked: not from you"));
 }
 
+TEST_F(CustomerTest, ARefusalIsFollowedByWhatWouldWork) {
+  const std::pair<const char*, const char*> kAdvice[] = {
+      {"pow: 28 bits needed", "proof of work"},
+      {"rate-limited: slow down", "wait a minute"},
+      {"invalid: tag val too large: 1500", "shorten the question"},
+      {"invalid: event too large: 70000", "shorten the question"},
+      {"invalid: created_at too late", "set this machine's clock"},
+      {"blocked: pubkey not admitted", "use a key that it knows"},
+      {"error: out of disk", "name another with --relay"},
+  };
+  for (const auto& [words, advice] : kAdvice) {
+    refuse = words;
+    failures.clear();
+    customer.reset();
+    run_until([&] { return !failures.empty(); });
+    ASSERT_EQ(failures.size(), 1u) << words;
+    EXPECT_THAT(failures[0].hint, HasSubstr(advice)) << words;
+  }
+}
+
 TEST_F(CustomerTest, OneRelayThatTakesItIsEnough) {
   question.relays.insert(question.relays.begin(), "ws://127.0.0.1:1");
   provide = [this](const nostr::Event& request) { relay->inject(result(request, "Because.", key_of(2))); };

@@ -98,10 +98,17 @@ TEST(Verify, AcceptsBothFormsOfDisputedControlCharacters) {
 }
 
 TEST(DisputedControls, AreReplacedInWhatWeWrite) {
-  EXPECT_FALSE(has_disputed_controls("a\n\r\t\b\f\x7f é"));
+  EXPECT_FALSE(has_disputed_controls("a\n\r\t\b\f é"));
   EXPECT_TRUE(has_disputed_controls("a\0b"s));
+  EXPECT_TRUE(has_disputed_controls("a\x7f")) << "strfry computes another id";
+  EXPECT_EQ(without_disputed_controls("a\x7f"), "a\xef\xbf\xbd");
   EXPECT_EQ(without_disputed_controls("\x1b[1m\n"), "\xef\xbf\xbd[1m\n");
   EXPECT_EQ(without_disputed_controls("plain\n"), "plain\n");
+}
+
+TEST(DisputedControls, AreEscapedInJsonThatIsQuoted) {
+  EXPECT_EQ(with_escaped_delete("{\"a\":\"b\x7f\"}"), R"({"a":"b\u007f"})");
+  EXPECT_EQ(with_escaped_delete("{}"), "{}");
 }
 
 // ---- reading and writing --------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ TEST(Announcement, StaysWithinWhatRelaysTakeHoweverManyModelsThereAre) {
 
 TEST(Announcement, NamesThatAreNoTextAreMadeOne) {
   Announcement odd = ours();
-  odd.models = {model("\xff\x1b")};
+  odd.models = {model("\xff\x1b\x7f")};
   const Event event = announced(odd);
   EXPECT_TRUE(is_utf8(event.content));
   EXPECT_FALSE(has_disputed_controls(event.content));

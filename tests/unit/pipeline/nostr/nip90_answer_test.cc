@@ -124,6 +124,34 @@ TEST(KeptNotice, GivesTheSameBytesAgain) {
   EXPECT_EQ(to_json(*rebuilt), to_json(event));
 }
 
+// strfry escapes U+007F, finds another id, and refuses the event.
+TEST(KeptNotice, QuotesADeleteCharacterOfTheRequestAsItsEscape) {
+  Event request = a_request();
+  request.content =
+      "a\x7f"
+      "b";
+  request.id = compute_id(request);
+  const std::string raw = to_json(request);
+  Event event = sign(result(request, raw, "", "Scattering.", std::nullopt, 9), provider(), {});
+  EXPECT_FALSE(has_disputed_controls(to_json(event)));
+  EXPECT_EQ(read_answer(event)->request, request.id);
+  EXPECT_EQ(parse_event(*event.tag_value("request"))->content, request.content);
+  EXPECT_TRUE(rebuild_notice(notice_of(event), provider().public_key(), event.content, stored_tags(event.tags), raw));
+
+  event.tags[0] = {"request", raw};  // as earlier versions quoted it
+  event.id = compute_id(event);
+  EXPECT_TRUE(rebuild_notice(notice_of(event), provider().public_key(), event.content, stored_tags(event.tags), raw));
+}
+
+TEST(Result, LeavesOutInputsThatAreTooLongForATag) {
+  Event request = a_request();
+  request.tags = {{"i", std::string(kMaxTagValueBytes + 1, 'x'), "text"}, {"i", std::string(kMaxTagValueBytes, 'y')}};
+  const auto written = result(request, to_json(request), "", "Scattering.", std::nullopt, 9);
+  std::size_t inputs = 0;
+  for (const Tag& tag : written.tags) inputs += tag[0] == "i" && tag[1][0] == 'y' ? 1 : tag[0] == "i" ? 100 : 0;
+  EXPECT_EQ(inputs, 1u);
+}
+
 TEST(KeptNotice, OtherTextsAreNoticed) {
   const Event event = sign(feedback({}, Status::processing, "queued", std::nullopt, 9), provider(), {});
   const std::string tags = stored_tags(event.tags);

@@ -126,11 +126,94 @@ TEST(ParseSource, RefusesWhatNoProviderCouldFetch) {
 
 TEST(ToCancellation, NamesTheRequestAndItsKind) {
   const auto request = *EventId::from_hex(std::string(64, 'a'));
-  const Event cancellation = to_cancellation(request, ask_key(1), kAskedAt, kAskAux);
+  const Event cancellation = to_cancellation(request, {}, ask_key(1), kAskedAt, kAskAux);
   EXPECT_EQ(cancellation.kind, 5u);
   EXPECT_EQ(cancellation.pubkey, ask_key(1).public_key());
   EXPECT_TRUE(verify(cancellation));
   EXPECT_THAT(cancellation.tags, ElementsAre(ElementsAre("e", request.hex()), ElementsAre("k", "5050")));
+}
+
+TEST(ToCancellation, NamesTheProviderThatWasAsked) {
+  const auto provider = ask_key(2).public_key();
+  const Event cancellation = to_cancellation(EventId{}, provider, ask_key(1), kAskedAt, kAskAux);
+  EXPECT_THAT(cancellation.tags, testing::Contains(ElementsAre("p", provider.hex())));
+}
+
+// ---- what relays take -----------------------------------------------------------------------------------------------
+
+// The conversation that a provider makes of a question, and the request; every tag of it is one that relays take.
+std::pair<Event, std::vector<std::string>> asked(Question question, const std::vector<std::string>& gathered = {}) {
+  question.provider = ask_key(2).public_key();
+  const auto request = to_request(question, ask_key(1), kAskedAt, kAskNonce, kAskAux).value();
+  for (const Tag& tag : request.tags) EXPECT_TRUE(tag[0].size() > 1 || tag[1].size() <= kMaxTagValueBytes) << tag[0];
+  const auto read = read_request(request, to_json(request), ask_key(2));
+  EXPECT_TRUE(read && !read->fault);
+  std::vector<std::string> said;
+  for (const auto& [role, content] : messages_of(open_request(request, ask_key(2)).value().event, gathered)) {
+    said.push_back(role + ": " + content);
+  }
+  return {request, said};
+}
+
+TEST(LongPrompts, AreTheContentAsTheyStand) {
+  const std::string prompt = " A \"long\" one,\nwith [brackets]: " + std::string(kMaxTagValueBytes, 'x') + "\n";
+  const auto [request, messages] = asked({.inputs = {{.data = prompt}}, .params = {{"max_tokens", "20"}}});
+  EXPECT_EQ(request.content, prompt);
+  EXPECT_THAT(messages, ElementsAre("user: " + prompt));
+}
+
+TEST(LongPrompts, OfOneByteLessAreATag) {
+  const std::string prompt(kMaxTagValueBytes, 'x');
+  const auto [request, messages] = asked({.inputs = {{.data = prompt}}});
+  EXPECT_EQ(request.content, "");
+  EXPECT_THAT(messages, ElementsAre("user: " + prompt));
+}
+
+TEST(LongPrompts, StandWithTheOtherTextsInTheirOrder) {
+  const std::string file(3'000, 'x');
+  const auto [request, messages] = asked({.inputs = {{.data = file}, {.data = " \n"}, {.data = "Sum it up."}}});
+  EXPECT_EQ(request.content, file + "\n\nSum it up.");
+  EXPECT_THAT(messages, ElementsAre("user: " + request.content));
+}
+
+TEST(LongPrompts, WithAPageAreTagsInTheContent) {
+  const std::string file(3'000, 'x');
+  const auto [request, messages] =
+      asked({.inputs = {{InputType::url, "https://example.com/page"}, {.data = file}}}, {"the page"});
+  EXPECT_EQ(request.content, R"([["i","https://example.com/page","url"],["i",")" + file + R"(","text"]])");
+  EXPECT_THAT(messages, ElementsAre("user: the page\n\n" + file));
+}
+
+TEST(LongPrompts, ThatLookLikeTagsAreNotReadAsSuch) {
+  const std::string prompt = R"([["i",")" + std::string(3'000, 'x') + R"(","text"]])";
+  EXPECT_THAT(asked({.inputs = {{.data = prompt}}}).second, ElementsAre("user: " + prompt));
+}
+
+TEST(LongPrompts, ThatAreEncryptedStayTags) {
+  const std::string prompt(3'000, 'x');
+  const auto messages = asked({.inputs = {{.data = prompt}}, .encryption = Encryption::nip44}).second;
+  EXPECT_THAT(messages, ElementsAre("user: " + prompt));
+}
+
+TEST(LongPrompts, AreRefusedWhereNoRelayWouldTakeTheEvent) {
+  const auto refusal = [](Question question) {
+    question.provider = ask_key(2).public_key();
+    const auto request = to_request(question, ask_key(1), kAskedAt, kAskNonce, kAskAux);
+    return request ? "" : request.error().code + ": " + request.error().message;
+  };
+  const Input long_input{.data = std::string(kMaxQuestionBytes, 'x')};
+  EXPECT_EQ(refusal({.inputs = {long_input}}), "");
+  EXPECT_THAT(refusal({.inputs = {long_input}, .encryption = Encryption::nip44}),
+              StartsWith("request.prompt: the request has "));
+  EXPECT_THAT(refusal({.inputs = {{.data = std::string(kMaxQuestionBytes, '"')}}}),
+              HasSubstr("relays refuse more than 65536"));
+}
+
+TEST(ToRequest, WritesNoDisputedControlCharacter) {
+  const auto [request, messages] = asked({.inputs = {{.data = "a\x7f"
+                                                              "b\x1b"}},
+                                          .params = {{"system", "be\x7f brief"}}});
+  EXPECT_FALSE(has_disputed_controls(to_json(request)));
 }
 
 // ---- read back by the provider --------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ TEST_F(InferencesTest, PostTheAnswerAsTheLedgerKeepsIt) {
   const auto ended = all<core::InferenceEnded>();
   ASSERT_THAT(ended, SizeIs(1));
   EXPECT_EQ(ended[0].work, kInfer);
-  EXPECT_EQ(ended[0].result.bytes, nostr::without_disputed_controls("Once\x7f"));
+  EXPECT_EQ(ended[0].result.bytes, "Once\xef\xbf\xbd");
   EXPECT_EQ(ended[0].completion.result, ledger::ref(ended[0].result));
   EXPECT_EQ(ended[0].completion.attempt, 2U);
   EXPECT_EQ(ended[0].completion.output_tokens, 3U);
