@@ -7,6 +7,7 @@
 #include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
 #include "cmd/provider/announcement.h"
+#include "cmd/text/humanize.h"
 #include "pipeline/net/io_scheduler.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip42.h"
@@ -106,7 +107,7 @@ ExitCode print(const nlohmann::json& relays, Format format, const Context& conte
 Result<ExitCode> announce(const Config& config, const Context& context) {
   const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "announce"}});
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

@@ -125,7 +125,7 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
 Result<ExitCode> run_cancel(const Arguments& arguments, Context& context) {
   const auto reply = ask_about_job(arguments.words[0], {{"method", "cancel"}}, context);
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "cmd/cli/ask_about_job.h"
+#include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
@@ -31,7 +32,7 @@ Result<ExitCode> run_jobs_close(const Arguments& arguments, Context& context) {
   if (!order) return tl::unexpected(order.error());
   const auto reply = ask_about_job(arguments.words[0], std::move(*order), context, kWalletTime);
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

@@ -62,7 +62,7 @@ Result<ExitCode> run_jobs_refund(const Arguments& arguments, Context& context) {
   if (!order) return tl::unexpected(order.error());
   const auto reply = ask_about_job(arguments.words[0], std::move(*order), context, kPaymentTime);
   if (!reply) return tl::unexpected(reply.error());
-  context.out << reply->value("text", "done") << '\n';
+  context.out << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

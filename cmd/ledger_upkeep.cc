@@ -54,7 +54,7 @@ Result<std::optional<json>> ask_if_running(const Context& context, const json& r
 }
 
 void tell(const Context& context, const std::string& text) {
-  if (context.verbosity != Verbosity::quiet) context.err << text << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(text) << '\n';
 }
 
 // ---- checkpoint -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include "cmd/cli/control_socket.h"
 #include "cmd/commands.h"
+#include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
@@ -13,7 +14,7 @@ base::Result<ExitCode> tell(Context& context, const nlohmann::json& request,
   if (!paths) return tl::unexpected(paths.error());
   const auto reply = ask_running_serve(control_socket_path(paths->data_dir), request, patience);
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

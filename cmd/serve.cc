@@ -12,7 +12,9 @@
 #include "cmd/commands.h"
 #include "cmd/provider/activity.h"
 #include "cmd/provider/first_screen.h"
+#include "cmd/provider/relay_log.h"
 #include "cmd/provider/service.h"
+#include "cmd/text/humanize.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace cmd {
@@ -94,9 +96,8 @@ class Foreground {
 
   void on_relay(const std::string& url, nostr::RelayState state, const std::string& reason) {
     activity_.relays[url] = state == nostr::RelayState::live;
-    const bool warn = state == nostr::RelayState::offline || (state == nostr::RelayState::live && !reason.empty());
-    log(warn ? spdlog::level::warn : spdlog::level::info,
-        url + " " + std::string(nostr::name(state)) + (reason.empty() ? "" : ": " + reason), "Relay", "");
+    const auto line = relay_log_.on_change(url, state, reason, wall_clock());
+    if (line) log(line->warning ? spdlog::level::warn : spdlog::level::info, line->text, "Relay", "");
   }
 
   void on_fatal(base::Error error) {
@@ -104,7 +105,9 @@ class Foreground {
     io_.stop();
   }
 
-  void log(spdlog::level::level_enum level, const std::string& text, std::string_view type, const std::string& job) {
+  // Relays, wallets and model servers speak in these texts.
+  void log(spdlog::level::level_enum level, const std::string& words, std::string_view type, const std::string& job) {
+    const std::string text = printable(words);
     if (live_ && logger_->should_log(level))
       context_.err << "\r\033[K" << std::flush;  // the live line comes again below
     if (!json_) return logger_->log(level, "{}", text);
@@ -147,6 +150,7 @@ class Foreground {
   boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
   boost::asio::steady_timer live_timer_{io_};
   Activity activity_;
+  RelayLog relay_log_;
   std::optional<base::Error> failure_;
   std::unique_ptr<Service> service_;
 };

@@ -35,8 +35,8 @@ Result<replay::WalletLists> list_all(const Config& config, Context& context) {
   for (wallet::Wallet* wallet : (*counter)->wallets()) {
     const auto listed = list(**counter, *wallet, {});
     if (!listed && wallet->kind() != (*counter)->wallet().kind()) {
-      context.err << "not compared: the " << wallet->kind() << " wallet used before: " << listed.error().message
-                  << '\n';
+      context.err << "not compared: the " << wallet->kind()
+                  << " wallet used before: " << printable(listed.error().message) << '\n';
       left_out.insert(wallet->kind());
       continue;
     }

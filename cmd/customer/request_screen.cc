@@ -146,7 +146,7 @@ void RequestScreen::relay_said(const ledger::RelayAnswer& answer, const char* ty
   if (json_) {
     return object(type, {{"relay", answer.relay}, {"accepted", answer.accepted}, {"message", answer.message}});
   }
-  line(answer.relay + (answer.accepted ? " took " + what : " did not take " + what + ": " + answer.message));
+  line(printable(answer.relay + (answer.accepted ? " took " + what : " did not take " + what + ": " + answer.message)));
 }
 
 void RequestScreen::object(const char* type, const nlohmann::ordered_json& fields) {

@@ -208,6 +208,24 @@ std::string printable_lines(std::string_view text) {
   return out;
 }
 
+// What is replaced elsewhere has at most four digits of hex, and stands inside strings.
+std::string printable_json(std::string_view json) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const std::string_view before = json;
+    const char32_t code = take_code_point(json);
+    if (!is_control(code) || code == kBroken || code == '\n') {
+      out += before.substr(0, before.size() - json.size());
+      continue;
+    }
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[code >> shift & 0xf];
+  }
+  return out;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last, last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;

@@ -49,6 +49,8 @@ int display_width(std::string_view utf8);
 std::string printable(std::string_view text);
 // The same, but tabs and line breaks stay, "\r\n" as "\n".
 std::string printable_lines(std::string_view text);
+// The same JSON text with all that printable() replaces as escapes (\u009b): it says the same, and commands no terminal.
+std::string printable_json(std::string_view json);
 
 // The candidate nearest to a mistyped word, if any is near enough to be meant.
 template <class Range>

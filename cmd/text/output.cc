@@ -61,7 +61,7 @@ Terminal detect_terminal(int file_descriptor, ColourChoice choice, std::string_v
 }
 
 std::string json_line(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return printable_json(value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -102,6 +102,11 @@ TEST(Humanize, MakesTextHarmlessForTerminals) {
   EXPECT_EQ(printable_lines("one\r\ntwo"), "one\ntwo");
 }
 
+TEST(Humanize, JsonForProgramsCommandsNoTerminalEither) {
+  EXPECT_EQ(printable_json("{\"a\":\"\u009B31m \u202E \x7f grüße\"}"), R"({"a":"\u009b31m \u202e \u007f grüße"})");
+  EXPECT_EQ(printable_json(R"({"a":"\u001b"})"), R"({"a":"\u001b"})");
+}
+
 TEST(Humanize, FindsTheWordThatWasMeant) {
   const std::array<std::string_view, 3> words = {"status", "serve", "config"};
   EXPECT_EQ(nearest("statsu", words), "status");
