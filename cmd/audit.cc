@@ -7,6 +7,7 @@
 #include "cmd/cli/progress.h"
 #include "cmd/commands.h"
 #include "cmd/text/humanize.h"
+#include "cmd/text/lines.h"
 #include "cmd/wallet_settlements.h"
 #include "ledger/checkpoint.h"
 #include "replay/auditor.h"
@@ -28,6 +29,7 @@ Result<std::optional<std::string>> read_held(const Arguments& arguments) {
   if (!file) return usage_error("the checkpoint cannot be read", "is this the file: " + path + "?");
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
+  if (const auto good = whole(file, "the checkpoint " + path); !good) return tl::unexpected(good.error());
   return text;
 }
 

@@ -82,13 +82,14 @@ Result<ExitCode> run_verify(const Arguments&, Context& context) {
   LineReader lines(context.in, nostr::kMaxEventBytes + 1);
   Tally tally;
   std::vector<Line> batch;
-  while (auto line = lines.next()) {
+  while (auto line = context.out.good() ? lines.next() : std::nullopt) {
     batch.push_back(std::move(*line));
     if (batch.size() < kBatchLines) continue;
     report_batch(batch, tally, context);
     batch.clear();
   }
   report_batch(batch, tally, context);
+  if (const auto whole = lines.read_to_the_end(); !whole) return tl::unexpected(whole.error());
   if (context.verbosity != Verbosity::quiet) {
     context.err << grouped(tally.good) << " good, " << grouped(tally.bad) << " bad\n";
   }
@@ -129,12 +130,13 @@ template <class Each>
 Result<ExitCode> for_each_line(Context& context, const Each& each) {
   LineReader lines(context.in, nostr::kMaxEventBytes + 1);
   ExitCode code = ExitCode::done;
-  while (const auto line = lines.next()) {
+  while (const auto line = context.out.good() ? lines.next() : std::nullopt) {
     const Result<void> done = each(*line);
     if (done) continue;
     context.err << at(*line) << ": " << printable(done.error().describe()) << '\n';
     code = ExitCode::failed;
   }
+  if (const auto whole = lines.read_to_the_end(); !whole) return tl::unexpected(whole.error());
   return code;
 }
 

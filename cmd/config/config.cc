@@ -180,12 +180,15 @@ Result<FileSettings> read_file(const Paths& paths, bool named) {
     return fail(ErrorKind::config, "config.unreadable", "the config file cannot be read: " + why,
                 paths.config_file.string(), hint);
   };
+  const bool refused = error == std::errc::permission_denied;
+  if (refused) return unreadable(error.message(), "run this as the user whose file it is");
   if (error) return unreadable(error.message(), "`sellcompute init` writes one");
   if (size > kMaxConfigFileBytes) return unreadable("it is larger than 1 MiB", "name the right file with --config");
   std::ifstream in(paths.config_file, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
   if (!in) return unreadable("no permission, or no file", "look at its owner and mode");
+  if (!text && size > 0) return unreadable("reading stopped before its end", "is it on a bad disk?");
   return FileReader(paths.config_file.string()).read(text.str());
 }
 

@@ -5,6 +5,7 @@
 
 #include "cmd/cli/passphrase.h"
 #include "cmd/text/humanize.h"
+#include "cmd/text/lines.h"
 #include "pipeline/core/chat_message.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
@@ -71,7 +72,7 @@ Result<Input> read_file(const std::string& path, std::istream& in) {
   const bool is_stdin = path == "-";
   if (!is_stdin) file.open(path, std::ios::binary);
   Input input{.data = read_text(is_stdin ? in : file)};
-  if (!is_stdin && (!file.is_open() || file.bad())) {
+  if (is_stdin ? in.bad() : !file.is_open() || file.bad()) {
     return usage_error("--file " + path + " cannot be read", "is the name right, and may you read it?");
   }
   if (const auto good = nostr::check_text(is_stdin ? "stdin" : "the file " + path, input.data); !good) {
@@ -105,6 +106,7 @@ Result<std::vector<Input>> read_inputs(const Arguments& arguments, std::istream&
     prompt = arguments.words.front();
   } else if (inputs.empty()) {
     prompt = read_text(in);
+    if (const auto good = whole(in, "the prompt on standard input"); !good) return tl::unexpected(good.error());
   }
   if (!prompt.empty()) inputs.push_back({.data = std::move(prompt)});
   return inputs;

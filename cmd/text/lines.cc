@@ -11,7 +11,7 @@ std::optional<Line> LineReader::next() {
   for (;;) {
     in_.getline(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
     auto size = static_cast<std::size_t>(in_.gcount());
-    if (size == 0 && !in_.good()) return std::nullopt;
+    if (in_.bad() || (size == 0 && !in_.good())) return std::nullopt;
     const bool too_long = in_.fail() && !in_.eof();
     if (too_long) {
       in_.clear();
@@ -24,6 +24,16 @@ std::optional<Line> LineReader::next() {
     if (text.ends_with('\r')) text.pop_back();
     if (!text.empty()) return Line{number_, std::move(text), too_long};
   }
+}
+
+base::Result<void> LineReader::read_to_the_end() const {
+  return whole(in_, "the input");
+}
+
+base::Result<void> whole(const std::istream& in, const std::string& what) {
+  if (!in.bad()) return {};
+  return base::fail(base::ErrorKind::invocation, "input.unreadable", what + " cannot be read to its end", {},
+                    "is it a folder, or closed, or on a bad disk?");
 }
 
 }  // namespace cmd

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 namespace cmd {
 
 struct Line {
@@ -15,16 +17,22 @@ struct Line {
   bool too_long = false;     // then `text` is only its beginning
 };
 
-// Reads line by line; a line beyond `max_bytes` is cut and marked, never kept whole. Empty lines are passed over.
+// Reads line by line; a line beyond `max_bytes` is cut and marked, never kept whole. Empty lines are passed over. A read
+// error ends the lines as the end of the input does: ask for it.
 class LineReader {
  public:
   LineReader(std::istream& in, std::size_t max_bytes);
   std::optional<Line> next();
+  // "input.unreadable", if it was an error that ended the lines.
+  base::Result<void> read_to_the_end() const;
 
  private:
   std::istream& in_;
   std::vector<char> buffer_;
   std::uint64_t number_ = 0;
 };
+
+// "input.unreadable" if reading `in`, which a person knows as `what`, has failed; its end is no failure.
+base::Result<void> whole(const std::istream& in, const std::string& what);
 
 }  // namespace cmd
