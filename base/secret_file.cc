@@ -35,7 +35,7 @@ class Descriptor {
 
 auto io_failure(const char* what, const path& where, int error = errno) {
   return fail(ErrorKind::config, "secret_file.io", std::string(what) + ": " + std::generic_category().message(error),
-              where.string());
+              where.string(), error == EACCES ? "run this as the user whose file it is" : "");
 }
 
 auto too_open(const path& where, const char* what, const char* mode) {
@@ -113,6 +113,11 @@ Result<std::string> read_file(const path& path, mode_t refused) {
 }
 
 }  // namespace
+
+bool is_absent(const path& path) {
+  std::error_code error;
+  return std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found;
+}
 
 Result<std::string> read_private_file(const path& path) {
   return read_file(path, kOthers);

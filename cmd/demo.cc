@@ -80,7 +80,7 @@ ConfigSources sources_of(const path& folder, const Context& context) {
 }
 
 Result<void> prepare_key(const path& file) {
-  if (std::filesystem::exists(file)) return {};
+  if (!base::is_absent(file)) return {};
   const auto key = nostr::generate_key();
   return key ? nostr::create_key_file(file, *key) : tl::unexpected(key.error());
 }

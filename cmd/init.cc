@@ -24,7 +24,7 @@ struct Made {
 
 Result<void> make_parent_folder(const std::filesystem::path& file) {
   const auto folder = file.parent_path();
-  if (std::filesystem::exists(folder)) return {};
+  if (!base::is_absent(folder)) return {};
   return base::create_private_folder(folder);
 }
 
@@ -69,7 +69,7 @@ Result<Made> make_key_file(const Config& config, const std::string& import_file)
 
 Result<Made> make_wallet_secret(const std::filesystem::path& path) {
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
-  const bool existed = std::filesystem::exists(path);
+  const bool existed = !base::is_absent(path);
   if (auto secret = base::read_or_create_secret(path); !secret) return tl::unexpected(secret.error());
   return Made{.what = "wallet secret", .path = path, .is_new = !existed};
 }
@@ -94,7 +94,7 @@ Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
                made.npub.empty() ? Cell("", nullptr) : Cell(made.npub)});
   }
   table.print(context.out, arguments.format(), context.terminal);
-  if (wallet_secret->is_new && std::filesystem::exists(config->paths.ledger())) {
+  if (wallet_secret->is_new && !base::is_absent(config->paths.ledger())) {
     context.err
         << "warning: this shop has a ledger, and its wallet secret was missing. If it has sold anything, put the "
            "old one from your backup in the place of the new one.\n";

@@ -85,6 +85,9 @@ Result<std::optional<Durable>> DurableMark::read(const std::filesystem::path& fo
     bytes.assign(kMarkBytes + 1, '\0');
     in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     bytes.resize(static_cast<std::size_t>(in.gcount()));
+    std::error_code ignored;
+    if (in.bad() || (!in.is_open() && std::filesystem::exists(mark_file(folder), ignored)))
+      return io_error("cannot read the ledger's mark", mark_file(folder));
     if (bytes.empty()) return std::nullopt;
     if (const auto durable = parse_mark(bytes)) return durable->manifest_number > 0 ? durable : std::nullopt;
   }

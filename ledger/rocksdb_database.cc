@@ -159,7 +159,8 @@ Result<void> Database::verify_files(Family family) const {
       const std::string path = file.db_path + file.name;
       auto status = reader.Open(path);
       if (status.ok()) status = reader.VerifyChecksum();
-      const bool gone = !status.ok() && !fs::exists(path);  // the writer has put others in its place
+      std::error_code ignored;
+      const bool gone = !status.ok() && !fs::exists(path, ignored);  // the writer has put others in its place
       if (!status.ok() && !gone) return error_of(status, family);
     }
   }

@@ -21,6 +21,7 @@ constexpr std::size_t kBlockBytes = 32 * 1024;
 constexpr std::size_t kHeaderBytes = 7;
 enum class Record : std::uint8_t { whole = 1, first = 2, middle = 3, last = 4 };  // of one write
 
+// What of it can be read.
 std::string read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/sync_folder.h"
+#include "ledger/access.h"
 #include "ledger/durable_mark.h"
 #include "ledger/keys.h"
 #include "ledger/rocksdb_database.h"
@@ -227,7 +228,8 @@ std::string listing(const fs::path& folder) {
 }
 
 Result<void> check_present(const fs::path& folder) {
-  if (fs::exists(folder / "CURRENT") || fs::exists(folder / "DURABLE")) return {};
+  std::error_code ignored;
+  if (fs::exists(folder / "CURRENT", ignored) || fs::exists(folder / "DURABLE", ignored)) return {};
   return fail(ErrorKind::invocation, "ledger.absent", "there is no ledger", folder.string(),
               "`sellcompute serve` begins one; `--data-dir` names another place");
 }
@@ -289,6 +291,7 @@ Result<void> RocksDbStore::verify_views() const {
 // ---- opening --------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<RocksDbStore>> open_writer(const fs::path& folder) {
+  if (const auto may = check_access(folder, Access::write); !may) return tl::unexpected(may.error());
   if (const auto made = make_folder(folder); !made) return tl::unexpected(made.error());
   auto locked = lock_folder(folder);
   if (!locked) return tl::unexpected(locked.error());
@@ -307,6 +310,7 @@ Result<std::unique_ptr<RocksDbStore>> open_writer(const fs::path& folder) {
 }
 
 Result<std::unique_ptr<RocksDbStore>> open_reader(const fs::path& folder, Views views) {
+  if (const auto may = check_access(folder, Access::read); !may) return tl::unexpected(may.error());
   if (const auto present = check_present(folder); !present) return tl::unexpected(present.error());
   Durable mark;
   Result<Whole> whole;
@@ -324,6 +328,7 @@ Result<std::unique_ptr<RocksDbStore>> open_reader(const fs::path& folder, Views 
 }
 
 Result<void> discard_views(const fs::path& folder) {
+  if (const auto may = check_access(folder, Access::write); !may) return may;
   if (const auto present = check_present(folder); !present) return present;
   auto locked = lock_folder(folder);
   if (!locked) return tl::unexpected(locked.error());

@@ -66,7 +66,7 @@ enum class Views { needed, not_needed };
 
 // Opens the store for the one process that may write, and creates it (folder included, for this user only) if there is
 // none. Errors: "ledger.locked" when another process has it, "ledger.damaged" naming file and position,
-// "ledger.views_damaged" when only the views are, "ledger.io".
+// "ledger.views_damaged" when only the views are, "ledger.not_permitted" (ledger/access.h), "ledger.io".
 Result<std::unique_ptr<RocksDbStore>> open_writer(const std::filesystem::path& folder);
 
 // The store as it is now, for processes that read, while another writes or not. commit() fails with "ledger.read_only".

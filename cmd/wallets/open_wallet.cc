@@ -108,7 +108,7 @@ Result<std::string> read_macaroon(const Site& site) {
 // What wallet.url is trusted by; empty: the system's authorities.
 Result<std::string> read_certificate(const Site& site) {
   const auto& file = site.settings().certificate_file;
-  if (!std::filesystem::exists(file)) return std::string();
+  if (base::is_absent(file)) return std::string();
   auto pem = base::read_public_file(file);
   if (!pem) return pem;
   const std::string fault = net::certificates_fault(*pem);
@@ -147,7 +147,7 @@ Result<OpenedWallet> open_sandbox(const Site& site) {
   const auto secret = read_wallet_secret(site.config);
   if (!secret) return tl::unexpected(secret.error());
   // Its own folder is usually in there, and would be made with one that others may enter.
-  if (!std::filesystem::exists(site.config.paths.data_dir)) {
+  if (base::is_absent(site.config.paths.data_dir)) {
     const auto folder = base::create_private_folder(site.config.paths.data_dir);
     if (!folder) return tl::unexpected(folder.error());
   }
@@ -282,7 +282,7 @@ Result<Opened<Port>> open_nwc(const Site& site) {
 // What the SDK is told besides the words: nothing, or for another world who runs it.
 Result<nlohmann::json> spark_options(const Site& site) {
   const auto& file = site.settings().spark_options_file;
-  if (!std::filesystem::exists(file)) return nlohmann::json::object();
+  if (base::is_absent(file)) return nlohmann::json::object();
   const auto text = base::read_public_file(file);
   if (!text) return tl::unexpected(text.error());
   auto options = nlohmann::json::parse(*text, nullptr, false);
@@ -291,7 +291,7 @@ Result<nlohmann::json> spark_options(const Site& site) {
 }
 
 Result<OpenedWallet> open_spark(const Site& site) {
-  if (!std::filesystem::exists(std::filesystem::path(SELLCOMPUTE_SPARK_SIDECAR).parent_path() / "node_modules")) {
+  if (base::is_absent(std::filesystem::path(SELLCOMPUTE_SPARK_SIDECAR).parent_path() / "node_modules")) {
     return fail(ErrorKind::config, "config.wallet_spark", "what the Spark wallet needs is not installed", {},
                 "run `script/spark` in the folder that this program was built from");
   }
@@ -405,7 +405,7 @@ Result<std::vector<OpenedWallet>> open_former_wallets(boost::asio::io_context& i
                                                       const base::Random& random) {
   std::vector<OpenedWallet> out;
   std::filesystem::path file = config.wallet.former_file;
-  for (std::size_t i = 0; i < kMaxFormerWallets && std::filesystem::exists(file); ++i) {
+  for (std::size_t i = 0; i < kMaxFormerWallets && !base::is_absent(file); ++i) {
     // Only what the file says: the environment and the flags are about the wallet of today.
     const auto former = load_config({.environment = {{"HOME", config.paths.home.string()}},
                                      .config_file = file.string(),
@@ -431,7 +431,7 @@ Result<OpenedPayer> open_payer(boost::asio::io_context& io, base::Scheduler& sch
                   .ports = {.clock = clock, .play_money = network_of(config) != wallet::Network::bitcoin}};
   for (const auto& opener : kPayerOpeners) {
     if (opener.kind != config.wallet.kind) continue;
-    if (opener.needs_credential && !std::filesystem::exists(site.credential_file)) break;
+    if (opener.needs_credential && base::is_absent(site.credential_file)) break;
     auto opened = opener.open(site);
     if (!opened) return tl::unexpected(opened.error());
     auto account = account_of(site, opener.credential_is_account);

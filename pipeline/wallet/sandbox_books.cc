@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "base/secret_file.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 
@@ -158,13 +159,17 @@ Result<ledger::InvoiceSettled> parse_payment(const path& file, const std::string
   }
 }
 
-std::vector<path> payments(const path& folder) {
+Result<std::vector<path>> payments(const path& folder) {
   std::vector<path> out;
-  std::error_code missing;  // of the folder: then nothing was paid
-  for (std::filesystem::directory_iterator i(folder, missing); !missing && i != end(i); i.increment(missing)) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator i(folder, error); !error && i != end(i); i.increment(error)) {
     if (i->path().extension() == ".paid") out.push_back(i->path());
   }
-  return out;
+  // Without a folder nothing was paid.
+  if (!error || error == std::errc::no_such_file_or_directory) return out;
+  return base::fail(base::ErrorKind::config, "sandbox.unreadable",
+                    "the sandbox's books cannot be read: " + error.message(), folder.string(),
+                    "run this as the user whose folder it is");
 }
 
 // ---- what became of an invoice --------------------------------------------------------------------------------------
@@ -206,8 +211,10 @@ Result<void> write_word(const path& folder, const Record& record, const char* ex
 }
 
 Result<void> write_paid(const path& folder, const Record& record, TimeMs now) {
+  const auto before = payments(folder);
+  if (!before) return tl::unexpected(before.error());
   return base::create_private_file(file_of(folder, record.invoice.payment_hash, ".paid"),
-                                   write_payment(record, now, payments(folder).size() + 1));
+                                   write_payment(record, now, before->size() + 1));
 }
 
 // Once it is told that an invoice expired, it stays expired: the answer is written down before it is given.
@@ -350,7 +357,9 @@ Result<Preimage> SandboxBooks::pay_out(std::string_view bolt11, TimeMs now) cons
 
 Result<std::vector<PaidInvoice>> SandboxBooks::list_paid(TimeMs since) const {
   std::vector<PaidInvoice> out;
-  for (const path& file : payments(folder_)) {
+  const auto files = payments(folder_);
+  if (!files) return tl::unexpected(files.error());
+  for (const path& file : *files) {
     const auto bytes = base::read_private_file(file);
     if (!bytes) return tl::unexpected(bytes.error());
     const auto settled = parse_payment(file, *bytes);
@@ -367,13 +376,15 @@ Result<std::vector<PaidInvoice>> SandboxBooks::list_paid(TimeMs since) const {
 
 Result<Msat> SandboxBooks::balance() const {
   Msat sum;
-  for (const path& file : payments(folder_)) {
+  const auto files = payments(folder_);
+  if (!files) return tl::unexpected(files.error());
+  for (const path& file : *files) {
     const auto bytes = base::read_private_file(file);
     if (!bytes) return tl::unexpected(bytes.error());
     const auto settled = parse_payment(file, *bytes);
     if (!settled) return tl::unexpected(settled.error());
     if (settled->received.value > Msat::kMax - sum.value) return damaged(file);
-    const bool sent = std::filesystem::exists(path(file).replace_extension(".sent"));
+    const bool sent = !base::is_absent(path(file).replace_extension(".sent"));
     sent ? sum -= settled->received : sum += settled->received;
   }
   return sum;
