@@ -1,6 +1,7 @@
 // sellcompute: sells AI inference on Nostr, paid over Lightning.
 #include <unistd.h>
 
+#include <csignal>
 #include <iostream>
 
 #include "cmd/cli/file_limit.h"
@@ -8,6 +9,7 @@
 #include "cmd/commands.h"
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a log or a relay that nobody reads any more must not end a running shop
   std::ios::sync_with_stdio(false);
   std::cin.tie(nullptr);
   cmd::raise_file_limit();  // readers open every table file of the ledger

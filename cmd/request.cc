@@ -82,6 +82,7 @@ class Conversation {
   void on_answer(const nostr::Answer& answer, const std::string& relay) {
     if (over_ || (paid_ && answer.provider != *paid_)) return;
     show(answer, relay);
+    if (screen_.is_unread()) return end({});
     if (cancelling_) return on_answer_to_cancellation(answer);
     if (answer.known == nostr::Status::error) return on_refusal(answer);
     if (!answer.bolt11.empty() && !paid_ && !settle(answer)) return;

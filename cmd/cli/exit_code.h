@@ -8,11 +8,12 @@ namespace cmd {
 enum class ExitCode : int {
   done = 0,
   failed = 1,
-  usage = 2,         // wrong arguments or configuration
-  unreachable = 3,   // something needed did not answer
-  audit_wrong = 4,   // `audit` found a wrong
-  ledger = 5,        // the ledger is locked or damaged, or could not be written
-  interrupted = 130  // by a signal, as shells count
+  usage = 2,          // wrong arguments or configuration
+  unreachable = 3,    // something needed did not answer
+  audit_wrong = 4,    // `audit` found a wrong
+  ledger = 5,         // the ledger is locked or damaged, or could not be written
+  interrupted = 130,  // by a signal, as shells count
+  unread = 141        // whoever reads our output went away (`| head`): as if SIGPIPE had ended us
 };
 
 // The one place where failures become exit codes: by the code's room where that decides ("audit.", "ledger."), else by

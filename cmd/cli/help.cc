@@ -137,7 +137,8 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
          "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
          "`sellcompute COMMAND --help` shows a command's examples, options and settings.\n"
          "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
-         "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted.\n";
+         "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
+         "141 nobody reads the output.\n";
 }
 
 void print_group_help(std::ostream& out, const Command& group) {

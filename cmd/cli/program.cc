@@ -1,5 +1,6 @@
 #include "cmd/cli/program.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -197,6 +198,12 @@ Result<ExitCode> dispatch(std::span<const Command> commands, const Typed& typed,
   return run_command(*command, path, typed, context);
 }
 
+// The other end of this pipe or socket is closed.
+bool is_unread(int descriptor) {
+  pollfd one{.fd = descriptor, .events = POLLOUT};
+  return ::poll(&one, 1, 0) == 1 && (one.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 ExitCode report(const base::Error& error, Context& context) {
   context.out.flush();
   context.err << "sellcompute: " << printable(error.describe()) << std::endl;
@@ -210,6 +217,7 @@ ExitCode run_program(std::span<const Command> commands, std::span<const std::str
     const auto code = dispatch(commands, take_apart(arguments, commands), context);
     if (!code) return report(code.error(), context);
     if (context.out.flush()) return *code;
+    if (is_unread(STDOUT_FILENO)) return ExitCode::unread;
     return report({base::ErrorKind::invocation, "output.write", "the output could not be written", "stdout",
                    "is the disk full, or the receiver gone?"},
                   context);

@@ -31,6 +31,8 @@ class RequestScreen {
   void note(const std::string& text);
   void invoice(const nostr::Answer& answer);
   void paid(const Payment& payment, const std::string& bolt11);
+  // The output could not be written: whoever read it went away.
+  bool is_unread() const { return !context_.out; }
 
  private:
   void relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what);
