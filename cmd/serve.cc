@@ -51,6 +51,8 @@ class Foreground {
                           const auto& text) { log(spdlog::level::info, url + " says: " + text, "Notice", ""); },
          .readiness = [this](const auto& before, const auto& now) { on_readiness(before, now); },
          .problem = [this](const auto& what) { log(spdlog::level::warn, what, "Problem", ""); },
+         .draining =
+             [this](const auto& what) { log(spdlog::level::info, "draining: waiting for " + what, "Draining", ""); },
          .fatal = [this](base::Error error) { on_fatal(std::move(error)); }});
     if (!service) return tl::unexpected(service.error());
     service_ = std::move(*service);
@@ -117,15 +119,23 @@ class Foreground {
     logger_->log(level, "{}", object.substr(1, object.size() - 2));
   }
 
-  // The first signal drains, the second ends the process at once: both are safe.
+  // The first signal drains, the second ends the process at once: both are safe. A terminal that is closed sends SIGHUP,
+  // its shell sends it again: that is one signal. Under nohup it stays ignored.
   void wait_for_signal() {
-    signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) signals_.add(SIGHUP);
+    signals_.async_wait([this](const boost::system::error_code& error, int first) {
       if (error) return;
-      signals_.async_wait([](const boost::system::error_code& again, int) {
-        if (!again) std::_Exit(static_cast<int>(ExitCode::interrupted));
-      });
+      end_at_once_on_another(first);
       log(spdlog::level::info, "draining: no new jobs, started ones finish; once more ends at once", "Draining", "");
       service_->stop([this] { io_.stop(); });
+    });
+  }
+
+  void end_at_once_on_another(int first) {
+    signals_.async_wait([this, first](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (first == SIGHUP && signal == SIGHUP) return end_at_once_on_another(first);
+      std::_Exit(static_cast<int>(ExitCode::interrupted));
     });
   }
 
@@ -133,8 +143,11 @@ class Foreground {
     const auto shop = service_->state();
     const std::string state = shop_state(shop.online, shop.draining, service_->runtime().readiness(),
                                          service_->runtime().engine().policy().payment_mode);
+    const std::string draining = service_->runtime().last_drain().waiting_for();
     context_.err << "\r\033[K"
-                 << activity_.line(state, service_->runtime().engine().open_jobs(), context_.error_terminal.width - 1)
+                 << (draining.empty() ? activity_.line(state, service_->runtime().engine().open_jobs(),
+                                                       context_.error_terminal.width - 1)
+                                      : "draining: " + draining + "; Ctrl-C ends at once")
                  << std::flush;
     live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
     live_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -175,8 +188,9 @@ Command serve_command() {
               "  sellcompute serve 2>>sellcompute.log      # structured log lines instead of the live line\n"
               "  sellcompute -v serve                      # log lines on the terminal too\n",
           .notes =
-              "Ctrl-C drains: no new jobs, started ones finish. A second Ctrl-C ends at once; nothing is lost either "
-              "way.\n"
+              "Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) drain: no new jobs, started ones finish. It waits "
+              "up to 45 s for models, then up to 20 s for wallet and relays; the rest goes on after the next start. A "
+              "second signal ends at once; nothing is lost either way.\n"
               "\n"
               "At the start our own relays and the wallet are asked whether this ledger lost its end (a backup was put "
               "back, another machine serves with the same key). If so, nothing is sold, and the exit code is 5. "

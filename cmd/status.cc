@@ -109,7 +109,8 @@ StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readin
     return passed("selling", "offline", "probed; `sellcompute serve` is not running");
   if (!serve) return failed("selling", "", serve.error());
   const std::string open = std::to_string(serve->value("open_jobs", 0)) + " open jobs";
-  if (serve->value("draining", false)) return passed("selling", "going offline", open);
+  if (const std::string draining = serve->value("draining", ""); !draining.empty())
+    return passed("selling", "going offline", open + "; waits for " + draining);
   if (!is_online(serve)) return passed("selling", "offline", open + "; probed; `sellcompute online` goes on");
   const auto* obstacle = readiness.obstacle(mode_named(serve->value("payment_mode", "")));
   if (!obstacle) return passed("selling", "online", open);

@@ -122,9 +122,7 @@ class Probes {
 
   // Its books are not begun by a question.
   void read_sandbox() {
-    const auto balance = std::filesystem::exists(config_.wallet.folder)
-                             ? wallet::SandboxBooks(config_.wallet.folder).balance()
-                             : Result<base::Msat>(base::Msat{});
+    const auto balance = wallet::SandboxBooks(config_.wallet.folder).balance();
     if (!balance) return finish(seen_.wallet, balance.error());
     finish(seen_.wallet, {}, "balance " + sats(*balance) + " (play money)");
   }

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
@@ -19,6 +20,7 @@ using boost::system::error_code;
 constexpr std::size_t kMaxRequestBytes = 64 * 1024;
 constexpr std::size_t kMaxAnswerBytes = 1024 * 1024;  // `status` names many relays, and what each told
 constexpr auto kAcceptAgain = std::chrono::seconds(1);
+constexpr auto kWaitingStep = std::chrono::seconds(1);
 
 // One caller: a request a line, answered in order.
 class Caller : public std::enable_shared_from_this<Caller> {
@@ -115,7 +117,7 @@ class Question {
   Question(const std::filesystem::path& path, const nlohmann::json& request)
       : path_(path), request_(request.dump() + "\n") {}
 
-  base::Result<nlohmann::json> ask(std::chrono::milliseconds patience) {
+  base::Result<nlohmann::json> ask(std::chrono::milliseconds patience, const std::function<void()>& waiting) {
     socket_.async_connect(path_.string(), [this](error_code error) {
       if (error) return end(error);
       connected_ = true;
@@ -125,7 +127,11 @@ class Question {
                                       [this](error_code silent, std::size_t) { end(silent); });
       });
     });
-    io_.run_for(patience);
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (auto now = until - patience; !ended_ && now < until; now = std::chrono::steady_clock::now()) {
+      io_.run_until(std::min(until, now + kWaitingStep));
+      if (!ended_ && waiting) waiting();
+    }
     if (ended_ && !failure_) return answer();
     if (ended_) return connected_ ? broken() : unreachable();
     const auto waited_s = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
@@ -192,9 +198,10 @@ base::Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(boost::asio::
 }
 
 base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request,
-                                               std::chrono::milliseconds patience) {
+                                               std::chrono::milliseconds patience,
+                                               const std::function<void()>& waiting) {
   try {
-    return Question(path, request).ask(patience);
+    return Question(path, request).ask(patience, waiting);
   } catch (const std::exception& error) {
     return control_unreachable(error.what(), path);
   }

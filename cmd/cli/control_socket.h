@@ -36,8 +36,9 @@ inline constexpr std::chrono::hours kLongAnswer{24};
 // Asks a running `serve` and waits for its answer. Fails with "control.not_running" when nobody listens, with
 // "control.unreachable" when the socket may not be used, with "control.silent" when no answer comes in time, with
 // "control.broken" when the connection ends before the answer, and with "control.refused" carrying what the other side
-// says.
+// says. `waiting`, if given, is called every second while there is no answer yet.
 base::Result<nlohmann::json> ask_running_serve(const std::filesystem::path& path, const nlohmann::json& request,
-                                               std::chrono::milliseconds patience = kQuickAnswer);
+                                               std::chrono::milliseconds patience = kQuickAnswer,
+                                               const std::function<void()>& waiting = {});
 
 }  // namespace cmd

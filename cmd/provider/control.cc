@@ -86,8 +86,12 @@ void Control::online(const json&, const Answer& answer) const {
 void Control::offline(const json& request, const Answer& answer) const {
   if (!actions_.state().online) return answer(succeeded("already offline"));
   const bool wait = request.value("drain", false);
-  actions_.go_offline("told so", [answer, wait] {
-    if (wait) answer(succeeded("offline; every started job is finished"));
+  actions_.go_offline("told so", [state = actions_.state, answer, wait] {
+    const std::string left = state().left;
+    if (wait) {
+      answer(succeeded(left.empty() ? "offline; every started job is finished"
+                                    : "offline; this took too long and goes on when we are online again: " + left));
+    }
   });
   if (!wait) answer(succeeded("offline for new jobs; started ones finish"));
 }

@@ -19,6 +19,7 @@ struct ControlActions {
     bool online = false;
     bool draining = false;  // takes no new jobs, and finishes those that it has started
     bool ending = false;    // the process stops after the drain
+    std::string left = {};  // what the last drain did not wait for any longer
   };
   std::function<State()> state;
   std::function<nlohmann::json()> summary;  // of Service::summary()
@@ -42,7 +43,7 @@ struct ControlActions {
 // Answers requests by their "method". Every answer has "ok"; one that is false has "error", and often "hint".
 //   {"method":"status"}                                            -> {"ok":true,"status":{…}}
 //   {"method":"online"}                                            -> {"ok":true,"text":…}
-//   {"method":"offline","drain":true}                              -> the same, with "drain" when all jobs have ended
+//   {"method":"offline","drain":true}                              -> the same, with "drain" after the drain
 //   {"method":"cancel","job":"<hex>"}                              -> {"ok":true,"text":…}
 //   {"method":"refund","job":…,"bolt11":… or "event":…,"fee_limit_msat":…}
 //                                                                  -> {"ok":true,"state":"paid" or "under_way","text":…}

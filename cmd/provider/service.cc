@@ -174,6 +174,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
                             .problem = hooks_.problem,
                             .entry = hooks_.entry,
                             .readiness = readiness_hooks(),
+                            .draining = hooks_.draining,
                             .cursors = [this] {
                               auto out = connections_->cursors();
                               std::ranges::move(bookkeeper_->cursors(), std::back_inserter(out));
@@ -333,13 +334,21 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
 }
 
 void Service::go_offline(std::string reason, std::function<void()> done) {
+  leave(std::move(reason), std::nullopt, std::move(done));
+}
+
+void Service::leave(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done) {
   leaving_.push_back(std::move(done));
-  if (leaving_.size() > 1) return;
-  if (announcer_) announcer_->stop();
-  runtime_->drain(std::move(reason), [this] {
-    checkpoints_->make([this](const Result<std::string>& note) {
-      rollback_->publish_last(note.value_or(std::string()), [this] { hang_up(); });
-    });
+  const bool first = leaving_.size() == 1;
+  if (first && announcer_) announcer_->stop();
+  runtime_->drain(std::move(reason), model_limit_ms, [this, first] {
+    if (first) farewell();
+  });
+}
+
+void Service::farewell() {
+  checkpoints_->make([this](const Result<std::string>& note) {
+    rollback_->publish_last(note.value_or(std::string()), [this] { hang_up(); });
   });
 }
 
@@ -356,7 +365,7 @@ void Service::hang_up() {
 void Service::stop(std::function<void()> done) {
   stopping_ = true;
   if (!control_) return done();  // it has not been online yet: nothing was begun
-  go_offline("drained", std::move(done));
+  leave("drained", runtime::Drain::kModelLimitMs, std::move(done));
 }
 
 void Service::go_online() {
@@ -369,7 +378,8 @@ void Service::go_online() {
 }
 
 ControlActions::State Service::state() const {
-  return {.online = online_, .draining = runtime_->draining(), .ending = stopping_};
+  return {
+      .online = online_, .draining = runtime_->draining(), .ending = stopping_, .left = runtime_->last_drain().left()};
 }
 
 ControlActions Service::control_actions() {
@@ -428,7 +438,7 @@ runtime::ReadinessWatch::Hooks Service::readiness_hooks() {
 
 nlohmann::json Service::summary() const {
   return {{"online", online_ && !runtime_->draining()},
-          {"draining", !leaving_.empty()},
+          {"draining", runtime_->last_drain().waiting_for()},
           {"npub", nostr::encode_npub(key_.public_key())},
           {"pubkey", key_.public_key().hex()},
           {"wallet", wallet_.wallet->kind()},

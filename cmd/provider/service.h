@@ -34,7 +34,8 @@ struct ServiceHooks {
   // What we are able to sell has changed: from the first to the second.
   std::function<void(const core::Readiness& before, const core::Readiness& now)> readiness =
       [](const core::Readiness&, const core::Readiness&) {};
-  std::function<void(const std::string& what)> problem = [](const std::string&) {};  // needs the operator; we go on
+  std::function<void(const std::string& what)> problem = [](const std::string&) {};   // needs the operator; we go on
+  std::function<void(const std::string& what)> draining = [](const std::string&) {};  // every 5 s: what is waited for
   std::function<void(base::Error)> fatal = [](const base::Error&) {};  // once; the service must be destroyed
 };
 
@@ -50,8 +51,8 @@ class Service {
   // wallet whether the ledger lost its end; then goes online: hooks.online, or hooks.fatal when nothing can be sold or a
   // rollback was found. A wallet that is away now does not keep us offline.
   void start();
-  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. After stop() nobody can say `online`
-  // again.
+  // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. stop() is for the end of the process:
+  // it does not wait for long (runtime/drain.h), and after it nobody can say `online` again.
   void go_offline(std::string reason, std::function<void()> done);
   void stop(std::function<void()> done);
 
@@ -73,6 +74,8 @@ class Service {
   void open_if_ready();
   // Takes up the jobs of before, once, and requests of the relays that may be read by now.
   void go_on();
+  void leave(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
+  void farewell();
   void hang_up();
   void judge_orphan(const replay::Difference& orphan);
   void go_online();

@@ -21,6 +21,7 @@ enum class Canary {
   inability_ignored,         // jobs are taken although the wallet is known to make no invoices
   refused_filter_kept,       // a filter that a relay does not take is asked for again and again, never a narrower one
   defaults_forgotten,        // what was never paid does not lower the customer's credit
+  drain_without_end,         // going offline waits for models, wallet and relays however long they take
 };
 
 #ifdef SELLCOMPUTE_CANARIES

@@ -15,11 +15,6 @@ std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
   return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
 }
 
-// Waits for others, for hours maybe: going offline does not wait for it.
-bool may_take_long(const Work& work) {
-  return work.action == Action::watch || work.action == Action::give_back || work.action == Action::pay_back;
-}
-
 // What a model made counts. Not when it is answered already, or when the payment that was held went back meanwhile.
 bool answerable(const Job& job) {
   return !job.completion && !ended_without_result(job);
@@ -172,7 +167,7 @@ void Engine::advance(Step& step, const JobId& id) {
 }
 
 void Engine::start_queued(Step& step) {
-  while (!queue_.empty() && shop_.slots_busy < policy_.slots) {
+  while (starts_models_ && !queue_.empty() && shop_.slots_busy < policy_.slots) {
     const JobId id = queue_.begin()->second;
     Live& live = jobs_.at(id);
     leave_queue(live);
@@ -203,7 +198,7 @@ void Engine::leave_queue(Live& live) {
 // The one place where work goes out; finished() is where it comes home.
 void Engine::started(Step& step, const JobId& id, Live& live, const Work& work) {
   live.in_flight.push_back(work);
-  if (!may_take_long(work)) ++busy_;
+  ++works_[static_cast<std::size_t>(work.action)];
   if (work.action == Action::infer) ++shop_.slots_busy;
   step.commands.push_back({id, work});
 }
@@ -212,7 +207,7 @@ void Engine::finished(const JobId& id, const Work& work) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end()) return;
   if (std::erase(it->second.in_flight, work) == 0) return;
-  if (!may_take_long(work)) --busy_;
+  --works_[static_cast<std::size_t>(work.action)];
   if (work.action == Action::infer) --shop_.slots_busy;
 }
 
@@ -240,8 +235,13 @@ void Engine::on(Step& step, RollbackConfirmed& input) {
 }
 
 void Engine::on(Step& step, Online& input) {
+  starts_models_ = true;
   append(step, {}, ledger::WentOnline{.version = std::move(input.version)});
   readiness_.start_anew();
+}
+
+void Engine::on(Step&, Draining&) {
+  starts_models_ = false;
 }
 
 void Engine::on(Step& step, Offline& input) {

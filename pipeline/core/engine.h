@@ -3,6 +3,7 @@
 // special case: give it the open jobs and ask what is due. Cost per step does not grow with the number of open jobs.
 #pragma once
 
+#include <array>
 #include <map>
 #include <queue>
 #include <unordered_map>
@@ -26,6 +27,8 @@ struct RollbackConfirmed {
 struct Online {
   std::string version;
 };
+// From now on no model is started, until Online: what waits for its turn waits for that.
+struct Draining {};
 struct Offline {
   std::string reason;
 };
@@ -156,10 +159,10 @@ struct NextDraw {
 struct Tick {};
 
 using Input =
-    std::variant<Configured, RollbackConfirmed, Online, Offline, RequestArrived, RequestsRefused, PruningOrdered,
-                 InputsReady, InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded, InferenceBroke,
-                 NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet, NeverPaid, Cancelled,
-                 RefundOrdered, RefundEnded, ReadinessJudged, NextDraw, Tick>;
+    std::variant<Configured, RollbackConfirmed, Online, Draining, Offline, RequestArrived, RequestsRefused,
+                 PruningOrdered, InputsReady, InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded,
+                 InferenceBroke, NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet,
+                 NeverPaid, Cancelled, RefundOrdered, RefundEnded, ReadinessJudged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -207,8 +210,8 @@ class Engine {
   std::vector<JobId> cancellable_jobs(std::size_t limit) const;
   // When the next Tick is wanted; nothing while only the world can wake a job.
   std::optional<TimeMs> next_wake() const;
-  // Nothing is queued or in flight but the watching of invoices: a drain is complete.
-  bool drained() const { return queue_.empty() && busy_ == 0; }
+  // How many works of this kind are in flight, over all jobs.
+  std::size_t in_flight(Action action) const { return works_[static_cast<std::size_t>(action)]; }
 
  private:
   // In the queue: jobs that ran when the last process ended, those of who paid, then in the order of arrival.
@@ -244,6 +247,7 @@ class Engine {
   void on(Step& step, Configured& input);
   void on(Step& step, RollbackConfirmed& input);
   void on(Step& step, Online& input);
+  void on(Step& step, Draining& input);
   void on(Step& step, Offline& input);
   void on(Step& step, RequestArrived& input);
   void on(Step& step, RequestsRefused& input);
@@ -274,10 +278,11 @@ class Engine {
   Shop shop_;
   ReadinessChanges readiness_;
   std::unordered_map<JobId, Live, base::FixedBytesHash> jobs_;
-  std::vector<JobId> taken_over_;  // jobs that wait for resume(), the oldest first
-  std::map<Place, JobId> queue_;   // jobs that wait for a slot
-  std::uint64_t places_ = 0;       // given out in the queue so far
-  std::size_t busy_ = 0;           // works in flight, but for the watching of invoices
+  std::vector<JobId> taken_over_;              // jobs that wait for resume(), the oldest first
+  std::map<Place, JobId> queue_;               // jobs that wait for a slot
+  std::uint64_t places_ = 0;                   // given out in the queue so far
+  bool starts_models_ = true;                  // false: we are going offline, or are
+  std::array<std::size_t, kActions> works_{};  // in flight, by their Action
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
 };
 

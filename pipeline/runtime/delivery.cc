@@ -33,7 +33,8 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
       : relays_(relays),
         scheduler_(scheduler),
         delivery_(std::move(delivery)),
-        open_targets_(delivery_.targets.size()) {}
+        open_targets_(delivery_.targets.size()),
+        untried_targets_(open_targets_) {}
 
   void start() {
     if (delivery_.targets.empty()) scheduler_.after(0, [self = shared_from_this()] { self->delivery_.ended(); });
@@ -48,6 +49,11 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   }
 
   void on_answer(ledger::RelayAnswer answer, std::uint32_t tries) {
+    weigh(std::move(answer), tries);
+    if (tries == 1 && --untried_targets_ == 0) delivery_.tried();
+  }
+
+  void weigh(ledger::RelayAnswer answer, std::uint32_t tries) {
     const auto rejection = nostr::rejection(answer.message);
     const std::int64_t delay_ms = retry_after_ms(rejection, tries);
     const bool too_late = scheduler_.now() + delay_ms >= delivery_.deadline;
@@ -66,6 +72,7 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
   Scheduler& scheduler_;
   Delivery delivery_;
   std::size_t open_targets_;
+  std::size_t untried_targets_;
   bool delivered_ = false;
 };
 

@@ -19,6 +19,7 @@ struct Delivery {
   base::TimeMs deadline;
   std::function<void(ledger::RelayAnswer)> answered;  // the last word of each target that gave one
   std::function<void()> ended;                        // once, after the last target
+  std::function<void()> tried = [] {};                // once, when each target has answered for the first time
 };
 
 void deliver(Relays& relays, Scheduler& scheduler, Delivery delivery);

@@ -32,19 +32,38 @@ void NoticeSender::publish(const Job& job, const Work& work) {
                                  [this](const base::TextRef& ref) { return texts_.read(ref); });
   if (!json) return report(job, json.error());
   const base::JobId id = job.id;
+  const Key key{id, work.purpose};
+  waiting_.insert(key);
   deliver(context_.ports.relays, context_.ports.scheduler,
           {.event_json = std::move(*json),
            .event = notice->notice.event,
            .targets = notice->notice.targets,
            .deadline = core::deadline_of(job, *notice),
            .answered =
-               [this, id, work](ledger::RelayAnswer answer) {
+               [this, id, work, key](ledger::RelayAnswer answer) {
+                 const bool accepted = answer.accepted;
                  context_.post(core::RelayAnswered{id, work, std::move(answer)});
+                 if (accepted) stop_waiting(key);
                },
            .ended =
-               [this, id, work] {
+               [this, id, work, key] {
                  context_.post(core::PublishEnded{id, work});
+                 stop_waiting(key);
+               },
+           .tried =
+               [this, key] {
+                 if (key.second != ledger::NoticePurpose::result) stop_waiting(key);
                }});
+}
+
+void NoticeSender::stop_waiting(const Key& notice) {
+  if (waiting_.erase(notice) > 0) progressed_();
+}
+
+NoticeSender::Waiting NoticeSender::waiting() const {
+  const auto is_result = [](const Key& notice) { return notice.second == ledger::NoticePurpose::result; };
+  const auto results = static_cast<std::size_t>(std::ranges::count_if(waiting_, is_result));
+  return {.results = results, .others = waiting_.size() - results};
 }
 
 void NoticeSender::report(const Job& job, const base::Error& error) const {

@@ -1,6 +1,8 @@
 // Signs the notices that jobs are due, and brings each to its relays.
 #pragma once
 
+#include <set>
+
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/customer_relays.h"
 #include "pipeline/runtime/job_texts.h"
@@ -11,21 +13,34 @@ namespace runtime {
 // on. A ledger that cannot be read is reported as failed.
 class NoticeSender {
  public:
-  // All outlive it, and it outlives every callback of its ports.
-  NoticeSender(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays)
-      : context_(context), texts_(texts), customer_relays_(customer_relays) {}
+  // All outlive it, and it outlives every callback of its ports. `progressed` is called when fewer are waiting().
+  NoticeSender(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays,
+               std::function<void()> progressed)
+      : context_(context), texts_(texts), customer_relays_(customer_relays), progressed_(std::move(progressed)) {}
 
   // Posts NoticeReady.
   void sign(const core::Job& job, const core::Work& work);
   // Posts RelayAnswered for each relay that gave a last answer, then PublishEnded.
   void publish(const core::Job& job, const core::Work& work);
 
+  // Signed notices for which it is worth waiting before we hang up: results that no relay has accepted yet, and other
+  // notices that neither one relay has accepted nor each has answered for the first time.
+  struct Waiting {
+    std::size_t results = 0;
+    std::size_t others = 0;
+  };
+  Waiting waiting() const;
+
  private:
+  using Key = std::pair<core::JobId, ledger::NoticePurpose>;
+  void stop_waiting(const Key& notice);
   void report(const core::Job& job, const base::Error& error) const;
 
   const Context& context_;
   const JobTexts& texts_;
   const CustomerRelays& customer_relays_;
+  const std::function<void()> progressed_;
+  std::set<Key> waiting_;
 };
 
 }  // namespace runtime

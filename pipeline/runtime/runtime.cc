@@ -37,7 +37,7 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
       inputs_(context_, texts_),
       inferences_(context_, texts_, customer_relays_),
       invoicing_(context_, [this](const core::JobId& id) { inferences_.stop(id); }),
-      notices_(context_, texts_, customer_relays_),
+      notices_(context_, texts_, customer_relays_, [this] { drain_.check(); }),
       refund_desk_(context_),
       intake_(context_, customer_relays_,
               {.backlog = [this] { return pending_.size(); },
@@ -52,7 +52,29 @@ Runtime::Runtime(Ports ports, const nostr::SecretKey& key, Options options, core
                      if (!pending_.empty()) pending_.back().arrived = id;
                    }}),
       control_(context_, [this](const core::JobId& id, ledger::JobCancelled facts) { cancel(id, std::move(facts)); }),
-      readiness_(context_, hooks_.readiness) {}
+      readiness_(context_, hooks_.readiness),
+      drain_(ports_.scheduler,
+             {.unfinished =
+                  [this] {
+                    const auto notices = notices_.waiting();
+                    return Unfinished{.models = engine_.in_flight(Action::infer),
+                                      .invoices = engine_.in_flight(Action::create_invoice),
+                                      .held_payments = engine_.in_flight(Action::take),
+                                      .results = notices.results,
+                                      .notices = notices.others + engine_.in_flight(Action::sign),
+                                      .groups = pending_.size()};
+                  },
+              .record =
+                  [this](const std::string& reason) {
+                    intake_.record_refused();
+                    post(core::Offline{reason});
+                  },
+              .waiting = hooks_.draining,
+              .given_up =
+                  [this](const std::string& what) {
+                    hooks_.problem("going offline does not wait any longer for " + what +
+                                   ": that goes on when we are online again, or after the next start");
+                  }}) {}
 
 void Runtime::start(core::Policy policy, std::string version) {
   post(core::Configured{std::move(policy)});
@@ -85,7 +107,7 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
       std::ranges::move(step.commands, std::back_inserter(last.commands));
       if (receipt) last.receipts.push_back(std::move(receipt));
     }
-    finish_drain();
+    drain_.check();
     return;
   }
   if (core::canary(core::Canary::command_before_durable)) {
@@ -109,7 +131,7 @@ void Runtime::on_durable(const Result<void>& result) {
   for (const auto& entry : done.entries) hooks_.entry(entry);
   for (const core::Command& command : done.commands) dispatch(command);
   intake_.take_waiting();
-  finish_drain();
+  drain_.check();
 }
 
 void Runtime::fail(const base::Error& error) {
@@ -184,7 +206,7 @@ void Runtime::every_minute() {
 
 void Runtime::save_cursors() {
   if (failed_) return;
-  if (hooks_.cursors && !draining_) {
+  if (hooks_.cursors && !drain_.begun()) {
     ledger::Group group{.cursors = hooks_.cursors()};
     if (!group.cursors.empty()) {
       pending_.emplace_back();
@@ -196,32 +218,20 @@ void Runtime::save_cursors() {
 
 // ---- offline and online again ---------------------------------------------------------------------------------------
 
-void Runtime::drain(std::string reason, std::function<void()> done) {
-  if (!draining_) drain_reason_ = std::move(reason);
-  draining_ = true;
+void Runtime::drain(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done) {
   intake_.close();
   control_.pause();
   readiness_.pause();
-  drained_.push_back(std::move(done));
-  finish_drain();
+  post(core::Draining{});
+  drain_.begin(std::move(reason), model_limit_ms, std::move(done));
 }
 
 void Runtime::go_online(std::string version) {
-  draining_ = false;
+  drain_.end();
   control_.resume();
   intake_.open();
   post(core::Online{std::move(version)});
   readiness_.resume();
-}
-
-void Runtime::finish_drain() {
-  if (!draining_ || drained_.empty() || !pending_.empty() || !engine_.drained()) return;
-  if (!drain_reason_.empty()) {
-    const std::string reason = std::exchange(drain_reason_, {});
-    intake_.record_refused();
-    return post(core::Offline{reason});  // and again from on_durable
-  }
-  for (auto& done : std::exchange(drained_, {})) ports_.scheduler.after(0, std::move(done));
 }
 
 }  // namespace runtime

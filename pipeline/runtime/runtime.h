@@ -9,6 +9,7 @@
 #include "pipeline/runtime/context.h"
 #include "pipeline/runtime/control_watch.h"
 #include "pipeline/runtime/customer_relays.h"
+#include "pipeline/runtime/drain.h"
 #include "pipeline/runtime/inferences.h"
 #include "pipeline/runtime/intake_gate.h"
 #include "pipeline/runtime/invoicing.h"
@@ -30,6 +31,8 @@ struct RuntimeHooks {
   std::function<void(const ledger::NewEntry&)> entry = {};
   // Of the readiness watch (readiness_watch.h).
   ReadinessWatch::Hooks readiness = {};
+  // Every five seconds of a drain: what it waits for (drain.h).
+  std::function<void(const std::string& what)> draining = [](const std::string&) {};
   // Asked every ten seconds: the relay cursors to be made durable with the next append.
   std::function<std::vector<std::pair<std::string, base::TimeMs>>()> cursors = {};
 };
@@ -63,10 +66,10 @@ class Runtime {
   void order(core::PruningOrdered pruning) { post(std::move(pruning)); }
   void order(core::RollbackConfirmed rollback) { post(std::move(rollback)); }
 
-  // Takes no new jobs, lets started ones finish (what waits for a retry goes on after the next start), then records
-  // the reason, once, and calls every `done`. Requests that arrive meanwhile keep their receipts out, so the relays are
-  // asked for them again.
-  void drain(std::string reason, std::function<void()> done);
+  // Takes no new jobs and starts no model, lets started ones finish as long as Drain::begin says, then records the
+  // reason, once, and calls every `done`. What is not finished then goes on after go_online() or the next start. Requests
+  // that arrive meanwhile keep their receipts out, so the relays are asked for them again.
+  void drain(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   // Takes new jobs again after a drain that has ended.
   void go_online(std::string version);
 
@@ -74,7 +77,8 @@ class Runtime {
   // Whether we are able to sell, and why not.
   ReadinessWatch& readiness_watch() { return readiness_; }
   const core::Readiness& readiness() const { return readiness_.readiness(); }
-  bool draining() const { return draining_; }
+  bool draining() const { return drain_.begun(); }
+  const Drain& last_drain() const { return drain_; }
 
  private:
   // One group of facts on its way to the disk.
@@ -93,7 +97,6 @@ class Runtime {
   void arm_wake();
   void every_minute();
   void save_cursors();
-  void finish_drain();
 
   const Ports ports_;
   const nostr::SecretKey& key_;
@@ -116,9 +119,7 @@ class Runtime {
 
   std::deque<Pending> pending_;  // in the order of their appends
   std::optional<base::TimeMs> armed_;
-  bool draining_ = false;
-  std::string drain_reason_;
-  std::vector<std::function<void()>> drained_;
+  Drain drain_;
 };
 
 }  // namespace runtime

@@ -46,6 +46,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     online: () => provider.running() && relay.subscribed(5050) > 0,
     stop,
     signal: (name) => serve.child.kill(name),
+    closeLog: () => [serve.child.stdout, serve.child.stderr].forEach((stream) => stream.destroy()),
     kill,
     death,
     killCommands,

@@ -40,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                          core::Canary::age_by_ledger_time, core::Canary::crowded_second_is_last,
                                          core::Canary::pruned_while_open, core::Canary::rollback_unseen,
                                          core::Canary::pause_ignored, core::Canary::inability_ignored,
-                                         core::Canary::refused_filter_kept, core::Canary::defaults_forgotten),
+                                         core::Canary::refused_filter_kept, core::Canary::defaults_forgotten,
+                                         core::Canary::drain_without_end),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -71,6 +72,8 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "RefusedFilterKept";
                              case core::Canary::defaults_forgotten:
                                return "DefaultsForgotten";
+                             case core::Canary::drain_without_end:
+                               return "DrainWithoutEnd";
                            }
                            return "";
                          });

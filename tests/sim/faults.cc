@@ -90,6 +90,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"operator closes a job", 0.01},
     {"operator restores a backup", 0.3},
     {"operator changes the machine", 0.3},
+    {"operator is in a hurry", 1.0},
 }};
 
 constexpr double kShareOfKinds = 0.4;

@@ -91,6 +91,7 @@ enum class Mishap : std::size_t {
   operator_closes_job,       // whose invoice has expired
   operator_restores_backup,  // goes on with an older copy of the ledger
   operator_changes_machine,  // goes on with an older copy, and may come back to this one
+  operator_is_in_a_hurry,    // goes offline as if the program ended: models are waited for no longer than then
   count
 };
 inline constexpr std::size_t kMishaps = static_cast<std::size_t>(Mishap::count);

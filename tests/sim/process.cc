@@ -15,6 +15,7 @@ namespace sim {
 namespace {
 
 constexpr std::int64_t kDiskMs = 1;
+constexpr std::int64_t kLongestCommitMs = 1'000;  // of all that waits for the disk
 constexpr std::int64_t kReconciledMs = 3'600'000;
 constexpr std::int64_t kFirstCheckpointMs = 1'000;
 constexpr std::int64_t kCheckpointMs = 900'000;
@@ -326,9 +327,18 @@ void Process::start_relays() {
   hub_->start(cursors);
 }
 
-void Process::go_offline() {
+void Process::go_offline(bool at_once) {
   if (!online_ || runtime_->draining()) return;
-  runtime_->drain("told so", [this] {
+  drain_under_way_ = ++drains_;
+  if (at_once) {
+    time_.after(runtime::Drain::kModelLimitMs + runtime::Drain::kLimitMs + kLongestCommitMs, [this, drain = drains_] {
+      if (drain == drain_under_way_)
+        throw Violation("a drain does not end: it waits for " + runtime_->last_drain().waiting_for());
+    });
+  }
+  const auto model_limit_ms = at_once ? std::optional(runtime::Drain::kModelLimitMs) : std::nullopt;
+  runtime_->drain("told so", model_limit_ms, [this] {
+    drain_under_way_ = 0;
     watch_->publish_last(checkpoint(), [this] {
       relays_.use(nullptr);
       hub_->shut_down();

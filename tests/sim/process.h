@@ -25,8 +25,9 @@ class Process {
 
   const core::Engine& engine() const { return runtime_->engine(); }
   const std::optional<base::Error>& failure() const { return failure_; }
-  // The operator's words: takes no new jobs, finishes started ones and hangs up; takes jobs again.
-  void go_offline();
+  // The operator's words: takes no new jobs, finishes started ones and hangs up, `at_once` as at the end of the program;
+  // takes jobs again.
+  void go_offline(bool at_once);
   void go_online();
 
   // Removes the texts of all jobs that ended before this moment of the process's clock.
@@ -74,6 +75,8 @@ class Process {
   bool online_ = false;
   bool may_resume_ = false;
   bool taken_up_ = false;
+  unsigned drains_ = 0;           // so far
+  unsigned drain_under_way_ = 0;  // its number; 0: none
   std::optional<base::Error> failure_;
 };
 

@@ -204,7 +204,7 @@ class Simulation {
   // The operator, at the keyboard of this life.
   void command(Process& process) {
     if (world_.faults.strikes(Mishap::operator_goes_offline)) {
-      process.go_offline();
+      process.go_offline(world_.faults.strikes(Mishap::operator_is_in_a_hurry));
       online_again_at_ = world_.time.now() + world_.faults.dice().between(1'000, 300'000);
     }
     if (world_.time.now() >= online_again_at_) process.go_online();

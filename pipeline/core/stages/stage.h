@@ -21,6 +21,7 @@ namespace core {
 
 // What an adapter is asked to do.
 enum class Action { gather, infer, create_invoice, sign, publish, watch, take, give_back, pay_back };
+inline constexpr std::size_t kActions = static_cast<std::size_t>(Action::pay_back) + 1;
 std::string_view name(Action action);
 
 // One piece of work. With the job's id it is its own key: the same work is never started twice while it is in flight.

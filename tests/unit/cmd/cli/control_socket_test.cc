@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "base/temporary_folder.h"
@@ -42,6 +43,20 @@ TEST_F(ControlSocketTest, AQuestionIsAnswered) {
   serving.join();
   ASSERT_TRUE(reply) << reply.error().describe();
   EXPECT_EQ((*reply)["text"], "status");
+}
+
+TEST_F(ControlSocketTest, WhoWaitsLongIsCalledMeanwhile) {
+  ControlSocket::Answer later;
+  listen([&](const json&, const ControlSocket::Answer& answer) { later = answer; });
+  std::thread serving([this] { io.run(); });
+  int calls = 0;
+  const auto reply = ask_running_serve(path, {{"method", "offline"}}, kQuickAnswer, [&] {
+    if (++calls == 1) boost::asio::post(io, [&] { later({{"ok", true}}); });
+  });
+  io.stop();
+  serving.join();
+  EXPECT_TRUE(reply) << reply.error().describe();
+  EXPECT_EQ(calls, 1);
 }
 
 TEST_F(ControlSocketTest, ARefusalIsTold) {

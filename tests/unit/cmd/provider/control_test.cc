@@ -156,6 +156,13 @@ TEST_F(ControlTest, GoesOfflineAndAnswersAfterTheDrain) {
   EXPECT_THAT(*last, ElementsAre(told("offline; every started job is finished")));
 }
 
+TEST_F(ControlTest, SaysWhatTheDrainDidNotWaitFor) {
+  EXPECT_THAT(ask({{"method", "offline"}, {"drain", true}}), IsEmpty());
+  state.left = "1 invoice";
+  drained();
+  EXPECT_THAT(*last, ElementsAre(told("offline; this took too long and goes on when we are online again: 1 invoice")));
+}
+
 TEST_F(ControlTest, OfflineItStaysOffline) {
   state = {};
   EXPECT_EQ(answer({{"method", "offline"}, {"drain", true}}), told("already offline"));

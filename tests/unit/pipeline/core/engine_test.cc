@@ -299,18 +299,22 @@ TEST(Repetition, ASettlementToldTwiceIsOneFact) {
   EXPECT_EQ(settled_amount(shop.job(1)), Msat{3000});
 }
 
-TEST(Drain, IsCompleteWhenNothingButInvoicesIsWaitedFor) {
+TEST(Drain, NoModelIsStartedUntilWeAreOnlineAgain) {
   EngineDriver shop(EngineDriver::policy());
   shop.hold_inference = true;
   shop.ask(1);
   shop.ask(2, shop.request(8));
-  EXPECT_FALSE(shop.engine().drained()) << "one runs, one waits for its slot";
+  EXPECT_EQ(shop.engine().in_flight(Action::infer), 1u) << "one runs, one waits for its slot";
+  shop.give(Draining{});
   shop.release_inference();
-  EXPECT_TRUE(shop.engine().drained());
-  EXPECT_EQ(shop.engine().open_jobs(), 2u) << "their invoices are watched";
-  shop.relays_accept = false;
-  shop.ask(3, shop.request(9));
-  EXPECT_FALSE(shop.engine().drained()) << "a notice is on its way";
+  EXPECT_EQ(shop.engine().in_flight(Action::infer), 0u);
+  EXPECT_EQ(state(shop.job(1)), State::delivered_unpaid) << "what was started is finished";
+  EXPECT_EQ(state(shop.job(2)), State::working);
+  shop.give(Offline{"told so"});
+  shop.give(Tick{});
+  EXPECT_EQ(state(shop.job(2)), State::working);
+  shop.give(Online{"test"});
+  EXPECT_EQ(state(shop.job(2)), State::delivered_unpaid);
 }
 
 TEST(Recovery, AtAnyPointTheRestOfTheJobFollowsFromItsFactsAlone) {

@@ -82,11 +82,5 @@ TEST(Refund, WithNothingOwedNothingIsPaid) {
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
 }
 
-TEST(Refund, GoingOfflineDoesNotWaitForIt) {
-  auto shop = shop_that_owes();
-  shop.give(order_for(shop));
-  EXPECT_TRUE(shop.engine().drained());
-}
-
 }  // namespace
 }  // namespace core

@@ -35,7 +35,8 @@ class NoticesTest : public PartTest {
 
   CustomerRelays customer_relays{relays, time, options.own_relays};
   JobTexts texts{journal, key, ports.random};
-  NoticeSender notices{context, texts, customer_relays};
+  int progressed = 0;
+  NoticeSender notices{context, texts, customer_relays, [this] { ++progressed; }};
 };
 
 TEST_F(NoticesTest, AreSignedForTheCustomersRelaysAndOurOwn) {
@@ -59,6 +60,33 @@ TEST_F(NoticesTest, GoToEachRelayAsTheyWereSigned) {
   for (const auto& one : std::vector(relays.published)) one.done({.relay = one.relay, .accepted = true});
   EXPECT_THAT(all<core::RelayAnswered>(), SizeIs(2));
   EXPECT_THAT(all<core::PublishEnded>(), SizeIs(1));
+}
+
+TEST_F(NoticesTest, AreWaitedForUntilOneRelayHasThemOrEachHasAnswered) {
+  const core::Job job = signed_job();
+  notices.publish(job, kPublish);
+  EXPECT_EQ(notices.waiting().others, 1u);
+  const auto tries = relays.published;
+  tries[0].done({.relay = tries[0].relay, .accepted = false, .message = "error: busy"});
+  EXPECT_EQ(notices.waiting().others, 1u);
+  tries[1].done({.relay = tries[1].relay, .accepted = false, .message = "error: busy"});
+  EXPECT_EQ(notices.waiting().others, 0u) << "it is tried again later, and nobody waits for that";
+  EXPECT_EQ(progressed, 1);
+}
+
+TEST_F(NoticesTest, AResultIsWaitedForUntilOneRelayHasIt) {
+  core::Job job = signed_job();
+  job.notices[0].notice.purpose = NoticePurpose::result;
+  notices.publish(job, {.action = core::Action::publish, .purpose = NoticePurpose::result});
+  for (const auto& one : std::vector(relays.published)) {
+    one.done({.relay = one.relay, .accepted = false, .message = "error: busy"});
+  }
+  EXPECT_EQ(notices.waiting().results, 1u);
+  pass(2'000);
+  ASSERT_THAT(relays.published, SizeIs(4));
+  relays.published[2].done({.relay = relays.published[2].relay, .accepted = true});
+  EXPECT_EQ(notices.waiting().results, 0u);
+  EXPECT_EQ(progressed, 1);
 }
 
 TEST_F(NoticesTest, WithoutTheirTextsStopOneJobOnly) {

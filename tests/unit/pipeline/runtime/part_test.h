@@ -14,6 +14,9 @@ class ScriptedJournal final : public Journal {
  public:
   explicit ScriptedJournal(base::Scheduler& scheduler) : scheduler_(scheduler) {}
   void append(ledger::Group group, std::function<void(base::Result<void>)> done) override {
+    for (const auto& entry : group.entries) {
+      for (const ledger::Text& text : entry.texts) texts[ledger::ref(text).hex()] = text.bytes;
+    }
     std::ranges::move(group.entries, std::back_inserter(entries));
     scheduler_.after(1, [done] { done({}); });
   }

@@ -117,7 +117,7 @@ TEST_F(LowDisk, GoingOfflineKeepsTheReceiptsOut) {
   low = true;
   request(1);
   bool drained = false;
-  runtime.drain("told so", [&] { drained = true; });
+  runtime.drain("told so", {}, [&] { drained = true; });
   pass(1'000);
   EXPECT_TRUE(drained);
   EXPECT_EQ(receipts_out(), 1U);
