@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/temporary_folder.h"
+#include "tests/support/not_root.h"
 
 namespace fs = std::filesystem;
 using namespace base;
@@ -74,6 +75,26 @@ TEST_F(SecretFile, SaysWhatIsWrongWithTheFile) {
   EXPECT_EQ(read_private_file(folder / "large").error().code, "secret_file.too_large");
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(read_private_file(folder / "pipe").error().code, "secret_file.not_a_file") << "and does not hang";
+}
+
+TEST_F(SecretFile, AFolderOfAnotherUserIsNamedAsTheCause) {
+  ASSERT_TRUE(read_or_create_secret(folder / "wallet.secret"));
+  EXPECT_FALSE(is_absent(folder / "wallet.secret"));
+  EXPECT_TRUE(is_absent(folder / "other.secret"));
+  fs::permissions(folder, fs::perms::none);
+  {
+    const NotRoot user;
+    EXPECT_FALSE(is_absent(folder / "other.secret")) << "nobody can know";
+    for (const auto& refused :
+         {read_secret(folder / "wallet.secret"), read_or_create_secret(folder / "other.secret")}) {
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, "secret_file.io");
+      EXPECT_NE(refused.error().describe().find("Permission denied"), std::string::npos);
+      EXPECT_EQ(refused.error().hint, "run this as the user whose file it is");
+    }
+    EXPECT_EQ(create_private_folder(folder / "a/b").error().code, "secret_file.io");
+  }
+  fs::permissions(folder, fs::perms::owner_all);
 }
 
 TEST_F(SecretFile, OfRacingWritersOneWinsAndAllReadTheSame) {
