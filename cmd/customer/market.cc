@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/scheduler.h"
+#include "pipeline/core/model_name.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip42.h"
@@ -25,8 +26,9 @@ using nostr::Event;
 // The model that would answer: the one that is needed, else the provider's default, the first.
 const nostr::AnnouncedModel* model_for(const nostr::Announcement& announcement, const Need& need) {
   const auto& models = announcement.models;
-  const auto found =
-      need.model.empty() ? models.begin() : std::ranges::find(models, need.model, &nostr::AnnouncedModel::name);
+  const auto found = std::ranges::find_if(models, [&](const nostr::AnnouncedModel& model) {
+    return need.model.empty() || core::is_same_model(model.name, need.model);
+  });
   return found == models.end() ? nullptr : &*found;
 }
 

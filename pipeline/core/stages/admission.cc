@@ -2,6 +2,7 @@
 // recorded. A reason may come before its inputs are gathered, a quote never.
 #include <algorithm>
 
+#include "pipeline/core/model_name.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/stages/stage.h"
 
@@ -28,10 +29,8 @@ struct Refusal {
 const ledger::ModelOffer* find_offer(const Policy& policy, const std::string& model) {
   if (policy.models.empty()) return nullptr;
   if (model.empty()) return &policy.models.front();
-  // Ollama's names carry a tag; "llama3.2" means "llama3.2:latest".
-  const auto it = std::ranges::find_if(policy.models, [&](const ledger::ModelOffer& offer) {
-    return offer.name == model || offer.name == model + ":latest" || offer.name + ":latest" == model;
-  });
+  const auto it = std::ranges::find_if(
+      policy.models, [&](const ledger::ModelOffer& offer) { return is_same_model(offer.name, model); });
   return it == policy.models.end() ? nullptr : &*it;
 }
 

@@ -69,6 +69,15 @@ TEST(RankSellers, TheCheapestFirstAndUnknownPricesLast) {
               ElementsAre(3, 1, 2));
 }
 
+TEST(RankSellers, AModelIsFoundWithAndWithoutItsDefaultTag) {
+  const MarketNews news{{announced(1, {model("llama3.2:latest", 3'000)}), announced(2, {model("llama3.2", 2'000)}),
+                         announced(3, {model("llama3.2:1b", 1'000)})},
+                        {}};
+  EXPECT_THAT(ranked(news, {.model = "llama3.2"}), ElementsAre(2, 1, -3));
+  EXPECT_THAT(ranked(news, {.model = "llama3.2:latest"}), ElementsAre(2, 1, -3));
+  EXPECT_THAT(ranked(news, {.model = "llama3.2:1b"}), testing::Contains(3));
+}
+
 TEST(RankSellers, ThePriceIsThatOfTheQuestion) {
   const MarketNews news{{announced(1, {model("llama3.2", 1'000)})}, {}};
   const auto price = [&](std::uint64_t input, std::uint64_t output) {
