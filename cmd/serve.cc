@@ -32,7 +32,7 @@ class Foreground {
       : context_(context),
         live_(context.error_terminal.interactive && context.verbosity == Verbosity::normal),
         json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.interactive)),
-        logger_(make_logger(live_ ? "warning" : config.log.level, json_)) {}
+        logger_(make_logger(live_ ? "warning" : config.log.level, json_, context.error_terminal.colour)) {}
 
   Result<ExitCode> run(Config config, bool accept_rollback) {
     if (const auto files = raise_file_limit(); files < kFilesNeeded) {

@@ -16,6 +16,8 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
+constexpr int kInterrupted = -2;  // UI_process(3): by SIGINT
+
 // OpenSSL would read standard input where there is none, which may hold something else.
 bool has_terminal() {
   const int terminal = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -33,10 +35,13 @@ Result<std::string> ask_passphrase(const std::filesystem::path& key_file) {
   }
   std::array<char, kMaxPassphraseBytes + 1> typed{};
   const std::string prompt = "Passphrase of " + key_file.string() + ": ";
-  const bool done = EVP_read_pw_string(typed.data(), kMaxPassphraseBytes, prompt.c_str(), 0) == 0;
-  std::string passphrase(done ? typed.data() : "");
+  const int result = EVP_read_pw_string(typed.data(), kMaxPassphraseBytes, prompt.c_str(), 0);
+  std::string passphrase(result == 0 ? typed.data() : "");
   nostr::wipe(typed.data(), typed.size());
-  if (done) return passphrase;
+  if (result == 0) return passphrase;
+  if (result == kInterrupted) {
+    return fail(ErrorKind::invocation, "interrupted", "interrupted: no passphrase was given", key_file.string());
+  }
   return fail(ErrorKind::config, "passphrase.cancelled", "no passphrase was given", key_file.string());
 }
 

@@ -12,7 +12,7 @@ namespace cmd {
 inline constexpr int kMaxPassphraseBytes = 1'024;  // as much of it as a terminal is asked for
 
 // Asks at the terminal, whatever input and output are redirected to, and does not show what is typed. Fails with
-// "passphrase.no_terminal" or "passphrase.cancelled".
+// "passphrase.no_terminal", "passphrase.cancelled", or "interrupted" after Ctrl-C.
 base::Result<std::string> ask_passphrase(const std::filesystem::path& key_file);
 
 // The first line of the passphrase file; where there is no such file, the terminal is asked. Fails as read_private_file

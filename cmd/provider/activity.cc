@@ -9,9 +9,11 @@
 #include "replay/phrases.h"
 
 namespace cmd {
-std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json) {
-  auto logger =
-      std::make_shared<spdlog::logger>("sellcompute", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json, bool colour) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_st>();
+  sink->set_color_mode(colour ? spdlog::color_mode::always : spdlog::color_mode::never);
+  auto logger = std::make_shared<spdlog::logger>("sellcompute", std::move(sink));
   logger->set_level(spdlog::level::from_str(level));
   logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})" : "%H:%M:%S %^%L%$ %v");
   logger->flush_on(spdlog::level::info);

@@ -16,9 +16,9 @@ class logger;
 
 namespace cmd {
 
-// A logger on standard error: lines for people, or one JSON object a line, whose members after "level" the caller
-// gives.
-std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json);
+// A logger on standard error: lines for people, in colour or not, or one JSON object per line, whose members after
+// "level" the caller gives.
+std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json, bool colour);
 
 // A fact as one line for a person: "job a53c9389 quoted 9 sat, llama3.2". Never the text of a prompt or a result.
 std::string describe(const ledger::NewEntry& entry);
