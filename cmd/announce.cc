@@ -6,6 +6,7 @@
 #include "cmd/cli/control_socket.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
+#include "cmd/config/policy.h"
 #include "cmd/provider/announcement.h"
 #include "cmd/text/humanize.h"
 #include "pipeline/net/io_scheduler.h"
@@ -81,10 +82,7 @@ Result<nlohmann::json> withdraw(const Config& config, const Context& context) {
   auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "withdraw"}}, kWithdrawalTime);
   if (reply) return (*reply)["relays"];
   if (reply.error().code != "control.not_running") return tl::unexpected(reply.error());
-  if (config.relays.urls.empty()) {
-    return base::fail(base::ErrorKind::config, "config.no_relays", "no relays are configured",
-                      config.paths.config_file.string(), "set relays.urls");
-  }
+  if (const auto chosen = check_relays(config); !chosen) return tl::unexpected(chosen.error());
   auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   if (!key) return tl::unexpected(key.error());
   return Withdrawal(config, std::move(*key), make_clock(context.sources)).run();
@@ -104,17 +102,22 @@ ExitCode print(const nlohmann::json& relays, Format format, const Context& conte
   return code;
 }
 
-Result<ExitCode> announce(const Config& config, const Context& context) {
+Result<ExitCode> announce(const Config& config, Format format, const Context& context) {
   const auto reply = ask_running_serve(control_socket_path(config.paths.data_dir), {{"method", "announce"}});
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
+  const std::string text = reply->value("text", "done");
+  if (format == Format::json) {
+    context.out << json_line({{"announcing", true}, {"text", text}}) << '\n';
+  } else if (context.verbosity != Verbosity::quiet) {
+    context.err << printable_lines(text) << '\n';
+  }
   return ExitCode::done;
 }
 
 Result<ExitCode> run_announce(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  if (!arguments.has("withdraw")) return announce(*config, context);
+  if (!arguments.has("withdraw")) return announce(*config, arguments.format(), context);
   const bool show_progress = context.error_terminal.interactive && context.verbosity != Verbosity::quiet;
   if (show_progress) context.err << "asking each relay to forget the announcement ...\r" << std::flush;
   const auto relays = withdraw(*config, context);

@@ -28,9 +28,18 @@ Result<void> make_parent_folder(const std::filesystem::path& file) {
   return base::create_private_folder(folder);
 }
 
-Result<Made> make_config_file(const std::filesystem::path& path) {
+// Settings that were typed as flags go into the new file; -v and -q are no settings.
+ConfigSources::Flags settings_to_write(const Arguments& arguments, const Context& context) {
+  ConfigSources::Flags flags = context.sources.flags;
+  if (!arguments.has("log-level")) std::erase_if(flags, [](const auto& flag) { return flag.first == "log.level"; });
+  return flags;
+}
+
+Result<Made> make_config_file(const std::filesystem::path& path, const ConfigSources::Flags& flags) {
+  const auto text = config_template(flags);
+  if (!text) return tl::unexpected(text.error());
   if (auto done = make_parent_folder(path); !done) return tl::unexpected(done.error());
-  const auto done = base::create_private_file(path, config_template());
+  const auto done = base::create_private_file(path, *text);
   if (!done && done.error().code != "secret_file.exists") return tl::unexpected(done.error());
   return Made{.what = "config", .path = path, .is_new = done.has_value()};
 }
@@ -74,10 +83,33 @@ Result<Made> make_wallet_secret(const std::filesystem::path& path) {
   return Made{.what = "wallet secret", .path = path, .is_new = !existed};
 }
 
+void print_made(const std::vector<Made>& all, const Arguments& arguments, const Context& context) {
+  Table table({{"", "what"}, {"", "new"}, {"", "path"}, {"", "npub"}});
+  for (const Made& made : all) {
+    table.add({made.what,
+               {made.is_new ? "written" : "was there, kept", made.is_new, made.is_new ? Colour::green : Colour::plain},
+               made.path.string(),
+               made.npub.empty() ? Cell("", nullptr) : Cell(made.npub)});
+  }
+  table.print(context.out, arguments.format(), context.terminal);
+}
+
+// What is left to do, in the order in which it is done.
+void print_next_steps(const Config& config, std::ostream& err) {
+  err << "\nNext:\n  - back up the key and the wallet secret\n";
+  if (config.relays.urls.empty()) {
+    err << "  - choose relays in the config file, `relays.urls`; these are public ones, for which we do not vouch:\n";
+    for (const std::string_view url : public_relays()) err << "      " << url << '\n';
+  }
+  if (config.wallet.kind == "sandbox") err << "  - choose a wallet there, `wallet.kind`; the sandbox is play money\n";
+  err << "  - `sellcompute status` checks everything, `sellcompute serve` goes online\n";
+}
+
 Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
   const auto paths = find_paths(context.sources);
   if (!paths) return tl::unexpected(paths.error());
-  const auto config_file = make_config_file(paths->config_file);
+  const auto settings = settings_to_write(arguments, context);
+  const auto config_file = make_config_file(paths->config_file, settings);
   if (!config_file) return tl::unexpected(config_file.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
@@ -86,23 +118,17 @@ Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
   const auto wallet_secret = make_wallet_secret(config->wallet.secret_file);
   if (!wallet_secret) return tl::unexpected(wallet_secret.error());
 
-  Table table({{"", "what"}, {"", "new"}, {"", "path"}, {"", "npub"}});
-  for (const Made& made : {*config_file, *key_file, *wallet_secret}) {
-    table.add({made.what,
-               {made.is_new ? "written" : "was there, kept", made.is_new, made.is_new ? Colour::green : Colour::plain},
-               made.path.string(),
-               made.npub.empty() ? Cell("", nullptr) : Cell(made.npub)});
+  print_made({*config_file, *key_file, *wallet_secret}, arguments, context);
+  if (!config_file->is_new && !settings.empty()) {
+    context.err << "warning: the config file was there and is kept, so the settings that you gave are not in it\n";
   }
-  table.print(context.out, arguments.format(), context.terminal);
   if (wallet_secret->is_new && !base::is_absent(config->paths.ledger())) {
     context.err
         << "warning: this shop has a ledger, and its wallet secret was missing. If it has sold anything, put the "
            "old one from your backup in the place of the new one.\n";
   }
   if (arguments.format() == Format::people && context.verbosity != Verbosity::quiet) {
-    context.err
-        << "\nBack up the key and the wallet secret. Name your relays in the config file (relays.urls), then look\n"
-           "whether all is well with `sellcompute status`.\n";
+    print_next_steps(*config, context.err);
   }
   return ExitCode::done;
 }
@@ -114,11 +140,14 @@ Command init_command() {
           .summary = "Writes a commented config file, a new key and the wallet's secret; never over existing ones.",
           .examples =
               "  sellcompute init\n"
-              "  sellcompute init --import my-nsec.txt        sell under a key that you have\n"
+              "  sellcompute init --relay wss://nos.lol --wallet-kind nwc\n"
+              "  sellcompute init --import my-nsec.txt        # sell under a key that you have\n"
               "  sellcompute --config ./config.toml --data-dir ./data init\n",
           .notes =
-              "All three files are for your user alone (mode 0600). What is there already is kept.\n"
+              "All three files are for your user alone (mode 0600). What is there already is kept. Settings given as\n"
+              "flags go into a new config file.\n"
               "A key that you import must answer no jobs in another program.\n",
+          .uses_settings = true,
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("import",

@@ -92,13 +92,15 @@ struct Config {
 
 // What a configuration is made from. `environment` is all of it.
 struct ConfigSources {
+  using Flags = std::vector<std::pair<std::string_view, std::string>>;  // key and text, as given
   std::map<std::string, std::string, std::less<>> environment;
-  std::string config_file;                                      // --config; empty: as Paths says
-  std::string data_dir;                                         // --data-dir
-  std::vector<std::pair<std::string_view, std::string>> flags;  // key and text, as given
+  std::string config_file;  // --config; empty: as Paths says
+  std::string data_dir;     // --data-dir
+  Flags flags;
 };
 
-// Names of variables that are no settings: where the settings and the data are.
+// Variables with this prefix are settings, except for these names: where the settings and the data are.
+inline constexpr std::string_view kVariablePrefix = "SELLCOMPUTE_";
 inline constexpr std::string_view kConfigVariable = "SELLCOMPUTE_CONFIG";
 inline constexpr std::string_view kDataDirVariable = "SELLCOMPUTE_DATA_DIR";
 inline constexpr std::string_view kTestVariables = "SELLCOMPUTE_TEST_";  // beginning with it: the tests' own
@@ -109,8 +111,9 @@ inline constexpr std::uintmax_t kMaxConfigFileBytes = 1024 * 1024;
 base::Result<Paths> find_paths(const ConfigSources& sources);
 
 // Fails with "config.unreadable" (the named file is not there or too large), "config.syntax", "config.unknown_key",
-// "config.value" (wrong type or out of range) or "config.conflict" (settings that contradict each other). A missing
-// file at the place where it is looked for by default is no failure.
+// "config.value" (wrong type or out of range) or "config.conflict" (settings that contradict each other); several
+// faults are one "config.faults" (faults.h). A value that another source overrides must be right too. A missing file at
+// the place where it is looked for by default is no failure.
 base::Result<Config> load_config(const ConfigSources& sources);
 
 }  // namespace cmd

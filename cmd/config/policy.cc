@@ -4,6 +4,7 @@
 #include <boost/url/ipv4_address.hpp>
 #include <boost/url/ipv6_address.hpp>
 
+#include "cmd/config/template.h"
 #include "pipeline/inference/offered_models.h"
 #include "pipeline/net/url_guard.h"
 
@@ -47,6 +48,15 @@ ledger::ProviderConfigured to_policy(const Config& config, const base::PublicKey
                                [&](const auto& model) { return inference::is_of(offer, model) && !model.completes; });
   });
   return policy;
+}
+
+base::Result<void> check_relays(const Config& config) {
+  if (!config.relays.urls.empty()) return {};
+  return base::fail(base::ErrorKind::config, "config.no_relays", "no relay is chosen",
+                    config.paths.config_file.string(),
+                    "name those that your customers use in `relays.urls`, or give --relay URL; public ones are, for "
+                    "example, " +
+                        std::string(public_relays()[0]) + " and " + std::string(public_relays()[1]));
 }
 
 base::Result<void> check_play_money(const Config& config) {

@@ -21,6 +21,9 @@ struct WalletFacts {
 ledger::ProviderConfigured to_policy(const Config& config, const base::PublicKey& provider, const WalletFacts& wallet,
                                      std::span<const inference::ModelInfo> backend_models);
 
+// A shop needs a relay, and none is preset. Fails with "config.no_relays", which says how to choose.
+base::Result<void> check_relays(const Config& config);
+
 // Play money is for loopback relays, unless wallet.allow_public says otherwise. Fails with "config.play_money".
 base::Result<void> check_play_money(const Config& config);
 

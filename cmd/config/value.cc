@@ -19,6 +19,8 @@ namespace {
 using base::ErrorKind;
 using base::Result;
 
+constexpr std::int64_t kBeyondReason = 1'000'000'000;  // a maximum that tells a person nothing
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -205,6 +207,21 @@ std::string allowed(const Key& key) {
       return "an address like name@domain in small letters, or \"\" for none";
   }
   return {};
+}
+
+std::string range_text(const Key& key) {
+  switch (key.kind) {
+    case ValueKind::integer:
+      if (key.maximum >= kBeyondReason) return std::string(key.unit);
+      return grouped(key.minimum) + " to " + grouped(key.maximum) + (key.unit.empty() ? "" : " ") +
+             std::string(key.unit);
+    case ValueKind::duration:
+      return duration_text(key.minimum) + " to " + duration_text(key.maximum);
+    case ValueKind::choice:
+      return joined(split(key.choices, '|'), ", ");
+    default:
+      return {};
+  }
 }
 
 Value value_of_text(const Key& key, std::string_view text) {

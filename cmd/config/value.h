@@ -16,6 +16,10 @@ using Value = std::variant<bool, std::int64_t, std::string, std::vector<std::str
 // What a value of this key may be, for a person: "a whole number from 1 to 1,024 (inferences)".
 std::string allowed(const Key& key);
 
+// The same in short, for a setting whose value is shown: "1 to 1,024 inferences", "never, asked, always"; empty if
+// there is nothing to say.
+std::string range_text(const Key& key);
+
 // The value that a flag or an environment variable stands for (lists are separated by commas). The type is not checked
 // here: text that is no number stays text, and `assign` refuses it.
 Value value_of_text(const Key& key, std::string_view text);

@@ -66,10 +66,7 @@ Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Conf
   auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   if (!key) return tl::unexpected(key.error());
   if (const auto safe = check_play_money(config); !safe) return tl::unexpected(safe.error());
-  if (config.relays.urls.empty()) {
-    return fail(ErrorKind::config, "config.no_relays", "no relays are configured", {},
-                "set relays.urls in " + config.paths.config_file.string());
-  }
+  if (const auto chosen = check_relays(config); !chosen) return tl::unexpected(chosen.error());
   std::unique_ptr<Service> out(new Service(io, std::move(config), std::move(clock), std::move(hooks), std::move(*key)));
   auto opened = out->open_ledger();
   if (opened) opened = out->open_adapters();

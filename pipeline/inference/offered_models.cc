@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/model_name.h"
+
 namespace inference {
 
 using base::Error;
@@ -31,7 +33,7 @@ std::optional<Error> trouble_of(const ledger::ModelOffer& offer, const BackendSt
 }  // namespace
 
 bool is_of(const ledger::ModelOffer& offer, const ModelInfo& model) {
-  return model.name == offer.name || model.name == offer.name + ":latest";
+  return core::is_same_model(offer.name, model.name);
 }
 
 std::vector<core::Observation> observe_models(std::span<const ledger::ModelOffer> offers, const BackendStatus& status) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/model_name.h"
+
 namespace inference {
 
 using base::Error;
@@ -46,7 +48,7 @@ void SupervisedBackend::status(std::function<void(Result<BackendStatus>)> done) 
     if (status) {
       for (ModelInfo& model : status->models) {
         for (const auto& [name, known] : models_) {
-          if (model.name == name || model.name == name + ":latest") model.trouble = known.trouble;
+          if (core::is_same_model(model.name, name)) model.trouble = known.trouble;
         }
       }
     }

@@ -89,7 +89,9 @@ test('withdrawn it is gone, with and without a running serve; announce brings it
   assert.deepEqual(tagsOf(deletion, 'a'), [['a', `${ANNOUNCEMENT}:${provider.pubkey}:sellcompute`]]);
   assert.equal((await status(provider)).find((row) => row.what === 'announced').which, 'withdrawn');
 
-  assert.equal((await provider.cli(['announce'])).code, 0);
+  const [announcing] = await provider.json(['announce', '--json']);
+  assert.equal(announcing.announcing, true);
+  assert.match(announcing.text, /sellcompute status/);
   await untilSeen(provider);
   assert.equal((await find(provider, ANNOUNCEMENT)).length, 1);
   assert.equal(await provider.stop(), 0);

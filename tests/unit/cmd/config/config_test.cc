@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "tests/support/not_root.h"
+
 namespace cmd {
 namespace {
 
@@ -142,18 +144,119 @@ TEST_F(Configuration, ModelsTakeWhatTheyDoNotSayFromTheDefaultOffer) {
 
 TEST_F(Configuration, AnUnknownKeyNamesTheNearestAndWhatIsAllowed) {
   EXPECT_EQ(complaint_about("[wallet]\nkimd = \"sandbox\"\n"),
-            "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`? known here: kind, "
-            "network, url, socket, address, credential_file, refund_credential_file, certificate_file, former_file, "
-            "spark_options_file, secret_file, folder, forgets_paid, shared, "
-            "allow_public");
+            "there is no setting `wallet.kimd` (config.toml:2): did you mean `wallet.kind`?");
+  EXPECT_EQ(complaint_about("[web]\nzebra = 1\n"),
+            "there is no setting `web.zebra` (config.toml:2): known here: allow_private");
   EXPECT_THAT(complaint_about("[wallet]\nslots = 1\n"), HasSubstr("did you mean `selling.slots`?"))
       << "the right name in the wrong section";
   EXPECT_THAT(complaint_about("slots = 1\n"), HasSubstr("did you mean `selling.slots`?"));
   EXPECT_EQ(complaint_about("[sellin]\nslots = 1\n"),
-            "there is no setting `sellin` (config.toml:1): did you mean `selling`? known here: identity, relays, "
-            "web, inference, wallet, selling, announce, log, models, kinds");
+            "there is no setting `sellin` (config.toml:1): did you mean `selling`?");
+  EXPECT_EQ(complaint_about("[zebra]\n"),
+            "there is no setting `zebra` (config.toml:1): known here: identity, relays, web, inference, wallet, "
+            "selling, announce, log, models, kinds");
   EXPECT_THAT(complaint_about("[[models]]\nname = \"a\"\nprice = 1\n"),
               StartsWith("there is no setting `models.price` (config.toml:3): known here: name, base_msat,"));
+}
+
+TEST_F(Configuration, TheNearestNameOfTheSameTableIsMeantFirst) {
+  EXPECT_THAT(complaint_about("[relays]\nurl = [\"wss://a.example\"]\n"), HasSubstr("did you mean `relays.urls`?"))
+      << "though inference.url is the very word";
+  EXPECT_THAT(complaint_about("[wallet]\nurls = \"http://a.example\"\n"), HasSubstr("did you mean `wallet.url`?"));
+  EXPECT_THAT(complaint_about("[[models]]\nname = \"a\"\nbase = 1\n"), HasSubstr("did you mean `models.base_msat`?"));
+}
+
+TEST_F(Configuration, AllFaultsAreToldAtOnceInTheOrderOfTheFileThenEnvironmentThenFlags) {
+  set("SELLCOMPUTE_SLOTS", "2");
+  set("SELLCOMPUTE_LOG_LEVEL", "loud");
+  sources_.flags = {{"wallet.kind", "purse"}};
+  EXPECT_EQ(
+      complaint_about("[wallet]\n"
+                      "network = \"moon\"\n"
+                      "[selling]\n"
+                      "slots = 0\n"
+                      "serve_broadcast = 1.5\n"
+                      "[relays]\n"
+                      "url = []\n"
+                      "[[models]]\n"
+                      "base_msat = -1\n"
+                      "[[kinds]]\n"
+                      "kind = 5050\n"
+                      "instruction = \"x\"\n"),
+      "the configuration has 10 faults:\n"
+      "  `wallet.network` cannot be \"moon\" (config.toml:2): it is one of bitcoin, testnet, signet, regtest\n"
+      "  `selling.slots` cannot be 0 (config.toml:4): it is a whole number from 1 to 1,024 (inferences)\n"
+      "  `selling.serve_broadcast` has the wrong type (config.toml:5): it is true or false\n"
+      "  there is no setting `relays.url` (config.toml:7): did you mean `relays.urls`?\n"
+      "  a [[models]] table has no `name` (config.toml:8): add a line that begins with `name = `\n"
+      "  `models.base_msat` cannot be -1 (config.toml:9): it is a whole number from 0 to 100,000,000,000 (msat)\n"
+      "  kind 5050 is served already (config.toml:10): keep one of its [[kinds]] tables; 5050 needs none\n"
+      "  there is no setting for the variable SELLCOMPUTE_SLOTS (environment): did you mean "
+      "SELLCOMPUTE_SELLING_SLOTS?\n"
+      "  `log.level` cannot be \"loud\" (SELLCOMPUTE_LOG_LEVEL): it is one of trace, debug, info, warning, error\n"
+      "  `wallet.kind` cannot be \"purse\" (--wallet-kind): it is one of sandbox, nwc, lnd, core_lightning, "
+      "phoenixd, lnbits, lightning_address, electrum, spark");
+}
+
+TEST_F(Configuration, AFaultyValueIsToldAlsoWhereAnotherSourceOverridesIt) {
+  write("[selling]\nslots = 0\n");
+  sources_.flags = {{"selling.slots", "4"}};
+  EXPECT_THAT(complaint(), StartsWith("`selling.slots` cannot be 0 (config.toml:2)"));
+}
+
+TEST_F(Configuration, OfManyFaultsTheFirstAreShownAndTheRestCounted) {
+  std::string toml = "[selling]\n";
+  for (int i = 0; i < 27; ++i) toml += "zebra" + std::to_string(i) + " = 1\n";
+  const std::string text = complaint_about(toml);
+  EXPECT_THAT(text,
+              StartsWith("the configuration has 27 faults:\n  there is no setting `selling.zebra0` (config.toml:2)"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 21);
+  EXPECT_THAT(text, HasSubstr("zebra19"));
+  EXPECT_THAT(text, testing::EndsWith("\n  and 7 more"));
+}
+
+TEST_F(Configuration, WhatStandsInTheFileCannotCommandTheTerminal) {
+  const std::string text = complaint_about("[selling]\n\"a\\nb\\u001b[2J\" = 1\nc = 1\n");
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2) << "one line per fault";
+}
+
+TEST_F(Configuration, BrokenTomlIsToldBesideTheOtherSources) {
+  set("SELLCOMPUTE_LOG_LEVEL", "loud");
+  EXPECT_THAT(complaint_about("[selling]\nslots = = 2\n"),
+              testing::AllOf(StartsWith("the configuration has 2 faults:\n  the config file is no TOML: "),
+                             HasSubstr("`log.level` cannot be \"loud\"")));
+}
+
+TEST_F(Configuration, AFileOfAnotherUserIsAnOrdinaryFault) {
+  write("[selling]\nslots = 2\n");
+  std::filesystem::permissions(sources_.config_file, std::filesystem::perms::none);
+  {
+    const NotRoot user;
+    EXPECT_EQ(
+        complaint(),
+        "the config file cannot be read: Permission denied (config.toml): run this as the user whose file it is, or "
+        "name your own with --config");
+  }
+  std::filesystem::permissions(folder_, std::filesystem::perms::none);
+  {
+    const NotRoot user;
+    EXPECT_THAT(complaint(), StartsWith("the config file cannot be read: Permission denied"));
+  }
+  std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
+}
+
+TEST_F(Configuration, AFileOfAnEarlierVersionKeepsItsMeaning) {
+  sources_.config_file = SOURCE_DIR "/fixtures/config-v1/config.toml";
+  const Config config = loaded();
+  for (const Setting& setting : config.settings) {
+    const auto key = std::ranges::find(config_keys(), setting.name, &Key::name);
+    if (key == config_keys().end()) continue;  // of a list
+    EXPECT_EQ(setting.source, Source::file) << setting.name;
+    EXPECT_EQ(setting.value, value_of_text(*key, key->fallback)) << setting.name;
+  }
+  EXPECT_EQ(config.selling.models.size(), 1U);
+  EXPECT_EQ(config.selling.templates.size(), 1U);
 }
 
 TEST_F(Configuration, AWrongTypeOrRangeNamesKeyValueAndWhatIsAllowed) {
@@ -194,6 +297,7 @@ TEST_F(Configuration, AWrongVariableOrFlagIsNamedAsTheSource) {
   EXPECT_EQ(complaint(),
             "`selling.slots` cannot be \"x\" (SELLCOMPUTE_SELLING_SLOTS): it is a whole number from 1 to 1,024 "
             "(inferences)");
+  set("SELLCOMPUTE_SELLING_SLOTS", "3");
   sources_.flags = {{"selling.slots", "2000"}};
   EXPECT_THAT(complaint(), StartsWith("`selling.slots` cannot be 2000 (--slots): "));
 }
@@ -214,7 +318,7 @@ TEST_F(Configuration, SectionsAndValuesAreNotMistakenForEachOther) {
   EXPECT_EQ(complaint_about("[models]\nname = \"a\"\n"),
             "`models` is not a list of tables (config.toml:1): begin each with a line [[models]]");
   EXPECT_EQ(complaint_about("[[models]]\nbase_msat = 1\n"),
-            "a [[models]] table has no `name` (config.toml:1): `sellcompute init` writes a file that explains it");
+            "a [[models]] table has no `name` (config.toml:1): add a line that begins with `name = `");
   EXPECT_THAT(complaint_about("[selling]\nslots = { a = 1 }\n"), StartsWith("`selling.slots` has the wrong type"));
 }
 
@@ -272,15 +376,18 @@ TEST_F(Configuration, WhatIsAnnouncedMayBeLeftOutButMustBeWhatItIs) {
 TEST_F(Configuration, OffersMustMakeSense) {
   EXPECT_EQ(
       complaint_about("[[models]]\nname = \"a\"\nmax_output_tokens = 4096\n"),
-      "model `a`: an answer of 4,096 tokens leaves no room for a prompt in a context of 4,096 (config.toml): lower "
+      "model `a`: an answer of 4,096 tokens leaves no room for a prompt in a context of 4,096 (config.toml:1): lower "
       "max_output_tokens or raise context_tokens");
-  EXPECT_EQ(
-      complaint_about("[[kinds]]\nkind = 5001\n"),
-      "a [[kinds]] table has no `instruction` (config.toml:1): `sellcompute init` writes a file that explains it");
+  EXPECT_EQ(complaint_about("[[kinds]]\nkind = 5001\n"),
+            "a [[kinds]] table has no `instruction` (config.toml:1): add a line that begins with `instruction = `");
   EXPECT_EQ(complaint_about("[[kinds]]\nkind = 5050\ninstruction = \"x\"\n"),
-            "kind 5050 is served already (config.toml): keep one of its [[kinds]] tables; 5050 needs none");
+            "kind 5050 is served already (config.toml:1): keep one of its [[kinds]] tables; 5050 needs none");
   EXPECT_EQ(complaint_about("[[models]]\nname = \"a\"\n[[models]]\nname = \"a\"\n"),
-            "model `a` is offered twice (config.toml): keep one of its [[models]] tables");
+            "model `a` is offered twice (config.toml:3): keep one of its [[models]] tables");
+  EXPECT_THAT(
+      complaint_about("[selling]\ndefault_context_tokens = 1000\n"),
+      StartsWith("the default offer: an answer of 1,024 tokens leaves no room for a prompt in a context of 1,000 "
+                 "(config.toml:2)"));
 }
 
 }  // namespace

@@ -76,8 +76,48 @@ TEST_F(Policy, PlayMoneyStaysOnLoopback) {
   EXPECT_TRUE(check_play_money(config({{"relays.urls", "wss://relay.one"}, {"wallet.allow_public", "true"}})));
 }
 
-TEST_F(Policy, TheWrittenConfigFileHoldsTheDefaultsWhenItsLinesAreTakenIn) {
-  std::string text = config_template();
+TEST_F(Policy, AShopWithoutARelayIsToldHowToChooseOne) {
+  EXPECT_TRUE(check_relays(config({{"relays.urls", "wss://relay.one"}})));
+  const auto refused = check_relays(config());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().describe(),
+            "no relay is chosen (/home/seller/.config/sellcompute/config.toml): name those that your customers use in "
+            "`relays.urls`, or give --relay URL; public ones are, for example, wss://relay.damus.io and wss://nos.lol");
+}
+
+// ---- the file that init writes ----
+
+TEST_F(Policy, TheWrittenConfigFileBeginsWithWhatEverybodyChooses) {
+  const std::string text = config_template({}).value();
+  const auto rest = text.find("# ---- Everything else");
+  for (const char* living :
+       {"\nrelays.urls = [\n", "\nwallet.kind = \"sandbox\"", "\nselling.default_base_msat = 1000",
+        "\nselling.default_input_msat_per_1k_tokens = 2000", "\nselling.default_output_msat_per_1k_tokens = 10000"}) {
+    EXPECT_LT(text.find(living), rest) << living;
+  }
+  for (const std::string_view url : public_relays()) {
+    EXPECT_LT(text.find("\n#  \"" + std::string(url) + "\",\n"), rest) << "offered, not preset";
+  }
+  EXPECT_LT(std::ranges::count(text, '\n'), 120) << "one line per setting";
+  EXPECT_THAT(text, testing::HasSubstr("\n#selling.slots = 1  "));
+  EXPECT_THAT(text, testing::HasSubstr(" [1 to 1,024 inferences]\n"));
+}
+
+TEST_F(Policy, SettingsGivenToInitStandInTheFile) {
+  const std::string text =
+      config_template(
+          {{"relays.urls", "wss://relay.one,wss://relay.two"}, {"wallet.kind", "nwc"}, {"log.format", "json"}})
+          .value();
+  EXPECT_THAT(text, testing::HasSubstr("\nrelays.urls = [\"wss://relay.one\", \"wss://relay.two\"]\n"));
+  EXPECT_THAT(text, testing::HasSubstr("\nwallet.kind = \"nwc\" "));
+  EXPECT_THAT(text, testing::HasSubstr("\nlog.format = \"json\" "));
+  const auto refused = config_template({{"relays.urls", "http://relay.one"}});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().describe(), testing::StartsWith("`relays.urls` cannot be"));
+}
+
+TEST_F(Policy, TheWrittenConfigFileHoldsTheDefaultsAlsoWhenItsLinesAreTakenIn) {
+  std::string text = config_template({}).value();
   for (std::size_t at = 0; (at = text.find("\n#", at)) != std::string::npos; ++at) {
     if (text[at + 2] != ' ') text.erase(at + 1, 1);
   }
