@@ -25,6 +25,8 @@ std::span<const Command> commands() {
       request_command(),
       event_command(),
       completion_command(),
+      complete_command(),
+      help_command(),
   };
   return all;
 }

@@ -13,11 +13,13 @@ std::span<const Command> commands();
 // One file each.
 Command announce_command();
 Command audit_command();
+Command complete_command();
 Command completion_command();
 Command config_command();
 Command demo_command();
 Command earnings_command();
 Command event_command();
+Command help_command();
 Command init_command();
 Command jobs_command();
 Command ledger_command();

@@ -52,6 +52,7 @@ struct Command {
   std::string_view words;
   std::string_view notes;      // what else there is to know; may be empty
   bool uses_settings = false;  // its help lists the settings that have flags
+  bool hidden = false;         // for programs: neither listed nor suggested
   void (*options)(cxxopts::OptionAdder& add) = nullptr;
   base::Result<ExitCode> (*run)(const Arguments& arguments, Context& context) = nullptr;
   std::vector<Command> subcommands;  // then `run` is not set

@@ -44,8 +44,9 @@ std::string padded(std::string text, std::size_t width) {
 void print_list(std::ostream& out, std::span<const Command> commands) {
   std::size_t width = 0;
   for (const Command& command : commands) width = std::max(width, command.name.size() + 4);
-  for (const Command& command : commands)
-    out << "  " << padded(std::string(command.name), width) << command.summary << '\n';
+  for (const Command& command : commands) {
+    if (!command.hidden) out << "  " << padded(std::string(command.name), width) << command.summary << '\n';
+  }
 }
 
 void print_options(std::ostream& out, std::string_view title, const std::vector<cxxopts::HelpOptionDetails>& options) {
@@ -55,9 +56,18 @@ void print_options(std::ostream& out, std::string_view title, const std::vector<
   for (const auto& option : options) {
     std::string name = option.s.empty() ? "    " : "-" + option.s + (option.l.empty() ? "" : ", ");
     if (!option.l.empty()) name += "--" + option.l.front();
-    if (!option.is_boolean && !option.has_implicit) name += " " + (option.arg_help.empty() ? "ARG" : option.arg_help);
-    out << "  " << padded(name, kColumn) << option.desc << '\n';
+    if (takes_value(option)) name += " " + option.arg_help;
+    const bool says_default = takes_value(option) && !option.default_value.empty();
+    out << "  " << padded(name, kColumn) << option.desc
+        << (says_default ? " (default " + option.default_value + ")" : "") << '\n';
   }
+}
+
+// "selling.slots: 1 to 1,024 inferences; default 1"
+std::string setting_text(const Key& key) {
+  const std::string range = range_text(key);
+  const std::string fallback = key.fallback.empty() ? "" : "; default " + std::string(key.fallback);
+  return std::string(key.name) + (range.empty() ? "" : ": " + range) + fallback;
 }
 
 void add_settings(cxxopts::Options& options) {
@@ -66,8 +76,7 @@ void add_settings(cxxopts::Options& options) {
     if (key.flag.empty()) continue;
     auto value = cxxopts::value<std::vector<std::string>>();
     if (key.kind == ValueKind::boolean) value->implicit_value("true");
-    const std::string choices = key.choices.empty() ? "" : ": " + std::string(key.choices);
-    add(std::string(key.flag), std::string(key.description) + " (" + std::string(key.name) + choices + ")", value,
+    add(std::string(key.flag), std::string(key.description) + " (" + setting_text(key) + ")", value,
         std::string(value_word(key.kind)));
   }
 }
@@ -92,29 +101,32 @@ cxxopts::Options options_of(const Command& command) {
   return options;
 }
 
-std::vector<cxxopts::HelpOptionDetails> own_options(const Command& command) {
-  return details(options_of(command), kOwn);
+std::vector<cxxopts::HelpOptionDetails> all_options(const Command& command) {
+  std::vector<cxxopts::HelpOptionDetails> out;
+  const auto options = options_of(command);
+  for (const std::string_view group : {kOwn, kGlobal, kSettings}) {
+    for (auto& option : details(options, group)) out.push_back(std::move(option));
+  }
+  return out;
+}
+
+bool takes_value(const cxxopts::HelpOptionDetails& option) {
+  return !option.is_boolean && !option.has_implicit;
 }
 
 std::vector<std::string> option_names(const Command& command) {
   std::vector<std::string> names;
-  const auto options = options_of(command);
-  for (const std::string_view group : {kOwn, kGlobal, kSettings}) {
-    for (const auto& option : details(options, group)) {
-      for (const auto& name : option.l) names.push_back("--" + name);
-      if (!option.s.empty()) names.push_back("-" + option.s);
-    }
+  for (const auto& option : all_options(command)) {
+    for (const auto& name : option.l) names.push_back("--" + name);
+    if (!option.s.empty()) names.push_back("-" + option.s);
   }
   return names;
 }
 
 std::vector<std::string> global_options_with_value() {
   std::vector<std::string> names;
-  const auto options = options_of(Command{});
-  for (const std::string_view group : {kGlobal, kSettings}) {
-    for (const auto& option : details(options, group)) {
-      if (!option.is_boolean && !option.has_implicit) names.push_back("--" + option.l.front());
-    }
+  for (const auto& option : all_options(Command{})) {
+    if (takes_value(option)) names.push_back("--" + option.l.front());
   }
   return names;
 }
@@ -135,7 +147,7 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
   out << "      --version               the version\n"
          "\n"
          "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
-         "`sellcompute COMMAND --help` shows a command's examples, options and settings.\n"
+         "`sellcompute help COMMAND` shows a command's examples, options and settings.\n"
          "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
          "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
          "141 nobody reads the output.\n";

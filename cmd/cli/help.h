@@ -16,10 +16,12 @@ std::string_view version();
 // caller.
 cxxopts::Options options_of(const Command& command);
 
-// Those that only this command has.
-std::vector<cxxopts::HelpOptionDetails> own_options(const Command& command);
+// What they are: the command's own first, then the global ones and the settings.
+std::vector<cxxopts::HelpOptionDetails> all_options(const Command& command);
+// Whether a value must follow the option.
+bool takes_value(const cxxopts::HelpOptionDetails& option);
 
-// "--config", "-v", ...: of the command and global. For suggestions and shell completion.
+// "--config", "-v", ...: of the command and global. For suggestions.
 std::vector<std::string> option_names(const Command& command);
 
 // Those global options (dashes included) behind which a value follows.

@@ -4,58 +4,53 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
 #include "cmd/cli/help.h"
+#include "cmd/config/faults.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
 
+using base::ErrorKind;
 using base::Result;
-
-// What was typed, taken apart: which command, and everything else in its order.
-struct Typed {
-  std::vector<std::string> path;     // "wallet", "pay"
-  std::vector<std::string> options;  // all before "--" that is not the command's name
-  std::vector<std::string> words;    // all behind "--"
-};
 
 std::optional<std::string> suggestion(const std::string& word, std::span<const Command> commands) {
   std::vector<std::string_view> names;
-  for (const Command& command : commands) names.push_back(command.name);
+  for (const Command& command : commands) {
+    if (!command.hidden) names.push_back(command.name);
+  }
   return nearest(word, names);
 }
 
-const Command* find(std::span<const Command> commands, std::string_view name) {
-  const auto found = std::ranges::find(commands, name, &Command::name);
-  return found == commands.end() ? nullptr : &*found;
+// A command, and how one types it: "sellcompute wallet pay". The program itself is no command.
+struct Named {
+  const Command* command = nullptr;
+  std::string path = "sellcompute";
+};
+
+Result<Named> find_named(std::span<const Command> commands, std::span<const std::string> names) {
+  Named named;
+  for (const std::string& name : names) {
+    const auto candidates = named.command ? std::span<const Command>(named.command->subcommands) : commands;
+    const Command* found = find_command(candidates, name);
+    if (!found) {
+      const auto meant = suggestion(name, candidates);
+      return usage_error("there is no command `" + (named.path + " " + name).substr(12) + "`",
+                         meant ? "did you mean `" + *meant + "`?" : "see `" + named.path + " --help`");
+    }
+    named = {found, named.path + " " + name};
+  }
+  return named;
 }
 
-// Global options may stand before the command's name, so finding it means knowing which of them take a value.
-Typed take_apart(std::span<const std::string> arguments, std::span<const Command> commands) {
-  const std::vector<std::string> with_value = global_options_with_value();
-  Typed typed;
-  bool name_expected = true;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (argument == "--") {
-      typed.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
-      break;
-    }
-    const bool option = argument.size() > 1 && argument.starts_with('-');
-    if (!option && name_expected) {
-      typed.path.push_back(argument);
-      const Command* command = typed.path.size() == 1 ? find(commands, argument) : nullptr;
-      name_expected = command != nullptr && !command->subcommands.empty();
-      continue;
-    }
-    typed.options.push_back(argument);
-    const bool takes_next = option && std::ranges::find(with_value, argument) != with_value.end();
-    if (takes_next && i + 1 < arguments.size()) typed.options.push_back(arguments[++i]);
-  }
-  return typed;
+std::string listed(std::span<const Command> commands) {
+  std::string out;
+  for (const Command& command : commands) out += (out.empty() ? "" : ", ") + std::string(command.name);
+  return out;
 }
 
 bool asks(const Typed& typed, std::string_view option, std::string_view letter = {}) {
@@ -72,7 +67,8 @@ Result<std::vector<std::string>> plain_words(const cxxopts::ParseResult& parsed,
       continue;
     }
     const std::string option = word.substr(0, word.find('='));
-    const auto meant = nearest(option, option_names(command));
+    const bool is_long = option.starts_with("--");  // any letter is near to any other
+    const auto meant = is_long ? nearest(option, option_names(command)) : std::nullopt;
     return usage_error("there is no option " + option,
                        meant ? "did you mean " + *meant + "?" : "see `" + path + " --help`");
   }
@@ -146,56 +142,73 @@ Result<void> detect_terminals(const std::string& choice_text, Context& context) 
   return {};
 }
 
-Result<ExitCode> run_command(const Command& command, const std::string& path, const Typed& typed, Context& context) {
+// What cxxopts throws, in our words. It quotes an option's name without its dashes.
+tl::unexpected<base::Error> option_fault(const cxxopts::exceptions::exception& error, const Typed& typed,
+                                         const std::string& path) {
+  const std::string_view what = error.what();
+  const std::size_t begin = std::min(what.find(cxxopts::LQUOTE), what.size());
+  const std::size_t end = std::max(what.rfind(cxxopts::RQUOTE), begin);
+  std::string quoted(what.substr(begin, end - begin));
+  quoted.erase(0, std::min(cxxopts::LQUOTE.size(), quoted.size()));
+  const std::string help = "see `" + path + " --help`";
+  if (dynamic_cast<const cxxopts::exceptions::missing_argument*>(&error)) {
+    return usage_error((quoted.size() == 1 ? "-" : "--") + quoted + " needs a value", help);
+  }
+  if (!dynamic_cast<const cxxopts::exceptions::incorrect_argument_type*>(&error))
+    return usage_error(error.what(), help);
+  for (std::size_t i = 0; i < typed.options.size(); ++i) {
+    const std::string& option = typed.options[i];
+    if (option == quoted && i > 0) return usage_error(typed.options[i - 1] + " cannot be " + quoted, help);
+    if (option.ends_with("=" + quoted)) {
+      return usage_error(option.substr(0, option.find('=')) + " cannot be " + quoted, help);
+    }
+  }
+  return usage_error(error.what(), help);
+}
+
+Result<ExitCode> run_command(const Named& named, const Typed& typed, Context& context) {
+  const auto& [command, path] = named;
   std::vector<const char*> argv = {"sellcompute"};
   for (const std::string& option : typed.options) argv.push_back(option.c_str());
   try {
-    const auto parsed = options_of(command).parse(static_cast<int>(argv.size()), argv.data());
-    auto words = plain_words(parsed, typed, path, command);
+    const auto parsed = options_of(*command).parse(static_cast<int>(argv.size()), argv.data());
+    auto words = plain_words(parsed, typed, path, *command);
     if (!words) return tl::unexpected(words.error());
-    if (auto done = check_word_count(words->size(), path, command); !done) return tl::unexpected(done.error());
+    if (auto done = check_word_count(words->size(), path, *command); !done) return tl::unexpected(done.error());
     if (auto done = apply_global_options(parsed, context); !done) return tl::unexpected(done.error());
     if (auto done = detect_terminals(parsed["color"].as<std::string>(), context); !done) {
       return tl::unexpected(done.error());
     }
-    return command.run({parsed, std::move(*words)}, context);
+    return command->run({parsed, std::move(*words)}, context);
   } catch (const cxxopts::exceptions::exception& error) {
-    return usage_error(error.what(), "see `" + path + " --help`");
+    return option_fault(error, typed, path);
   }
 }
 
-Result<ExitCode> dispatch(std::span<const Command> commands, const Typed& typed, Context& context) {
-  std::string path = "sellcompute";
-  const Command* command = nullptr;
-  for (const std::string& name : typed.path) {
-    const std::span<const Command> candidates = command ? std::span<const Command>(command->subcommands) : commands;
-    const Command* found = find(candidates, name);
-    if (!found) {
-      const auto meant = suggestion(name, candidates);
-      return usage_error("there is no command `" + (path + " " + name).substr(12) + "`",
-                         meant ? "did you mean `" + *meant + "`?" : "see `" + path + " --help`");
-    }
-    command = found;
-    path += " " + name;
-  }
-  const bool help = asks(typed, "--help", "-h");
-  if (!command && asks(typed, "--version")) {
+// Options without a command: an unknown one is the fault, else that there is no command.
+Result<ExitCode> program_alone(const Typed& typed, Context& context) {
+  if (asks(typed, "--version")) {
     context.out << "sellcompute " << version() << '\n';
     return ExitCode::done;
   }
-  if (!command || !command->subcommands.empty()) {
-    std::ostream& out = help ? context.out : context.err;
-    if (command)
-      print_group_help(out, *command);
-    else
-      print_program_help(out, commands);
-    return help ? ExitCode::done : ExitCode::usage;
-  }
-  if (help) {
-    print_command_help(context.out, path, *command);
+  const Command no_command{.words = "[COMMAND]...", .run = [](const Arguments&, Context&) -> Result<ExitCode> {
+                             return usage_error("no command was given", "see `sellcompute --help`");
+                           }};
+  return run_command({&no_command, "sellcompute"}, typed, context);
+}
+
+Result<ExitCode> dispatch(std::span<const Command> commands, const Typed& typed, Context& context) {
+  const auto named = find_named(commands, typed.path);
+  if (!named) return tl::unexpected(named.error());
+  if (asks(typed, "--help", "-h")) {
+    if (auto done = print_help(context.out, commands, typed.path); !done) return tl::unexpected(done.error());
     return ExitCode::done;
   }
-  return run_command(*command, path, typed, context);
+  const Command* command = named->command;
+  if (!command) return program_alone(typed, context);
+  if (command->subcommands.empty()) return run_command(*named, typed, context);
+  return usage_error("`" + std::string(command->name) + "` needs a command behind it",
+                     "it is " + listed(command->subcommands) + "; see `" + named->path + " --help`");
 }
 
 // The other end of this pipe or socket is closed.
@@ -206,14 +219,66 @@ bool is_unread(int descriptor) {
 
 ExitCode report(const base::Error& error, Context& context) {
   context.out.flush();
-  context.err << "sellcompute: " << printable(error.describe()) << std::endl;
+  const std::string text = error.describe();
+  context.err << "sellcompute: " << (error.code == kManyFaults ? printable_lines(text) : printable(text)) << std::endl;
   return exit_code_of(error);
+}
+
+// A file that somebody else owns is no bug of ours.
+base::Error file_fault(const std::filesystem::filesystem_error& error) {
+  const bool refused = error.code() == std::errc::permission_denied;
+  return {ErrorKind::config, "file.io", "a file or folder cannot be used: " + error.code().message(),
+          error.path1().string(), refused ? "look who owns it, and its mode" : ""};
 }
 
 }  // namespace
 
+Typed take_apart(std::span<const std::string> arguments, std::span<const Command> commands) {
+  // Global options may stand before the command's name, so finding it means knowing which of them take a value.
+  const std::vector<std::string> with_value = global_options_with_value();
+  Typed typed;
+  bool name_expected = true;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") {
+      typed.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
+      break;
+    }
+    const bool option = argument.size() > 1 && argument.starts_with('-');
+    if (!option && name_expected) {
+      typed.path.push_back(argument);
+      const Command* command = typed.path.size() == 1 ? find_command(commands, argument) : nullptr;
+      name_expected = command != nullptr && !command->subcommands.empty();
+      continue;
+    }
+    typed.options.push_back(argument);
+    const bool takes_next = option && std::ranges::find(with_value, argument) != with_value.end();
+    if (takes_next && i + 1 < arguments.size()) typed.options.push_back(arguments[++i]);
+  }
+  return typed;
+}
+
+const Command* find_command(std::span<const Command> commands, std::string_view name) {
+  const auto found = std::ranges::find(commands, name, &Command::name);
+  return found == commands.end() ? nullptr : &*found;
+}
+
+Result<void> print_help(std::ostream& out, std::span<const Command> commands, std::span<const std::string> names) {
+  const auto named = find_named(commands, names);
+  if (!named) return tl::unexpected(named.error());
+  if (!named->command) {
+    print_program_help(out, commands);
+  } else if (named->command->subcommands.empty()) {
+    print_command_help(out, named->path, *named->command);
+  } else {
+    print_group_help(out, *named->command);
+  }
+  return {};
+}
+
 ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context) {
   try {
+    if (arguments.empty()) print_program_help(context.err, commands);
     const auto code = dispatch(commands, take_apart(arguments, commands), context);
     if (!code) return report(code.error(), context);
     if (context.out.flush()) return *code;
@@ -221,6 +286,8 @@ ExitCode run_program(std::span<const Command> commands, std::span<const std::str
     return report({base::ErrorKind::invocation, "output.write", "the output could not be written", "stdout",
                    "is the disk full, or the receiver gone?"},
                   context);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(file_fault(error), context);
   } catch (const std::exception& error) {
     return report({base::ErrorKind::invocation,
                    "program.unexpected",

@@ -12,4 +12,19 @@ namespace cmd {
 // filled in.
 ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context);
 
+// Prints the help of the command that is named ("wallet", "pay"), or of the program if none is. Fails with "usage",
+// which suggests the nearest name, if there is no such command.
+base::Result<void> print_help(std::ostream& out, std::span<const Command> commands, std::span<const std::string> names);
+
+// The command of this name, or null.
+const Command* find_command(std::span<const Command> commands, std::string_view name);
+
+// What was typed, taken apart: which command, and everything else in its order.
+struct Typed {
+  std::vector<std::string> path;     // "wallet", "pay"
+  std::vector<std::string> options;  // all before "--" that is not the command's name
+  std::vector<std::string> words;    // all behind "--"
+};
+Typed take_apart(std::span<const std::string> arguments, std::span<const Command> commands);
+
 }  // namespace cmd

@@ -45,6 +45,36 @@ bool shows_what_is_typed(int terminal) {
   return tcgetattr(terminal, &settings) != 0 || (settings.c_lflag & ECHO) != 0;
 }
 
+// Types once, as soon as it is time for it.
+template <class Time>
+Ran at_terminal(const std::filesystem::path& folder, std::vector<std::string> words, const std::string& typed,
+                const Time& is_time) {
+  std::vector<std::string> environment = {"HOME=" + folder.string(), "TERM=dumb", "PATH=/usr/bin:/bin"};
+  const auto argv = pointers(words), envp = pointers(environment);
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    if (chdir(folder.c_str()) != 0) _exit(125);
+    execve(argv[0], argv.data(), envp.data());
+    _exit(126);
+  }
+  Ran ran;
+  bool entered = false;
+  std::array<char, 4096> shown;
+  for (pollfd ready{terminal, POLLIN, 0};;) {
+    if (!entered && is_time(terminal, ran.out)) {
+      entered = write(terminal, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size());
+    }
+    if (poll(&ready, 1, 10) == 0) continue;
+    const ssize_t size = read(terminal, shown.data(), shown.size());
+    if (size <= 0) break;  // the program has ended
+    ran.out.append(shown.data(), static_cast<std::size_t>(size));
+  }
+  close(terminal);
+  ran.exit_code = exit_code_of(child);
+  return ran;
+}
+
 }  // namespace
 
 Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arguments, const std::string& input,
@@ -78,30 +108,14 @@ Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::
                     const std::string& typed) {
   std::vector<std::string> words = {SELLCOMPUTE_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<std::string> environment = {"HOME=" + folder.string()};
-  const auto argv = pointers(words), envp = pointers(environment);
-  int terminal = -1;
-  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
-  if (child == 0) {
-    if (chdir(folder.c_str()) != 0) _exit(125);
-    execve(argv[0], argv.data(), envp.data());
-    _exit(126);
-  }
-  Ran ran;
-  bool entered = false;
-  std::array<char, 4096> shown;
-  for (pollfd ready{terminal, POLLIN, 0};;) {
-    if (!entered && !shows_what_is_typed(terminal)) {
-      entered = write(terminal, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size());
-    }
-    if (poll(&ready, 1, 10) == 0) continue;
-    const ssize_t size = read(terminal, shown.data(), shown.size());
-    if (size <= 0) break;  // the program has ended
-    ran.out.append(shown.data(), static_cast<std::size_t>(size));
-  }
-  close(terminal);
-  ran.exit_code = exit_code_of(child);
-  return ran;
+  return at_terminal(folder, std::move(words), typed,
+                     [](int terminal, const std::string&) { return !shows_what_is_typed(terminal); });
+}
+
+Ran type_into(const std::filesystem::path& folder, std::vector<std::string> program, const std::string& prompt,
+              const std::string& keys) {
+  return at_terminal(folder, std::move(program), keys,
+                     [&](int, const std::string& shown) { return shown.ends_with(prompt); });
 }
 
 void CommandLine::SetUp() {

@@ -25,6 +25,10 @@ Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arg
 Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
                     const std::string& typed);
 
+// The same with any program and any keys, which are typed when the terminal has shown `prompt`.
+Ran type_into(const std::filesystem::path& folder, std::vector<std::string> program, const std::string& prompt,
+              const std::string& keys);
+
 // A test with an empty home folder that is its working directory too.
 class CommandLine : public testing::Test {
  protected:

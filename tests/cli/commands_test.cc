@@ -43,6 +43,16 @@ TEST_F(ConfigCommand, AMistakeIsExitCode2AndNamesFileAndLine) {
                                   ":2): did you mean `selling.slots`?"));
 }
 
+TEST_F(ConfigCommand, AllMistakesAreToldAtOnce) {
+  write("a.toml", "[relays]\nurl = []\n[selling]\nslots = 0\n");
+  variables_ = {"SELLCOMPUTE_LOG_LEVEL=loud"};
+  const Ran ran = sellcompute({"--config", "a.toml", "config", "--wallet-kind", "purse"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err,
+              StartsWith("sellcompute: the configuration has 4 faults:\n  there is no setting `relays.url` ("));
+  EXPECT_EQ(std::ranges::count(ran.err, '\n'), 5);
+}
+
 // ---- init -----------------------------------------------------------------------------------------------------------
 
 class Init : public CommandLine {
@@ -63,6 +73,34 @@ TEST_F(Init, WritesAConfigFileAKeyAndAWalletSecretForOneUserOnly) {
   EXPECT_EQ(mode(folder_ + "identity.key"), 0600U);
   EXPECT_EQ(mode(folder_ + "wallet.secret"), 0600U);
   EXPECT_EQ(sellcompute({"config"}).exit_code, 0) << "what it wrote can be read";
+}
+
+TEST_F(Init, NamesRelaysToChooseFromAndPresetsNone) {
+  const Ran ran = sellcompute({"init"});
+  EXPECT_THAT(ran.err, HasSubstr("wss://relay.damus.io"));
+  EXPECT_THAT(ran.err, HasSubstr("we do not vouch"));
+  EXPECT_THAT(sellcompute({"config", "--csv"}).out, HasSubstr("\nrelays.urls,[],file,"));
+  const Ran served = sellcompute({"serve"});
+  EXPECT_EQ(served.exit_code, 2);
+  EXPECT_THAT(served.err, HasSubstr("no relay is chosen ("));
+  EXPECT_THAT(served.err, HasSubstr("`relays.urls`, or give --relay URL"));
+}
+
+TEST_F(Init, WritesTheSettingsThatAreGivenIntoANewFile) {
+  const Ran ran = sellcompute({"-v", "init", "--relay", "wss://relay.one", "--wallet-kind", "nwc"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.err.find("wss://"), std::string::npos) << "nothing is left to choose";
+  const std::string config = sellcompute({"config", "--csv"}).out;
+  EXPECT_THAT(config, HasSubstr("\nrelays.urls,\"[\"\"wss://relay.one\"\"]\",file,"));
+  EXPECT_THAT(config, HasSubstr("\nwallet.kind,nwc,file,"));
+  EXPECT_THAT(config, HasSubstr("\nlog.level,info,default,")) << "-v is no setting of the shop's";
+  EXPECT_THAT(sellcompute({"init", "--wallet-kind", "lnd"}).err, HasSubstr("the settings that you gave are not in it"));
+  EXPECT_THAT(sellcompute({"config", "--csv"}).out, HasSubstr("\nwallet.kind,nwc,file,"));
+}
+
+TEST_F(Init, RefusesAWrongSettingBeforeItWritesAnything) {
+  EXPECT_EQ(sellcompute({"init", "--relay", "http://relay.one"}).exit_code, 2);
+  EXPECT_FALSE(std::filesystem::exists(home_ / folder_));
 }
 
 TEST_F(Init, NeverOverwrites) {
@@ -162,8 +200,8 @@ TEST_F(EncryptedKey, IsOpenedAtTheTerminalWithoutShowingThePassphrase) {
 
 TEST_F(EncryptedKey, StaysClosedWhenTheQuestionIsInterrupted) {
   const Ran ran = run_at_terminal(home_, {"init", "--import", "ncryptsec"}, "\x03");
-  EXPECT_NE(ran.exit_code, 0);
-  EXPECT_THAT(ran.out, HasSubstr("no passphrase was given"));
+  EXPECT_EQ(ran.exit_code, 130);
+  EXPECT_THAT(ran.out, HasSubstr("interrupted: no passphrase was given"));
   EXPECT_FALSE(std::filesystem::exists(home_ / folder_ / "identity.key"));
 }
 

@@ -6,6 +6,8 @@
 namespace cli {
 namespace {
 
+using testing::ContainsRegex;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -16,6 +18,44 @@ TEST_F(Program, WithoutACommandItShowsItsHelpOnStderr) {
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_EQ(ran.out, "");
   EXPECT_THAT(ran.err, HasSubstr("Usage: sellcompute"));
+  EXPECT_THAT(ran.err, EndsWith("sellcompute: no command was given: see `sellcompute --help`\n"));
+}
+
+TEST_F(Program, AUsageFaultIsOneLineWithItsReasonAndTheWayToHelp) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> faults = {
+      {{"-x"}, "there is no option -x: see `sellcompute --help`"},
+      {{"--config"}, "--config needs a value: see `sellcompute --help`"},
+      {{"--data-dir", "."}, "no command was given: see `sellcompute --help`"},
+      {{"config", "--config"}, "--config needs a value: see `sellcompute config --help`"},
+      {{"event", "--json"},
+       "`event` needs a command behind it: it is verify, decode, sign; see `sellcompute event --help`"},
+      {{"event"}, "`event` needs a command behind it: it is verify, decode, sign; see `sellcompute event --help`"},
+      {{"jobs", "list", "--limit", "many"}, "--limit cannot be many: see `sellcompute jobs list --help`"},
+      {{"jobs", "list", "--limit=many"}, "--limit cannot be many: see `sellcompute jobs list --help`"},
+      {{"help", "confgi"}, "there is no command `confgi`: did you mean `config`?"},
+  };
+  for (const auto& [arguments, reason] : faults) {
+    const Ran ran = sellcompute(arguments);
+    EXPECT_EQ(ran.exit_code, 2) << reason;
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err, "sellcompute: " + reason + "\n");
+  }
+}
+
+TEST_F(Program, HelpIsACommandToo) {
+  EXPECT_EQ(sellcompute({"help"}).out, sellcompute({"--help"}).out);
+  EXPECT_EQ(sellcompute({"help", "event"}).out, sellcompute({"event", "--help"}).out);
+  EXPECT_EQ(sellcompute({"help", "jobs", "list"}).out, sellcompute({"jobs", "list", "--help"}).out);
+  EXPECT_EQ(sellcompute({"help"}).exit_code, 0);
+  EXPECT_EQ(sellcompute({"help"}).out.find("\n  complete "), std::string::npos) << "it is for programs";
+}
+
+TEST_F(Program, HelpShowsDefaultsAndWhatAValueIs) {
+  const std::string help = sellcompute({"jobs", "list", "--help"}).out;
+  EXPECT_THAT(help, HasSubstr("--color WHEN"));
+  EXPECT_THAT(help, HasSubstr("(default auto)"));
+  EXPECT_THAT(help, ContainsRegex("--limit N .*default 20"));
+  EXPECT_THAT(sellcompute({"serve", "--help"}).out, HasSubstr("(selling.slots: 1 to 1,024 inferences; default 1)"));
 }
 
 TEST_F(Program, HelpShowsExamplesFirst) {
@@ -83,20 +123,6 @@ TEST_F(Program, OutputThatCannotBeWrittenIsAFailure) {
   const std::string command = "exec " SELLCOMPUTE_PROGRAM " config >/dev/full 2>" + (home_ / "err").string();
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
   EXPECT_THAT(read("err"), StartsWith("sellcompute: the output could not be written"));
-}
-
-TEST_F(Program, CompletionKnowsEveryCommand) {
-  write("complete.bash",
-        sellcompute({"completion", "bash"}).out +
-            "COMP_WORDS=(sellcompute event ver); COMP_CWORD=2; _sellcompute; echo \"${COMPREPLY[@]}\"\n"
-            "COMP_WORDS=(sellcompute --color never config --js); COMP_CWORD=4; _sellcompute; "
-            "echo \"${COMPREPLY[@]}\"\n");
-  const std::string command = "bash " + (home_ / "complete.bash").string() + " > " + (home_ / "out").string();
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  EXPECT_EQ(read("out"), "verify\n--json\n");
-  EXPECT_THAT(sellcompute({"completion", "zsh"}).out, StartsWith("#compdef sellcompute\n"));
-  EXPECT_THAT(sellcompute({"completion", "fish"}).out, HasSubstr("-a verify"));
-  EXPECT_EQ(sellcompute({"completion", "tcsh"}).exit_code, 2);
 }
 
 }  // namespace
