@@ -1,5 +1,6 @@
 #include "replay/earnings_report.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <limits>
@@ -67,6 +68,12 @@ TimeMs rounded_down(TimeMs time) {
   return {time.ms <= 0 ? 0 : time.ms - time.ms % kBucketMs};
 }
 
+// [since, until) in whole buckets.
+std::pair<TimeMs, TimeMs> buckets_of(const ReportQuery& query) {
+  return {rounded_down(query.since.value_or(TimeMs{})),
+          query.until ? rounded_down(*query.until + (kBucketMs - 1)) : TimeMs{kEndOfTimeMs}};
+}
+
 }  // namespace
 
 std::string_view name(GroupBy by) {
@@ -92,8 +99,7 @@ std::span<const GroupBy> all_groupings() {
 }
 
 Result<Report> report(const ledger::Reader& reader, const ReportQuery& query) {
-  const TimeMs since = rounded_down(query.since.value_or(TimeMs{}));
-  const TimeMs until = query.until ? rounded_down(*query.until + (kBucketMs - 1)) : TimeMs{kEndOfTimeMs};
+  const auto [since, until] = buckets_of(query);
   std::map<std::string, Figures> groups;
   Report out;
   const auto read = for_each_bucket(reader, dimension_of(query.by), query.money, since, until,
@@ -103,6 +109,21 @@ Result<Report> report(const ledger::Reader& reader, const ReportQuery& query) {
                                     });
   if (!read) return tl::unexpected(read.error());
   for (auto& [key, figures] : groups) out.rows.push_back({key, figures});
+  if (dimension_of(query.by) != Dimension::total) {
+    std::ranges::stable_sort(out.rows, std::greater<>(),
+                             [](const ReportRow& row) { return std::pair(row.figures.settled, row.figures.invoiced); });
+  }
+  return out;
+}
+
+Result<std::vector<Payment>> payments(const ledger::Reader& reader, const ReportQuery& query) {
+  const auto [since, until] = buckets_of(query);
+  std::vector<Payment> out;
+  const auto read = for_each_payment(reader, [&](const Payment& payment) {
+    if (payment.money == query.money && payment.time >= since && payment.time < until) out.push_back(payment);
+  });
+  if (!read) return tl::unexpected(read.error());
+  std::ranges::stable_sort(out, {}, &Payment::time);
   return out;
 }
 

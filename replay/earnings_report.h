@@ -32,10 +32,15 @@ struct ReportRow {
 };
 
 struct Report {
-  std::vector<ReportRow> rows;  // ascending by key; periods in which nothing happened are left out
-  Figures total;                // the sum of the rows
+  // Days, weeks and months ascending, without those in which nothing happened; models, customers and wallets by what
+  // settled, the most first, then by what was invoiced.
+  std::vector<ReportRow> rows;
+  Figures total;  // the sum of the rows
 };
 
 base::Result<Report> report(const ledger::Reader& reader, const ReportQuery& query);
+
+// The payments that the report's settled and refunded sums are made of, in the order of time; `by` does not matter.
+base::Result<std::vector<Payment>> payments(const ledger::Reader& reader, const ReportQuery& query);
 
 }  // namespace replay

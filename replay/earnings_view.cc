@@ -200,6 +200,25 @@ Booking booking_of(const Sale& sale) {
   return out;
 }
 
+void visit_payments(const Sale& sale, const base::JobId& job, const PaymentVisitor& visit) {
+  Payment payment{.job = job, .wallet = sale.shop.wallet, .money = sale.shop.play_money ? Money::play : Money::real};
+  for (const auto& invoice : sale.invoices) {
+    if (!invoice.settled) continue;
+    payment.time = invoice.settled_at;
+    payment.amount = invoice.received;
+    payment.fee = invoice.fee;
+    visit(payment);
+  }
+  payment.refund = true;
+  for (const auto& refund : sale.refunds) {
+    if (!refund.paid) continue;
+    payment.time = refund.paid_at;
+    payment.amount = refund.amount_paid;
+    payment.fee = refund.fee;
+    visit(payment);
+  }
+}
+
 std::string value_of(const Sale& sale, Dimension dimension) {
   switch (dimension) {
     case Dimension::model:
@@ -328,6 +347,18 @@ Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, 
         if (figures && start) visit({static_cast<std::int64_t>(*start)}, key.substr(value_at), *figures);
         return ok.has_value();
       });
+  return scanned ? ok : scanned;
+}
+
+Result<void> for_each_payment(const ledger::Reader& reader, const PaymentVisitor& visit) {
+  Result<void> ok;
+  const auto scanned = reader.rows(EarningsView::kName, "j", "k", [&](std::string_view key, std::string_view value) {
+    const auto job = base::JobId::from_bytes(key.substr(1));
+    const auto sale = ledger::decode<Sale>(value);
+    if (!sale) ok = tl::unexpected(sale.error());
+    if (sale && job && sale->requested) visit_payments(*sale, *job, visit);
+    return ok.has_value();
+  });
   return scanned ? ok : scanned;
 }
 

@@ -76,6 +76,21 @@ using FiguresVisitor = std::function<void(base::TimeMs bucket, std::string_view 
 base::Result<void> for_each_bucket(const ledger::Reader& reader, Dimension dimension, Money money, base::TimeMs since,
                                    base::TimeMs until, const FiguresVisitor& visit);
 
+// Money that moved: what settled, or what was paid back.
+struct Payment {
+  base::TimeMs time;  // when our ledger learned of it
+  base::JobId job;
+  std::string wallet;
+  Money money = Money::real;
+  bool refund = false;
+  Msat amount;  // what the customer paid, or got back
+  Msat fee;     // what the wallet took besides
+};
+
+// Visits every payment, job by job: the same that the buckets' `settled`, `refunded` and `fees` are sums of.
+using PaymentVisitor = std::function<void(const Payment&)>;
+base::Result<void> for_each_payment(const ledger::Reader& reader, const PaymentVisitor& visit);
+
 // The kind of money that the shop sells for now; real before the first start.
 base::Result<Money> money_in_force(const ledger::Reader& reader);
 

@@ -97,24 +97,32 @@ Result<Job> read_job(const ledger::Reader& reader, std::string_view id) {
   return ledger::decode<Job>(**row);
 }
 
-// The jobs whose ids end the keys in [prefix, until), as far as `keep` wants them.
-Result<std::vector<Job>> jobs_in(const ledger::Reader& reader, const std::string& prefix, const std::string& until,
-                                 std::size_t limit, const std::function<bool(const Job&)>& keep) {
-  std::vector<Job> out;
+// The rows of an index that serve a filter.
+struct IndexRange {
+  std::string from;
+  std::string until;
+};
+
+IndexRange range_of(const JobFilter& filter) {
+  std::string prefix = "t";
+  if (filter.model) prefix = model_prefix(*filter.model);
+  if (filter.state) prefix = state_prefix(*filter.state);
+  if (filter.customer) prefix = customer_prefix(*filter.customer);
+  // The index is newest first: what was requested at `since` or later comes before the moment before it.
+  const std::string until = filter.since ? prefix + newest(*filter.since - 1) : after(prefix);
+  return {prefix, until};
+}
+
+// The jobs whose ids end the keys in the range, until the visitor returns false.
+Result<void> visit_jobs(const ledger::Reader& reader, const IndexRange& range, const JobVisitor& visit) {
   Result<void> ok;
-  const auto scanned = reader.rows(JobsView::kName, prefix, until, [&](std::string_view row, std::string_view) {
+  const auto scanned = reader.rows(JobsView::kName, range.from, range.until, [&](std::string_view row, auto) {
     if (row.size() < JobId::kSize) return true;
-    auto job = read_job(reader, row.substr(row.size() - JobId::kSize));
-    if (!job) {
-      ok = tl::unexpected(job.error());
-      return false;
-    }
-    if (keep(*job)) out.push_back(std::move(*job));
-    return out.size() < limit;
+    const auto job = read_job(reader, row.substr(row.size() - JobId::kSize));
+    if (!job) ok = tl::unexpected(job.error());
+    return job && visit(*job);
   });
-  if (!scanned) return tl::unexpected(scanned.error());
-  if (!ok) return tl::unexpected(ok.error());
-  return out;
+  return scanned ? ok : scanned;
 }
 
 // The one fact of its kind that is in force.
@@ -157,18 +165,35 @@ Result<void> JobsView::apply(const ledger::Entry& entry, ledger::Rows& rows) {
   return book_customer(before, job, entry, rows);
 }
 
-Result<std::vector<Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter) {
-  std::string prefix = "t";
-  if (filter.model) prefix = model_prefix(*filter.model);
-  if (filter.state) prefix = state_prefix(*filter.state);
-  if (filter.customer) prefix = customer_prefix(*filter.customer);
-  // The index is newest first: what was requested at `since` or later comes before the moment before it.
-  const std::string until = filter.since ? prefix + newest(*filter.since - 1) : after(prefix);
-  return jobs_in(reader, prefix, until, filter.limit, [&](const Job& job) {
-    return (!filter.state || core::state(job) == *filter.state) &&
-           (!filter.customer || (job.request && job.request->customer == *filter.customer)) &&
-           (!filter.model || (job.quote && job.quote->terms.name == *filter.model));
+Result<void> for_each_job(const ledger::Reader& reader, const JobFilter& filter, const JobVisitor& visit) {
+  std::size_t left = filter.limit;
+  if (left == 0) return {};
+  return visit_jobs(reader, range_of(filter), [&](const Job& job) {
+    const bool wanted = (!filter.state || core::state(job) == *filter.state) &&
+                        (!filter.customer || (job.request && job.request->customer == *filter.customer)) &&
+                        (!filter.model || (job.quote && job.quote->terms.name == *filter.model));
+    return !wanted || (visit(job) && --left > 0);
   });
+}
+
+Result<std::vector<Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter) {
+  std::vector<Job> out;
+  const auto read = for_each_job(reader, filter, [&](const Job& job) {
+    out.push_back(job);
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
+  return out;
+}
+
+Result<std::optional<std::size_t>> count_jobs(const ledger::Reader& reader, const JobFilter& filter, std::size_t most) {
+  const int conditions = filter.state.has_value() + filter.customer.has_value() + filter.model.has_value();
+  if (conditions > 1) return std::optional<std::size_t>();
+  std::size_t count = 0;
+  const auto [from, until] = range_of(filter);
+  const auto scanned = reader.rows(JobsView::kName, from, until, [&](auto, auto) { return ++count < most; });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return std::optional(count);
 }
 
 Result<std::optional<Job>> find_job(const ledger::Reader& reader, const JobId& id) {
@@ -246,7 +271,13 @@ Result<std::optional<ledger::RollbackAccepted>> accepted_rollback(const ledger::
 }
 
 Result<std::vector<Job>> open_jobs(const ledger::Reader& reader) {
-  return jobs_in(reader, "o", after("o"), SIZE_MAX, [](const Job&) { return true; });
+  std::vector<Job> out;
+  const auto read = visit_jobs(reader, {"o", after("o")}, [&](const Job& job) {
+    out.push_back(job);
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
+  return out;
 }
 
 }  // namespace replay

@@ -56,6 +56,15 @@ struct JobFilter {
 // Jobs from the view, newest request first.
 base::Result<std::vector<core::Job>> list_jobs(const ledger::Reader& reader, const JobFilter& filter);
 
+// The same one by one, until the visitor returns false.
+using JobVisitor = std::function<bool(const core::Job&)>;
+base::Result<void> for_each_job(const ledger::Reader& reader, const JobFilter& filter, const JobVisitor& visit);
+
+// How many jobs the filter lets through, whatever its limit: counted in an index, which reads no job, up to `most`.
+// Nothing where it would have to read the jobs, as more than one of state, customer and model is given.
+base::Result<std::optional<std::size_t>> count_jobs(const ledger::Reader& reader, const JobFilter& filter,
+                                                    std::size_t most);
+
 // One job, or nothing.
 base::Result<std::optional<core::Job>> find_job(const ledger::Reader& reader, const base::JobId& id);
 
@@ -67,7 +76,6 @@ base::Result<std::vector<base::JobId>> jobs_with_prefix(const ledger::Reader& re
 base::Result<std::vector<base::Seq>> positions_of(const ledger::Reader& reader, const base::JobId& id);
 
 // Every job, in the order of ids, until the visitor returns false.
-using JobVisitor = std::function<bool(const core::Job&)>;
 base::Result<void> for_each_job(const ledger::Reader& reader, const JobVisitor& visit);
 
 // The job that an invoice with this payment hash was made for, or nothing.

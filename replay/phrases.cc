@@ -3,16 +3,21 @@
 #include <algorithm>
 
 #include "pipeline/core/pricing.h"
+#include "pipeline/nostr/nip19.h"
 
 namespace replay {
 namespace {
 
 using core::sats;
 
-constexpr std::size_t kShownDigits = 8;  // of an id
+constexpr std::size_t kShownOfNpub = 9;
 
 std::string counted(std::uint64_t count, const std::string& one, const std::string& many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+std::string short_npub(const base::PublicKey& key) {
+  return nostr::encode_npub(key).substr(0, kShownOfNpub) + "…";
 }
 
 struct Phrase {
@@ -23,9 +28,10 @@ struct Phrase {
   std::string operator()(const ledger::WentOnline& e) const { return "online, version " + e.version; }
   std::string operator()(const ledger::WentOffline& e) const { return "offline: " + e.reason; }
   std::string operator()(const ledger::RequestsDropped& e) const {
-    std::string out = "refused at the door:";
+    std::string out = "not recorded:";
     for (const auto& one : e.counts) {
-      out += " " + std::to_string(one.count) + " " + one.reason;
+      out += out.ends_with(':') ? " " : ", ";
+      out += counted(one.count, "request", "requests") + " (" + one.reason + ")";
       if (one.keys > 0) out += " of " + counted(one.keys, "key", "keys");
     }
     return out;
@@ -41,7 +47,7 @@ struct Phrase {
     return std::string(ledger::name(e.part)) + (e.ready ? " ready again" : " not ready: " + e.code);
   }
   std::string operator()(const ledger::JobRequested& e) const {
-    return "requested by " + e.customer.hex().substr(0, kShownDigits) + " through " + e.relay + ", about " +
+    return "requested by " + short_npub(e.customer) + " through " + e.relay + ", about " +
            counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
            (e.sources.empty() ? "" : ", " + counted(e.sources.size(), "input", "inputs") + " to gather") +
            (e.encryption == ledger::Encryption::none ? ""

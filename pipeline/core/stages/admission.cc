@@ -78,6 +78,10 @@ std::optional<Refusal> refuse_stranger(const ledger::JobRequested& request, cons
                      std::to_string(basis.work_asked) + " bits of proof of work into the request (NIP-13)"};
 }
 
+std::string jobs_waiting(std::uint64_t count) {
+  return count == 1 ? "1 job is waiting" : std::to_string(count) + " jobs are waiting";
+}
+
 std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const ledger::Basis& basis,
                                       const Policy& policy) {
   if (!basis.inference_healthy)
@@ -91,7 +95,7 @@ std::optional<Refusal> refuse_by_shop(const ledger::JobRequested& request, const
       .by_all = basis.queued, .by_strangers = basis.queued_of_strangers, .by_customer = basis.queued_of_customer};
   const bool slots_free = basis.slots_busy < basis.slots;
   if (slots_free || has_place(policy.queue_limit, standing_of(basis, request.pow_bits), queue)) return std::nullopt;
-  return Refusal{DeclineReason::busy, "all slots are busy and " + std::to_string(basis.queued) + " jobs are waiting, " +
+  return Refusal{DeclineReason::busy, "all slots are busy and " + jobs_waiting(basis.queued) + ", " +
                                           std::to_string(basis.queued_of_customer) + " of them yours; try again later"};
 }
 
@@ -138,9 +142,9 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
       .by_all = basis.open_offers, .by_strangers = basis.offers_of_strangers, .by_customer = basis.offers_of_customer};
   const bool is_offer = mode >= ledger::PaymentMode::payment_first && asked > Msat{};
   if (is_offer && !has_place(policy.offers_limit, standing_of(basis, request.pow_bits), offers)) {
-    return tl::unexpected(Refusal{
-        DeclineReason::busy, std::to_string(basis.open_offers) + " jobs are waiting for their payment, " +
-                                 std::to_string(basis.offers_of_customer) + " of them yours; try again in a minute"});
+    return tl::unexpected(Refusal{DeclineReason::busy, jobs_waiting(basis.open_offers) + " for payment, " +
+                                                           std::to_string(basis.offers_of_customer) +
+                                                           " of them yours; try again in a minute"});
   }
   return JobQuoted{.terms = *offer,
                    .unit = policy.wallet_unit,

@@ -2,6 +2,7 @@
 
 #include "ledger/views.h"
 #include "replay/earnings_report.h"
+#include "replay/jobs_view.h"
 #include "tests/unit/replay/shop_ledger.h"
 
 namespace replay {
@@ -138,8 +139,8 @@ TEST(Earnings, ADeclinedJobHasNoModel) {
   ShopLedger shop;
   shop.write(driver.entries);
   const Report models = must_report(shop, {.by = GroupBy::model});
-  EXPECT_EQ(keys(models), (std::vector<std::string>{"", "llama3.2:latest"}));
-  EXPECT_EQ(models.rows[0].figures, (Figures{.jobs = 1, .declined = 1}));
+  EXPECT_EQ(keys(models), (std::vector<std::string>{"llama3.2:latest", ""}));
+  EXPECT_EQ(models.rows[1].figures, (Figures{.jobs = 1, .declined = 1}));
 }
 
 // ---- time -----------------------------------------------------------------------------------------------------------
@@ -191,6 +192,25 @@ TEST(EarningsReport, SinceAndUntilMeanWholeBuckets) {
   EXPECT_EQ(must_report(shop, {.since = kNoon, .until = kNoon}).total.jobs, 0u);
 }
 
+TEST(EarningsReport, WhoPaidMostComesFirst) {
+  EngineDriver driver(policy());
+  for (std::uint8_t n = 1; n <= 6; ++n) {
+    driver.ask(n, driver.request(n <= 1 ? 3 : n <= 3 ? 1 : 2));  // one, two and three jobs
+    if (n != 6) driver.pay(n);
+    driver.wait(kDayMs);
+  }
+  ShopLedger shop;
+  shop.write(driver.entries);
+  const Report customers = must_report(shop, {.by = GroupBy::customer});
+  const auto key = [](const char* digits) {
+    std::string out;
+    for (int i = 0; i < 32; ++i) out += digits;
+    return out;
+  };
+  EXPECT_EQ(keys(customers), (std::vector<std::string>{key("02"), key("01"), key("03")}))
+      << "of the same amount settled, the one with more invoiced";
+}
+
 // ---- any history ----------------------------------------------------------------------------------------------------
 
 // Three months of customers who pay, pay late or never, of relays and wallets that fail.
@@ -234,6 +254,57 @@ TEST(EarningsProperty, EveryGroupingHasTheSameTotalAndSettledIsWhatTheWalletRece
       EXPECT_EQ(grouped.total, total) << name(by) << ", seed " << seed;
       EXPECT_EQ(sum(grouped), total) << name(by) << ", seed " << seed;
     }
+  }
+}
+
+TEST(EarningsProperty, ThePaymentsAddUpToTheReport) {
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    ShopLedger shop;
+    shop.write(random_history(seed));
+    std::mt19937 random(seed);
+    const TimeMs start{1'700'000'000'000};
+    const ReportQuery query{.since = start + static_cast<std::int64_t>(random() % (30 * kDayMs)),
+                            .until = start + static_cast<std::int64_t>(30 * kDayMs + random() % (30 * kDayMs))};
+    for (const ReportQuery& one : {ReportQuery{}, query}) {
+      const auto listed = payments(shop.reader, one);
+      ASSERT_TRUE(listed);
+      EXPECT_TRUE(std::ranges::is_sorted(*listed, {}, &Payment::time));
+      Figures sums;
+      for (const Payment& payment : *listed) {
+        (payment.refund ? sums.refunded : sums.settled) += payment.amount;
+        sums.fees += payment.fee;
+        EXPECT_EQ(payment.wallet, "nwc");
+      }
+      const Figures total = must_report(shop, one).total;
+      EXPECT_EQ(sums.settled, total.settled) << "seed " << seed;
+      EXPECT_EQ(sums.refunded, total.refunded) << "seed " << seed;
+      EXPECT_EQ(sums.fees, total.fees) << "seed " << seed;
+    }
+  }
+}
+
+TEST(JobsView, CountsInItsIndexesWhatItWouldList) {
+  for (std::uint32_t seed = 0; seed < 10; ++seed) {
+    ShopLedger shop;
+    shop.write(random_history(seed));
+    base::PublicKey customer;
+    customer.bytes.fill(3);
+    const std::vector<JobFilter> filters = {
+        {},
+        {.state = core::State::settled},
+        {.customer = customer},
+        {.model = "llama3.2:latest"},
+        {.since = TimeMs{1'700'000'000'000} + 20 * kDayMs},
+        {.state = core::State::unpaid, .since = TimeMs{1'700'000'000'000} + 9 * kDayMs}};
+    for (JobFilter filter : filters) {
+      filter.limit = SIZE_MAX;
+      const auto listed = list_jobs(shop.reader, filter);
+      ASSERT_TRUE(listed);
+      EXPECT_EQ(count_jobs(shop.reader, filter, 1'000).value(), listed->size()) << "seed " << seed;
+    }
+    EXPECT_EQ(count_jobs(shop.reader, {}, 5).value(), 5u) << "no further than asked";
+    EXPECT_EQ(count_jobs(shop.reader, {.state = core::State::settled, .customer = customer}, 9).value(), std::nullopt)
+        << "no index knows both";
   }
 }
 

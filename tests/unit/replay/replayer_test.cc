@@ -37,7 +37,7 @@ TEST(Replayer, ShowsEachFactTheStateAfterItAndWhatWasDue) {
   EXPECT_EQ(
       lines(steps),
       (std::vector<std::string>{
-          "requested by 07070707 through wss://relay.example, about 20 tokens | admission: decide; requested",
+          "requested by npub1qurs… through wss://relay.example, about 20 tokens | admission: decide; requested",
           "quoted 7 sat, llama3.2:latest, result_first | inference: infer #1; feedback: sign processing; working",
           "runs on llama3.2:latest | inference: infer #1; feedback: sign processing; working",
           "signed processing | inference: infer #1; delivery: publish processing; working",
@@ -48,6 +48,12 @@ TEST(Replayer, ShowsEachFactTheStateAfterItAndWhatWasDue) {
           "published result to 1 relay | feedback: sign success; settlement: watch invoice; delivered_unpaid",
           "signed success | delivery: publish success; settlement: watch invoice; delivered_unpaid",
           "published success to 1 relay | settlement: watch invoice; delivered_unpaid", "settled 3 sat | settled"}));
+}
+
+TEST(Phrases, CountInTheSingularToo) {
+  EXPECT_EQ(phrase(ledger::RequestsDropped{
+                .counts = {{.reason = "rate", .count = 1, .keys = 1}, {.reason = "signature", .count = 3}}}),
+            "not recorded: 1 request (rate) of 1 key, 3 requests (signature)");
 }
 
 TEST(Replayer, TheLastJobIsTheOneThatTheEngineHad) {
