@@ -74,7 +74,7 @@ void report_batch(std::span<const Line> lines, Tally& tally, Context& context) {
     }
     ++tally.bad;
     context.err << at(lines[i]) << ": " << printable(*faults[i]) << '\n';
-    context.out << (context.terminal.interactive ? printable(lines[i].text) : lines[i].text) << '\n';
+    context.out << context.terminal.strangers(lines[i].text) << '\n';
   }
 }
 

@@ -137,8 +137,10 @@ Result<void> detect_terminals(const std::string& choice_text, Context& context) 
     const auto found = context.sources.environment.find(name);
     return found == context.sources.environment.end() ? std::string() : found->second;
   };
-  context.terminal = detect_terminal(STDOUT_FILENO, choice, variable("NO_COLOR"), variable("TERM"));
-  context.error_terminal = detect_terminal(STDERR_FILENO, choice, variable("NO_COLOR"), variable("TERM"));
+  for (const auto& [terminal, descriptor] :
+       {std::pair(&context.terminal, STDOUT_FILENO), std::pair(&context.error_terminal, STDERR_FILENO)}) {
+    *terminal = detect_terminal(descriptor, choice, variable("NO_COLOR"), variable("TERM"), variable("COLUMNS"));
+  }
   return {};
 }
 

@@ -109,7 +109,7 @@ void RequestScreen::result(const nostr::Answer& answer, const std::string& relay
 
 // A file or a program gets the bytes as they are.
 void RequestScreen::show(const std::string& text) {
-  context_.out << (context_.terminal.interactive ? printable_lines(text) : text) << std::flush;
+  context_.out << context_.terminal.strangers(text) << std::flush;
 }
 
 void RequestScreen::end() {

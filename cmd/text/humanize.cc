@@ -1,5 +1,7 @@
 #include "cmd/text/humanize.h"
 
+#include <uniwidth.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -51,44 +53,10 @@ char32_t take_code_point(std::string_view& text) {
   return good ? code : kBroken;
 }
 
-struct CodeRange {
-  char32_t from;
-  char32_t to;
-};
-
-// Coarse on purpose: the blocks that terminals draw in no column or in two (Unicode 15, EastAsianWidth W and F).
-constexpr std::array<CodeRange, 11> kZeroWidth = {{{0x0300, 0x036F},
-                                                   {0x0483, 0x0489},
-                                                   {0x0591, 0x05BD},
-                                                   {0x0610, 0x061A},
-                                                   {0x064B, 0x065F},
-                                                   {0x1AB0, 0x1AFF},
-                                                   {0x1DC0, 0x1DFF},
-                                                   {0x200B, 0x200F},
-                                                   {0x20D0, 0x20FF},
-                                                   {0xFE00, 0xFE0F},
-                                                   {0xFE20, 0xFE2F}}};
-constexpr std::array<CodeRange, 11> kDoubleWidth = {{{0x1100, 0x115F},
-                                                     {0x2E80, 0x303E},
-                                                     {0x3041, 0xA4CF},
-                                                     {0xA960, 0xA97F},
-                                                     {0xAC00, 0xD7A3},
-                                                     {0xF900, 0xFAFF},
-                                                     {0xFE30, 0xFE6F},
-                                                     {0xFF00, 0xFF60},
-                                                     {0xFFE0, 0xFFE6},
-                                                     {0x1F300, 0x1FAFF},
-                                                     {0x20000, 0x3FFFD}}};
-
-template <std::size_t N>
-bool in_any(char32_t code, const std::array<CodeRange, N>& ranges) {
-  return std::ranges::any_of(ranges, [&](CodeRange range) { return code >= range.from && code <= range.to; });
-}
-
 // C0, DEL and C1 controls, line and paragraph separators, and the marks that turn the direction of text.
 bool is_control(char32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == kBroken || (code >= 0x2028 && code <= 0x202E) ||
-         (code >= 0x2066 && code <= 0x2069);
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == kBroken || code == 0x061C || code == 0x200E ||
+         code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 }  // namespace
@@ -98,6 +66,11 @@ std::string grouped(std::int64_t number) {
   const std::size_t sign = number < 0 ? 1 : 0;
   for (std::size_t at = digits.size(); at > sign + 3;) digits.insert(at -= 3, 1, ',');
   return digits;
+}
+
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  const std::string plural = many.empty() ? std::string(one) + "s" : std::string(many);
+  return grouped(static_cast<std::int64_t>(count)) + " " + (count == 1 ? std::string(one) : plural);
 }
 
 std::string sats(base::Msat amount) {
@@ -131,6 +104,24 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
     return number * known.ms;
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> parse_took_ms(std::string_view text) {
+  std::string whole(text);
+  std::int64_t tenths = 0;
+  if (const auto point = whole.find('.'); point != std::string::npos) {
+    if (point + 2 >= whole.size() || whole[point + 1] < '0' || whole[point + 1] > '9') return std::nullopt;
+    tenths = whole[point + 1] - '0';
+    whole.erase(point, 2);
+    if (whole.substr(point) != " s" && whole.substr(point) != "s") return std::nullopt;
+  }
+  std::erase(whole, ',');
+  const auto from = parse_duration_ms(whole);
+  if (!from) return std::nullopt;
+  if (whole.ends_with("ms")) return from;
+  if (whole.ends_with('s')) return *from + tenths * 100 + 99;
+  const auto unit = std::ranges::find_if(kUnits, [&](const Unit& one) { return whole.ends_with(one.name); });
+  return *from + unit->ms - 1;
 }
 
 std::string duration_text(std::int64_t duration_ms) {
@@ -180,7 +171,8 @@ int display_width(std::string_view utf8) {
   int columns = 0;
   while (!utf8.empty()) {
     const char32_t code = take_code_point(utf8);
-    columns += in_any(code, kZeroWidth) ? 0 : in_any(code, kDoubleWidth) ? 2 : 1;
+    const int width = code == kBroken ? -1 : uc_width(code, "UTF-8");
+    columns += width < 0 ? 1 : width;  // what is printed as U+FFFD
   }
   return columns;
 }

@@ -13,6 +13,9 @@ namespace cmd {
 // 41208 as "41,208".
 std::string grouped(std::int64_t number);
 
+// "1 job", "1,234 jobs"; where another plural than one with an s is needed, it is `many`.
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many = {});
+
 // "1,234 sat"; fractions of a sat as decimals: "9.5 sat", "0.021 sat".
 std::string sats(base::Msat amount);
 
@@ -21,6 +24,9 @@ std::string age(std::int64_t age_ms);
 
 // How long something took: "38 ms", "1.2 s", and from a minute on as `age` says it.
 std::string took(std::int64_t duration_ms);
+
+// The last millisecond that took() writes like this: "1.2 s" is 1299, "3 min" is 239999. Nothing for any other text.
+std::optional<std::int64_t> parse_took_ms(std::string_view text);
 
 // A duration as it is written in settings and options: a whole number and ms, s, min, h, d or w, with or without a
 // space
@@ -41,7 +47,8 @@ std::string short_npub(std::string_view npub);
 // positive.
 std::string bar(std::int64_t value, std::int64_t maximum, int width);
 
-// The columns a text takes on a terminal: combining marks none, East Asian wide characters and emoji two.
+// The columns a text takes on a terminal: combining marks none, East Asian wide characters and emoji two (Unicode's
+// EastAsianWidth, by libunistring).
 int display_width(std::string_view utf8);
 
 // The text with control characters and broken UTF-8 replaced by U+FFFD, and line breaks and tabs by a space: what
@@ -51,6 +58,7 @@ std::string printable(std::string_view text);
 std::string printable_lines(std::string_view text);
 // The same JSON text with all that printable() replaces as escapes (\u009b): it says the same, and commands no terminal.
 std::string printable_json(std::string_view json);
+
 
 // The candidate nearest to a mistyped word, if any is near enough to be meant.
 template <class Range>

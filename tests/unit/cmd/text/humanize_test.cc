@@ -19,6 +19,13 @@ TEST(Humanize, GroupsThousands) {
   EXPECT_EQ(grouped(std::numeric_limits<std::int64_t>::min()), "-9,223,372,036,854,775,808");
 }
 
+TEST(Humanize, CountsInThePluralAndInTheSingular) {
+  EXPECT_EQ(counted(0, "request"), "0 requests");
+  EXPECT_EQ(counted(1, "request"), "1 request");
+  EXPECT_EQ(counted(1'000, "entry", "entries"), "1,000 entries");
+  EXPECT_EQ(counted(1, "entry", "entries"), "1 entry");
+}
+
 TEST(Humanize, SaysMoneyInSatWithFractions) {
   EXPECT_EQ(sats(Msat{9'000}), "9 sat");
   EXPECT_EQ(sats(Msat{1'234'000}), "1,234 sat");
@@ -40,6 +47,22 @@ TEST(Humanize, SaysHowLongThingsTook) {
   EXPECT_EQ(took(38), "38 ms");
   EXPECT_EQ(took(1'270), "1.2 s");
   EXPECT_EQ(took(90'000), "1 min");
+}
+
+TEST(Humanize, ReadsHowLongThingsTookAsTheLastMomentThatIsPrintedSo) {
+  EXPECT_EQ(parse_took_ms("38 ms"), 38);
+  EXPECT_EQ(parse_took_ms("1.2 s"), 1'299);
+  EXPECT_EQ(parse_took_ms("1 s"), 1'099);
+  EXPECT_EQ(parse_took_ms("3 min"), 239'999);
+  EXPECT_EQ(parse_took_ms("1,000 d"), 1'001 * 86'400'000LL - 1);
+  for (const char* bad : {"", "1.2", "1.2 min", "1.25 s", "s", ".5 s", "-1 s"}) EXPECT_FALSE(parse_took_ms(bad)) << bad;
+  for (std::int64_t ms = 0; ms < 100 * 86'400'000LL; ms = ms * 5 / 4 + 7) {
+    const auto last = parse_took_ms(took(ms));
+    ASSERT_TRUE(last) << took(ms);
+    EXPECT_GE(*last, ms);
+    EXPECT_EQ(took(*last), took(ms));
+    EXPECT_NE(took(*last + 1), took(ms));
+  }
 }
 
 TEST(Humanize, ReadsDurationsWithTheirUnit) {
@@ -89,12 +112,19 @@ TEST(Humanize, KnowsTheColumnsThatTextTakes) {
   EXPECT_EQ(display_width("e\u0301"), 1) << "a combining accent takes none";
   EXPECT_EQ(display_width("日本"), 4);
   EXPECT_EQ(display_width("🙂"), 2);
+  EXPECT_EQ(display_width("⚡✅"), 4) << "wide, though they lie among narrow ones";
+  EXPECT_EQ(display_width("한국어"), 6);
+  EXPECT_EQ(display_width("ﾊﾝｶｸ"), 4) << "half-width";
+  EXPECT_EQ(display_width("कु"), 1) << "a vowel sign below its letter";
+  EXPECT_EQ(display_width("\u200B\uFEFF"), 0);
+  EXPECT_EQ(display_width("\x1b\xff"), 2) << "as what is printed for them";
 }
 
 TEST(Humanize, MakesTextHarmlessForTerminals) {
   EXPECT_EQ(printable("a\x1b[31mb"), "a\uFFFD[31mb");
   EXPECT_EQ(printable("two\nlines\tand\rmore"), "two lines and more");
   EXPECT_EQ(printable("\u202Eevil"), "\uFFFDevil") << "text that turns direction can lie";
+  EXPECT_EQ(printable("a\u200Fb\u061Cc\u2066d"), "a\uFFFDb\uFFFDc\uFFFDd");
   EXPECT_EQ(printable("\u009B31m"), "\uFFFD31m") << "C1 controls are escapes too";
   EXPECT_EQ(printable("\xff\xc0\xafok"), "\uFFFD\uFFFD\uFFFDok");
   EXPECT_EQ(printable("grüße 日本 🙂"), "grüße 日本 🙂");
