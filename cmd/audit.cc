@@ -59,10 +59,6 @@ Result<Audit> run_audit(Context& context, const std::optional<std::string>& held
   return audit;
 }
 
-std::string counted(std::uint64_t count, const std::string& things) {
-  return grouped(static_cast<std::int64_t>(count)) + " " + things;
-}
-
 void print_people(const Audit& audit, bool against, Context& context) {
   Table table({{"", ""}, {"", ""}});
   const auto add = [&](const char* name, std::string text) {
@@ -72,12 +68,14 @@ void print_people(const Audit& audit, bool against, Context& context) {
   add("checkpoints", audit.checkpoints == 0
                          ? "none of our own yet"
                          : grouped(static_cast<std::int64_t>(audit.checkpoints)) + " of our own, the last over " +
-                               counted(audit.checkpointed, "entries"));
+                               counted(audit.checkpointed, "entry", "entries"));
   if (audit.whole) {
-    add("jobs", counted(audit.jobs, "jobs, ") + counted(audit.invoices, "invoices, ") +
-                    counted(audit.notices, "signed answers"));
-    if (audit.pruned_texts > 0)
-      add("texts", counted(audit.pruned_texts, "are pruned: of those answers only the signatures were checked"));
+    add("jobs", counted(audit.jobs, "job") + ", " + counted(audit.invoices, "invoice") + ", " +
+                    counted(audit.notices, "signed answer"));
+    if (audit.pruned_texts > 0) {
+      add("texts",
+          counted(audit.pruned_texts, "is", "are") + " pruned: of those answers only the signatures were checked");
+    }
   }
   table.print(context.out, Format::people, context.terminal);
 
@@ -89,13 +87,13 @@ void print_people(const Audit& audit, bool against, Context& context) {
   }
   if (!audit.findings.empty()) context.out << '\n';
   findings.print(context.out, Format::people, context.terminal);
-  if (!audit.whole) context.out << "views, money and signatures were not checked: the bytes must be whole first\n";
+  const auto say = [&](std::string_view text) { context.out << paragraph(text, context.terminal.width) << '\n'; };
+  if (!audit.whole) say("views, money and signatures were not checked: the bytes must be whole first");
   if (audit.findings.empty()) {
     context.out << context.terminal.paint(Colour::green, "nothing is wrong") << '\n';
     if (!against) {
-      context.out
-          << "that no later entries were cut off, only a checkpoint that somebody else keeps can show:\n"
-             "`sellcompute ledger checkpoint --out FILE` signs one, `sellcompute audit --against FILE` compares\n";
+      say("that no later entries were cut off, only a checkpoint that somebody else keeps can show:");
+      say("`sellcompute ledger checkpoint --out FILE` signs one, `sellcompute audit --against FILE` compares");
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "cmd/cli/open_ledger.h"
 #include "cmd/commands.h"
 #include "cmd/text/humanize.h"
+#include "cmd/text/journal.h"
 #include "cmd/text/when.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/earnings_report.h"
@@ -62,6 +63,8 @@ Result<replay::ReportQuery> read_query(const Arguments& arguments, const ledger:
   };
   if (auto done = read_moment("since", out.since); !done) return tl::unexpected(done.error());
   if (auto done = read_moment("until", out.until); !done) return tl::unexpected(done.error());
+  if (out.since && out.until && *out.since >= *out.until)
+    return usage_error("--until is not later than --since", "--since is the earlier moment, --until the later one");
   return out;
 }
 
@@ -129,33 +132,41 @@ Cell amount(Msat amount, Colour colour = Colour::plain) {
   return {amount == Msat{} ? "–" : sats(amount), nullptr, amount == Msat{} ? Colour::dim : colour};
 }
 
+std::vector<Cell> row(const std::string& name, Colour colour, const Figures& figures, const std::string& picture) {
+  return {{name, nullptr, colour},
+          {grouped(static_cast<std::int64_t>(figures.jobs)), nullptr, colour},
+          amount(figures.quoted),
+          amount(figures.invoiced),
+          amount(figures.settled, Colour::green),
+          amount(figures.delivered_unpaid),
+          amount(figures.unpaid, Colour::yellow),
+          amount(figures.paid_undelivered, Colour::yellow),
+          amount(figures.owed_back, Colour::red),
+          amount(figures.refunded),
+          {picture, nullptr}};
+}
+
 void print_table(const replay::Report& report, const replay::ReportQuery& query, Context& context) {
   Msat most;
-  for (const auto& row : report.rows) most = std::max(most, row.figures.settled);
-  Table table({{capitals(replay::name(query.by)), ""},
-               {"JOBS", "", Align::right},
-               {"QUOTED", "", Align::right},
-               {"INVOICED", "", Align::right},
-               {"SETTLED", "", Align::right},
-               {"OPEN", "", Align::right},
-               {"UNPAID", "", Align::right},
-               {"UNDELIVERED", "", Align::right},
-               {"OWED BACK", "", Align::right},
-               {"REFUNDED", "", Align::right},
-               {"", ""}});
+  for (const auto& one : report.rows) most = std::max(most, one.figures.settled);
+  const auto right = [](const char* title, int worth) { return Column{title, "", Align::right, Fit::whole, worth}; };
+  Table table({{capitals(replay::name(query.by)), "", Align::left, Fit::cut},
+               right("JOBS", 6),
+               right("QUOTED", 2),
+               right("INVOICED", 3),
+               right("SETTLED", kEssential),
+               right("OPEN", 4),
+               right("UNPAID", 7),
+               right("UNDELIVERED", 8),
+               right("OWED BACK", kEssential),
+               right("REFUNDED", 5),
+               {"", "", Align::left, Fit::whole, 1}});
   for (const auto& [key, figures] : report.rows) {
-    table.add({{key_text(key, query.by), nullptr},
-               {grouped(static_cast<std::int64_t>(figures.jobs)), nullptr},
-               amount(figures.quoted),
-               amount(figures.invoiced),
-               amount(figures.settled, Colour::green),
-               amount(figures.delivered_unpaid),
-               amount(figures.unpaid, Colour::yellow),
-               amount(figures.paid_undelivered, Colour::yellow),
-               amount(figures.owed_back, Colour::red),
-               amount(figures.refunded),
-               {context.terminal.interactive ? bar(figures.settled.value, most.value, kBarColumns) : "", nullptr}});
+    const bool picture = context.terminal.interactive;
+    table.add(row(key_text(key, query.by), Colour::plain, figures,
+                  picture ? bar(figures.settled.value, most.value, kBarColumns) : ""));
   }
+  if (report.rows.size() > 1) table.add(row("total", Colour::bold, report.total, ""));
   table.print(context.out, Format::people, context.terminal);
 }
 
@@ -167,12 +178,23 @@ std::string summary(const Figures& total, Money money) {
   std::string out = "what arrived in the wallet: " + or_nothing(total.settled);
   if (money == Money::play) out += " of play money";
   if (total.sales > 0) {
-    out += " in " + grouped(static_cast<std::int64_t>(total.sales)) + (total.sales == 1 ? " sale" : " sales");
+    out += " in " + counted(total.sales, "sale");
   }
   out += "; " + or_nothing(total.delivered_unpaid) + " delivered and unpaid";
   if (total.paid_undelivered > Msat{}) out += "; " + sats(total.paid_undelivered) + " paid and not delivered";
   if (total.refunded > Msat{}) out += "; " + sats(total.refunded) + " paid back";
   return out + "; " + or_nothing(total.owed_back) + " owed back";
+}
+
+Result<ExitCode> run_journal(const Arguments& arguments, const ledger::Reader& reader, const replay::ReportQuery& query,
+                             Context& context) {
+  for (const std::string other : {"by", "json", "csv"}) {
+    if (arguments.has(other)) return usage_error("--journal is not for --" + other, "give one of them");
+  }
+  const auto payments = replay::payments(reader, query);
+  if (!payments) return tl::unexpected(payments.error());
+  print_journal(context.out, *payments, query.money);
+  return ExitCode::done;
 }
 
 // Money of the other kind is never added, but it is not hidden either.
@@ -182,8 +204,9 @@ Result<void> mention_other_money(const ledger::Reader& reader, replay::ReportQue
   if (!other) return tl::unexpected(other.error());
   if (other->total == Figures{}) return {};
   const std::string name = money_name(query.money);
-  context.out << "not counted here: " << or_nothing(other->total.settled) << " of " << name << " money (--money "
-              << name << ")\n";
+  const std::string text =
+      "not counted here: " + or_nothing(other->total.settled) + " of " + name + " money (--money " + name + ")";
+  context.out << paragraph(text, context.terminal.width) << '\n';
   return {};
 }
 
@@ -192,6 +215,7 @@ Result<ExitCode> run_report(const Arguments& arguments, Context& context) {
   if (!ledger) return tl::unexpected(ledger.error());
   const auto query = read_query(arguments, ledger->reader, make_clock(context.sources)());
   if (!query) return tl::unexpected(query.error());
+  if (arguments.has("journal")) return run_journal(arguments, ledger->reader, *query, context);
   const auto report = replay::report(ledger->reader, *query);
   if (!report) return tl::unexpected(report.error());
   if (arguments.format() == Format::csv) {
@@ -203,7 +227,7 @@ Result<ExitCode> run_report(const Arguments& arguments, Context& context) {
     return ExitCode::done;
   }
   if (!report->rows.empty()) print_table(*report, *query, context);
-  context.out << summary(report->total, query->money) << '\n';
+  context.out << paragraph(summary(report->total, query->money), context.terminal.width) << '\n';
   if (auto done = mention_other_money(ledger->reader, *query, context); !done) return tl::unexpected(done.error());
   return ExitCode::done;
 }
@@ -211,9 +235,10 @@ Result<ExitCode> run_report(const Arguments& arguments, Context& context) {
 void report_options(cxxopts::OptionAdder& add) {
   const auto text = [] { return cxxopts::value<std::string>(); };
   add("by", "day, week, month, model, customer or wallet", text()->default_value("day"), "WHAT");
-  add("since", "from then on: 7d, 2026-11-20", text(), "WHEN");
-  add("until", "up to then: 1d, 2026-11-27", text(), "WHEN");
+  add("since", "from then on: 7d, yesterday, 2026-11-20", text(), "WHEN");
+  add("until", "up to then: 1d, today, 2026-11-27", text(), "WHEN");
   add("money", "real or play; without it, what the wallet in force deals in", text(), "KIND");
+  add("journal", "every payment and refund, as a journal for hledger");
   add_json_and_csv_options(add);
 }
 
@@ -229,7 +254,8 @@ Command earnings_command() {
            .summary = "Adds up quotes, invoices and settlements by day, week, month, model, customer or wallet.",
            .examples = "  sellcompute earnings report --by day --since 7d\n"
                        "  sellcompute earnings report --by model --since 2026-11-01 --until 2026-12-01\n"
-                       "  sellcompute earnings report --json | jq .total.settled_msat\n",
+                       "  sellcompute earnings report --json | jq .total.settled_msat\n"
+                       "  sellcompute earnings report --journal --since 2026-01-01 > sales.journal\n",
            .notes =
                "SETTLED is what arrived in the wallet, when it arrived. OPEN is delivered with its invoice not paid "
                "yet,\nUNPAID delivered and never paid, UNDELIVERED paid and not delivered, OWED BACK paid and not "

@@ -20,31 +20,34 @@ namespace {
 
 using base::Result;
 
-constexpr std::string_view kDefaultLimit = "20";
+constexpr std::size_t kShownToPeople = 20;  // jobs, without --limit
+constexpr std::size_t kMostCounted = 100'000;
 
-// "delivered_unpaid", also as people see it: "delivered, unpaid", "delivered-unpaid".
-Result<core::State> parse_state(const std::string& text) {
+Result<core::State> read_state(const std::string& text) {
+  if (const auto state = parse_state(text)) return *state;
   std::vector<std::string_view> names;
-  for (const core::State state : core::all_states()) {
-    std::string spoken(text);
-    std::erase(spoken, ',');
-    std::ranges::replace_if(
-        spoken, [](char c) { return c == ' ' || c == '-'; }, '_');
-    if (core::name(state) == spoken) return state;
-    names.push_back(core::name(state));
-  }
+  for (const core::State state : core::all_states()) names.push_back(core::name(state));
   const auto meant = nearest(text, names);
   std::string all;
   for (const auto one : names) all += (all.empty() ? "" : ", ") + std::string(one);
   return usage_error("there is no state \"" + text + "\"", meant ? "did you mean " + *meant + "?" : "states: " + all);
 }
 
+// The name as it was typed, or with the tag that Ollama adds to a name without one.
+Result<std::string> find_model(const ledger::Reader& reader, const std::string& text) {
+  const auto known = replay::count_jobs(reader, {.model = text}, 1);
+  if (!known) return tl::unexpected(known.error());
+  const bool has_tag = text.find(':') != std::string::npos;
+  return **known > 0 || has_tag ? text : text + ":latest";
+}
+
 Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::Reader& reader, base::TimeMs now) {
-  replay::JobFilter out;
-  out.limit = arguments.options["limit"].as<std::size_t>();
+  const bool people = arguments.format() == Format::people;
+  replay::JobFilter out{.limit = people ? kShownToPeople : SIZE_MAX};
+  if (arguments.has("limit")) out.limit = arguments.options["limit"].as<std::size_t>();
   if (out.limit == 0) return usage_error("--limit 0 shows nothing", "give how many jobs to show");
   if (arguments.has("state")) {
-    const auto state = parse_state(arguments.text("state"));
+    const auto state = read_state(arguments.text("state"));
     if (!state) return tl::unexpected(state.error());
     out.state = *state;
   }
@@ -53,7 +56,11 @@ Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::
     if (!customer) return tl::unexpected(customer.error());
     out.customer = *customer;
   }
-  if (arguments.has("model")) out.model = arguments.text("model");
+  if (arguments.has("model")) {
+    auto model = find_model(reader, arguments.text("model"));
+    if (!model) return tl::unexpected(model.error());
+    out.model = std::move(*model);
+  }
   if (arguments.has("since")) {
     const auto since = parse_when(arguments.text("since"), now);
     if (!since) return tl::unexpected(since.error());
@@ -62,19 +69,64 @@ Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::
   return out;
 }
 
+// Jobs as they are read: there may be more of them than fit into memory.
+Result<void> list_for_programs(const ledger::Reader& reader, const replay::JobFilter& filter, base::TimeMs now,
+                               Format format, Context& context) {
+  Table table = job_table();
+  const auto read = replay::for_each_job(reader, filter, [&](const core::Job& job) {
+    add_job(table, job, now);
+    table.print_part(context.out, format);
+    return context.out.good();
+  });
+  table.print_part(context.out, format);
+  return read;
+}
+
+// "20 of 202; more with --limit"
+Result<std::string> how_many(const ledger::Reader& reader, const replay::JobFilter& filter) {
+  const auto all = replay::count_jobs(reader, filter, kMostCounted);
+  if (!all) return tl::unexpected(all.error());
+  std::string out = grouped(static_cast<std::int64_t>(filter.limit));
+  if (!*all)
+    out += " shown";
+  else
+    out += " of " + grouped(static_cast<std::int64_t>(**all)) + (**all == kMostCounted ? " or more" : "");
+  return out + "; more with --limit";
+}
+
+Result<void> list_for_people(const ledger::Reader& reader, const replay::JobFilter& filter, base::TimeMs now,
+                             Context& context) {
+  auto one_more = filter;
+  if (one_more.limit < SIZE_MAX) ++one_more.limit;
+  Table table = job_table();
+  std::size_t count = 0;
+  const auto read = replay::for_each_job(reader, one_more, [&](const core::Job& job) {
+    if (++count <= filter.limit) add_job(table, job, now);
+    return true;
+  });
+  if (!read) return read;
+  if (count == 0) {
+    context.err << "no such jobs\n";
+    return {};
+  }
+  table.print(context.out, Format::people, context.terminal);
+  if (count <= filter.limit) return {};
+  const auto text = how_many(reader, filter);
+  if (!text) return tl::unexpected(text.error());
+  context.out << context.terminal.paint(Colour::dim, *text) << '\n';
+  return {};
+}
+
 Result<ExitCode> run_list(const Arguments& arguments, Context& context) {
   const auto now = make_clock(context.sources)();
   const auto ledger = open_ledger(context);
   if (!ledger) return tl::unexpected(ledger.error());
   const auto filter = read_filter(arguments, ledger->reader, now);
   if (!filter) return tl::unexpected(filter.error());
-  const auto jobs = replay::list_jobs(ledger->reader, *filter);
-  if (!jobs) return tl::unexpected(jobs.error());
-  if (jobs->empty() && arguments.format() == Format::people) {
-    context.err << "no such jobs\n";
-    return ExitCode::done;
-  }
-  job_table(*jobs, now).print(context.out, arguments.format(), context.terminal);
+  const Format format = arguments.format();
+  const auto listed = format == Format::people ? list_for_people(ledger->reader, *filter, now, context)
+                                               : list_for_programs(ledger->reader, *filter, now, format, context);
+  if (!listed) return tl::unexpected(listed.error());
   return ExitCode::done;
 }
 
@@ -134,8 +186,8 @@ void list_options(cxxopts::OptionAdder& add) {
   add("state", "only jobs in this state", text(), "STATE");
   add("customer", "only this customer's: npub, hex or a unique prefix", text(), "KEY");
   add("model", "only jobs that this model answers", text(), "NAME");
-  add("since", "only jobs requested since then: 7d, 2026-11-20", text(), "WHEN");
-  add("limit", "how many", cxxopts::value<std::size_t>()->default_value(std::string(kDefaultLimit)), "N");
+  add("since", "only jobs requested since then: 7d, yesterday, 21:30, 2026-11-20", text(), "WHEN");
+  add("limit", "how many: 20 in the table if not given, all with --json and --csv", cxxopts::value<std::size_t>(), "N");
   add_json_and_csv_options(add);
 }
 
@@ -150,7 +202,7 @@ Command jobs_command() {
           .subcommands = {
               {.name = "list",
                .summary = "Lists jobs, newest first.",
-               .examples = "  sellcompute jobs list --state delivered_unpaid\n"
+               .examples = "  sellcompute jobs list --state 'delivered, unpaid'\n"
                            "  sellcompute jobs list --customer npub1wu7e --since 7d --limit 100\n"
                            "  sellcompute jobs list --json | jq -r 'select(.state == \"declined\") | .remark'\n",
                .notes = "PRICE is what was invoiced, or else quoted; SETTLED is what arrived in the wallet.\n"
@@ -162,7 +214,7 @@ Command jobs_command() {
                .examples = "  sellcompute jobs show a53c\n"
                            "  sellcompute jobs show note1... --json | jq '.facts[].type'\n",
                .words = "ID",
-               .notes = "ID is a unique prefix of the job's id, or a note or nevent.\n",
+               .notes = "ID is a unique prefix of the job's id or of its note, or an nevent.\n",
                .options = add_json_option,
                .run = run_show},
               {.name = "cancel",

@@ -11,7 +11,6 @@
 #include "cmd/text/humanize.h"
 #include "ledger/fact_json.h"
 #include "ledger/schema.h"
-#include "pipeline/nostr/nip19.h"
 
 namespace cmd {
 namespace {
@@ -21,28 +20,23 @@ using base::Seq;
 
 // ---- export ---------------------------------------------------------------------------------------------------------
 
-// Which entries; a job may be named by a prefix of its id.
+// Which entries; `job_prefix` is one of job_prefix(), empty for all.
 struct Selection {
   Seq from = 0;
   Seq until = std::numeric_limits<Seq>::max();
   std::string job_prefix;
 
   bool has(const ledger::Entry& entry) const {
-    return job_prefix.empty() || (!entry.header.job.is_zero() && entry.header.job.hex().starts_with(job_prefix));
+    return job_prefix.empty() || (!entry.header.job.is_zero() && begins_with(entry.header.job, job_prefix));
   }
 };
-
-Result<std::string> job_prefix(const std::string& text) {
-  if (const auto id = nostr::parse_event_id(text)) return id->hex();
-  const bool hex = text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (hex && !text.empty()) return text;
-  return usage_error("`" + text + "` names no job", "give its id, a beginning of it, or a note");
-}
 
 Result<Selection> selection_of(const Arguments& arguments) {
   Selection selection;
   if (arguments.has("from")) selection.from = arguments.options["from"].as<Seq>();
   if (arguments.has("until")) selection.until = arguments.options["until"].as<Seq>();
+  if (selection.from >= selection.until)
+    return usage_error("--until is not after --from", "--from is the first entry, --until the one to stop before");
   if (!arguments.has("job")) return selection;
   auto prefix = job_prefix(arguments.text("job"));
   if (!prefix) return tl::unexpected(prefix.error());
@@ -148,7 +142,7 @@ void print_stats_for_people(const Stats& stats, Context& context) {
     context.out << "from        " << utc_time(stats.first) << "\nuntil       " << utc_time(stats.last) << '\n';
   }
   context.out << "root        " << stats.root.hex() << "\ncheckpoint  "
-              << (stats.checkpoint_size ? "over " + number(*stats.checkpoint_size) + " entries" : std::string("none"))
+              << (stats.checkpoint_size ? "over " + counted(*stats.checkpoint_size, "entry", "entries") : "none")
               << '\n';
 }
 

@@ -126,10 +126,6 @@ ledger::TextsPruned pruned_by_serve(const json& reply) {
           .bytes = reply.value("bytes", std::uint64_t{0})};
 }
 
-std::string counted(std::uint64_t count, const std::string& one) {
-  return grouped(static_cast<std::int64_t>(count)) + " " + one + (count == 1 ? "" : "s");
-}
-
 std::string in_words(const ledger::TextsPruned& pruned) {
   return counted(pruned.texts, "text") + " of " + counted(pruned.jobs, "ended job") + ", " +
          counted(pruned.bytes, "byte");

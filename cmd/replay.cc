@@ -12,6 +12,7 @@
 #include "cmd/text/when.h"
 #include "ledger/fact_json.h"
 #include "ledger/views.h"
+#include "replay/jobs_view.h"
 #include "replay/phrases.h"
 #include "replay/projections.h"
 
@@ -22,15 +23,29 @@ using base::Result;
 using nlohmann::ordered_json;
 using replay::ReplayStep;
 
-// A position ("1201", "#1201") or a moment.
-Result<replay::Until> parse_until(std::string text, base::TimeMs now) {
-  if (text.starts_with('#')) text.erase(0, 1);
+constexpr int kIndent = 7;  // of what stands below a step
+
+// A position ("1201", "#1201"), a time since the job began ("+1.2 s") or a moment. What `jobs show` prints is rounded
+// down: all that it prints like this is meant.
+Result<replay::Until> parse_until(const std::string& text, base::TimeMs start, base::TimeMs now) {
+  constexpr base::Seq kMostPosition = 999'999'999'999;  // longer numbers are milliseconds since 1970
+  constexpr std::int64_t kSecondMs = 1'000;
+  const std::string digits = text.substr(text.starts_with('#') ? 1 : 0);
   base::Seq seq = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
-  if (error == std::errc() && end == text.data() + text.size()) return seq;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seq);
+  if (error == std::errc() && end == digits.data() + digits.size() && seq <= kMostPosition) return seq;
+  if (const auto later = text.starts_with('+') ? parse_took_ms(text.substr(1)) : std::nullopt) return start + *later;
   const auto when = parse_when(text, now);
   if (!when) return tl::unexpected(when.error());
-  return *when;
+  return when->ms % kSecondMs == 0 ? *when + (kSecondMs - 1) : *when;
+}
+
+Result<replay::Until> read_until(const Arguments& arguments, const ledger::Reader& reader, const base::JobId& id,
+                                 Context& context) {
+  if (!arguments.has("at")) return replay::Until();
+  const auto job = replay::find_job(reader, id);
+  if (!job) return tl::unexpected(job.error());
+  return parse_until(arguments.text("at"), *job ? (*job)->requested_at : base::TimeMs{}, make_clock(context.sources)());
 }
 
 std::string due_text(const ReplayStep& step) {
@@ -48,12 +63,19 @@ std::string basis_text(const ledger::Fact& event) {
 
 void print_step(const ReplayStep& step, base::TimeMs start, Context& context) {
   const Terminal& terminal = context.terminal;
-  const auto type = ledger::type_name(ledger::type_of(step.entry.fact));
-  context.out << terminal.paint(Colour::dim, "#" + std::to_string(step.entry.seq)) << "  +"
-              << took(step.entry.header.time - start) << "  " << terminal.paint(Colour::bold, type) << "  "
-              << printable(replay::phrase(step.entry.fact)) << '\n';
-  const auto line = [&](std::string_view name, const std::string& text) {
-    if (!text.empty()) context.out << "       " << terminal.paint(Colour::dim, name) << printable(text) << '\n';
+  const std::string type(ledger::type_name(ledger::type_of(step.entry.fact)));
+  const std::string position = "#" + std::to_string(step.entry.seq);
+  const std::string later = "  +" + took(step.entry.header.time - start) + "  ";
+  const std::string what = printable(replay::phrase(step.entry.fact));
+  const bool fits = display_width(position + later + type + "  " + what) <= terminal.width;
+  const std::string margin(kIndent, ' ');
+  context.out << terminal.paint(Colour::dim, position) << later << terminal.paint(Colour::bold, type)
+              << (fits ? "  " + what : "\n" + margin + paragraph(what, terminal.width, kIndent)) << '\n';
+  const auto line = [&](const std::string& name, const std::string& text) {
+    if (text.empty()) return;
+    const int indent = kIndent + display_width(name);
+    context.out << margin << terminal.paint(Colour::dim, name) << paragraph(printable(text), terminal.width, indent)
+                << '\n';
   };
   const auto state = core::state(step.job);
   line("basis: ", basis_text(step.entry.fact));
@@ -83,7 +105,8 @@ void print_state(const ReplayStep& step, Format format, Context& context) {
     return;
   }
   print_job(context.out, context.terminal, step.job);
-  context.out << "due        " << due_text(step) << '\n';
+  constexpr int kNameWidth = 11;
+  context.out << "due        " << paragraph(due_text(step), context.terminal.width, kNameWidth) << '\n';
 }
 
 Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
@@ -91,8 +114,7 @@ Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
   if (!ledger) return tl::unexpected(ledger.error());
   const auto id = find_job_id(ledger->reader, arguments.text("job"));
   if (!id) return tl::unexpected(id.error());
-  Result<replay::Until> until = replay::Until();
-  if (arguments.has("at")) until = parse_until(arguments.text("at"), make_clock(context.sources)());
+  const auto until = read_until(arguments, ledger->reader, *id, context);
   if (!until) return tl::unexpected(until.error());
   const auto steps = replay::replay_job(ledger->reader, *id, *until);
   if (!steps) return tl::unexpected(steps.error());
@@ -130,9 +152,9 @@ Result<ExitCode> rebuild_views(Context& context) {
   if (!rebuilt) return tl::unexpected(rebuilt.error());
   const auto spent = std::chrono::steady_clock::now() - start;
   if (context.verbosity != Verbosity::quiet) {
-    context.err << projections.size() << " views of " << grouped(static_cast<std::int64_t>(*size))
-                << " entries made again in "
-                << took(std::chrono::duration_cast<std::chrono::milliseconds>(spent).count()) << '\n';
+    context.err << counted(projections.size(), "view") << " of " << counted(*size, "entry", "entries")
+                << " made again in " << took(std::chrono::duration_cast<std::chrono::milliseconds>(spent).count())
+                << '\n';
   }
   return ExitCode::done;
 }
@@ -147,7 +169,7 @@ Result<ExitCode> run_replay(const Arguments& arguments, Context& context) {
 void replay_options(cxxopts::OptionAdder& add) {
   const auto text = [] { return cxxopts::value<std::string>(); };
   add("job", "the job: a unique prefix of its id, a note or nevent", text(), "ID");
-  add("at", "the job as it was then: a position (#1201), a time, how long ago", text(), "WHEN");
+  add("at", "the job as it was then: #1201, +1.2 s, 21:30, \"2026-11-20 13:00:05\", 5 min ago", text(), "WHEN");
   add("rebuild-views", "make lists and reports again from the entries");
   add_json_option(add);
 }

@@ -76,10 +76,10 @@ Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
   const auto jobs = jobs_by_hash(context);
   if (!jobs) return tl::unexpected(jobs.error());
   std::ranges::sort(*listed, std::greater<>(), &wallet::PaidInvoice::settled_at);
-  Table table({{"WHEN", "settled_at_ms"},
+  Table table({{"WHEN", "settled_at_ms", Align::left, Fit::whole},
                {"AMOUNT", "received_msat", Align::right},
-               {"JOB", "job"},
-               {"DESCRIPTION", "description"},
+               {"JOB", "job", Align::left, Fit::whole},
+               {"DESCRIPTION", "description", Align::left, Fit::cut},
                {"", "payment_hash"}});
   for (const auto& one : *listed) {
     const auto job = jobs->find(one.payment_hash);
@@ -87,7 +87,7 @@ Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
     table.add({{local_time(one.settled_at), one.settled_at.ms},
                {sats(one.received), one.received.value},
                {id.empty() ? "–" : short_id(id), id.empty() ? ordered_json(nullptr) : ordered_json(id)},
-               {printable(one.description), one.description},
+               one.description,
                {"", one.payment_hash.hex()}});
   }
   if (listed->empty() && arguments.format() == Format::people) {
@@ -96,10 +96,6 @@ Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
   }
   table.print(context.out, arguments.format(), context.terminal);
   return ExitCode::done;
-}
-
-std::string settlements(std::uint64_t count) {
-  return grouped(static_cast<std::int64_t>(count)) + (count == 1 ? " settlement" : " settlements");
 }
 
 }  // namespace
@@ -114,15 +110,15 @@ Result<replay::Reconciliation> reconcile_with_wallet(const ledger::Reader& reade
 }
 
 void print(const replay::Reconciliation& books, Context& context) {
-  context.out << "the wallet and the ledger have " << settlements(books.matched) << " in common, "
-              << sats(books.matched_amount);
-  if (books.others > 0) {
-    context.out << "; besides, " << sats(books.others_amount) << " were paid into the wallet for something else";
+  std::string text = "the wallet and the ledger have " + counted(books.matched, "settlement") + " in common, " +
+                     sats(books.matched_amount);
+  if (books.others > 0)
+    text += "; besides, " + sats(books.others_amount) + " were paid into the wallet for something else";
+  if (books.forgotten > 0) {
+    text += "; " + counted(books.forgotten, "settlement") + ", " + sats(books.forgotten_amount) +
+            ", the wallet no longer lists";
   }
-  if (books.forgotten > 0)
-    context.out << "; " << settlements(books.forgotten) << ", " << sats(books.forgotten_amount)
-                << ", the wallet no longer lists";
-  context.out << '\n';
+  context.out << paragraph(text, context.terminal.width) << '\n';
   Table table({{"", ""}, {"", ""}});
   for (const auto& one : books.differences) {
     const std::string about =
@@ -160,8 +156,8 @@ Command settlements_command() {
           .uses_settings = true,
           .options =
               [](cxxopts::OptionAdder& add) {
-                add("since", "from then on: 7d, 2026-11-20", cxxopts::value<std::string>()->default_value("7d"),
-                    "WHEN");
+                add("since", "from then on: 7d, yesterday, 2026-11-20",
+                    cxxopts::value<std::string>()->default_value("7d"), "WHEN");
                 add_json_and_csv_options(add);
               },
           .run = run_settlements};

@@ -59,7 +59,6 @@ std::string printable_lines(std::string_view text);
 // The same JSON text with all that printable() replaces as escapes (\u009b): it says the same, and commands no terminal.
 std::string printable_json(std::string_view json);
 
-
 // The candidate nearest to a mistyped word, if any is near enough to be meant.
 template <class Range>
 std::optional<std::string> nearest(std::string_view word, const Range& candidates);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/ascii.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/when.h"
 #include "pipeline/core/rules.h"
@@ -184,15 +185,15 @@ ordered_json inputs_json(const Job& job) {
 }
 
 const std::vector<Column>& columns() {
-  static const std::vector<Column> kColumns = {{"JOB", "job"},
-                                               {"WHEN", "requested_at_ms"},
-                                               {"CUSTOMER", "customer"},
-                                               {"MODEL", "model"},
-                                               {"STATE", "state"},
-                                               {"TOKENS", "", Align::right},
+  static const std::vector<Column> kColumns = {{"JOB", "job", Align::left, Fit::whole},
+                                               {"WHEN", "requested_at_ms", Align::left, Fit::whole},
+                                               {"CUSTOMER", "customer", Align::left, Fit::whole, 4},
+                                               {"MODEL", "model", Align::left, Fit::cut, 3},
+                                               {"STATE", "state", Align::left, Fit::whole},
+                                               {"TOKENS", "", Align::right, Fit::whole, 2},
                                                {"PRICE", "invoiced_msat", Align::right},
                                                {"SETTLED", "settled_msat", Align::right},
-                                               {"", "remark"},
+                                               {"", "remark", Align::left, Fit::cut, 1},
                                                {"", "quoted_msat"},
                                                {"", "input_tokens"},
                                                {"", "output_tokens"}};
@@ -219,10 +220,12 @@ std::vector<Cell> cells(const Job& job, base::TimeMs now) {
 
 }  // namespace
 
-Table job_table(std::span<const Job> jobs, base::TimeMs now) {
-  Table table(columns());
-  for (const Job& job : jobs) table.add(cells(job, now));
-  return table;
+Table job_table() {
+  return Table(columns());
+}
+
+void add_job(Table& table, const Job& job, base::TimeMs now) {
+  table.add(cells(job, now));
 }
 
 void print_job(std::ostream& out, const Terminal& terminal, const Job& job) {
@@ -259,6 +262,20 @@ std::string state_text(State state) {
   std::string out(core::name(state));
   std::ranges::replace(out, '_', ' ');
   return out;
+}
+
+std::optional<State> parse_state(std::string_view text) {
+  const auto plain = [](std::string_view name) {
+    std::string out = base::lower(name);
+    std::erase(out, ',');
+    std::ranges::replace_if(
+        out, [](char c) { return c == ' ' || c == '-'; }, '_');
+    return out;
+  };
+  for (const State state : core::all_states()) {
+    if (plain(text) == core::name(state) || plain(text) == plain(state_text(state))) return state;
+  }
+  return std::nullopt;
 }
 
 Colour state_colour(State state) {

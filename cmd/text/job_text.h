@@ -2,7 +2,8 @@
 #pragma once
 
 #include <iosfwd>
-#include <span>
+#include <optional>
+#include <string_view>
 
 #include "cmd/text/output.h"
 #include "pipeline/core/job.h"
@@ -10,8 +11,9 @@
 
 namespace cmd {
 
-// A list of jobs, in the order given; ages are seen from `now`.
-Table job_table(std::span<const core::Job> jobs, base::TimeMs now);
+// The table for a list of jobs, and one more job in it; ages are seen from `now`.
+Table job_table();
+void add_job(Table& table, const core::Job& job, base::TimeMs now);
 
 // Who, what, how much, and what the relays said, for people.
 void print_job(std::ostream& out, const Terminal& terminal, const core::Job& job);
@@ -20,6 +22,9 @@ nlohmann::ordered_json job_json(const core::Job& job);
 
 // "delivered, unpaid".
 std::string state_text(core::State state);
+// The state that this names: as people see it, in any case, or as programs do, with spaces, hyphens or underscores
+// ("delivered_unpaid"). Nothing if it is none.
+std::optional<core::State> parse_state(std::string_view text);
 Colour state_colour(core::State state);
 
 }  // namespace cmd

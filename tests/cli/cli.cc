@@ -45,14 +45,15 @@ bool shows_what_is_typed(int terminal) {
   return tcgetattr(terminal, &settings) != 0 || (settings.c_lflag & ECHO) != 0;
 }
 
-// Types once, as soon as it is time for it.
+// Types once, as soon as it is time for it. The terminal has so many columns; 0: none are told.
 template <class Time>
 Ran at_terminal(const std::filesystem::path& folder, std::vector<std::string> words, const std::string& typed,
-                const Time& is_time) {
-  std::vector<std::string> environment = {"HOME=" + folder.string(), "TERM=dumb", "PATH=/usr/bin:/bin"};
+                const Time& is_time, std::vector<std::string> environment, int columns = 0) {
+  environment.push_back("HOME=" + folder.string());
   const auto argv = pointers(words), envp = pointers(environment);
   int terminal = -1;
-  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  const winsize size{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns), .ws_xpixel = 0, .ws_ypixel = 0};
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, columns > 0 ? &size : nullptr);
   if (child == 0) {
     if (chdir(folder.c_str()) != 0) _exit(125);
     execve(argv[0], argv.data(), envp.data());
@@ -66,9 +67,9 @@ Ran at_terminal(const std::filesystem::path& folder, std::vector<std::string> wo
       entered = write(terminal, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size());
     }
     if (poll(&ready, 1, 10) == 0) continue;
-    const ssize_t size = read(terminal, shown.data(), shown.size());
-    if (size <= 0) break;  // the program has ended
-    ran.out.append(shown.data(), static_cast<std::size_t>(size));
+    const ssize_t count = read(terminal, shown.data(), shown.size());
+    if (count <= 0) break;  // the program has ended
+    ran.out.append(shown.data(), static_cast<std::size_t>(count));
   }
   close(terminal);
   ran.exit_code = exit_code_of(child);
@@ -105,17 +106,19 @@ Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arg
 }
 
 Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
-                    const std::string& typed) {
+                    const std::string& typed, const std::vector<std::string>& variables, int columns) {
   std::vector<std::string> words = {SELLCOMPUTE_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  return at_terminal(folder, std::move(words), typed,
-                     [](int terminal, const std::string&) { return !shows_what_is_typed(terminal); });
+  return at_terminal(
+      folder, std::move(words), typed, [](int terminal, const std::string&) { return !shows_what_is_typed(terminal); },
+      variables, columns);
 }
 
 Ran type_into(const std::filesystem::path& folder, std::vector<std::string> program, const std::string& prompt,
               const std::string& keys) {
   return at_terminal(folder, std::move(program), keys,
-                     [&](int, const std::string& shown) { return shown.ends_with(prompt); });
+                     [&](int, const std::string& shown) { return shown.ends_with(prompt); },
+                     {"TERM=dumb", "PATH=/usr/bin:/bin"});
 }
 
 void CommandLine::SetUp() {

@@ -21,9 +21,9 @@ Ran run(const std::filesystem::path& folder, const std::vector<std::string>& arg
         const std::vector<std::string>& variables);
 
 // The same with a terminal, on which `typed` is entered as soon as it stops showing what is typed. All that the
-// terminal showed is in `out`.
+// terminal showed is in `out`. The terminal has so many columns; 0: it does not tell.
 Ran run_at_terminal(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
-                    const std::string& typed);
+                    const std::string& typed, const std::vector<std::string>& variables = {}, int columns = 0);
 
 // The same with any program and any keys, which are typed when the terminal has shown `prompt`.
 Ran type_into(const std::filesystem::path& folder, std::vector<std::string> program, const std::string& prompt,

@@ -3,8 +3,10 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
+#include "cmd/text/humanize.h"
 #include "ledger/checkpoint.h"
 #include "ledger/ledger.h"
 #include "ledger/rocksdb_store.h"
@@ -17,7 +19,9 @@ namespace cli {
 namespace {
 
 using nlohmann::json;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 std::vector<json> rows_of(const std::string& text) {
   std::vector<json> rows;
@@ -52,6 +56,21 @@ class Reports : public CommandLine {
   void stop_writing() {
     ledger_.reset();
     store_.reset();
+  }
+
+  // What the shop did since the last time goes into the ledger too.
+  void write_more() {
+    const std::vector<ledger::Group> groups = {
+        {.entries = {shop_.entries.begin() + static_cast<std::ptrdiff_t>(ledger_->size()), shop_.entries.end()},
+         .cursors = {}}};
+    ASSERT_TRUE(ledger_->append(groups));
+  }
+  // As a person sees it on a terminal that is so wide, without its colours.
+  std::string shown(const std::vector<std::string>& arguments, int columns) const {
+    const Ran ran = run_at_terminal(home_, arguments, {}, variables_, columns);
+    EXPECT_EQ(ran.exit_code, 0) << ran.out;
+    static const std::regex kColour("\x1b\\[[0-9;]*[mK]|\r");
+    return std::regex_replace(ran.out, kColour, "");
   }
 
   json one(const std::vector<std::string>& arguments) const {
@@ -100,22 +119,52 @@ TEST_F(Reports, ListsAreNarrowed) {
   };
   EXPECT_EQ(count({"--state", "settled"}), 1U);
   EXPECT_EQ(count({"--state", "delivered, unpaid"}), 1U);
+  EXPECT_EQ(count({"--state", "OWED BACK"}), 0U);
   EXPECT_EQ(count({"--limit", "1"}), 1U);
   EXPECT_EQ(count({"--since", "2023-11-14"}), 2U);
   EXPECT_EQ(count({"--since", "1d"}), 0U);
   EXPECT_EQ(count({"--model", "llama3.2:latest"}), 2U);
+  EXPECT_EQ(count({"--model", "llama3.2"}), 2U) << "as Ollama understands it";
   EXPECT_EQ(count({"--model", "another"}), 0U);
   const std::string customer = rows_of(sellcompute({"jobs", "list", "--json"}).out)[0]["customer"];
   EXPECT_EQ(count({"--customer", customer.substr(0, 6)}), 2U);
-  EXPECT_EQ(count({"--customer", nostr::encode_npub(*base::PublicKey::from_hex(customer)).substr(0, 12)}), 2U);
+  const std::string npub = nostr::encode_npub(*base::PublicKey::from_hex(customer));
+  for (const std::string& typed : {npub, npub.substr(0, 12), npub.substr(0, 9) + "…"})
+    EXPECT_EQ(count({"--customer", typed}), 2U) << typed;
+  EXPECT_THAT(sellcompute({"jobs", "list"}).out, HasSubstr(npub.substr(0, 9) + "…"));
+  EXPECT_THAT(sellcompute({"jobs", "show", paid_.hex()}).out, HasSubstr("requested by " + npub.substr(0, 9) + "…"));
   EXPECT_EQ(sellcompute({"jobs", "list", "--customer", "npub1nobody"}).exit_code, 1);
   EXPECT_EQ(sellcompute({"jobs", "list", "--state", "setled"}).exit_code, 2);
   EXPECT_THAT(sellcompute({"jobs", "list", "--state", "setled"}).err, HasSubstr("did you mean settled?"));
   EXPECT_EQ(sellcompute({"jobs", "list", "--since", "2023-02-30"}).exit_code, 2);
 }
 
+TEST_F(Reports, ProgramsGetEveryJobAndPeopleTheNewestAndHowManyThereAre) {
+  for (int i = 0; i < 30; ++i) shop_.ask("What is " + std::to_string(i) + "?");
+  write_more();
+  const std::string customer = rows_of(sellcompute({"jobs", "list", "--json"}).out)[0]["customer"];
+  const auto lines = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"jobs", "list"});
+    return lines_of(sellcompute(more).out);
+  };
+  EXPECT_EQ(lines({"--json"}), 32U);
+  EXPECT_EQ(lines({"--csv"}), 33U);
+  EXPECT_EQ(lines({"--json", "--limit", "3"}), 3U);
+  EXPECT_EQ(lines({}), 1U + 20U + 1U);
+  EXPECT_EQ(lines({"--limit", "100"}), 1U + 32U);
+  EXPECT_THAT(sellcompute({"jobs", "list"}).out, EndsWith("\n20 of 32; more with --limit\n"));
+  EXPECT_THAT(sellcompute({"jobs", "list", "--customer", customer, "--limit", "2"}).out,
+              EndsWith("\n2 of 32; more with --limit\n"));
+  EXPECT_THAT(sellcompute({"jobs", "list", "--customer", customer, "--model", "llama3.2", "--limit", "1"}).out,
+              EndsWith("\n1 shown; more with --limit\n"))
+      << "no index counts this";
+  EXPECT_EQ(sellcompute({"jobs", "list", "--limit", "0"}).exit_code, 2);
+}
+
 TEST_F(Reports, AJobIsShownByAnyOfItsNames) {
-  for (const std::string& name : {paid_.hex(), paid_.hex().substr(0, 8), nostr::encode_note(paid_)}) {
+  for (const std::string& name :
+       {paid_.hex(), paid_.hex().substr(0, 8), nostr::encode_note(paid_), nostr::encode_note(paid_).substr(0, 12),
+        "nostr:" + nostr::encode_note(paid_), paid_.hex().substr(0, 8) + "…"}) {
     const json job = one({"jobs", "show", name, "--json"});
     EXPECT_EQ(job["job"], paid_.hex()) << name;
     EXPECT_EQ(job["state"], "settled");
@@ -158,6 +207,43 @@ TEST_F(Reports, EarningsForPeopleEndInASentence) {
   EXPECT_THAT(sellcompute({"earnings", "report", "--by", "yar"}).err, HasSubstr("earnings cannot be grouped"));
 }
 
+TEST_F(Reports, EarningsEndInATotalWhereThereIsMoreThanOneRow) {
+  EXPECT_THAT(sellcompute({"earnings", "report"}).out, Not(HasSubstr("total")));
+  for (int i = 0; i < 10; ++i) shop_.ask("What is " + std::to_string(i) + "?");
+  write_more();
+  const json report = one({"earnings", "report", "--by", "model", "--json"});
+  ASSERT_EQ(report["rows"].size(), 2U) << "one for what was declined";
+  EXPECT_GT(report["rows"][0]["settled_msat"], report["rows"][1]["settled_msat"]) << "the most first";
+  EXPECT_THAT(sellcompute({"earnings", "report", "--by", "model"}).out, HasSubstr("\ntotal              12  "));
+  EXPECT_EQ(lines_of(sellcompute({"earnings", "report", "--by", "model", "--csv"}).out), 3U) << "programs add up";
+}
+
+TEST_F(Reports, TheEarlierMomentComesFirst) {
+  const Ran ran = sellcompute({"earnings", "report", "--since", "2023-11-15", "--until", "2023-11-14"});
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("--until is not later than --since"));
+  EXPECT_EQ(sellcompute({"earnings", "report", "--since", "2023-11-14", "--until", "2023-11-14"}).exit_code, 2);
+  EXPECT_EQ(sellcompute({"ledger", "export", "--from", "5", "--until", "3"}).exit_code, 2);
+  EXPECT_EQ(one({"earnings", "report", "--since", "2023-11-14", "--until", "2023-11-15", "--json"})["total"]["jobs"],
+            2);
+}
+
+TEST_F(Reports, EarningsAreAJournalForHledger) {
+  const std::string id = paid_.hex();
+  const std::string sum = billed(one({"jobs", "show", id, "--json"}));
+  const auto right = [](const std::string& text) { return std::string(48 - 30 - text.size(), ' ') + text + "\n"; };
+  EXPECT_EQ(sellcompute({"earnings", "report", "--journal"}).out,
+            "; what sellcompute sold: 1 payment and 0 refunds of real money\n"
+            "commodity 1000.000 sat\n"
+            "\n"
+            "2023-11-14 * job " +
+                id.substr(0, 8) + "  ; job:" + id + "\n" + "    income:compute                " + right("-" + sum) +
+                "    assets:lightning:sandbox      " + right(sum));
+  EXPECT_THAT(sellcompute({"earnings", "report", "--journal", "--since", "1d"}).out, Not(HasSubstr("income")));
+  EXPECT_EQ(sellcompute({"earnings", "report", "--journal", "--json"}).exit_code, 2);
+  EXPECT_EQ(sellcompute({"earnings", "report", "--journal", "--by", "week"}).exit_code, 2);
+}
+
 // ---- replay ---------------------------------------------------------------------------------------------------------
 
 TEST_F(Reports, AJobIsReplayedStepByStep) {
@@ -180,6 +266,27 @@ TEST_F(Reports, AJobIsShownAsItWasThen) {
   EXPECT_EQ(sellcompute({"replay", "--job", paid_.hex(), "--at", "2020-01-01"}).exit_code, 1);
   EXPECT_EQ(sellcompute({"replay", "--job", paid_.hex(), "--at", "soon"}).exit_code, 2);
   EXPECT_EQ(sellcompute({"replay"}).exit_code, 2);
+}
+
+TEST_F(Reports, AtAcceptsWhateverJobsShowPrints) {
+  const std::string shown_life = sellcompute({"jobs", "show", paid_.hex()}).out;
+  static const std::regex kStep("(#[0-9]+) +([0-9-]+ [0-9:]+) +(\\+[0-9.]+ m?s)  .*");
+  std::istringstream lines(shown_life);
+  std::size_t steps = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch step;
+    if (!std::regex_match(line, step, kStep)) continue;
+    ++steps;
+    const std::int64_t seq = std::stoll(step[1].str().substr(1));
+    EXPECT_EQ(one({"replay", "--job", paid_.hex(), "--at", step[1], "--json"})["seq"], seq);
+    for (const std::string printed : {step[2].str(), step[3].str()}) {
+      EXPECT_GE(one({"replay", "--job", paid_.hex(), "--at", printed, "--json"})["seq"], seq) << printed;
+    }
+  }
+  EXPECT_GE(steps, 10U) << shown_life;
+  const auto facts = one({"jobs", "show", paid_.hex(), "--json"})["facts"];
+  const std::string first_ms = std::to_string(facts[0]["time_ms"].get<std::int64_t>());
+  EXPECT_EQ(one({"replay", "--job", paid_.hex(), "--at", first_ms, "--json"})["seq"], facts[0]["seq"]);
 }
 
 TEST_F(Reports, ViewsAreMadeAgainOnlyWhileNobodyWrites) {
@@ -234,6 +341,80 @@ TEST_F(Reports, AHeldCheckpointIsComparedWithTheLedger) {
   EXPECT_THAT(longer.err, HasSubstr("cut off"));
   EXPECT_NE(sellcompute({"audit", "--against", "none.txt"}).exit_code, 0);
   EXPECT_EQ(sellcompute({"audit", "--against", "missing.txt"}).exit_code, 2);
+}
+
+// ---- what people see ------------------------------------------------------------------------------------------------
+
+TEST_F(Reports, NothingIsWiderThanTheTerminal) {
+  for (int i = 0; i < 10; ++i) shop_.ask("What is " + std::to_string(i) + "?");
+  write_more();
+  for (const int columns : {60, 80, 200}) {
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"jobs", "list"},
+                                                    {"earnings", "report"},
+                                                    {"earnings", "report", "--by", "customer"},
+                                                    {"earnings", "report", "--by", "model"},
+                                                    {"replay", "--job", paid_.hex()},
+                                                    {"audit"}}) {
+      std::istringstream lines(shown(command, columns));
+      for (std::string line; std::getline(lines, line);)
+        EXPECT_LE(cmd::display_width(line), columns) << command[0] << ": " << line;
+    }
+  }
+  EXPECT_THAT(shown({"jobs", "list"}, 200), HasSubstr("TOKENS"));
+  EXPECT_THAT(shown({"jobs", "list"}, 60), Not(HasSubstr("TOKENS")));
+  EXPECT_THAT(sellcompute({"jobs", "list"}).out, HasSubstr("TOKENS")) << "a pipe has no width";
+  variables_.push_back("COLUMNS=60");
+  EXPECT_THAT(sellcompute({"jobs", "list"}).out, Not(HasSubstr("TOKENS"))) << "unless it tells";
+}
+
+TEST_F(Reports, ColoursAreForTerminalsThatWantThem) {
+  const auto coloured = [&](const std::string& variable) {
+    return run_at_terminal(home_, {"jobs", "list"}, {}, {variable}, 80).out.find('\x1b') != std::string::npos;
+  };
+  EXPECT_TRUE(coloured("TERM=xterm"));
+  EXPECT_FALSE(coloured("TERM=dumb"));
+  EXPECT_FALSE(coloured("NO_COLOR=1"));
+  EXPECT_EQ(sellcompute({"jobs", "list"}).out.find('\x1b'), std::string::npos);
+}
+
+// Everything that could command or mislead a terminal, also one that reads C1 controls as UTF-8.
+bool is_harmless(const std::string& text) {
+  static const std::regex kHarmful(
+      "[\\x01-\\x08\\x0b-\\x1f\\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]");
+  return !std::regex_search(text, kHarmful);
+}
+
+TEST_F(Reports, WhatStrangersWroteCommandsNoTerminal) {
+  const std::string hostile = "\x1b]52;c;aGk=\x07\u009B31m\x7f\u202Eevil\u2066\u200F\x1b[2J";
+  ASSERT_FALSE(is_harmless(hostile));
+  base::JobId job;
+  job.bytes.fill(0xE5);
+  std::vector<ledger::Group> groups(1);
+  groups[0].entries = {
+      {.time = shop_.now, .job = job, .fact = ledger::JobRequested{.relay = hostile, .model = hostile}},
+      {.time = shop_.now, .job = job, .fact = ledger::JobDeclined{.message = hostile}}};
+  ASSERT_TRUE(ledger_->append(groups));
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"jobs", "list"},
+                                                  {"jobs", "show", "e5e5"},
+                                                  {"replay", "--job", "e5e5"},
+                                                  {"replay", "--job", "e5e5", "--at", "0 s"},
+                                                  {"earnings", "report", "--by", "model"},
+                                                  {"ledger", "export"}}) {
+    for (const std::string format : {"", "--json", "--csv"}) {
+      auto typed = command;
+      if (!format.empty()) typed.push_back(format);
+      typed.insert(typed.begin(), {"--color", "never"});
+      const Ran piped = sellcompute(typed);
+      if (piped.exit_code == 2) continue;  // it has no such format
+      EXPECT_EQ(piped.exit_code, 0) << piped.err;
+      EXPECT_TRUE(is_harmless(piped.out)) << command[0] << " " << format;
+      std::string shown_there = run_at_terminal(home_, typed, {}, {"TERM=dumb"}, 80).out;
+      std::erase(shown_there, '\r');
+      EXPECT_TRUE(is_harmless(shown_there)) << command[0] << " " << format;
+    }
+  }
+  const auto row = rows_of(sellcompute({"jobs", "list", "--json"}).out)[0];
+  EXPECT_EQ(row["remark"], hostile) << "programs that read JSON get every byte";
 }
 
 // ---- checkpoints and pruning ----------------------------------------------------------------------------------------
