@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/jobs_close.h"
 #include "cmd/jobs_refund.h"
+#include "cmd/jobs_retry.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/job_text.h"
 #include "cmd/text/when.h"
@@ -195,7 +196,7 @@ void list_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, shows one of them whole, cancels or closes one, pays one back.",
+          .summary = "Lists jobs, shows one whole; cancels, closes or retries one, pays one back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -224,6 +225,7 @@ Command jobs_command() {
                .notes = "The model is stopped, the customer is told, and owes nothing; what they paid is owed back.\n"
                         "Too late once the result is signed.\n",
                .run = run_cancel},
+              retry_command(),
               refund_command(),
               close_command(),
           }};

@@ -126,6 +126,8 @@ std::string_view type_name(std::uint32_t type) {
       return "NoticeSigned";
     case NoticePublished::kType:
       return "NoticePublished";
+    case NoticeRetried::kType:
+      return "NoticeRetried";
     case JobCancelled::kType:
       return "JobCancelled";
     case JobExpired::kType:

@@ -454,6 +454,21 @@ struct NoticePublished {
   }
 };
 
+// The operator ordered that a result which no relay took is published again: the same signed bytes, to these relays.
+struct NoticeRetried {
+  static constexpr std::uint32_t kType = 39;
+  NoticePurpose purpose = NoticePurpose::unspecified;
+  EventId event;
+  std::vector<std::string> targets;  // relays, at most eight
+  TimeMs deadline;                   // tried until then
+  std::string unknown_fields;
+  static constexpr auto fields() {
+    using T = NoticeRetried;
+    return std::tuple{field(1, "purpose", &T::purpose), field(2, "event", &T::event), field(3, "targets", &T::targets),
+                      field(4, "deadline_ms", &T::deadline)};
+  }
+};
+
 // Nobody wants it any more. What had been shown of the answer by then is paid for (core/job.h).
 struct JobCancelled {
   static constexpr std::uint32_t kType = 28;
@@ -580,11 +595,12 @@ struct InputsFailed {
   static constexpr auto fields() { return std::tuple{field(1, "message", &InputsFailed::message)}; }
 };
 
-using Fact = std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined,
-                          JobQuoted, InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted,
-                          InferenceCompleted, InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired,
-                          RefundOwed, RefundStarted, RefundPaid, RefundFailed, InputsGathered, InputsFailed,
-                          InvoiceHeld, InvoiceUnknown, TextsPruned, RollbackAccepted, JobClosed, ReadinessChanged>;
+using Fact =
+    std::variant<ProviderConfigured, WentOnline, WentOffline, RequestsDropped, JobRequested, JobDeclined, JobQuoted,
+                 InvoiceIssued, InvoiceFailed, InvoiceSettled, InvoiceExpired, InferenceStarted, InferenceCompleted,
+                 InferenceFailed, NoticeSigned, NoticePublished, JobCancelled, JobExpired, RefundOwed, RefundStarted,
+                 RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown, TextsPruned,
+                 RollbackAccepted, JobClosed, ReadinessChanged, NoticeRetried>;
 
 // The stable number and the name ("JobQuoted") of an event's type.
 std::uint32_t type_of(const Fact& event);

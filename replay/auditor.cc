@@ -316,7 +316,7 @@ class Auditor {
 
   Result<void> count_gone(const core::Job& job) {
     if (job.declined && job.declined->text_dropped) return {};
-    for (const base::TextRef& ref : texts_of(job)) {
+    for (const base::TextRef& ref : core::texts_of(job)) {
       const auto text = store_.get(Family::texts, ref.view());
       if (!text) return tl::unexpected(text.error());
       if (*text && (*text)->empty()) ++out_.pruned_texts;

@@ -135,6 +135,15 @@ class JobAudit {
     wrong_if(!signed_before, "published, but never signed: event " + e.event.hex());
   }
 
+  void check(const ledger::NoticeRetried& e) {
+    const core::Notice* result = core::find_notice(job_, e.purpose);
+    if (e.purpose != ledger::NoticePurpose::result || !result || result->notice.event != e.event) {
+      return wrong_if(true, "published again, but never signed as the result: event " + e.event.hex());
+    }
+    wrong_if(!core::may_retry_result(job_),
+             "published again, although it was delivered, not given up, closed by a rollback, or paid back");
+  }
+
   void check(const ledger::JobCancelled&) {
     check_begun();
     wrong_if(job_.request && !core::cancellable(job_), "cancelled, although it was over or its result was signed");

@@ -99,6 +99,10 @@ struct Phrase {
     }
     return out;
   }
+  std::string operator()(const ledger::NoticeRetried& e) const {
+    return "published again by the operator's order: " + std::string(ledger::name(e.purpose)) + ", to " +
+           counted(e.targets.size(), "relay", "relays");
+  }
   std::string operator()(const ledger::JobCancelled& e) const {
     return "cancelled by the " + std::string(ledger::name(e.by)) + (e.reason.empty() ? "" : ": " + e.reason);
   }

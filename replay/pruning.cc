@@ -7,16 +7,6 @@ namespace replay {
 using base::Result;
 using base::TextRef;
 
-std::set<TextRef> texts_of(const core::Job& job) {
-  std::set<TextRef> out;
-  if (job.request) out.insert(job.request->request);
-  if (job.inputs) out.insert(job.inputs->texts.begin(), job.inputs->texts.end());
-  if (job.completion) out.insert(job.completion->result);
-  for (const core::Notice& notice : job.notices) out.insert({notice.notice.content, notice.notice.tags});
-  out.erase(TextRef{});
-  return out;
-}
-
 namespace {
 
 class Pruning {
@@ -28,7 +18,7 @@ class Pruning {
 
   Result<void> add(const core::Job& job) {
     const std::size_t had = batch_.texts.size();
-    for (const TextRef& ref : texts_of(job)) {
+    for (const TextRef& ref : core::texts_of(job)) {
       const auto text = reader_.text(ref);
       if (!text) return tl::unexpected(text.error());
       if (!*text) continue;

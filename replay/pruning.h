@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <set>
 
 #include "ledger/reader.h"
 #include "pipeline/core/engine.h"
@@ -10,9 +9,6 @@
 namespace replay {
 
 inline constexpr std::size_t kPruningBatchTexts = 1'000;  // at least so many, but for the last batch: jobs stay whole
-
-// All texts that the job's facts refer to.
-std::set<base::TextRef> texts_of(const core::Job& job);
 
 // Nothing has happened to the job since `before`, nothing is due for it now or later, and no money is owed for it.
 bool prunable(const core::Job& job, base::TimeMs before);

@@ -54,6 +54,7 @@ Control::Method Control::find(const std::string& name) {
       std::pair<std::string_view, Method>{"cancel", &Control::cancel},
       std::pair<std::string_view, Method>{"refund", &Control::refund},
       std::pair<std::string_view, Method>{"close", &Control::close},
+      std::pair<std::string_view, Method>{"retry", &Control::retry},
       std::pair<std::string_view, Method>{"announce", &Control::announce},
       std::pair<std::string_view, Method>{"withdraw", &Control::withdraw},
       std::pair<std::string_view, Method>{"checkpoint", &Control::checkpoint},
@@ -129,6 +130,20 @@ void Control::close(const json& request, const Answer& answer) const {
   actions_.close(*id, word, [answer](const Result<void>& closed) {
     answer(closed ? succeeded("closed; should the wallet tell of a payment after all, it counts")
                   : refused(closed.error()));
+  });
+}
+
+void Control::retry(const json& request, const Answer& answer) const {
+  const auto id = base::JobId::from_hex(request.value("job", ""));
+  if (!id) return answer(refused("no job was named"));
+  const auto state = actions_.state();
+  if (!state.online || state.draining) return answer(refused("we are offline: say `sellcompute online` first"));
+  actions_.retry(*id, [answer](const Result<std::vector<std::string>>& relays) {
+    if (!relays) return answer(refused(relays.error()));
+    const std::string text = "the same result is published again, to " + std::to_string(relays->size()) +
+                             (relays->size() == 1 ? " relay" : " relays") +
+                             "; `sellcompute jobs show` says what becomes of it";
+    answer({{"ok", true}, {"text", text}, {"relays", *relays}});
   });
 }
 

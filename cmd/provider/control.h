@@ -32,6 +32,8 @@ struct ControlActions {
   std::function<void(const base::JobId&, const std::string& word, std::function<void(base::Result<void>)> done)>
       give_up_refund;
   std::function<void(const base::JobId&, const std::string& word, std::function<void(base::Result<void>)> done)> close;
+  std::function<void(const base::JobId&, std::function<void(base::Result<std::vector<std::string>>)> done)>
+      retry;                 // gives the relays that the result is published to
   bool may_announce = true;  // by the settings
   std::function<void()> announce;
   std::function<void(std::function<void(const std::vector<runtime::Visibility>&)> done)> withdraw;
@@ -50,6 +52,7 @@ struct ControlActions {
 //   {"method":"refund","job":…,"not_paid":"<why>"}                 -> {"ok":true,"text":…}
 //   {"method":"close","job":…,"never_paid" or "paid_elsewhere":"<why>"}
 //                                                                  -> {"ok":true,"text":…}
+//   {"method":"retry","job":"<hex>"}                               -> {"ok":true,"text":…,"relays":[…]}
 //   {"method":"announce"}                                          -> {"ok":true,"text":…}
 //   {"method":"withdraw"}                                          -> {"ok":true,"relays":[…]}
 //   {"method":"checkpoint"}                                        -> {"ok":true,"note":"<the signed note>"}
@@ -72,6 +75,7 @@ class Control {
   void cancel(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void refund(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void close(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
+  void retry(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void announce(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void withdraw(const nlohmann::json& request, const ControlSocket::Answer& answer) const;
   void checkpoint(const nlohmann::json& request, const ControlSocket::Answer& answer) const;

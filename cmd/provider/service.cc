@@ -39,10 +39,10 @@ std::vector<std::uint32_t> result_kinds(std::span<const ledger::PromptTemplate> 
   return out;
 }
 
-// What a ledger lost may have been paid back already.
-tl::unexpected<base::Error> rollback_unchecked() {
-  return fail(ErrorKind::payment, "refund.rollback_unchecked", "it is not known yet whether this ledger lost its end",
-              {}, "try again in half a minute");
+// What a ledger lost may have been paid back already, or closed.
+tl::unexpected<base::Error> rollback_unchecked(const char* code) {
+  return fail(ErrorKind::job_processing, code, "it is not known yet whether this ledger lost its end", {},
+              "try again in half a minute");
 }
 
 }  // namespace
@@ -391,13 +391,18 @@ ControlActions Service::control_actions() {
               },
           .refund =
               [this](const base::JobId& job, const runtime::RefundOrder& order, auto done) {
-                if (!may_resume_) return done(rollback_unchecked());
+                if (!may_resume_) return done(rollback_unchecked("refund.rollback_unchecked"));
                 runtime_->refund_desk().order(job, order, std::move(done));
               },
           .give_up_refund = [this](const base::JobId& job, const std::string& word,
                                    auto done) { runtime_->refund_desk().give_up(job, word, std::move(done)); },
           .close = [this](const base::JobId& job, const std::string& word,
                           auto done) { runtime_->invoicing().close(job, word, std::move(done)); },
+          .retry =
+              [this](const base::JobId& job, auto done) {
+                if (!may_resume_) return done(rollback_unchecked("retry.rollback_unchecked"));
+                runtime_->order(runtime::ResultRetry{job, std::move(done)});
+              },
           .may_announce = config_.announce.enabled,
           .announce = [this] { announcer_->start(); },
           .withdraw = [this](auto done) { announcer_->withdraw(std::move(done)); },

@@ -262,15 +262,11 @@ void Engine::on(Step& step, PruningOrdered& input) {
   step.entries.back().gone = std::move(input.texts);
 }
 
-// A job that was at rest may have been paid since.
+// A job that was at rest may have been paid since, or its result is published again.
 void Engine::keep_texts_of_open_jobs(PruningOrdered& input) const {
   if (canary(Canary::pruned_while_open)) return;
   std::set<base::TextRef> needed;
-  for (const auto& [id, live] : jobs_) {
-    needed.insert(live.job.request->request);
-    if (live.job.inputs) needed.insert(live.job.inputs->texts.begin(), live.job.inputs->texts.end());
-    if (live.job.completion) needed.insert(live.job.completion->result);
-  }
+  for (const auto& [id, live] : jobs_) needed.merge(texts_of(live.job));
   input.pruned.texts -= std::erase_if(input.texts, [&](const base::TextRef& ref) { return needed.contains(ref); });
 }
 
@@ -447,6 +443,16 @@ void Engine::on(Step& step, Cancelled& input) {
     std::vector<ledger::Text> texts;
     texts.push_back(std::move(input.shown->result));
     append(step, input.job, std::move(input.shown->completion), std::move(texts));
+  }
+  advance(step, input.job);
+}
+
+void Engine::on(Step& step, RetryOrdered& input) {
+  if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
+  const Job* job = find(input.job);
+  if (job && may_retry_result(*job) && !in_flight(input.job, kPublishResult)) {
+    input.retry.deadline = now_ + policy_.delivery_deadline_ms;
+    append(step, input.job, std::move(input.retry));
   }
   advance(step, input.job);
 }

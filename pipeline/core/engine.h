@@ -133,6 +133,13 @@ struct Cancelled {
   ledger::JobCancelled cancellation;
   std::optional<Answer> shown;
 };
+// The operator wants a result that no relay took to be published again. Ignored unless may_retry_result(), and while what
+// was begun before has not ended. `at_rest` as for RefundOrdered.
+struct RetryOrdered {
+  JobId job;
+  std::optional<Job> at_rest;
+  ledger::NoticeRetried retry;  // the engine sets its deadline
+};
 // The operator pays back. Ignored unless it is owed, not paid, and nothing is under way for it. `at_rest` is the job as
 // the ledger has it, for one that the engine does not hold.
 struct RefundOrdered {
@@ -162,7 +169,7 @@ using Input =
     std::variant<Configured, RollbackConfirmed, Online, Draining, Offline, RequestArrived, RequestsRefused,
                  PruningOrdered, InputsReady, InputsMissing, InvoiceCreated, InvoiceNotCreated, InferenceEnded,
                  InferenceBroke, NoticeReady, RelayAnswered, PublishEnded, Settled, PaymentHeld, UnknownToWallet,
-                 NeverPaid, Cancelled, RefundOrdered, RefundEnded, ReadinessJudged, NextDraw, Tick>;
+                 NeverPaid, Cancelled, RetryOrdered, RefundOrdered, RefundEnded, ReadinessJudged, NextDraw, Tick>;
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
@@ -266,6 +273,7 @@ class Engine {
   void on(Step& step, UnknownToWallet& input);
   void on(Step& step, NeverPaid& input);
   void on(Step& step, Cancelled& input);
+  void on(Step& step, RetryOrdered& input);
   void on(Step& step, RefundOrdered& input);
   void on(Step& step, RefundEnded& input);
   void on(Step& step, ReadinessJudged& input);

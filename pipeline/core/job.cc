@@ -56,6 +56,14 @@ void on_notice_published(Job& job, TimeMs time, const ledger::NoticePublished& p
   }
 }
 
+void on_notice_retried(Job& job, const ledger::NoticeRetried& retried) {
+  for (Notice& notice : job.notices) {
+    if (notice.notice.event != retried.event || notice.delivered || !notice.closed) continue;
+    notice.closed = false;
+    notice.retried = retried;
+  }
+}
+
 }  // namespace
 
 const Notice* find_notice(const Job& job, NoticePurpose purpose) {
@@ -139,6 +147,7 @@ void evolve(Job& job, JobId id, TimeMs time, const Fact& event) {
                  },
                  [&](const ledger::NoticeSigned& e) { on_notice_signed(job, e); },
                  [&](const ledger::NoticePublished& e) { on_notice_published(job, time, e); },
+                 [&](const ledger::NoticeRetried& e) { on_notice_retried(job, e); },
                  [&](const ledger::JobCancelled& e) {
                    if (cancellable(job)) job.cancelled = e;
                  },

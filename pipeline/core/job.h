@@ -44,11 +44,15 @@ struct Notice {
   bool closed = false;     // nothing more will be tried
   std::vector<ledger::RelayAnswer> answers;
   TimeMs delivered_at;
+  std::optional<ledger::NoticeRetried> retried;  // the last time
   static constexpr auto fields() {
     using T = Notice;
-    return std::tuple{field(1, "notice", &T::notice), field(2, "delivered", &T::delivered),
-                      field(3, "closed", &T::closed), field(4, "answers", &T::answers),
-                      field(5, "delivered_at_ms", &T::delivered_at)};
+    return std::tuple{field(1, "notice", &T::notice),
+                      field(2, "delivered", &T::delivered),
+                      field(3, "closed", &T::closed),
+                      field(4, "answers", &T::answers),
+                      field(5, "delivered_at_ms", &T::delivered_at),
+                      field(6, "retried", &T::retried)};
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/core/canary.h"
 #include "pipeline/core/pricing.h"
 
 namespace core {
@@ -18,7 +19,8 @@ bool closed_by_operator(const Job& job) {
 bool may_renew(const Job& job) {
   const bool given_up = job.closed || (job.invoice_failed && !job.invoice_failed->retry_at);
   return job.quote && job.quote->renew_invoice && find_notice(job, NoticePurpose::result) && !undeliverable(job) &&
-         !paid(job) && !given_up && !closed_by_operator(job) && !find_notice(job, NoticePurpose::invoice_renewed);
+         !result_retried(job) && !paid(job) && !given_up && !closed_by_operator(job) &&
+         !find_notice(job, NoticePurpose::invoice_renewed);
 }
 
 bool payable(const Invoice& invoice) {
@@ -85,6 +87,7 @@ bool paid(const Job& job) {
 Msat unpaid_by_default(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
   if (!result || !result->delivered || payment_first(job) || paid(job) || may_renew(job) || job.closed) return {};
+  if (result_retried(job)) return {};
   const auto refused = std::ranges::find_if(job.invoices, [](const Invoice& invoice) {
     return invoice.revealed && invoice.expired && invoice.expired->basis == ledger::ExpiryBasis::wallet_said;
   });
@@ -178,6 +181,7 @@ bool cut_short(const Job& job) {
 }
 
 TimeMs deadline_of(const Job& job, const Notice& notice) {
+  if (notice.retried) return notice.retried->deadline;
   const TimeMs signed_until = notice.notice.deadline;
   if (!escrowed(job) || notice.notice.purpose != NoticePurpose::result) return signed_until;
   const std::int64_t window_ms = signed_until - TimeMs{notice.notice.created_at_s * 1000};
@@ -188,9 +192,35 @@ TimeMs deadline_of(const Job& job, const Notice& notice) {
   return out;
 }
 
+const std::vector<std::string>& targets_of(const Notice& notice) {
+  return notice.retried ? notice.retried->targets : notice.notice.targets;
+}
+
 bool undeliverable(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
   return result && result->closed && !result->delivered;
+}
+
+bool may_retry_result(const Job& job) {
+  const bool given_back =
+      !canary(Canary::paid_back_and_retried) &&
+      std::ranges::any_of(job.refunds, [](const Refund& one) { return one.paid || under_way(one); });
+  return undeliverable(job) && !job.closed && !given_back;
+}
+
+bool result_retried(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  return result && result->retried;
+}
+
+std::set<base::TextRef> texts_of(const Job& job) {
+  std::set<base::TextRef> out;
+  if (job.request) out.insert(job.request->request);
+  if (job.inputs) out.insert(job.inputs->texts.begin(), job.inputs->texts.end());
+  if (job.completion) out.insert(job.completion->result);
+  for (const Notice& notice : job.notices) out.insert({notice.notice.content, notice.notice.tags});
+  out.erase(base::TextRef{});
+  return out;
 }
 
 bool is_transient(ledger::InferenceFailure failure) {

@@ -1,6 +1,8 @@
 // What follows from a job's facts: what may run, what is owed, what is paid. Pure functions of one job.
 #pragma once
 
+#include <set>
+
 #include "pipeline/core/job.h"
 
 namespace core {
@@ -59,8 +61,18 @@ bool cancellable(const Job& job);
 bool cut_short(const Job& job);
 // Until when a notice is tried. That of a result in escrow waits for its payment, and so is counted from there.
 TimeMs deadline_of(const Job& job, const Notice& notice);
+// The relays that a notice is brought to: those that it was signed for, or those of the last retry.
+const std::vector<std::string>& targets_of(const Notice& notice);
 // The result was signed, and no relay took it before the deadline.
 bool undeliverable(const Job& job);
+// Its result may be published again: it is undeliverable, no rollback closed the job, and nothing was paid back for it or
+// is being paid back.
+bool may_retry_result(const Job& job);
+// Its result was published again by the operator's order. Its invoice may have expired before anybody saw it: nobody is
+// blamed for not paying it, and no other one takes its place.
+bool result_retried(const Job& job);
+// Every text that its facts refer to: what was asked, its inputs, its answer, and what is in its notices.
+std::set<base::TextRef> texts_of(const Job& job);
 // It may end well the next time.
 bool is_transient(ledger::InferenceFailure failure);
 // Quoted, and where payment comes first, paid or held.

@@ -4,12 +4,22 @@
 
 #include "pipeline/nostr/nip90_notice.h"
 #include "pipeline/runtime/delivery.h"
+#include "pipeline/runtime/find_job.h"
 #include "pipeline/runtime/make_notice.h"
 
 namespace runtime {
 
+using base::Result;
 using core::Job;
 using core::Work;
+
+namespace {
+
+auto no_retry(const char* code, std::string message, std::string hint = {}) {
+  return base::fail(base::ErrorKind::job_processing, code, std::move(message), {}, std::move(hint));
+}
+
+}  // namespace
 
 void NoticeSender::sign(const Job& job, const Work& work) {
   const Ports& ports = context_.ports;
@@ -28,8 +38,7 @@ void NoticeSender::sign(const Job& job, const Work& work) {
 
 void NoticeSender::publish(const Job& job, const Work& work) {
   const core::Notice* notice = core::find_notice(job, work.purpose);
-  auto json = nostr::notice_json(job, notice->notice, context_.key.public_key(),
-                                 [this](const base::TextRef& ref) { return texts_.read(ref); });
+  auto json = signed_event(job, *notice);
   if (!json) return report(job, json.error());
   const base::JobId id = job.id;
   const Key key{id, work.purpose};
@@ -37,7 +46,7 @@ void NoticeSender::publish(const Job& job, const Work& work) {
   deliver(context_.ports.relays, context_.ports.scheduler,
           {.event_json = std::move(*json),
            .event = notice->notice.event,
-           .targets = notice->notice.targets,
+           .targets = core::targets_of(*notice),
            .deadline = core::deadline_of(job, *notice),
            .answered =
                [this, id, work, key](ledger::RelayAnswer answer) {
@@ -64,6 +73,51 @@ NoticeSender::Waiting NoticeSender::waiting() const {
   const auto is_result = [](const Key& notice) { return notice.second == ledger::NoticePurpose::result; };
   const auto results = static_cast<std::size_t>(std::ranges::count_if(waiting_, is_result));
   return {.results = results, .others = waiting_.size() - results};
+}
+
+// The very bytes that were signed.
+Result<std::string> NoticeSender::signed_event(const Job& job, const core::Notice& notice) const {
+  return nostr::notice_json(job, notice.notice, context_.key.public_key(),
+                            [this](const base::TextRef& ref) { return texts_.read(ref); });
+}
+
+Result<void> NoticeSender::check_retry(const Job& job) const {
+  const core::Notice* result = core::find_notice(job, ledger::NoticePurpose::result);
+  if (!result) {
+    return no_retry("retry.no_result", "there is nothing to publish: no result of this job was ever signed",
+                    "`sellcompute jobs show` says what became of it");
+  }
+  if (result->delivered) return no_retry("retry.delivered", "a relay has taken the result already");
+  if (job.closed) {
+    return no_retry("retry.closed", "the job was closed when the ledger went back in time",
+                    "the history that was lost may have published another result");
+  }
+  if (!result->closed || context_.engine.in_flight(job.id, core::kPublishResult)) {
+    return no_retry("retry.not_over", "the result is not given up yet",
+                    "it is published until its deadline; in escrow, as soon as its payment is taken");
+  }
+  if (!core::may_retry_result(job))
+    return no_retry("retry.paid_back", "its payment was given back, or is being paid back");
+  const auto json = signed_event(job, *result);
+  if (json) return {};
+  if (!is_pruned(json.error())) return tl::unexpected(json.error());
+  return no_retry("retry.pruned", "the texts of this job were pruned: what was signed cannot be restored");
+}
+
+void NoticeSender::retry(ResultRetry order) {
+  const core::JobId id = order.job;
+  find_settled_job(context_, id, [this, id, done = std::move(order.done)](FoundJob job) {
+    if (!job) return done(tl::unexpected(job.error()));
+    if (!*job) return done(no_retry("retry.no_job", "there is no such job"));
+    if (const auto may = check_retry(**job); !may) return done(tl::unexpected(may.error()));
+    const base::EventId event = core::find_notice(**job, ledger::NoticePurpose::result)->notice.event;
+    const auto targets = customer_relays_.targets_of(**job);
+    context_.post(core::RetryOrdered{
+        .job = id,
+        .at_rest = std::move(*job),
+        .retry = {.purpose = ledger::NoticePurpose::result, .event = event, .targets = targets, .deadline = {}}});
+    done(targets);
+  });
 }
 
 void NoticeSender::report(const Job& job, const base::Error& error) const {

@@ -9,6 +9,13 @@
 
 namespace runtime {
 
+// The operator's order to publish a result again. `done` is called once: with the relays that it goes to, or with the
+// reason why nothing is published ("retry.…").
+struct ResultRetry {
+  core::JobId job;
+  std::function<void(base::Result<std::vector<std::string>>)> done;
+};
+
 // One job whose texts are gone, or do not fit into a notice, is reported as a problem and stays as it is; the others go
 // on. A ledger that cannot be read is reported as failed.
 class NoticeSender {
@@ -22,6 +29,9 @@ class NoticeSender {
   void sign(const core::Job& job, const core::Work& work);
   // Posts RelayAnswered for each relay that gave a last answer, then PublishEnded.
   void publish(const core::Job& job, const core::Work& work);
+  // Publishes a result again that no relay took: the same signed bytes, to the relays that it would go to today, until a
+  // deadline of its own. Posts RetryOrdered.
+  void retry(ResultRetry order);
 
   // Signed notices for which it is worth waiting before we hang up: results that no relay has accepted yet, and other
   // notices that neither one relay has accepted nor each has answered for the first time.
@@ -34,6 +44,8 @@ class NoticeSender {
  private:
   using Key = std::pair<core::JobId, ledger::NoticePurpose>;
   void stop_waiting(const Key& notice);
+  base::Result<void> check_retry(const core::Job& job) const;
+  base::Result<std::string> signed_event(const core::Job& job, const core::Notice& notice) const;
   void report(const core::Job& job, const base::Error& error) const;
 
   const Context& context_;

@@ -62,9 +62,10 @@ class Runtime {
   // For what the operator says of invoices, and what a comparison with the wallet's list finds.
   Invoicing& invoicing() { return invoicing_; }
   // The operator's orders: removes texts of jobs at rest, and records that; before take_up_open_jobs(), accepts that the
-  // ledger lost its end.
+  // ledger lost its end; publishes a result again that no relay took.
   void order(core::PruningOrdered pruning) { post(std::move(pruning)); }
   void order(core::RollbackConfirmed rollback) { post(std::move(rollback)); }
+  void order(ResultRetry retry) { notices_.retry(std::move(retry)); }
 
   // Takes no new jobs and starts no model, lets started ones finish as long as Drain::begin says, then records the
   // reason, once, and calls every `done`. What is not finished then goes on after go_online() or the next start. Requests

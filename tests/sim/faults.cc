@@ -88,6 +88,7 @@ constexpr std::array<Kind, kMishaps> kKinds{{
     {"operator repeats an invoice", 0.3},
     {"operator prunes texts", 0.002},
     {"operator closes a job", 0.01},
+    {"operator retries a result", 0.02},
     {"operator restores a backup", 0.3},
     {"operator changes the machine", 0.3},
     {"operator is in a hurry", 1.0},

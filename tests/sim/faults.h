@@ -89,6 +89,7 @@ enum class Mishap : std::size_t {
   operator_repeats_invoice,  // pays back to one that was given before
   operator_prunes_texts,     // of jobs that have ended
   operator_closes_job,       // whose invoice has expired
+  operator_retries_result,   // that no relay took
   operator_restores_backup,  // goes on with an older copy of the ledger
   operator_changes_machine,  // goes on with an older copy, and may come back to this one
   operator_is_in_a_hurry,    // goes offline as if the program ended: models are waited for no longer than then

@@ -374,6 +374,10 @@ void Process::close(const base::JobId& job) {
   runtime_->invoicing().close(job, "never paid: simulated", [](const base::Result<void>&) {});
 }
 
+void Process::retry(const base::JobId& job) {
+  runtime_->order(runtime::ResultRetry{job, [](const base::Result<std::vector<std::string>>&) {}});
+}
+
 const core::Engine* Process::settled_engine() const {
   return journal_->idle() ? &runtime_->engine() : nullptr;
 }

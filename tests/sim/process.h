@@ -34,6 +34,8 @@ class Process {
   void prune(TimeMs before);
   // Says that the open invoices of this job were never paid.
   void close(const base::JobId& job);
+  // Publishes the result of this job again.
+  void retry(const base::JobId& job);
   // Pays back what is owed for this job, to this invoice.
   void pay_back(const base::JobId& job, const std::string& bolt11);
 

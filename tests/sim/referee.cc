@@ -160,6 +160,7 @@ void Referee::see(const ledger::Entry& entry) {
   core::evolve(job, entry.header.job, entry.header.time, entry.fact);
   check_revealed(job);
   check_money(before, job, entry);
+  if (const auto* retried = std::get_if<ledger::NoticeRetried>(&entry.fact)) check_retried(before, *retried);
   if (rereads_) return;  // the rest is about the world at that time
   if (std::holds_alternative<ledger::JobQuoted>(entry.fact)) {
     check_credit(job);
@@ -270,6 +271,18 @@ void Referee::check_revealed(const Job& job) {
   }
   const auto revealed = std::ranges::count_if(job.invoices, &core::Invoice::revealed);
   demand(revealed <= 2, "a third invoice was revealed" + about(job.id));
+}
+
+// What is published again are the bytes that were signed, which nobody took and nobody was paid back for.
+void Referee::check_retried(const Job& before, const ledger::NoticeRetried& retried) {
+  const core::Notice* result = core::find_notice(before, ledger::NoticePurpose::result);
+  demand(result && result->notice.event == retried.event,
+         "another event than the signed result is retried" + about(before.id));
+  demand(!result->delivered && result->closed, "a result was retried that was not given up" + about(before.id));
+  for (const core::Refund& refund : before.refunds) {
+    demand(!refund.paid && !core::under_way(refund),
+           "a result was retried after its payment went back" + about(before.id));
+  }
 }
 
 void Referee::check_money(const Job& before, const Job& after, const ledger::Entry& entry) {

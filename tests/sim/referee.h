@@ -70,6 +70,7 @@ class Referee {
   void check_change(const ledger::ReadinessChanged& change, TimeMs time);
   void check_reopened(const core::Job& job, const ledger::JobDeclined& declined) const;
   static void check_revealed(const core::Job& job);
+  static void check_retried(const core::Job& before, const ledger::NoticeRetried& retried);
   void check_money(const core::Job& before, const core::Job& after, const ledger::Entry& entry);
   void check_open_texts() const;
   void check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const;

@@ -178,6 +178,7 @@ class Simulation {
         world_.referee->catch_up(process.settled_engine());
         find_owed();
         find_overdue();
+        find_undelivered();
         if (world_.referee->entries() > kMostFactsPerRequest * (world_.jobs.size() + 1)) {
           throw Violation("the ledger grows without end");
         }
@@ -212,6 +213,8 @@ class Simulation {
       process.prune(process.engine().now() - world_.faults.dice().between(0, 3'600'000));
     if (!overdue_.empty() && world_.faults.strikes(Mishap::operator_closes_job))
       process.close(overdue_[world_.faults.dice().below(overdue_.size())]);
+    if (!undelivered_.empty() && world_.faults.strikes(Mishap::operator_retries_result))
+      process.retry(undelivered_[world_.faults.dice().below(undelivered_.size())]);
     if (!owed_.empty() && world_.faults.strikes(Mishap::operator_pays_back)) pay_back(process);
   }
 
@@ -230,6 +233,14 @@ class Simulation {
         return !one.settled && !one.expired && one.issued.expires_at <= world_.time.now();
       };
       if (std::ranges::any_of(job.invoices, waits)) overdue_.push_back(id);
+    }
+  }
+
+  // With a result that no relay took.
+  void find_undelivered() {
+    undelivered_.clear();
+    for (const auto& [id, job] : world_.referee->jobs()) {
+      if (core::undeliverable(job)) undelivered_.push_back(id);
     }
   }
 
@@ -341,6 +352,7 @@ class Simulation {
   std::size_t engine_open_ = 0;
   std::vector<base::JobId> owed_;
   std::vector<base::JobId> overdue_;
+  std::vector<base::JobId> undelivered_;
   std::string customer_invoice_;
   std::optional<SimDisk> backup_;
   bool rolled_back_ = false;

@@ -33,6 +33,8 @@ struct Work {
   auto operator<=>(const Work&) const = default;
 };
 
+inline constexpr Work kPublishResult{.action = Action::publish, .purpose = NoticePurpose::result};
+
 struct Due {
   std::vector<Work> work;         // for adapters
   bool decide = false;            // the stage's own decide() has something to decide

@@ -51,6 +51,11 @@ class ControlTest : public testing::Test {
                   calls.push_back("close " + job.hex() + " " + word);
                   done(closed);
                 },
+            .retry =
+                [this](const base::JobId& job, auto done) {
+                  calls.push_back("retry " + job.hex());
+                  done(retried);
+                },
             .may_announce = may_announce,
             .announce = [this] { calls.push_back("announce"); },
             .withdraw = [this](auto done) { withdrawn = std::move(done); },
@@ -81,6 +86,7 @@ class ControlTest : public testing::Test {
   base::Result<RefundOutcome> refund = ledger::RefundStarted{};
   base::Result<void> given_up;
   base::Result<void> closed;
+  base::Result<std::vector<std::string>> retried = std::vector<std::string>{"wss://a.example", "wss://b.example"};
   base::Result<std::string> note = std::string("a signed note");
   base::Result<ledger::TextsPruned> pruned = ledger::TextsPruned{.jobs = 2, .texts = 7, .bytes = 900};
 
@@ -115,6 +121,21 @@ TEST_F(ControlTest, AFieldOfAWrongTypeIsLeftToTheSocket) {
 
 TEST_F(ControlTest, StatusIsTheSummary) {
   EXPECT_EQ(answer({{"method", "status"}}), (json{{"ok", true}, {"status", {{"npub", "npub1"}}}}));
+}
+
+TEST_F(ControlTest, RetriesResultsWhileWeAreOnline) {
+  json answered =
+      told("the same result is published again, to 2 relays; `sellcompute jobs show` says what becomes of it");
+  answered["relays"] = {"wss://a.example", "wss://b.example"};
+  EXPECT_EQ(answer({{"method", "retry"}, {"job", kJob}}), answered);
+  retried = base::fail(base::ErrorKind::job_processing, "retry.delivered", "a relay has taken the result already");
+  EXPECT_EQ(answer({{"method", "retry"}, {"job", kJob}})["error"], "a relay has taken the result already");
+  EXPECT_THAT(calls, ElementsAre("retry " + kJob, "retry " + kJob));
+  calls.clear();
+  EXPECT_EQ(answer({{"method", "retry"}}), refused("no job was named"));
+  state.draining = true;
+  EXPECT_EQ(answer({{"method", "retry"}, {"job", kJob}}), refused("we are offline: say `sellcompute online` first"));
+  EXPECT_THAT(calls, IsEmpty());
 }
 
 TEST_F(ControlTest, ClosesByTheOperatorsWord) {

@@ -108,5 +108,85 @@ TEST_F(NoticesTest, ReportALedgerThatCannotBeRead) {
   EXPECT_THAT(problems, IsEmpty());
 }
 
+// ---- published again ------------------------------------------------------------------------------------------------
+
+class RetryTest : public NoticesTest {
+ protected:
+  // The sample job, whose result was signed and then given up.
+  core::Job given_up_job() {
+    core::Job job = sample_job();
+    job.completion = ledger::InferenceCompleted{.result = journal.keep("Once upon a time")};
+    open_one(job);
+    notices.sign(job, {.action = core::Action::sign, .purpose = NoticePurpose::result});
+    const auto ready = all<core::NoticeReady>();
+    for (const auto& text : ready.at(0).texts) journal.texts[ledger::ref(text).hex()] = text.bytes;
+    job.notices.push_back({.notice = ready[0].notice, .closed = true});
+    posted.clear();
+    open({});
+    return job;
+  }
+  // The code of the refusal; empty when it is published again.
+  std::string order(const core::Job& job) {
+    journal.jobs[job.id] = job;
+    std::vector<base::Result<std::vector<std::string>>> answers;
+    notices.retry({job.id, [&](auto answer) { answers.push_back(std::move(answer)); }});
+    EXPECT_THAT(answers, SizeIs(1));
+    relays_told = answers.at(0).value_or(std::vector<std::string>());
+    return answers[0] ? "" : answers[0].error().code;
+  }
+
+  std::vector<std::string> relays_told;
+};
+
+TEST_F(RetryTest, OrdersTheSignedEventForTheRelaysOfToday) {
+  const core::Job job = given_up_job();
+  EXPECT_EQ(order(job), "");
+  const auto ordered = all<core::RetryOrdered>();
+  ASSERT_THAT(ordered, SizeIs(1));
+  EXPECT_EQ(ordered[0].job, job.id);
+  EXPECT_EQ(ordered[0].at_rest->id, job.id);
+  EXPECT_EQ(ordered[0].retry.event, job.notices[0].notice.event);
+  EXPECT_THAT(ordered[0].retry.targets, ElementsAre("wss://theirs.example", "wss://ours.example"));
+  EXPECT_EQ(relays_told, ordered[0].retry.targets);
+}
+
+TEST_F(RetryTest, PublishesTheSameBytesToTheRelaysOfTheOrder) {
+  core::Job job = given_up_job();
+  const auto sent = [&] {
+    open_one(job);
+    relays.published.clear();
+    notices.publish(job, core::kPublishResult);
+    return std::pair(relays.published.at(0).relay, nostr::to_json(relays.published.at(0).event));
+  };
+  const auto [first_relay, first] = sent();
+  job.notices[0].retried = ledger::NoticeRetried{.targets = {"wss://another.example"}, .deadline = kStart + 1'000};
+  const auto [second_relay, second] = sent();
+  EXPECT_EQ(first_relay, "wss://theirs.example");
+  EXPECT_EQ(second_relay, "wss://another.example");
+  EXPECT_EQ(first, second);
+}
+
+TEST_F(RetryTest, RefusesWhatCannotBePublishedAgain) {
+  const core::Job job = given_up_job();
+  const auto code = [&](const auto& change) {
+    core::Job changed = job;
+    change(changed);
+    return order(changed);
+  };
+  EXPECT_EQ(code([](core::Job& one) { one.notices.clear(); }), "retry.no_result");
+  EXPECT_EQ(code([](core::Job& one) { one.notices[0].delivered = true; }), "retry.delivered");
+  EXPECT_EQ(code([](core::Job& one) { one.notices[0].closed = false; }), "retry.not_over");
+  EXPECT_EQ(code([](core::Job& one) { one.closed = ledger::JobClosed{}; }), "retry.closed");
+  EXPECT_EQ(code([](core::Job& one) { one.refunds.push_back({.owed = {}, .paid = ledger::RefundPaid{}}); }),
+            "retry.paid_back");
+  EXPECT_EQ(code([](core::Job& one) { one.refunds.push_back({}); }), "") << "owed back, and still there to be given";
+  posted.clear();
+  journal.texts.clear();
+  EXPECT_EQ(order(job), "retry.pruned");
+  journal.jobs.clear();
+  notices.retry({core::JobId{}, [](const auto& answer) { EXPECT_EQ(answer.error().code, "retry.no_job"); }});
+  EXPECT_THAT(posted, IsEmpty());
+}
+
 }  // namespace
 }  // namespace runtime
