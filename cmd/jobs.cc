@@ -9,6 +9,7 @@
 #include "cmd/jobs_close.h"
 #include "cmd/jobs_refund.h"
 #include "cmd/jobs_retry.h"
+#include "cmd/jobs_tail.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/job_text.h"
 #include "cmd/text/when.h"
@@ -196,7 +197,7 @@ void list_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, shows one whole; cancels, closes or retries one, pays one back.",
+          .summary = "Lists jobs, follows them, shows one whole; cancels, closes or retries one, pays one back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -218,6 +219,7 @@ Command jobs_command() {
                .notes = "ID is a unique prefix of the job's id or of its note, or an nevent.\n",
                .options = add_json_option,
                .run = run_show},
+              tail_command(),
               {.name = "cancel",
                .summary = "Tells a running serve to give a job up.",
                .examples = "  sellcompute jobs cancel a53c\n",
