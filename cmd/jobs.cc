@@ -10,6 +10,7 @@
 #include "cmd/jobs_refund.h"
 #include "cmd/jobs_retry.h"
 #include "cmd/jobs_tail.h"
+#include "cmd/jobs_text.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/job_text.h"
 #include "cmd/text/when.h"
@@ -162,12 +163,23 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
   if (!steps) return tl::unexpected(steps.error());
   if (steps->empty()) return unknown_job(arguments.words[0]);
   const core::Job& job = steps->back().job;
+  std::optional<JobWords> words;
+  if (arguments.has("text")) {
+    auto read = read_words(context, ledger->reader, job);
+    if (!read) return tl::unexpected(read.error());
+    words = std::move(*read);
+  }
   if (arguments.format() == Format::json) {
     auto object = job_json(job);
     object["texts"] = texts_of(ledger->reader, job);
+    if (words) add_words(object, *words);
     object["facts"] = nlohmann::ordered_json::array();
     for (const auto& step : *steps) object["facts"].push_back(ledger::to_json(step.entry));
     context.out << json_line(object) << '\n';
+    return ExitCode::done;
+  }
+  if (words) {
+    print_words(context.out, context.terminal, *words);
     return ExitCode::done;
   }
   print_job(context.out, context.terminal, job);
@@ -193,6 +205,11 @@ void list_options(cxxopts::OptionAdder& add) {
   add_json_and_csv_options(add);
 }
 
+void show_options(cxxopts::OptionAdder& add) {
+  add("text", "the question and its answer instead, decrypted where they were encrypted");
+  add_json_option(add);
+}
+
 }  // namespace
 
 Command jobs_command() {
@@ -214,10 +231,11 @@ Command jobs_command() {
               {.name = "show",
                .summary = "Shows a job's whole life: times, money, relays, every fact.",
                .examples = "  sellcompute jobs show a53c\n"
+                           "  sellcompute jobs show a53c --text         # question and answer\n"
                            "  sellcompute jobs show note1... --json | jq '.facts[].type'\n",
                .words = "ID",
                .notes = "ID is a unique prefix of the job's id or of its note, or an nevent.\n",
-               .options = add_json_option,
+               .options = show_options,
                .run = run_show},
               tail_command(),
               {.name = "cancel",

@@ -85,9 +85,36 @@ TEST_F(LedgerCommand, OnlyWhatReadsViewsAsksForFreshOnes) {
 }
 
 TEST_F(LedgerCommand, WithoutALedgerItSaysSo) {
-  const Ran ran = sellcompute({"ledger", "stats"});
-  EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, StartsWith("sellcompute: there is no ledger"));
+  for (const auto& words : {std::vector<std::string>{"ledger", "stats"}, {"jobs", "tail"}}) {
+    const Ran ran = sellcompute(words);
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, StartsWith("sellcompute: there is no ledger"));
+  }
+}
+
+TEST_F(LedgerCommand, ShowsTheTextsOfAJobOrSaysWhyNot) {
+  make_ledger(33);
+  ASSERT_EQ(sellcompute({"replay", "--rebuild-views"}).exit_code, 0);
+  const std::string job = rows_of(sellcompute({"ledger", "export"}).out).back()["job"];
+  const auto shown = [&] { return rows_of(sellcompute({"jobs", "show", job, "--text", "--json"}).out).at(0); };
+  const json whole = shown();
+  EXPECT_EQ(whole["question_state"], "unreadable") << "the sample's request is no event";
+  EXPECT_THAT(whole["answer"].get<std::string>(), StartsWith("result of sale 2: why is the sky blue"));
+  EXPECT_EQ(whole["answer_state"], "kept");
+
+  auto store = ledger::open_writer(home_ / ".local/share/sellcompute/ledger");
+  ASSERT_TRUE(store) << store.error().describe();
+  ledger::Batch batch;
+  ASSERT_TRUE((*store)->scan(ledger::Family::texts, {}, {}, [&](auto key, auto) {
+    batch.erase(ledger::Family::texts, std::string(key));
+    return true;
+  }));
+  ASSERT_TRUE((*store)->commit(batch));
+  store->reset();
+  EXPECT_EQ(shown()["question_state"], "lost");
+  EXPECT_EQ(shown()["answer_state"], "lost");
+  EXPECT_THAT(sellcompute({"jobs", "show", job, "--text"}).out,
+              HasSubstr("answer: a text is missing, and no fact says that it was pruned"));
 }
 
 TEST_F(LedgerCommand, PrintsItsSchema) {
