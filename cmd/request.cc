@@ -17,6 +17,7 @@ namespace {
 using base::ErrorKind;
 using base::Result;
 
+constexpr auto kProgressEvery = std::chrono::seconds(1);
 constexpr std::int64_t kLastWordMs = 3'000;  // how long a provider may take to say that it heard of a cancellation
 
 class Conversation {
@@ -73,10 +74,20 @@ class Conversation {
   }
 
   Result<ExitCode> listen() {
+    show_progress();
     io_.run();
     screen_.end();
     if (failure_) return tl::unexpected(*failure_);
     return exit_code_;
+  }
+
+  void show_progress() {
+    progress_.expires_after(kProgressEvery);
+    progress_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      screen_.still_waiting();
+      show_progress();
+    });
   }
 
   void on_answer(const nostr::Answer& answer, const std::string& relay) {
@@ -190,6 +201,7 @@ class Conversation {
   boost::asio::io_context io_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer last_word_timer_{io_};
+  boost::asio::steady_timer progress_{io_};
   std::optional<base::Msat> bid_;
   bool addressed_ = false;
   std::optional<nostr::PublicKey> paid_;  // the provider that we paid: no other one's answer counts any more

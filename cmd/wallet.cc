@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "cmd/cli/clock.h"
+#include "cmd/cli/progress.h"
 #include "cmd/cli/random.h"
 #include "cmd/commands.h"
 #include "cmd/text/humanize.h"
@@ -124,7 +125,8 @@ Result<ledger::InvoiceIssued> make(WalletSession& counter, const Config& config,
 }
 
 // What the wallet says of the invoice when it is paid or its time is over.
-wallet::LookupAnswer wait(WalletSession& counter, const ledger::InvoiceIssued& invoice) {
+wallet::LookupAnswer wait(WalletSession& counter, const ledger::InvoiceIssued& invoice, Context& context) {
+  WaitLine line(context, make_clock(context.sources));
   bool look = true;
   counter.wallet().on_news([&look](const std::optional<base::Hash256>&) { look = true; });
   for (;;) {
@@ -136,6 +138,7 @@ wallet::LookupAnswer wait(WalletSession& counter, const ledger::InvoiceIssued& i
       counter.wallet().on_news([](const std::optional<base::Hash256>&) {});
       return said.value_or(wallet::Unknown{});
     }
+    line.show("the payment; the invoice can be paid for " + age(invoice.expires_at - counter.now()) + " more");
     counter.run_until([&] { return look; }, kLookAgainMs);
   }
 }
@@ -184,7 +187,7 @@ Result<ExitCode> run_wallet_invoice(const Arguments& arguments, Context& context
   const bool play_money = (*counter)->wallet().play_money();
   print_made(*made, play_money, arguments.format(), context);
   if (!arguments.has("wait")) return ExitCode::done;
-  return print_end(wait(**counter, *made), play_money, arguments.format(), context);
+  return print_end(wait(**counter, *made, context), play_money, arguments.format(), context);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include "cmd/text/humanize.h"
 
@@ -10,14 +11,23 @@ namespace cmd {
 using base::Result;
 using ledger::Family;
 
+namespace {
+
+constexpr std::int64_t kShownFromMs = 1'000;
+constexpr std::string_view kAnew = "\r\033[K";  // the same line, empty
+
+// Null where nobody watches.
+std::ostream* watched(Context& context) {
+  return context.error_terminal.interactive && context.verbosity != Verbosity::quiet ? &context.err : nullptr;
+}
+
+}  // namespace
+
 ReadProgress::ReadProgress(ledger::KeyValue& store, base::Seq entries, int passes, Context& context)
-    : store_(store),
-      entries_(entries),
-      passes_(static_cast<base::Seq>(passes)),
-      out_(context.error_terminal.interactive && context.verbosity != Verbosity::quiet ? &context.err : nullptr) {}
+    : store_(store), entries_(entries), passes_(static_cast<base::Seq>(passes)), out_(watched(context)) {}
 
 ReadProgress::~ReadProgress() {
-  if (out_) *out_ << "\r\033[K" << std::flush;
+  if (out_) *out_ << kAnew << std::flush;
 }
 
 Result<std::optional<std::string>> ReadProgress::get(Family family, std::string_view key) const {
@@ -44,8 +54,22 @@ void ReadProgress::count(Family family) const {
   const base::Seq percent = entries_ == 0 ? 100 : done * 100 / entries_;
   if (percent == percent_) return;
   percent_ = percent;
-  *out_ << "\r\033[K" << grouped(static_cast<std::int64_t>(done)) << " of "
-        << grouped(static_cast<std::int64_t>(entries_)) << " entries, " << percent << " %" << std::flush;
+  *out_ << kAnew << grouped(static_cast<std::int64_t>(done)) << " of " << grouped(static_cast<std::int64_t>(entries_))
+        << " entries, " << percent << " %" << std::flush;
+}
+
+WaitLine::WaitLine(Context& context, base::Clock clock)
+    : out_(watched(context)), clock_(std::move(clock)), began_(clock_()) {}
+
+void WaitLine::show(const std::string& awaited) {
+  const std::int64_t waited_ms = clock_() - began_;
+  if (!out_ || waited_ms < kShownFromMs) return;
+  *out_ << kAnew << "waiting for " << awaited << ", " << age(waited_ms) << std::flush;
+  shown_ = true;
+}
+
+void WaitLine::clear() {
+  if (out_ && std::exchange(shown_, false)) *out_ << kAnew << std::flush;
 }
 
 }  // namespace cmd

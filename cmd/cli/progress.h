@@ -1,6 +1,7 @@
-// How far a long reading of the ledger has come, for a person who waits.
+// For a person who waits: how far a long reading of the ledger has come, and for how long something was waited for.
 #pragma once
 
+#include "base/scheduler.h"
 #include "cmd/cli/command.h"
 #include "ledger/key_value.h"
 
@@ -32,6 +33,28 @@ class ReadProgress final : public ledger::KeyValue {
   std::ostream* const out_;  // null: nobody watches
   mutable base::Seq reads_ = 0;
   mutable base::Seq percent_ = 0;
+};
+
+// A line on standard error that says what is waited for and for how long: "waiting for the payment, 12 s". It is there
+// only where a person watches, from the second second on, and gone with this object.
+class WaitLine {
+ public:
+  // The context must outlive this.
+  WaitLine(Context& context, base::Clock clock);
+  ~WaitLine() { clear(); }
+  WaitLine(const WaitLine&) = delete;
+  WaitLine& operator=(const WaitLine&) = delete;
+
+  // Writes the line anew. Call it about once a second.
+  void show(const std::string& awaited);
+  // Removes the line. Call it before anything else is printed.
+  void clear();
+
+ private:
+  std::ostream* const out_;  // null: nobody watches
+  const base::Clock clock_;
+  const base::TimeMs began_;
+  bool shown_ = false;
 };
 
 }  // namespace cmd

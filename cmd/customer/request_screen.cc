@@ -80,6 +80,8 @@ void RequestScreen::published(const ledger::RelayAnswer& answer) {
 
 void RequestScreen::cancelling(const nostr::EventId& request) {
   if (json_) return object("cancelling", {{"id", request.hex()}});
+  wait_.clear();
+  awaited_ = "the provider's last word";
   context_.out << growing_.interrupt() << std::flush;
   line("taking request " + short_id(request.hex()) + " back");
 }
@@ -89,6 +91,8 @@ void RequestScreen::cancelled(const ledger::RelayAnswer& answer) {
 }
 
 void RequestScreen::status(const nostr::Answer& answer, const std::string& relay) {
+  if (answer.known == nostr::Status::processing) awaited_ = "the result";
+  if (answer.known == nostr::Status::payment_required && !answer.is_result) awaited_ = "the payment, then the result";
   if (json_) return object("status", fields(answer, relay));
   const Colour colour = answer.known == nostr::Status::error ? Colour::red : Colour::bold;
   line(short_npub(nostr::encode_npub(answer.provider)) + "  " +
@@ -109,10 +113,16 @@ void RequestScreen::result(const nostr::Answer& answer, const std::string& relay
 
 // A file or a program gets the bytes as they are.
 void RequestScreen::show(const std::string& text) {
+  wait_.clear();
   context_.out << context_.terminal.strangers(text) << std::flush;
 }
 
+void RequestScreen::still_waiting() {
+  if (!json_ && !growing_.is_open()) wait_.show(awaited_);
+}
+
 void RequestScreen::end() {
+  wait_.clear();
   context_.out << growing_.interrupt() << std::flush;
 }
 
@@ -122,6 +132,7 @@ void RequestScreen::note(const std::string& text) {
 
 void RequestScreen::invoice(const nostr::Answer& answer) {
   if (json_ || answer.bolt11.empty()) return;  // programs have it from the answer
+  wait_.clear();
   const bool play_money = answer.bolt11.starts_with("lnbcrt");
   context_.err << "\ninvoice" << (answer.amount ? " over " + sats(*answer.amount) : "") << ":\n"
                << printable(answer.bolt11) << "\npay it with "
@@ -138,6 +149,7 @@ void RequestScreen::paid(const Payment& payment, const std::string& bolt11) {
                               {"preimage", payment.preimage.is_zero() ? "" : payment.preimage.hex()},
                               {"bolt11", bolt11}});
   }
+  awaited_ = "the result";
   line(context_.error_terminal.paint(Colour::green, "paid " + sats(payment.amount)) + ", payment " +
        short_id(payment.payment_hash.hex()) + (payment.preimage.is_zero() ? ", held until the answer is there" : ""));
 }
@@ -157,6 +169,7 @@ void RequestScreen::object(const char* type, const nlohmann::ordered_json& field
 
 void RequestScreen::line(const std::string& text) {
   if (context_.verbosity == Verbosity::quiet) return;
+  wait_.clear();
   const std::string time = "+" + took(clock_() - began_);
   if (growing_.is_open() && context_.error_terminal.interactive) context_.err << '\n';  // out of the answer's line
   context_.err << context_.error_terminal.paint(Colour::dim,

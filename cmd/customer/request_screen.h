@@ -4,6 +4,7 @@
 
 #include "base/scheduler.h"
 #include "cmd/cli/command.h"
+#include "cmd/cli/progress.h"
 #include "cmd/customer/customer.h"
 #include "cmd/customer/growing_answer.h"
 #include "cmd/customer/market.h"
@@ -13,7 +14,7 @@ namespace cmd {
 class RequestScreen {
  public:
   RequestScreen(Context& context, bool json, base::Clock clock)
-      : context_(context), json_(json), clock_(std::move(clock)), began_(clock_()) {}
+      : context_(context), json_(json), clock_(std::move(clock)), began_(clock_()), wait_(context, clock_) {}
 
   void asked(const nostr::Event& request);
   // The best first.
@@ -26,6 +27,8 @@ class RequestScreen {
   // What the answer has grown by.
   void partial(const nostr::Answer& answer, const std::string& relay);
   void result(const nostr::Answer& answer, const std::string& relay);
+  // Tells a person on a terminal that the wait goes on; call it about once a second.
+  void still_waiting();
   // There is no more to come, even of an answer that was growing.
   void end();
   void note(const std::string& text);
@@ -45,6 +48,8 @@ class RequestScreen {
   const base::Clock clock_;
   const base::TimeMs began_;
   GrowingAnswer growing_;
+  WaitLine wait_;
+  std::string awaited_ = "a provider";
 };
 
 }  // namespace cmd

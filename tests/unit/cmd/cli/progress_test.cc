@@ -51,5 +51,32 @@ TEST(Progress, NobodyWatchesNothingIsSaid) {
   EXPECT_EQ(told(true, Verbosity::quiet), "");
 }
 
+// What is told of a wait of two and a half seconds that ends with a line of something else.
+std::string told_while_waiting(bool interactive, Verbosity verbosity = Verbosity::normal) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  Context context{in, out, err, {}, {.interactive = interactive}, verbosity, {}};
+  base::TimeMs now{1'000};
+  WaitLine line(context, [&] { return now; });
+  for (const std::int64_t ms : {0, 1'000, 1'500}) {
+    now = now + ms;
+    line.show("the payment");
+  }
+  line.clear();
+  line.clear();
+  EXPECT_EQ(out.str(), "");
+  return err.str();
+}
+
+TEST(WaitLine, SaysForWhatAndHowLongAndLeavesNothing) {
+  EXPECT_EQ(told_while_waiting(true),
+            "\r\033[Kwaiting for the payment, 1 s\r\033[Kwaiting for the payment, 2 s\r\033[K");
+}
+
+TEST(WaitLine, NobodyWatchesNothingIsSaid) {
+  EXPECT_EQ(told_while_waiting(false), "");
+  EXPECT_EQ(told_while_waiting(true, Verbosity::quiet), "");
+}
+
 }  // namespace
 }  // namespace cmd
