@@ -56,7 +56,7 @@ std::string failure_text(const Job& job) {
     case ledger::InferenceFailure::busy:
       return "the model server was too busy";
     case ledger::InferenceFailure::rejected:
-      return "the model server refused the request";
+      return "the request cannot be served as it stands";
     case ledger::InferenceFailure::server_error:
       return "the model server failed while it worked on the request";
     case ledger::InferenceFailure::cut_off:

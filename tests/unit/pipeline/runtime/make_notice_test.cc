@@ -74,7 +74,7 @@ TEST(ErrorNotice, SaysWhyTheModelFailedInPlainWords) {
       {input_too_long,
        "the prompt is too long for llama3.2, which takes 4096 tokens for the prompt and its answer together"},
       {busy, "the model server was too busy"},
-      {rejected, "the model server refused the request"},
+      {rejected, "the request cannot be served as it stands"},
       {server_error, "the model server failed while it worked on the request"},
       {cut_off, "the model server broke off its answer"},
       {malformed, "the model server gave an answer that cannot be read"},
