@@ -38,6 +38,7 @@ export async function createProvider({ relay, ollama, settings = {}, tables = ''
     pubkey: getPublicKey(secretKey),
     log: [], // lines of every serve so far
     cli,
+    run, // a command as a running child process
     json,
     eventually: eventuallyByCommand,
     start,
