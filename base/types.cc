@@ -9,6 +9,8 @@
 
 #include <stdexcept>
 
+#include "base/check.h"
+
 namespace base {
 namespace {
 
@@ -67,6 +69,7 @@ Hash256 hmac_sha256(std::string_view key, std::string_view data) {
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), unsigned_data(data), data.size(), out.bytes.data(),
        &size);
+  CHECK(size == Hash256::kSize, size);
   return out;
 }
 
@@ -77,6 +80,7 @@ std::int64_t Msat::checked_add(std::int64_t a, std::int64_t b) {
 }
 
 Msat Msat::scaled_up(std::int64_t numerator, std::int64_t denominator) const {
+  CHECK(denominator > 0, denominator);
   const Int128 product = static_cast<Int128>(value) * numerator;
   const Int128 quotient = product / denominator + (product % denominator > 0 ? 1 : 0);
   if (quotient > kMax || quotient < -kMax) throw std::overflow_error("millisatoshi overflow");

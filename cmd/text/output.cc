@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
 #include <charconv>
 #include <ostream>
 
+#include "base/check.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -88,7 +88,7 @@ std::string json_line(const nlohmann::ordered_json& value) {
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
 void Table::add(std::vector<Cell> row) {
-  assert(row.size() == columns_.size());
+  CHECK(row.size() == columns_.size(), row.size(), columns_.size());
   rows_.push_back(std::move(row));
 }
 
