@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/base64.h"
+#include "base/check.h"
 
 namespace ledger {
 namespace {
@@ -58,6 +59,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
+    CHECK(end != std::string_view::npos, text.size());
     lines.push_back(text.substr(0, end));
     text.remove_prefix(end + 1);
   }
@@ -134,6 +136,7 @@ Result<std::string> sign_checkpoint(const Checkpoint& checkpoint, const PublicKe
                      std::string(kTimeMark) + std::to_string(checkpoint.time.ms) + '\n';
   const auto signature = sign(signing_digest(note));
   if (!signature) return tl::unexpected(signature.error());
+  CHECK(is_signed_by(provider, note, signature->view()));  // by the key that the checkpoint names
   note.append("\n").append(kSignatureMark).append(origin).append(" ");
   note.append(to_base64(key_id(provider).append(signature->view()))).append("\n");
   return note;

@@ -18,6 +18,7 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -72,6 +73,14 @@ enum Type : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 
 
 template <Message T>
 inline constexpr auto kFields = T::fields();
+
+// Canonical bytes have their fields in the order of their numbers, each number once.
+template <class... F>
+constexpr bool ascending(const std::tuple<F...>& fields) {
+  std::uint32_t last = 0;
+  const auto follows = [&](std::uint32_t number) { return std::exchange(last, number) < number; };
+  return std::apply([&](const auto&... f) { return (follows(f.number) && ...); }, fields);
+}
 
 template <Message T>
 bool decode_into(std::string_view in, T& message);
@@ -295,6 +304,7 @@ bool decode_into(std::string_view in, T& message) {
 
 template <class T>
 void encode_to(std::string& out, const T& message) {
+  static_assert(wire::ascending(wire::kFields<T>));
   std::apply([&](const auto&... f) { (wire::put_field(out, f.number, message.*(f.member)), ...); }, wire::kFields<T>);
   if constexpr (requires { message.unknown_fields; }) out.append(message.unknown_fields);
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/check.h"
 #include "base/sync_folder.h"
 #include "ledger/keys.h"
 
@@ -104,6 +105,7 @@ DurableMark::~DurableMark() {
 
 Result<void> DurableMark::write(const Durable& durable) {
   const std::string bytes = mark_bytes(durable);
+  CHECK(bytes.size() == kMarkBytes, bytes.size());  // each mark overwrites the last one whole
   const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), 0);
   if (written != static_cast<ssize_t>(bytes.size())) return io_error("cannot record what is durable", file_);
   return {};

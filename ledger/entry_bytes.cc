@@ -1,5 +1,6 @@
 #include "ledger/entry_bytes.h"
 
+#include "base/check.h"
 #include "ledger/keys.h"
 
 namespace ledger {
@@ -18,6 +19,9 @@ EncodedEntry encode_entry(const NewEntry& entry) {
   out.value.reserve(2 + out.header_bytes.size() + facts.size());
   wire::put_varint(out.value, out.header_bytes.size());
   out.value.append(out.header_bytes).append(facts);
+  std::string_view rest = out.value;
+  std::string_view header;
+  CHECK(wire::get_bytes(rest, header) && header == out.header_bytes && rest == facts, out.header.type, facts.size());
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "ledger/fact.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -42,6 +43,17 @@ bool decode_known(Fact& out, std::uint32_t type, std::string_view facts, bool& g
     return true;
   };
   return (try_type(std::type_identity<std::variant_alternative_t<I, Fact>>{}) || ...);
+}
+
+template <class T>
+bool is_or_holds(const T& field, const TextRef& text) {
+  if constexpr (std::is_same_v<T, TextRef>) {
+    return field == text;
+  } else if constexpr (std::is_same_v<T, std::vector<TextRef>>) {
+    return std::ranges::find(field, text) != field.end();
+  } else {
+    return false;
+  }
 }
 
 }  // namespace
@@ -151,6 +163,14 @@ std::string_view type_name(std::uint32_t type) {
     default:
       return "Unknown";
   }
+}
+
+bool refers_to(const Fact& event, const TextRef& text) {
+  return std::visit(
+      [&]<class T>(const T& e) {
+        return std::apply([&](const auto&... f) { return (is_or_holds(e.*(f.member), text) || ...); }, T::fields());
+      },
+      event);
 }
 
 std::string encode_facts(const Fact& event) {

@@ -606,6 +606,9 @@ using Fact =
 std::uint32_t type_of(const Fact& event);
 std::string_view type_name(std::uint32_t type);
 
+// True if one of the fact's own fields is this reference.
+bool refers_to(const Fact& event, const TextRef& text);
+
 std::string encode_facts(const Fact& event);
 // Fails with "ledger.unknown_type" for a type that a newer version wrote, and "ledger.corrupt" for bad bytes.
 Result<Fact> decode_facts(std::uint32_t type, std::string_view facts);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
+
 namespace ledger {
 
 GroupCommit::GroupCommit(std::unique_ptr<Ledger> ledger, std::size_t queue_limit)
@@ -21,6 +23,7 @@ Result<void> GroupCommit::submit_task(std::function<void(Ledger&)> task) {
 }
 
 Result<void> GroupCommit::enqueue(Waiting waiting) {
+  CHECK((waiting.done != nullptr) != (waiting.task != nullptr));  // a group, or a task
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return fail(ErrorKind::invocation, "ledger.stopped", "the ledger is being closed");
@@ -35,6 +38,7 @@ Result<void> GroupCommit::enqueue(Waiting waiting) {
 }
 
 void GroupCommit::stop() {
+  CHECK(std::this_thread::get_id() != writer_.get_id());  // it would wait for itself
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -67,6 +71,7 @@ void GroupCommit::append_groups(std::span<Waiting> waiting) {
   if (waiting.empty()) return;
   groups_.clear();
   for (Waiting& w : waiting) groups_.push_back(std::move(w.group));
+  CHECK(groups_.size() == waiting.size(), groups_.size(), waiting.size());
   const Result<void> result = ledger_->append(groups_);
   for (Waiting& w : waiting) w.done(result);
 }

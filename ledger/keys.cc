@@ -1,5 +1,6 @@
 #include "ledger/keys.h"
 
+#include "base/check.h"
 #include "ledger/fact.h"
 #include "ledger/key_value.h"
 #include "ledger/merkle.h"
@@ -63,6 +64,7 @@ std::optional<std::uint64_t> from_big_endian(std::string_view bytes) {
 }
 
 std::string after_prefix(std::string_view prefix) {
+  CHECK(!prefix.empty() && prefix.back() != '\xff', prefix.size());
   std::string out(prefix);
   ++out.back();
   return out;
@@ -79,7 +81,7 @@ Result<State> read_state(const KeyValue& store) {
     return State{.format_version = kFormatVersion, .root = empty_root()};
   }
   auto state = decode<State>(**bytes);
-  if (!state || state->format_version == 0)
+  if (!state || state->format_version == 0 || state->size > kMaxEntries)
     return damaged("the record of the ledger's size is unreadable", "meta state");
   if (state->format_version > kFormatVersion) {
     return fail(ErrorKind::invocation, "ledger.newer_format",

@@ -47,6 +47,9 @@ struct ViewVersion {
   }
 };
 
+// No ledger has more: at a thousand entries per second, this takes nine thousand years.
+inline constexpr Seq kMaxEntries = Seq{1} << 48;
+
 // How far the ledger reaches. Written in the same batch as the entries it counts, so it is never ahead of or behind
 // them.
 struct State {

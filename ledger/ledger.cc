@@ -1,5 +1,6 @@
 #include "ledger/ledger.h"
 
+#include "base/check.h"
 #include "ledger/entry_bytes.h"
 #include "ledger/reader.h"
 
@@ -16,12 +17,22 @@ Error failed_error() {
           "stop; see to the disk, then start again: what was acknowledged is safe"};
 }
 
-void put_text(const Text& text, Batch& batch) {
+// Puts a text that the fact refers to into the batch.
+void put_text(const Text& text, const Fact& fact, Batch& batch) {
   std::string value;
   value.reserve(Salt::kSize + text.bytes.size());
   value.append(text.salt.view()).append(text.bytes);
-  const Hash256 ref = sha256(value);
+  const TextRef ref{sha256(value).bytes};
+  CHECK(refers_to(fact, ref), type_name(type_of(fact)), text.bytes.size());  // else nobody would find it again
   batch.put(Family::texts, std::string(ref.view()), std::move(value));
+}
+
+bool is_whole(const Tile& tile) {
+  return tile.hashes.size() == kTileWidth * Hash256::kSize;
+}
+
+Seq last_leaf_of(const TileId& id) {
+  return ((id.index + 1) << ((id.level + 1) * kTileHeight)) - 1;
 }
 
 }  // namespace
@@ -60,6 +71,7 @@ Result<void> Ledger::append(std::span<const Group> groups) {
       batch.put(Family::meta, cursor_key(relay), big_endian(static_cast<std::uint64_t>(time.ms)));
     }
   }
+  CHECK(state_.size == tree_.size(), state_.size, tree_.size());
   views_.flush(batch);
   state_.root = tree_.root();
   state_.views_size = state_.size;
@@ -92,13 +104,18 @@ Result<void> Ledger::check_times(std::span<const Group> groups) const {
 }
 
 Result<void> Ledger::add(const NewEntry& entry, Batch& batch) {
+  CHECK(entry.time >= state_.time, entry.time, state_.time);  // check_times() has seen all of them
   EncodedEntry encoded = encode_entry(entry);
   std::vector<Tile> full;
   tree_.append(leaf_hash(encoded.header_bytes), full);
-  for (Tile& tile : full) batch.put(Family::tiles, tile.id.key(), std::move(tile.hashes));
   const Seq seq = state_.size;
+  CHECK(tree_.size() == seq + 1, tree_.size(), seq);  // an entry's number is its place in the tree
+  for (Tile& tile : full) {
+    CHECK(is_whole(tile) && last_leaf_of(tile.id) == seq, tile.id.level, tile.id.index, tile.hashes.size(), seq);
+    batch.put(Family::tiles, tile.id.key(), std::move(tile.hashes));
+  }
   batch.put(Family::entries, entry_key(seq), std::move(encoded.value));
-  for (const Text& text : entry.texts) put_text(text, batch);
+  for (const Text& text : entry.texts) put_text(text, entry.fact, batch);
   for (const TextRef& ref : entry.gone) batch.put(Family::texts, std::string(ref.view()), {});
   state_.size = seq + 1;
   state_.time = entry.time;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
+
 namespace ledger {
 namespace {
 
@@ -23,6 +25,7 @@ Hash256 hash_at(std::string_view hashes, std::size_t position) {
 
 // The root over 2^n neighbouring hashes.
 Hash256 fold(std::string_view hashes) {
+  CHECK(std::has_single_bit(hashes.size() / kHashSize) && hashes.size() % kHashSize == 0, hashes.size());
   if (hashes.size() == kHashSize) return hash_at(hashes, 0);
   const std::size_t half = hashes.size() / 2;
   return node_hash(fold(hashes.substr(0, half)), fold(hashes.substr(half)));
@@ -78,6 +81,7 @@ struct MerkleTree::Range {
   Seq leaves() const { return end - begin; }
   // Left: the largest power of two below leaves(); right: the rest (RFC 6962, section 2.1).
   std::pair<Range, Range> halves() const {
+    CHECK(leaves() > 1, begin, end);
     const Seq middle = begin + std::bit_floor(leaves() - 1);
     return {{begin, middle}, {middle, end}};
   }
@@ -107,7 +111,7 @@ std::string TileId::key() const {
 
 Result<MerkleTree> MerkleTree::load(Seq size, const TileReader& stored, const LeafReader& leaf) {
   MerkleTree tree;
-  std::vector<Tile> full;  // stays empty: what is loaded never fills a tile
+  std::vector<Tile> full;
   for (std::size_t level = 0; level < kTileLevels; ++level) {
     const Seq count = hashes_at(level, size);
     for (Seq position = count - count % kTileWidth; position < count; ++position) {
@@ -116,6 +120,7 @@ Result<MerkleTree> MerkleTree::load(Seq size, const TileReader& stored, const Le
       tree.add(level, *hash, full);
     }
   }
+  CHECK(full.empty(), full.size(), size);  // what is loaded never fills a tile
   tree.size_ = size;
   return tree;
 }
@@ -128,8 +133,10 @@ void MerkleTree::append(const Hash256& leaf, std::vector<Tile>& full) {
 // Puts a hash to the right of its level, and merges it with the peaks that it makes perfect. The root over a tile that
 // is full is the next hash one level up.
 void MerkleTree::add(std::size_t level, Hash256 hash, std::vector<Tile>& full) {
+  CHECK(level < kTileLevels, level, size_);
   std::string& tile = partial_tiles_[level];
   std::size_t position = tile.size() / kHashSize;
+  CHECK(position < kTileWidth, position, level);
   tile.append(hash.view());
   std::size_t height = level * kTileHeight;
   for (; position & 1; position >>= 1) hash = node_hash(peaks_[height++], hash);
@@ -206,12 +213,17 @@ Result<Hash256> MerkleTree::subtree(const Range& range, const TileReader& stored
 }
 
 Result<Hash256> MerkleTree::perfect_subtree(const Range& range, const TileReader& stored) const {
+  CHECK(std::has_single_bit(range.leaves()) && range.begin % range.leaves() == 0, range.begin, range.end);
+  CHECK(range.end <= size_, range.end, size_);
   const auto height = static_cast<std::size_t>(std::countr_zero(range.leaves()));
   const std::size_t level = height / kTileHeight;
   const Seq first = hashes_at(level, range.begin);
   const Seq tile = first / kTileWidth;
   const auto root_in = [&](std::string_view hashes) {
-    return fold(hashes.substr(first % kTileWidth * kHashSize, hashes_at(level, range.leaves()) * kHashSize));
+    const std::size_t begin = first % kTileWidth * kHashSize;
+    const std::size_t bytes = hashes_at(level, range.leaves()) * kHashSize;
+    CHECK(begin + bytes <= hashes.size(), begin, bytes, hashes.size());
+    return fold(hashes.substr(begin, bytes));
   };
   if (tile == hashes_at(level, size_) / kTileWidth) return root_in(partial_tiles_[level]);
   return read_full(tile_id(level, tile), stored).map(root_in);

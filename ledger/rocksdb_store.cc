@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "base/check.h"
 #include "base/sync_folder.h"
 #include "ledger/access.h"
 #include "ledger/durable_mark.h"
@@ -174,7 +175,9 @@ class WritingStore final : public RocksDbStore {
 
  private:
   Result<void> update_mark() {
-    durable_.sequence = database()->GetLatestSequenceNumber();
+    const std::uint64_t reached = database()->GetLatestSequenceNumber();
+    CHECK(reached >= durable_.sequence, reached, durable_.sequence);  // a lower mark would hide lost entries
+    durable_.sequence = reached;
     if (manifest_->take()) {
       std::vector<std::string> files;
       const auto status = database()->GetLiveFiles(files, &durable_.manifest_bytes, /*flush_memtable=*/false);

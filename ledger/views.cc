@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "ledger/reader.h"
 
 namespace ledger {
@@ -137,7 +138,10 @@ Result<void> ViewWriter::apply(const Entry& entry) {
 
 void ViewWriter::flush(Batch& batch) {
   std::ranges::sort(changed_, {}, [](Cache::iterator row) -> const std::string& { return row->first; });
+  const std::string* last = nullptr;
   for (const Cache::iterator row : changed_) {
+    CHECK(row->second.changed && (!last || *last < row->first), changed_.size());  // a batch writes each row once
+    last = &row->first;
     batch.writes.push_back({Family::views, row->first, row->second.value});
     row->second.changed = false;
   }

@@ -110,12 +110,32 @@ TEST(Ledger, ATextIsStoredOnceUnderItsReference) {
   const auto ledger = open(disk);
   const Text text = sample_entry(0).texts.at(0);
   Group group = sample_group(0, 3);
+  group.entries[1].fact = NoticeSigned{.content = ref(text)};
   group.entries[1].texts = {text};
   ASSERT_TRUE(ledger->append({&group, 1}));
   EXPECT_EQ(Reader(disk).text(ref(text)), text.bytes);
   int stored = 0;
   ASSERT_TRUE(disk.scan(Family::texts, {}, {}, [&](auto, auto) { return ++stored > 0; }));
   EXPECT_EQ(stored, 1);
+}
+
+TEST(LedgerDeathTest, ATextThatItsFactDoesNotReferToIsNeverWritten) {
+  SimDisk disk;
+  const auto ledger = open(disk);
+  Group group = sample_group(0, 3);
+  group.entries[1].texts = {sample_entry(0).texts.at(0)};
+  EXPECT_DEATH(std::ignore = ledger->append({&group, 1}), "refers_to.* = JobQuoted");
+}
+
+TEST(Ledger, ASizeThatNoLedgerReachesIsDamage) {
+  SimDisk disk;
+  Batch batch;
+  put_state(batch, {.format_version = kFormatVersion, .size = kMaxEntries + 1});
+  ASSERT_TRUE(disk.commit(batch));
+  const auto opened = Ledger::open(disk, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "ledger.damaged");
+  EXPECT_EQ(opened.error().context, "meta state");
 }
 
 TEST(Ledger, ATextThatIsGoneLeavesAnEmptyValueInItsPlace) {
