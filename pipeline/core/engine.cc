@@ -3,22 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "base/check.h"
+#include "pipeline/core/before_append.h"
 #include "pipeline/core/canary.h"
 
 namespace core {
 namespace {
 
-constexpr std::int64_t kLongestRetryMs = 10LL * 60 * 1000;
-
-// Doubled with each failure, up to ten minutes.
-std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
-  return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
-}
-
-// What a model made counts. Not when it is answered already, or when the payment that was held went back meanwhile.
-bool answerable(const Job& job) {
-  return !job.completion && !ended_without_result(job);
-}
+constexpr int kMostRounds = 32;  // of decisions about one job at a time; a few follow on each other
 
 // Takes the texts of this job out of the step, and returns those that are gone with them: the request's and its inputs'.
 std::vector<base::TextRef> drop_question(Step& step, const Job& job) {
@@ -47,11 +39,9 @@ Engine::Engine(Recovery recovery) : now_(recovery.time) {
   }
   std::ranges::sort(recovery.open_jobs, {}, [](const Job& job) { return std::pair(job.requested_at, job.id); });
   for (Job& job : recovery.open_jobs) {
-    const Accounts accounts = accounts_of(job);
-    const Accounts still_open{
-        .exposure = accounts.exposure, .offered_at = accounts.offered_at, .standing = accounts.standing};
-    if (job.request) shop_.account(job, job.requested_at, {}, still_open);
     const JobId id = job.id;
+    if (!job.request || jobs_.contains(id)) continue;  // no ledger of ours has such a job
+    shop_.account(job, job.requested_at, {}, while_open(job));
     jobs_[id] = {.job = std::move(job), .waits_for_resume = true};
     taken_over_.push_back(id);
   }
@@ -116,6 +106,7 @@ void Engine::append(Step& step, const JobId& id, Fact fact, std::vector<ledger::
       declined->text_dropped = true;
       gone = drop_question(step, live.job);
     }
+    check_before_append(live.job, fact);
     const Accounts before = accounts_of(live.job);
     evolve(live.job, id, now_, fact);
     shop_.account(live.job, now_, before, accounts_of(live.job));
@@ -126,7 +117,8 @@ void Engine::append(Step& step, const JobId& id, Fact fact, std::vector<ledger::
 
 // Lets the stages decide until nothing is left to decide; what remains is work for adapters.
 Due Engine::decide_until_settled(Step& step, const JobId& id, const Live& live) {
-  for (;;) {
+  for (int rounds = 0;; ++rounds) {
+    CHECK(rounds < kMostRounds, rounds);  // a decision that leaves itself due would never end
     Due effects;
     std::vector<Fact> decisions;
     for (const Stage& stage : stages()) {
@@ -161,6 +153,7 @@ void Engine::advance(Step& step, const JobId& id) {
   } else {
     leave_queue(live);
   }
+  CHECK(!effects.wake_at || *effects.wake_at > now_, effects.wake_at.value_or(now_), now_);  // a Tick would not end
   if (effects.wake_at && effects.wake_at != live.wake_at) wakes_.emplace(*effects.wake_at, id);
   live.wake_at = effects.wake_at;
   rest(id);
@@ -170,6 +163,7 @@ void Engine::start_queued(Step& step) {
   while (starts_models_ && !queue_.empty() && shop_.slots_busy < policy_.slots) {
     const JobId id = queue_.begin()->second;
     Live& live = jobs_.at(id);
+    CHECK(live.place && live.job.quote);
     leave_queue(live);
     const Work work{.action = Action::infer, .attempt = live.job.inference_failures + 1};
     if (live.job.inference_started < work.attempt) {
@@ -186,6 +180,7 @@ void Engine::enqueue(const JobId& id, Live& live) {
                 .number = ++places_};
   queue_.emplace(*live.place, id);
   shop_.enter_queue(live.job.request->customer, live.place->standing);
+  CHECK(queue_.size() == shop_.queued, queue_.size(), shop_.queued);
 }
 
 void Engine::leave_queue(Live& live) {
@@ -193,10 +188,13 @@ void Engine::leave_queue(Live& live) {
   queue_.erase(*live.place);
   shop_.leave_queue(live.job.request->customer, live.place->standing);
   live.place.reset();
+  CHECK(queue_.size() == shop_.queued, queue_.size(), shop_.queued);
 }
 
 // The one place where work goes out; finished() is where it comes home.
 void Engine::started(Step& step, const JobId& id, Live& live, const Work& work) {
+  CHECK(!contains(live.in_flight, work) || canary(Canary::in_flight_ignored), work.action, work.attempt);
+  CHECK(work.action != Action::infer || shop_.slots_busy < policy_.slots, shop_.slots_busy, policy_.slots);
   live.in_flight.push_back(work);
   ++works_[static_cast<std::size_t>(work.action)];
   if (work.action == Action::infer) ++shop_.slots_busy;
@@ -207,15 +205,29 @@ void Engine::finished(const JobId& id, const Work& work) {
   const auto it = jobs_.find(id);
   if (it == jobs_.end()) return;
   if (std::erase(it->second.in_flight, work) == 0) return;
+  CHECK(works_[static_cast<std::size_t>(work.action)] > 0, work.action);
+  CHECK(work.action != Action::infer || shop_.slots_busy > 0, shop_.slots_busy);
   --works_[static_cast<std::size_t>(work.action)];
   if (work.action == Action::infer) --shop_.slots_busy;
+}
+
+// A job that the engine does not hold, as the ledger has it.
+void Engine::take_from_rest(const JobId& id, std::optional<Job> job) {
+  if (!job || !job->request || jobs_.contains(id)) return;
+  shop_.account(*job, now_, {}, while_open(*job));
+  jobs_[id].job = std::move(*job);
 }
 
 // A job with nothing due, now or later, leaves memory; the ledger has it.
 void Engine::rest(const JobId& id) {
   const auto it = jobs_.find(id);
   const Live& live = it->second;
-  if (live.in_flight.empty() && !live.place && !live.wake_at) jobs_.erase(it);
+  if (!live.in_flight.empty() || live.place || live.wake_at) return;
+  shop_.account(live.job, now_, while_open(live.job), {});
+  jobs_.erase(it);
+  const bool all_released = shop_.total_exposure == Msat{} && shop_.queued == 0 && shop_.slots_busy == 0 && busy_ == 0;
+  CHECK(!jobs_.empty() || all_released || canary(Canary::in_flight_ignored), shop_.total_exposure, shop_.queued,
+        shop_.slots_busy, busy_);
 }
 
 // ---- inputs ---------------------------------------------------------------------------------------------------------
@@ -253,21 +265,19 @@ void Engine::on(Step& step, RequestsRefused& input) {
   append(step, {}, std::move(input.counts));
 }
 
+// Texts of open jobs stay: one that was at rest may have been paid since.
 void Engine::on(Step& step, PruningOrdered& input) {
-  if (canary(Canary::pruned_while_open)) {
-    for (const auto& [id, live] : jobs_) input.texts.push_back(live.job.request->request);
+  std::set<base::TextRef> needed;
+  for (const auto& [id, live] : jobs_) {
+    if (canary(Canary::pruned_while_open)) input.texts.push_back(live.job.request->request);
+    needed.merge(texts_of(live.job));
   }
-  keep_texts_of_open_jobs(input);
+  if (!canary(Canary::pruned_while_open)) {
+    input.pruned.texts -= std::erase_if(input.texts, [&](const base::TextRef& ref) { return needed.contains(ref); });
+    CHECK(input.pruned.texts == input.texts.size(), input.pruned.texts, input.texts.size());
+  }
   append(step, {}, std::move(input.pruned));
   step.entries.back().gone = std::move(input.texts);
-}
-
-// A job that was at rest may have been paid since, or its result is published again.
-void Engine::keep_texts_of_open_jobs(PruningOrdered& input) const {
-  if (canary(Canary::pruned_while_open)) return;
-  std::set<base::TextRef> needed;
-  for (const auto& [id, live] : jobs_) needed.merge(texts_of(live.job));
-  input.pruned.texts -= std::erase_if(input.texts, [&](const base::TextRef& ref) { return needed.contains(ref); });
 }
 
 void Engine::on(Step& step, RequestArrived& input) {
@@ -409,7 +419,7 @@ void Engine::on(Step& step, PaymentHeld& input) {
 }
 
 void Engine::on(Step& step, Settled& input) {
-  if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
+  take_from_rest(input.job, std::move(input.at_rest));
   const Invoice* invoice = end_watch(input.job, input.settlement.payment_hash);
   if (!invoice) return;
   if (!invoice->settled || canary(Canary::settlement_counted_twice)) {
@@ -458,7 +468,7 @@ void Engine::on(Step& step, RetryOrdered& input) {
 }
 
 void Engine::on(Step& step, RefundOrdered& input) {
-  if (input.at_rest && !jobs_.contains(input.job)) jobs_[input.job].job = std::move(*input.at_rest);
+  take_from_rest(input.job, std::move(input.at_rest));
   const Job* job = find(input.job);
   const Refund* refund = job ? find_refund(*job, input.refund.payment_hash) : nullptr;
   if (refund && !refund->paid && !under_way(*refund)) {

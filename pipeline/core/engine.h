@@ -248,8 +248,8 @@ class Engine {
   void finished(const JobId& id, const Work& work);
   void stopped_inference(const JobId& id);
   const Invoice* end_watch(const JobId& id, const Hash256& payment_hash);
+  void take_from_rest(const JobId& id, std::optional<Job> job);
   void rest(const JobId& id);
-  void keep_texts_of_open_jobs(PruningOrdered& input) const;
 
   void on(Step& step, Configured& input);
   void on(Step& step, RollbackConfirmed& input);

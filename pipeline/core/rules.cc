@@ -8,6 +8,8 @@
 namespace core {
 namespace {
 
+constexpr std::int64_t kLongestRetryMs = 10 * base::kMinuteMs;
+
 // The operator has said that an invoice of this job is over: nothing more is asked of the customer.
 bool closed_by_operator(const Job& job) {
   return std::ranges::any_of(job.invoices, [](const Invoice& invoice) {
@@ -221,6 +223,14 @@ std::set<base::TextRef> texts_of(const Job& job) {
   for (const Notice& notice : job.notices) out.insert({notice.notice.content, notice.notice.tags});
   out.erase(base::TextRef{});
   return out;
+}
+
+bool answerable(const Job& job) {
+  return !job.completion && !ended_without_result(job);
+}
+
+std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures) {
+  return std::min(kLongestRetryMs, first_ms << std::min<std::uint32_t>(failures - 1, 20));
 }
 
 bool is_transient(ledger::InferenceFailure failure) {

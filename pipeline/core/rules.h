@@ -73,6 +73,10 @@ bool may_retry_result(const Job& job);
 bool result_retried(const Job& job);
 // Every text that its facts refer to: what was asked, its inputs, its answer, and what is in its notices.
 std::set<base::TextRef> texts_of(const Job& job);
+// What a model made counts. Not when it is answered already, or when the payment that was held went back meanwhile.
+bool answerable(const Job& job);
+// The pause before the next try after so many failures in a row, at least one: doubled with each, up to ten minutes.
+std::int64_t back_off_ms(std::int64_t first_ms, std::uint32_t failures);
 // It may end well the next time.
 bool is_transient(ledger::InferenceFailure failure);
 // Quoted, and where payment comes first, paid or held.

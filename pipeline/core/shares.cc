@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.h"
+
 namespace core {
 namespace {
 
@@ -46,6 +48,7 @@ Draw next_draw(const Draw& last, const Demand& demand, std::uint64_t places, con
   Draw out{.secret = secret};
   const bool crowded = demand.fresh_keys > places;
   if (crowded) out.chance_ppm = static_cast<std::uint32_t>(places * kCertainPpm / demand.fresh_keys);
+  CHECK(out.chance_ppm <= kCertainPpm, out.chance_ppm, places, demand.fresh_keys);
   if (!crowded && demand.worked_requests <= places) {
     if (last.work_bits > kFirstWorkBits) out.work_bits = last.work_bits - 1;
     return out;

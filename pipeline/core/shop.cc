@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 #include "pipeline/core/rules.h"
 
@@ -27,7 +28,7 @@ std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& a
 
 Accounts accounts_of(const Job& job) {
   const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
-  return {.exposure = exposure(job),
+  return {.exposure = std::max(Msat{}, exposure(job)),  // a damaged ledger may have prices below zero
           .settled = earned(job),
           .settled_first = payment_first(job) ? earned(job) : Msat{},
           .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
@@ -37,11 +38,19 @@ Accounts accounts_of(const Job& job) {
           .standing = job.quote ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh};
 }
 
+Accounts while_open(const Job& job) {
+  const Accounts all = accounts_of(job);
+  return {.exposure = all.exposure, .offered_at = all.offered_at, .standing = all.standing};
+}
+
 void Shop::account(const Job& job, TimeMs time, const Accounts& before, const Accounts& after) {
+  CHECK(job.request);
   const PublicKey& customer = job.request->customer;
   if (after.exposure != before.exposure) {
-    customers[customer].exposure += after.exposure - before.exposure;
+    Customer& owes = customers[customer];
+    owes.exposure += after.exposure - before.exposure;
     total_exposure += after.exposure - before.exposure;
+    CHECK(owes.exposure >= Msat{} && owes.exposure <= total_exposure, owes.exposure, total_exposure);
     drop_if_empty(customer);
   }
   if (const auto change = credit_change(before, after, time)) change_credit(customer, *change);
@@ -66,21 +75,27 @@ void Shop::enter_queue(const PublicKey& customer, Standing standing) {
 }
 
 void Shop::leave_queue(const PublicKey& customer, Standing standing) {
+  const auto waiting = queued_of.find(customer);
+  CHECK(queued > 0 && waiting != queued_of.end() && waiting->second > 0, queued);
   --queued;
-  if (standing != Standing::paid) --queued_strangers;
-  if (--queued_of[customer] == 0) queued_of.erase(customer);
+  if (--waiting->second == 0) queued_of.erase(waiting);
+  if (standing == Standing::paid) return;
+  CHECK(queued_strangers > 0, queued);
+  --queued_strangers;
 }
 
 void Shop::drop_if_empty(const PublicKey& customer) {
   const auto it = customers.find(customer);
+  CHECK(it != customers.end());
   if (it->second.exposure == Msat{} && it->second.days.empty()) customers.erase(it);
 }
 
 void Shop::forget(const Policy& policy, TimeMs now) {
   while (!credit_days.empty() && !counts_as_credit(credit_days.front().first, policy, now)) {
-    const PublicKey customer = credit_days.front().second;
+    const auto [day, customer] = credit_days.front();
     credit_days.pop_front();
     auto& days = customers.at(customer).days;
+    CHECK(!days.empty() && days.front().day == day, days.size(), day);  // both lists are in the same order
     days.erase(days.begin());
     drop_if_empty(customer);
   }

@@ -26,6 +26,8 @@ struct Accounts {
   Standing standing = Standing::fresh;
 };
 Accounts accounts_of(const Job& job);
+// Of these what the job contributes while it is open, and takes back when it is at rest: its exposure and its offer.
+Accounts while_open(const Job& job);
 
 // What a fact at this time changed, or nothing.
 std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& after, TimeMs time);

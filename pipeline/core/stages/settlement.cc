@@ -35,8 +35,9 @@ std::vector<ledger::RefundOwed> refunds_owed(const Job& job) {
   for (const Invoice& invoice : job.invoices) {
     if (!invoice.settled) continue;
     // The first payment is for the result; any further one is too much.
-    const Msat too_much = std::exchange(served, false) ? beyond_use(job) : invoice.settled->received;
-    if (too_much == Msat{} || find_refund(job, invoice.issued.payment_hash)) continue;
+    const Msat received = invoice.settled->received;
+    const Msat too_much = std::exchange(served, false) ? std::min(beyond_use(job), received) : received;
+    if (too_much <= Msat{} || find_refund(job, invoice.issued.payment_hash)) continue;
     out.push_back({.payment_hash = invoice.issued.payment_hash, .amount = too_much, .reason = why_owed(job)});
   }
   return out;

@@ -335,5 +335,26 @@ TEST(Recovery, AtAnyPointTheRestOfTheJobFollowsFromItsFactsAlone) {
   }
 }
 
+// The ledger is input: whatever jobs it holds, a start does not end the process.
+TEST(Engine, AJobWithoutARequestIsLeftAlone) {
+  EngineDriver shop(EngineDriver::policy());
+  Job job{.id = EngineDriver::id(1)};
+  job.quote = ledger::JobQuoted{.price = Msat{1000}};
+  shop.restart(EngineDriver::policy(), job);
+  EXPECT_EQ(shop.engine().open_jobs(), 0u);
+  EXPECT_EQ(shop.engine().shop().total_exposure, Msat{});
+}
+
+TEST(Engine, APriceBelowZeroIsNoExposure) {
+  EngineDriver shop(EngineDriver::policy());
+  shop.hold_inference = true;
+  Job job{.id = EngineDriver::id(1)};
+  job.request = shop.request();
+  job.quote = ledger::JobQuoted{.price = Msat{-1000}, .payment_mode = ledger::PaymentMode::result_first};
+  shop.restart(EngineDriver::policy(), job);
+  EXPECT_EQ(shop.engine().open_jobs(), 1u);
+  EXPECT_EQ(shop.engine().shop().total_exposure, Msat{});
+}
+
 }  // namespace
 }  // namespace core

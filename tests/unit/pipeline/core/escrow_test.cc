@@ -45,6 +45,23 @@ TEST(Escrow, ThePaymentIsTakenWhenTheResultIsSignedAndThenItIsPublished) {
   EXPECT_EQ(shop.engine().open_jobs(), 0u);
 }
 
+TEST(Escrow, NoMoreIsOwedBackThanTheWalletReceived) {
+  EngineDriver shop(escrow_policy());
+  shop.hold_inference = true;
+  shop.ask(1);
+  shop.hold(1);
+  shop.give(Cancelled{.job = EngineDriver::id(1),
+                      .cancellation = {.by = ledger::CancelledBy::customer},
+                      .shown = Answer{.completion = {.attempt = 1, .output_tokens = 1, .partials = 1}, .result = {}}});
+  const Msat received{1000};  // the wallet kept, or lost, most of what it held
+  shop.give(Settled{EngineDriver::id(1),
+                    {.payment_hash = shop.job(1).invoices[0].issued.payment_hash, .received = received}});
+  const Job job = shop.job(1);
+  ASSERT_GT(job.quote->price - amount_used(job), received);
+  ASSERT_EQ(job.refunds.size(), 1u);
+  EXPECT_EQ(job.refunds[0].owed.amount, received);
+}
+
 TEST(Escrow, WhatCannotBeServedIsGivenBackAndNothingIsOwed) {
   for (const auto failure : {ledger::InferenceFailure::rejected, ledger::InferenceFailure::empty}) {
     EngineDriver shop(escrow_policy());
