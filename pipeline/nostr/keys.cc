@@ -5,9 +5,9 @@
 #include <secp256k1_schnorrsig.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
+#include "base/check.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace nostr {
@@ -15,15 +15,12 @@ namespace {
 
 using base::unsigned_data;
 
+// With a valid key the calls below that are checked cannot fail. If one does, nothing that it wrote may be used.
+
 // One context for all threads, for as long as the process lives: libsecp256k1 only reads it after it was made.
 const secp256k1_context* context() {
   static const secp256k1_context* const kContext = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
   return kContext;
-}
-
-// These calls cannot fail with a valid key; if one does, nothing that it wrote may be used.
-void must(int result) {
-  if (result != 1) std::abort();
 }
 
 auto invalid() {
@@ -48,8 +45,8 @@ Result<SecretKey> SecretKey::from_bytes(std::string_view raw) {
     return invalid();
   }
   secp256k1_xonly_pubkey point;
-  must(secp256k1_keypair_xonly_pub(context(), &point, nullptr, &key.keypair_));
-  must(secp256k1_xonly_pubkey_serialize(context(), key.public_key_.bytes.data(), &point));
+  CHECK(secp256k1_keypair_xonly_pub(context(), &point, nullptr, &key.keypair_) == 1);
+  CHECK(secp256k1_xonly_pubkey_serialize(context(), key.public_key_.bytes.data(), &point) == 1);
   return key;
 }
 
@@ -87,8 +84,8 @@ Signature SecretKey::sign(std::string_view message, const AuxRandom& aux) const 
   secp256k1_schnorrsig_extraparams extra = SECP256K1_SCHNORRSIG_EXTRAPARAMS_INIT;
   extra.ndata = aux_bytes.bytes.data();
   Signature signature;
-  must(secp256k1_schnorrsig_sign_custom(context(), signature.bytes.data(), unsigned_data(message), message.size(),
-                                        &keypair_, &extra));
+  CHECK(secp256k1_schnorrsig_sign_custom(context(), signature.bytes.data(), unsigned_data(message), message.size(),
+                                         &keypair_, &extra) == 1);
   return signature;
 }
 
@@ -102,14 +99,14 @@ Result<SharedSecret> SecretKey::shared_secret(const PublicKey& other) const {
   }
   SecretBytes secret = reveal();
   SharedSecret out;
-  must(secp256k1_ecdh(context(), out.bytes.data(), &point, secret.bytes.data(), copy_x, nullptr));
+  CHECK(secp256k1_ecdh(context(), out.bytes.data(), &point, secret.bytes.data(), copy_x, nullptr) == 1);
   wipe(secret.bytes.data(), secret.bytes.size());
   return out;
 }
 
 SecretBytes SecretKey::reveal() const {
   SecretBytes out;
-  must(secp256k1_keypair_sec(context(), out.bytes.data(), &keypair_));
+  CHECK(secp256k1_keypair_sec(context(), out.bytes.data(), &keypair_) == 1);
   return out;
 }
 

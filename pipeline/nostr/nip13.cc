@@ -5,6 +5,7 @@
 #include <charconv>
 #include <span>
 
+#include "base/check.h"
 #include "pipeline/nostr/nip01.h"
 
 namespace nostr {
@@ -70,7 +71,9 @@ std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned b
                                 .tags = event.tags,
                                 .content = event.content});
   std::string& nonce = event.tags.back()[1];
-  const std::span digits(text.data() + text.find(kNonceTag) + kNonceTag.size(), nonce.size());
+  const std::size_t tag = text.find(kNonceTag);
+  CHECK(tag != std::string::npos && tag + kNonceTag.size() + nonce.size() < text.size(), tag, text.size());
+  const std::span digits(text.data() + tag + kNonceTag.size(), nonce.size());
   for (std::uint64_t tries = 0; tries < max_tries; ++tries, increment(digits)) {
     if (leading_zero_bits(EventId{base::sha256(text).bytes}) < bits) continue;
     nonce.assign(digits.begin(), digits.end());

@@ -34,7 +34,7 @@ class Authentication {
   // True if the relay's OK for this event is its verdict on our authentication.
   bool awaits_verdict(const EventId& event) const { return state_ == State::sent && event == event_; }
   // Needs awaits_verdict().
-  void on_verdict(bool accepted) { state_ = accepted ? State::done : State::none; }
+  void on_verdict(bool accepted);
 
  private:
   enum class State { none, sent, done };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/nostr/relay/timing.h"
 
 namespace nostr {
@@ -13,12 +14,14 @@ std::string Connection::unreachable_until(TimeMs deadline, TimeMs now, const std
 }
 
 void Connection::dial(TimeMs now, RelayActions& out) {
+  CHECK(link_ == Link::down && !shut_down_, link_, shut_down_);
   link_ = Link::dialling;
   dialled_at_ = now;
   out.push_back(Dial{});
 }
 
 void Connection::on_open(TimeMs now, RelayActions& out) {
+  CHECK(link_ == Link::dialling, link_);
   link_ = Link::open;
   opened_at_ = last_heard_ = now;
   redial_at_.reset();
@@ -56,6 +59,7 @@ std::optional<TimeMs> Connection::wake_at(bool wanted) const {
 }
 
 TimeMs Connection::lose(TimeMs now, std::int64_t min_backoff_ms) {
+  CHECK(link_ != Link::down);
   const bool was_stable = link_ == Link::open && now >= opened_at_ + kStableMs;
   failures_ = was_stable ? 1 : failures_ + 1;
   link_ = Link::down;
@@ -65,6 +69,7 @@ TimeMs Connection::lose(TimeMs now, std::int64_t min_backoff_ms) {
 }
 
 void Connection::rest(RelayActions& out) {
+  CHECK(link_ == Link::open, link_);
   out.push_back(HangUp{});
   link_ = Link::down;
   failures_ = 0;
@@ -79,6 +84,7 @@ void Connection::shut_down(RelayActions& out) {
 }
 
 void Connection::ping(TimeMs now, RelayActions& out) {
+  CHECK(link_ == Link::open && !pinged_at_, link_);
   pinged_at_ = now;
   out.push_back(SendPing{});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/nostr/relay/filter.h"
 
 namespace nostr {
@@ -60,6 +61,7 @@ std::optional<std::shared_ptr<void>> Remembered::find(const EventId& id) {
 void Remembered::insert(const EventId& id, const std::shared_ptr<void>& receipt) {
   recent_first_.push_front({id, receipt});
   entries_[id] = recent_first_.begin();
+  CHECK(entries_.size() == recent_first_.size(), entries_.size(), recent_first_.size());
   if (recent_first_.size() <= capacity_) return;
   entries_.erase(recent_first_.back().id);
   recent_first_.pop_back();
@@ -75,6 +77,11 @@ void IntakeCursor::on_heard(TimeMs now) {
   if (!live_) return;
   reached_ = now;
   if (held_at_ && now - *held_at_ > max_held_ms_) held_at_.reset();
+}
+
+void IntakeCursor::release(Pin pin) {
+  CHECK(!pins_.empty() && value() <= *pin, value(), *pin);  // the cursor never passed what was not handled
+  pins_.erase(pin);
 }
 
 TimeMs IntakeCursor::value() const {

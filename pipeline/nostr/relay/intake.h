@@ -82,7 +82,7 @@ class IntakeCursor {
 
   // The cursor stays at this point or before it until the pin is released, once.
   Pin pin(TimeMs now) { return pins_.insert(live_ ? now : std::min(reached_, now)); }
-  void release(Pin pin) { pins_.erase(pin); }
+  void release(Pin pin);
 
   std::size_t unhandled() const { return pins_.size(); }
   TimeMs value() const;

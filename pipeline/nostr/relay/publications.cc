@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "pipeline/nostr/relay/timing.h"
 
 namespace nostr {
@@ -21,6 +22,7 @@ std::string Publications::refusal(std::string_view event_json) const {
 }
 
 void Publications::add(EventId id, std::string event_json, TimeMs now, RelayActions& out) {
+  CHECK(!contains(id) && queue_.size() < kMaxPublications, queue_.size());
   bytes_ += event_json.size();
   queue_.push_back({.id = id, .json = std::move(event_json), .deadline = now + kPublishTimeoutMs});
   send(now, out);
@@ -71,14 +73,18 @@ bool Publications::awaits_answer(const EventId& id) const {
 
 void Publications::on_ok(const RelayOk& message, TimeMs now, RelayActions& out) {
   const auto publication = find(message.event);
+  CHECK(publication != queue_.end() && publication->stage != Stage::waiting);
   const bool accepted = message.accepted || machine_word(message.message) == "duplicate";
   if (!accepted) learn(message.message, now);
   answer(*publication, accepted, message.message, out);
   queue_.erase(publication);
+  CHECK(!queue_.empty() || bytes_ == 0, bytes_);
 }
 
 void Publications::await_auth(const EventId& id) {
-  find(id)->stage = Stage::refused;
+  const auto publication = find(id);
+  CHECK(publication != queue_.end() && publication->stage != Stage::waiting);
+  publication->stage = Stage::refused;
 }
 
 bool Publications::awaits_auth() const {
@@ -120,6 +126,7 @@ void Publications::learn(std::string_view refusal, TimeMs now) {
 
 // The caller removes the publication from the queue.
 void Publications::answer(const Publication& publication, bool accepted, std::string message, RelayActions& out) {
+  CHECK(bytes_ >= publication.json.size(), bytes_, publication.json.size());
   bytes_ -= publication.json.size();
   out.push_back(PublishAnswer{publication.id, accepted, std::move(message)});
 }

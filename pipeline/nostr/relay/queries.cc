@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "pipeline/nostr/relay/filter.h"
 #include "pipeline/nostr/relay/timing.h"
 
@@ -13,6 +14,7 @@ bool Queries::contains(std::string_view id) const {
 }
 
 void Queries::add(const std::string& id, const Filter& filter, TimeMs now, RelayActions& out) {
+  CHECK(!contains(id) && filter.limit, id);  // without a limit a relay could send events for ever
   auto filters = split_kinds(filter, kMaxKindsPerFilter);
   const std::uint64_t max_events = filter.limit.value_or(0) * filters.size();
   queries_.push_back(
@@ -62,7 +64,9 @@ void Queries::on_closed(const RelayClosed& message, RelayActions& out) {
 }
 
 void Queries::await_auth(std::string_view id) {
-  find(id)->stage = Stage::refused;
+  const auto query = find(id);
+  CHECK(query != queries_.end());
+  query->stage = Stage::refused;
 }
 
 bool Queries::awaits_auth() const {
@@ -105,6 +109,7 @@ void Queries::send_waiting(RelayActions& out) {
 
 void Queries::end(std::string_view id, std::string error, RelayActions& out) {
   const auto query = find(id);
+  CHECK(query != queries_.end());
   out.push_back(QueryEnd{query->id, query->has_events ? std::string() : std::move(error)});
   queries_.erase(query);
 }

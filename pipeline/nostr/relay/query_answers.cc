@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/check.h"
+
 namespace nostr {
 namespace {
 
@@ -31,6 +33,7 @@ void QueryAnswers::verified(const std::string& id, std::optional<Event> event) {
   const auto found = queries_.find(id);
   if (found == queries_.end()) return;
   Query& query = found->second;
+  CHECK(query.unverified > 0, id);
   --query.unverified;
   if (!event || std::ranges::find(query.events, event->id, &Event::id) != query.events.end()) return;
   query.events.push_back(std::move(*event));
@@ -38,6 +41,7 @@ void QueryAnswers::verified(const std::string& id, std::optional<Event> event) {
 
 void QueryAnswers::end(QueryEnd end) {
   Query& query = queries_.at(end.id);
+  CHECK(!query.end, end.id);
   query.end = std::move(end);
 }
 

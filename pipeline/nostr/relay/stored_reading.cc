@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 #include "pipeline/nostr/relay/filter.h"
 #include "pipeline/nostr/relay/limits.h"
@@ -17,6 +18,7 @@ void StoredReading::on_event(const Event& event) {
 }
 
 bool StoredReading::next(PageSize& relay) {
+  CHECK(!page_.empty() && (!second_ || page_.size() == 1), page_.size());
   const std::size_t read = std::exchange(events_, {}).size();
   const std::size_t count = read + unreadable_;
   const bool full = is_full(count, relay);
@@ -38,6 +40,7 @@ bool StoredReading::next(PageSize& relay) {
 
 // A relay may refuse a limit that it finds too high: the narrower pages do without one.
 bool StoredReading::skip() {
+  CHECK(can_skip() && page_.size() == 1, page_.size());
   Filter filter = std::move(page_.front());
   const bool had_limit = std::exchange(filter.limit, std::nullopt).has_value();
   if (had_limit) {
@@ -71,6 +74,7 @@ void StoredReading::begin_second(std::int64_t second, const PageSize& relay) {
 }
 
 bool StoredReading::next_of_second() {
+  CHECK(second_);
   if (waiting_.empty()) {
     const std::int64_t below = *second_ - 1;
     second_.reset();
@@ -84,6 +88,7 @@ bool StoredReading::next_of_second() {
 bool StoredReading::go_below(std::int64_t until_s) {
   std::vector<Filter> filters;
   for (Filter filter : wanted_) {
+    CHECK(filter.since_s);  // read_all_stored() has seen it
     filter.until_s = until_s;
     if (*filter.since_s <= until_s) filters.push_back(std::move(filter));
   }

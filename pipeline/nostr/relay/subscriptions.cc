@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 #include "pipeline/nostr/relay/timing.h"
 
@@ -206,6 +207,7 @@ void Subscriptions::open(const std::string& id, Subscription& subscription, Time
 }
 
 void Subscriptions::ask(std::string wire_id, Subscription& subscription, TimeMs now, RelayActions& out) {
+  CHECK(open_ && !subscription.reading.page().empty(), wire_id);
   out.push_back(SendFrame{req_message(wire_id, subscription.reading.page())});
   subscription.page_id = std::move(wire_id);
   subscription.page_deadline = now + kPageTimeoutMs;
@@ -213,6 +215,7 @@ void Subscriptions::ask(std::string wire_id, Subscription& subscription, TimeMs 
 
 // Asks for another page of the stored events, or, with no `more` of them, reports that all are read and returns true.
 bool Subscriptions::go_on(const std::string& id, Subscription& subscription, bool more, TimeMs now, RelayActions& out) {
+  CHECK(!subscription.caught_up, id);
   if (more) {
     ask(id + kOlderPage + std::to_string(++older_pages_), subscription, now, out);
     return false;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/nostr/relay/limits.h"
 
 namespace nostr {
 
 std::int64_t backoff_ms(unsigned failures, double chance) {
   constexpr unsigned kMaxDoublings = 16;
+  CHECK(failures >= 1);
   const std::int64_t half = std::min(kMaxBackoffMs, kMinBackoffMs << std::min(failures - 1, kMaxDoublings)) / 2;
   return half + static_cast<std::int64_t>(chance * static_cast<double>(half));
 }
