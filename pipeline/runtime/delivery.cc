@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/scheduler.h"
 #include "pipeline/nostr/messages.h"
 
@@ -63,6 +64,7 @@ class Deliverer : public std::enable_shared_from_this<Deliverer> {
                        [self = shared_from_this(), target = answer.relay, tries] { self->attempt(target, tries + 1); });
       return;
     }
+    CHECK(open_targets_ > 0, answer.relay);  // each target gives one last answer
     delivered_ = delivered_ || answer.accepted;
     delivery_.answered(std::move(answer));
     if (--open_targets_ == 0) delivery_.ended();

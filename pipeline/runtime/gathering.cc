@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
 #include "pipeline/nostr/nip01.h"
@@ -143,6 +144,7 @@ class Gatherer::Search : public std::enable_shared_from_this<Search> {
   }
 
   void end(Result<std::vector<std::string>> outcome) {
+    CHECK(!ended_ && gatherer_.running_ > 0, gatherer_.running_);
     ended_ = true;
     Gatherer& gatherer = gatherer_;
     const auto done = std::move(gathering_.done);
@@ -174,6 +176,7 @@ void Gatherer::start(Gathering gathering) {
 }
 
 void Gatherer::run(Gathering gathering) {
+  CHECK(running_ < kMaxGatheringsAtOnce, running_);
   ++running_;
   std::make_shared<Search>(*this, std::move(gathering))->start();
 }

@@ -1,5 +1,6 @@
 #include "pipeline/runtime/inferences.h"
 
+#include "base/check.h"
 #include "base/utf8.h"
 #include "pipeline/core/canary.h"
 #include "pipeline/nostr/json.h"
@@ -54,6 +55,7 @@ std::size_t Inferences::room_for_answer(const std::string& request_json) const {
 
 void Inferences::run(const Job& job, const Work& work, const inference::ChatRequest& request, std::size_t room) {
   const base::JobId id = job.id;
+  CHECK(!running_.contains(id) || core::canary(core::Canary::in_flight_ignored));
   Running& running = running_[id];
   running.number = ++starts_;
   running.started = context_.ports.scheduler.now();
@@ -115,17 +117,25 @@ bool Inferences::add_text(Running& running, std::string_view chunk, std::size_t 
     if (running.chunks++ == 0) running.first_token_ms = context_.ports.scheduler.now() - running.started;
     running.text += added;
     running.json_bytes += nostr::json_string_bytes(added);
+    CHECK(wire_bytes(running.encryption, running.text.size(), running.json_bytes) <= room, running.json_bytes, room);
     running.visible = running.visible || base::has_visible_text(added);
   }
   if (running.partials && running.visible) running.partials->grow(running.text);
   return added.size() == clean.size();
 }
 
+// Work is under way for the job, so the engine holds it.
+const Job& Inferences::job_of(const core::JobId& id) const {
+  const Job* job = context_.engine.find(id);
+  CHECK(job && job->request && job->quote);
+  return *job;
+}
+
 // The answer up to here. The backend has not counted its tokens: each chunk counts as one.
 inference::Completion Inferences::so_far(const core::JobId& id, const Running& running,
                                          ledger::FinishReason finish) const {
   return {.text = running.text,
-          .input_tokens = context_.engine.find(id)->quote->input_tokens,
+          .input_tokens = job_of(id).quote->input_tokens,
           .output_tokens = running.chunks,
           .finish = finish,
           .first_token_ms = running.first_token_ms,
@@ -164,15 +174,15 @@ std::optional<core::Answer> Inferences::stop(const core::JobId& id) {
   const Running running = std::move(found->second);
   running_.erase(found);
   if (running.shown() == 0) return std::nullopt;
-  auto kept = keep(id, context_.engine.find(id)->inference_started,
-                   so_far(id, running, ledger::FinishReason::cancelled), running.shown());
+  auto kept =
+      keep(id, job_of(id).inference_started, so_far(id, running, ledger::FinishReason::cancelled), running.shown());
   return kept ? std::optional(std::move(*kept)) : std::nullopt;
 }
 
 // An answer as the ledger keeps it.
 Result<core::Answer> Inferences::keep(const core::JobId& id, std::uint32_t attempt, inference::Completion made,
                                       std::uint32_t shown) const {
-  auto result = texts_.keep(*context_.engine.find(id), nostr::without_disputed_controls(std::move(made.text)));
+  auto result = texts_.keep(job_of(id), nostr::without_disputed_controls(std::move(made.text)));
   if (!result) return tl::unexpected(result.error());
   return core::Answer{.completion = {.attempt = attempt,
                                      .result = ledger::ref(*result),

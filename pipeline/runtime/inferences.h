@@ -50,6 +50,7 @@ class Inferences {
   std::unique_ptr<Partials> partials_for(const core::Job& job) const;
   bool add_text(Running& running, std::string_view chunk, std::size_t room) const;
   void limit_time(const core::JobId& id, const core::Work& work, std::uint64_t number);
+  const core::Job& job_of(const core::JobId& id) const;
   inference::Completion so_far(const core::JobId& id, const Running& running, ledger::FinishReason finish) const;
   void end_at_limit(const core::JobId& id, const core::Work& work);
   void end(const core::JobId& id, const core::Work& work,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/rules.h"
 #include "pipeline/nostr/nip01.h"
@@ -151,6 +152,7 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
   const nostr::Event event =
       nostr::sign(nostr::with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
+  CHECK(event.pubkey == key.public_key() && nostr::compute_id(event) == event.id, event.kind);
 
   core::NoticeReady out{.job = job.id, .work = work};
   out.notice = {.purpose = work.purpose,

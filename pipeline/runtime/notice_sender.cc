@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/nostr/nip90_notice.h"
 #include "pipeline/runtime/delivery.h"
 #include "pipeline/runtime/find_job.h"
@@ -38,6 +39,7 @@ void NoticeSender::sign(const Job& job, const Work& work) {
 
 void NoticeSender::publish(const Job& job, const Work& work) {
   const core::Notice* notice = core::find_notice(job, work.purpose);
+  CHECK(notice, work.purpose);  // only what is signed and durable is published
   auto json = signed_event(job, *notice);
   if (!json) return report(job, json.error());
   const base::JobId id = job.id;

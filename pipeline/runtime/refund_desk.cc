@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/nip01.h"
@@ -121,6 +122,8 @@ void RefundDesk::begin(Job job, ledger::RefundStarted attempt, Done done) {
   if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(attempt.to)) {
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
+  // What prepare() accepted: what is owed does not change.
+  CHECK(attempt.amount <= refund->owed.amount.rounded_up_to(core::kSat), attempt.amount, refund->owed.amount);
   const base::Hash256 to = attempt.to;
   if (!refunds_.begin(to)) return done(refuse("refund.invoice_used", "this invoice was paid before, or it was tried"));
   waiting_.emplace(to, std::move(done));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/wallet/bolt11.h"
 
 namespace runtime {
@@ -36,6 +37,7 @@ void RefundPayments::check_unpaid(const wallet::PaymentOrder& order, std::functi
     return base::fail(base::ErrorKind::payment, "refund.invoice_used", "this invoice was paid before, or it was tried",
                       {}, "ask the customer for another one");
   };
+  CHECK(payer_);
   if (used(order.payment_hash)) return done(refused());
   payer_->look_up(order, [refused, done = std::move(done)](const base::Result<wallet::PaymentAnswer>& answer) {
     if (!answer) return done(tl::unexpected(answer.error()));
@@ -53,6 +55,7 @@ bool RefundPayments::follow(const ledger::RefundStarted& attempt, Ended ended) {
     look(to);
     return true;
   }
+  CHECK(!paid_.contains(to), attempt.attempt);  // begin() has refused what was paid before
   payer_->pay(order_of(attempt), lifetime_.guard([this, to](const base::Result<wallet::PaymentAnswer>& answer) {
     if (!entries_.contains(to)) return;
     if (answer && conclude(to, *answer)) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 
 namespace runtime {
@@ -113,19 +114,19 @@ void Runtime::commit(core::Step step, std::shared_ptr<void> receipt) {
   if (core::canary(core::Canary::command_before_durable)) {
     for (const core::Command& command : std::exchange(step.commands, {})) dispatch(command);
   }
-  Pending& pending = pending_.emplace_back();
-  pending.commands = std::move(step.commands);
+  Pending& pending = pending_.emplace_back(Pending{.number = ++appended_, .commands = std::move(step.commands)});
   if (receipt) pending.receipts.push_back(std::move(receipt));
   if (hooks_.entry) {
     for (const auto& entry : step.entries) pending.entries.push_back({entry.time, entry.job, entry.fact, {}});
   }
   ports_.journal.append({.entries = std::move(step.entries)},
-                        [this](const Result<void>& result) { on_durable(result); });
+                        [this, number = appended_](const Result<void>& result) { on_durable(number, result); });
 }
 
-void Runtime::on_durable(const Result<void>& result) {
+void Runtime::on_durable(std::uint64_t number, const Result<void>& result) {
   if (failed_) return;
   if (!result) return fail(result.error());
+  CHECK(!pending_.empty() && pending_.front().number == number, number, pending_.size());
   const Pending done = std::move(pending_.front());
   pending_.pop_front();
   for (const auto& entry : done.entries) hooks_.entry(entry);
@@ -209,8 +210,9 @@ void Runtime::save_cursors() {
   if (hooks_.cursors && !drain_.begun()) {
     ledger::Group group{.cursors = hooks_.cursors()};
     if (!group.cursors.empty()) {
-      pending_.emplace_back();
-      ports_.journal.append(std::move(group), [this](const Result<void>& result) { on_durable(result); });
+      pending_.push_back({.number = ++appended_});
+      ports_.journal.append(std::move(group),
+                            [this, number = appended_](const Result<void>& result) { on_durable(number, result); });
     }
   }
   ports_.scheduler.after(kCursorIntervalMs, [this] { save_cursors(); });

@@ -84,6 +84,7 @@ class Runtime {
  private:
   // One group of facts on its way to the disk.
   struct Pending {
+    std::uint64_t number = 0;  // of the group: they become durable in this order
     std::vector<core::Command> commands;
     std::vector<ledger::NewEntry> entries;  // as the entry hook will get them
     std::vector<std::shared_ptr<void>> receipts;
@@ -92,7 +93,7 @@ class Runtime {
 
   void post(core::Input input, std::shared_ptr<void> receipt = {});
   void commit(core::Step step, std::shared_ptr<void> receipt);
-  void on_durable(const base::Result<void>& result);
+  void on_durable(std::uint64_t number, const base::Result<void>& result);
   void fail(const base::Error& error);
   void dispatch(const core::Command& command);
   void arm_wake();
@@ -119,6 +120,7 @@ class Runtime {
   ReadinessWatch readiness_;
 
   std::deque<Pending> pending_;  // in the order of their appends
+  std::uint64_t appended_ = 0;   // groups so far
   std::optional<base::TimeMs> armed_;
   Drain drain_;
 };

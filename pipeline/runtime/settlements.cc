@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/scheduler.h"
 #include "pipeline/core/canary.h"
 
@@ -64,6 +65,7 @@ wallet::Wallet* Settlements::next_wallet(const std::string& kind, const wallet::
 
 void Settlements::ask(const base::Hash256& id) {
   Entry& entry = entries_.at(id);
+  CHECK(entry.queue);  // else it is being asked about
   leave_queue(id, entry);
   entry.news = false;
   const bool over = is_over(entry);
@@ -156,10 +158,13 @@ void Settlements::enqueue(const base::Hash256& id, Entry& entry, std::int64_t de
   entry.due = scheduler_.now() + delay_ms;
   entry.queue = is_over(entry) ? &late_ : &young_;
   entry.queue->emplace(entry.due, id);
+  CHECK(young_.size() + late_.size() <= entries_.size(), young_.size(), late_.size(), entries_.size());
 }
 
 void Settlements::leave_queue(const base::Hash256& id, Entry& entry) {
-  if (entry.queue) std::exchange(entry.queue, nullptr)->erase({entry.due, id});
+  if (!entry.queue) return;
+  CHECK(entry.queue->erase({entry.due, id}) == 1, entry.due);
+  entry.queue = nullptr;
 }
 
 // Young invoices come first, but never push late ones out.
