@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/nostr/bech32.h"
 #include "pipeline/wallet/bolt11_amount.h"
 #include "pipeline/wallet/bolt11_fields.h"
@@ -26,16 +27,18 @@ base::Error as_bolt11_error(base::Error error) {
 // What is signed: the readable part and the data, filled up with zero bits to whole bytes.
 Hash256 signing_hash(std::string_view prefix, GroupView data) {
   std::string bytes(prefix);
-  const auto padded = *nostr::convert_bits(data, 5, 8, true);
-  bytes.append(padded.begin(), padded.end());
+  const auto padded = nostr::convert_bits(data, 5, 8, true);
+  CHECK(padded, data.size());  // groups of five bits each
+  bytes.append(padded->begin(), padded->end());
   return base::sha256(bytes);
 }
 
 NodeSignature read_signature(GroupView groups) {
-  const auto bytes = *nostr::convert_bits(groups, 5, 8, false);
+  const auto bytes = nostr::convert_bits(groups, 5, 8, false);
   NodeSignature out;
-  std::copy_n(bytes.begin(), out.r_and_s.bytes.size(), out.r_and_s.bytes.begin());
-  out.recovery_id = bytes.back();
+  CHECK(bytes && bytes->size() == out.r_and_s.bytes.size() + 1, groups.size());
+  std::copy_n(bytes->begin(), out.r_and_s.bytes.size(), out.r_and_s.bytes.begin());
+  out.recovery_id = bytes->back();
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <secp256k1_recovery.h>
 
+#include "base/check.h"
+
 namespace wallet {
 namespace {
 
@@ -21,7 +23,9 @@ auto invalid_key() {
 NodeId serialize(const secp256k1_pubkey& key) {
   NodeId out;
   std::size_t size = NodeId::kSize;
-  secp256k1_ec_pubkey_serialize(secp256k1_context_static, out.bytes.data(), &size, &key, SECP256K1_EC_COMPRESSED);
+  CHECK(secp256k1_ec_pubkey_serialize(secp256k1_context_static, out.bytes.data(), &size, &key,
+                                      SECP256K1_EC_COMPRESSED) == 1);
+  CHECK(size == NodeId::kSize, size);
   return out;
 }
 

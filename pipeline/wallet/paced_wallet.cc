@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 #include "pipeline/wallet/replies.h"
 
@@ -168,6 +169,7 @@ void PacedWallet::follow_clock() {
 // The wallet bears as many calls at once as in a minute.
 TimeMs PacedWallet::earliest(const Call& call, bool look_up) const {
   const int per_minute = abilities().calls_per_minute;
+  CHECK(per_minute >= 0 && call.cost > 0, per_minute, call.cost);
   if (core::canary(core::Canary::pause_ignored)) return {};
   if (per_minute == 0) return paused_until_;
   const std::int64_t at_once_ms = look_up ? kMinuteMs / 2 : kMinuteMs;

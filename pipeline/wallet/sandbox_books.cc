@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "base/check.h"
 #include "base/secret_file.h"
 #include "base/utf8.h"
 #include "pipeline/nostr/json.h"
@@ -103,6 +104,8 @@ struct Record {
 };
 
 std::string write_record(const InvoiceOrder& order, const std::string& bolt11, const Preimage& preimage) {
+  const auto invoice = decode_bolt11(bolt11);
+  CHECK(invoice && invoice->payment_hash == base::sha256(preimage.view()) && invoice->amount == order.amount);
   return json{{"bolt11", bolt11},         {"preimage", preimage.hex()},
               {"job", order.job.hex()},   {"purpose", ledger::name(order.purpose)},
               {"attempt", order.attempt}, {"hold", order.hold}}

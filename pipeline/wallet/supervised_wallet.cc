@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/canary.h"
 
 namespace wallet {
@@ -112,6 +113,7 @@ void SupervisedWallet::probe_made(const InvoiceOrder& order, const Result<MadeIn
 }
 
 void SupervisedWallet::probe_ends(const Result<void>& proof) {
+  CHECK(probing_);  // a probe ends once
   probing_ = false;
   Result<void> verdict = proof;
   if (proof) {
