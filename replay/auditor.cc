@@ -342,8 +342,8 @@ class Auditor {
 
   // Jobs were read in the order of their ids; people look for the first position.
   void sort_findings() {
-    for (auto& [place, whats] : wrong_) {
-      for (auto& what : whats) report(place.first, ledger::entry_position(place.second), std::move(what));
+    for (auto& [place, all] : wrong_) {
+      for (auto& what : all) report(place.first, ledger::entry_position(place.second), std::move(what));
     }
   }
 
