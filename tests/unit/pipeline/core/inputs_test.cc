@@ -69,7 +69,7 @@ TEST(Inputs, TooLongForTheModelIsSaidWithTheirTokens) {
   request.input_tokens = 3'000;
   shop.hold_inputs = true;
   shop.ask(1, request);
-  shop.give(InputsReady{EngineDriver::id(1), {.action = Action::gather}, {.input_tokens = 5'000}, {}});
+  shop.give(InputsReady{EngineDriver::id(1), {.action = Action::gather}, {.texts = {{}}, .input_tokens = 5'000}, {}});
   EXPECT_EQ(shop.job(1).declined->reason, DeclineReason::too_long);
   EXPECT_THAT(shop.job(1).declined->message, testing::HasSubstr("about 5000 tokens"));
 }

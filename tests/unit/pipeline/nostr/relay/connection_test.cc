@@ -95,7 +95,10 @@ TEST_F(ConnectionTest, TellsWhetherADeadlineCanBeKept) {
 }
 
 TEST_F(ConnectionTest, ThatRestsForgetsItsFailures) {
-  for (int i = 0; i < 5; ++i) connection.lose(now, 0);
+  for (int i = 0; i < 5; ++i) {
+    connection.dial(now, out);
+    connection.lose(now, 0);
+  }
   open();
   connection.rest(out);
   EXPECT_THAT(said(), ElementsAre("hang up"));
