@@ -99,7 +99,14 @@ Result<void> Service::open_ledger() {
 }
 
 Result<void> Service::open_adapters() {
-  if (auto opened = open_shop_wallet(); !opened) return opened;
+  auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes, hooks_.problem);
+  if (!opened) return tl::unexpected(opened.error());
+  wallet_.link = std::move(opened->link);
+  auto supervised = std::make_unique<wallet::SupervisedWallet>(std::move(opened->wallet), needs_of(config_),
+                                                               *scheduler_, random_bytes, hooks_.problem);
+  supervised_ = supervised.get();
+  wallet_.wallet = std::move(supervised);
+  return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);
@@ -193,17 +200,6 @@ Result<void> Service::open_runtime(std::string kill_at) {
                     .commits = *commits_,
                     .record = [this](core::PruningOrdered batch) { runtime_->order(std::move(batch)); }});
   return {};
-}
-
-Result<void> Service::open_shop_wallet() {
-  auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes, hooks_.problem);
-  if (!opened) return tl::unexpected(opened.error());
-  wallet_.link = std::move(opened->link);
-  auto supervised = std::make_unique<wallet::SupervisedWallet>(std::move(opened->wallet), needs_of(config_),
-                                                               *scheduler_, random_bytes, hooks_.problem);
-  supervised_ = supervised.get();
-  wallet_.wallet = std::move(supervised);
-  return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
 }
 
 // ---- a ledger that lost its end -------------------------------------------------------------------------------------
@@ -308,7 +304,17 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
     return hooks_.fatal(base::Error{ErrorKind::config, "inference.no_models", "the backend has no model to sell",
                                     config_.inference.url, "pull one, for example `ollama pull llama3.2`"});
   }
-  open_announcer(policy);
+  announcer_ = std::make_unique<runtime::Announcer>(
+      runtime::Announcer::Ports{
+          .relays = connections_->relays(),
+          .scheduler = *scheduler_,
+          .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); },
+          .obstacle =
+              [this] {
+                return heartbeat_obstacle(online_ && !runtime_->draining(), runtime_->readiness(),
+                                          runtime_->engine().policy().payment_mode);
+              }},
+      announcer_options(config_, policy));
   backend_->prove(policy.models);
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
   selling_ = online_ = true;
@@ -412,20 +418,6 @@ ControlActions Service::control_actions() {
 }
 
 // ---- being found ----------------------------------------------------------------------------------------------------
-
-void Service::open_announcer(const ledger::ProviderConfigured& sold) {
-  announcer_ = std::make_unique<runtime::Announcer>(
-      runtime::Announcer::Ports{
-          .relays = connections_->relays(),
-          .scheduler = *scheduler_,
-          .sign = [this](nostr::Unsigned event) { return nostr::sign(std::move(event), key_, {random_bytes().bytes}); },
-          .obstacle =
-              [this] {
-                return heartbeat_obstacle(online_ && !runtime_->draining(), runtime_->readiness(),
-                                          runtime_->engine().policy().payment_mode);
-              }},
-      announcer_options(config_, sold));
-}
 
 runtime::ReadinessWatch::Hooks Service::readiness_hooks() {
   return {.observe =

@@ -67,7 +67,6 @@ class Service {
 
   base::Result<void> open_ledger();
   base::Result<void> open_adapters();
-  base::Result<void> open_shop_wallet();
   base::Result<void> open_runtime(std::string kill_at);
   void open_rollback_watch(bool accept);
   void probe();
@@ -82,7 +81,6 @@ class Service {
   void sell(const base::Result<inference::BackendStatus>& status);
   runtime::ReadinessWatch::Hooks readiness_hooks();
   ControlActions control_actions();
-  void open_announcer(const ledger::ProviderConfigured& sold);
 
   boost::asio::io_context& io_;
   const Config config_;

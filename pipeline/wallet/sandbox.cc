@@ -55,9 +55,9 @@ void SandboxWallet::look_up(const ledger::InvoiceIssued& invoice, std::function<
 
 void SandboxWallet::status(std::function<void(Result<WalletStatus>)> done) {
   disk_->run<WalletStatus>(
-      [this] {
-        return books_.balance().map([](Msat balance) { return WalletStatus{"sandbox", balance}; });
-      },
+      [this] { return books_.balance().map([](Msat balance) {
+                 return WalletStatus{"sandbox", balance};
+               }); },
       std::move(done));
 }
 
