@@ -106,7 +106,7 @@ Result<void> Service::open_adapters() {
                                                                *scheduler_, random_bytes, hooks_.problem);
   supervised_ = supervised.get();
   wallet_.wallet = std::move(supervised);
-  return wallet::check_told(*wallet_.wallet, {}, needs_of(config_));
+  if (auto fits = wallet::check_told(*wallet_.wallet, {}, needs_of(config_)); !fits) return fits;
   auto former = open_former_wallets(io_, *scheduler_, config_, clock_, random_bytes);
   if (!former) return tl::unexpected(former.error());
   former_wallets_ = std::move(*former);

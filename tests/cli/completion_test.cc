@@ -120,7 +120,7 @@ TEST_F(Completion, OffersTheModelsOfTheConfigFile) {
 }
 
 TEST_F(Completion, BashCompletesCommandsOptionsAndValues) {
-  EXPECT_EQ(typed_into_bash("sellcompute jo\tli\t--sta\tdelivered_\t"), "jobs\nlist\n--state\ndelivered_unpaid\n");
+  EXPECT_EQ(typed_into_bash("sellcompute jo\tli\t--sta\trefund_ow\t"), "jobs\nlist\n--state\nrefund_owed\n");
   std::filesystem::remove(home_ / "arguments");
   EXPECT_EQ(typed_into_bash("sellcompute jobs list --state=refund_owe\t"), "jobs\nlist\n--state=refund_owed\n");
 }
