@@ -12,7 +12,7 @@ using base::Result;
 Result<ExitCode> run_jobs_retry(const Arguments& arguments, Context& context) {
   const auto reply = ask_about_job(arguments.words[0], {{"method", "retry"}}, context);
   if (!reply) return tl::unexpected(reply.error());
-  if (context.verbosity != Verbosity::quiet) context.err << reply->value("text", "done") << '\n';
+  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';
   return ExitCode::done;
 }
 

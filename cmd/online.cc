@@ -4,6 +4,7 @@
 
 #include "cmd/cli/control_socket.h"
 #include "cmd/commands.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -12,7 +13,8 @@ namespace {
 // On a terminal, tells what a drain waits for; gone with this object.
 class DrainLine {
  public:
-  DrainLine(Context& context, std::filesystem::path socket) : err_(context.err), socket_(std::move(socket)) {}
+  DrainLine(Context& context, std::filesystem::path socket)
+      : err_(context.err), width_(context.error_terminal.width), socket_(std::move(socket)) {}
   DrainLine(const DrainLine&) = delete;
   DrainLine& operator=(const DrainLine&) = delete;
   ~DrainLine() {
@@ -22,12 +24,13 @@ class DrainLine {
     const auto reply = ask_running_serve(socket_, {{"method", "status"}});
     const auto waits_for = reply ? reply->value("/status/draining"_json_pointer, "") : std::string();
     if (waits_for.empty()) return;
-    err_ << "\r\033[Kwaiting for " << waits_for << std::flush;
+    err_ << "\r\033[K" << shortened("waiting for " + waits_for, width_ - 1) << std::flush;
     shown_ = true;
   }
 
  private:
   std::ostream& err_;
+  const int width_;
   const std::filesystem::path socket_;
   bool shown_ = false;
 };

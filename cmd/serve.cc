@@ -14,6 +14,7 @@
 #include "cmd/provider/first_screen.h"
 #include "cmd/provider/relay_log.h"
 #include "cmd/provider/service.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "pipeline/nostr/nip19.h"
 
@@ -143,11 +144,13 @@ class Foreground {
     const auto shop = service_->state();
     const std::string state = shop_state(shop.online, shop.draining, service_->runtime().readiness(),
                                          service_->runtime().engine().policy().payment_mode);
-    const std::string draining = service_->runtime().last_drain().waiting_for();
+    const int width = context_.error_terminal.width - 1;
+    const std::string waits_for = service_->runtime().last_drain().waiting_for();
+    const std::string hint = shop.ending ? "; Ctrl-C ends at once" : "";
     context_.err << "\r\033[K"
-                 << (draining.empty() ? activity_.line(state, service_->runtime().engine().open_jobs(),
-                                                       context_.error_terminal.width - 1)
-                                      : "draining: " + draining + "; Ctrl-C ends at once")
+                 << (waits_for.empty()
+                         ? activity_.line(state, service_->runtime().engine().open_jobs(), width)
+                         : shortened("draining: " + waits_for, width - static_cast<int>(hint.size())) + hint)
                  << std::flush;
     live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
     live_timer_.async_wait([this](const boost::system::error_code& error) {

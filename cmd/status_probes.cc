@@ -62,7 +62,7 @@ class Probes {
     start_backend();
     start_wallet();
     for (std::size_t i = 0; i < config_.relays.urls.size(); ++i) start_relay(config_.relays.urls[i], seen_.relays[i]);
-    if (waiting_ > 0) io_.run_for(std::chrono::milliseconds(kProbePatienceMs));
+    if (--waiting_ > 0) io_.run_for(std::chrono::milliseconds(kProbePatienceMs));
     for (auto& client : clients_) client->shut_down();
     seen_.disk_low = is_disk_low(config_);
     seen_.ledger_time = ledger_time(config_);
@@ -167,7 +167,7 @@ class Probes {
   const Result<nostr::SecretKey>& key_;
   const base::TimeMs started_ = wall_clock();
   core::Observations seen_;
-  std::size_t waiting_ = 0;
+  std::size_t waiting_ = 1;  // for run() itself, until everything has been asked
   boost::asio::io_context io_{1};
   net::WebsocketConnector connector_{io_};
   net::IoScheduler scheduler_{io_, wall_clock};

@@ -1,5 +1,6 @@
 #include "cmd/provider/first_screen.h"
 
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -41,7 +42,11 @@ class Screen {
     std::string start(label == label_ ? "" : label);
     label_ = label;
     start.resize(kLabelWidth, ' ');
-    out_ += terminal_.paint(Colour::dim, start) + terminal_.paint(colour, printable(text)) + "\n";
+    std::string margin = terminal_.paint(Colour::dim, start);
+    for (const std::string& line : wrapped(printable(text), terminal_.width - static_cast<int>(kLabelWidth))) {
+      out_ += margin + terminal_.paint(colour, line) + "\n";
+      margin.assign(kLabelWidth, ' ');
+    }
   }
   const std::string& text() const { return out_; }
 

@@ -68,7 +68,7 @@ void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
     if (!told) {
       if (!is_passing(told.error())) {
         proven_ = false;
-        unable(told.error());
+        trouble_ = told.error();
       }
       return done(told);
     }

@@ -54,7 +54,7 @@ TEST_F(Program, HelpShowsDefaultsAndWhatAValueIs) {
   const std::string help = sellcompute({"jobs", "list", "--help"}).out;
   EXPECT_THAT(help, HasSubstr("--color WHEN"));
   EXPECT_THAT(help, HasSubstr("(default auto)"));
-  EXPECT_THAT(help, ContainsRegex("--limit N .*default 20"));
+  EXPECT_THAT(help, ContainsRegex("--limit N .*20 in the table if not given"));
   EXPECT_THAT(sellcompute({"serve", "--help"}).out, HasSubstr("(selling.slots: 1 to 1,024 inferences; default 1)"));
 }
 

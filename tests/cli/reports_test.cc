@@ -279,7 +279,7 @@ TEST_F(Reports, AtAcceptsWhateverJobsShowPrints) {
     ++steps;
     const std::int64_t seq = std::stoll(step[1].str().substr(1));
     EXPECT_EQ(one({"replay", "--job", paid_.hex(), "--at", step[1], "--json"})["seq"], seq);
-    for (const std::string printed : {step[2].str(), step[3].str()}) {
+    for (const std::string& printed : {step[2].str(), step[3].str()}) {
       EXPECT_GE(one({"replay", "--job", paid_.hex(), "--at", printed, "--json"})["seq"], seq) << printed;
     }
   }

@@ -147,7 +147,7 @@ test('two offlines at once wait for the same drain; nothing is started until it 
   const next = await customer.ask(addressed(provider, [], 'And then?'));
   await untilState(market, next, 'working');
   const both = [provider.cli(['offline', '--drain']), provider.cli(['offline', '--drain'])];
-  await provider.eventually(async () => /draining: waits for 1 running job/.test((await provider.cli(['status'])).stdout), 'the drain in `status`');
+  await provider.eventually(async () => /going offline.*waits for 1 running job/.test((await provider.cli(['status'])).stdout), 'the drain in `status`');
   release();
   for (const { code, stderr } of await Promise.all(both)) {
     assert.equal(code, 0, stderr);

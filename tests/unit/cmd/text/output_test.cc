@@ -18,7 +18,7 @@ std::string printed(const Table& table, Format format, const Terminal& terminal 
   return out.str();
 }
 
-Table jobs() {
+Table jobs_table() {
   Table table({{"JOB", "job"}, {"MODEL", "model"}, {"PRICE", "price_msat", Align::right}, {"", ""}});
   table.add({{"a53c9389", "a53c9389ff"}, "日本", {"9 sat", 9000}, {"██", nullptr}});
   table.add({{"77f0e1b2", "77f0e1b2ff"}, "q,\"3\"", {"1,234 sat", 1234000}, {"", nullptr}});
@@ -27,7 +27,7 @@ Table jobs() {
 }
 
 TEST(Output, AlignsColumnsForPeople) {
-  EXPECT_EQ(printed(jobs(), Format::people),
+  EXPECT_EQ(printed(jobs_table(), Format::people),
             "JOB       MODEL      PRICE\n"
             "a53c9389  日本       9 sat  ██\n"
             "77f0e1b2  q,\"3\"  1,234 sat\n"
@@ -35,14 +35,14 @@ TEST(Output, AlignsColumnsForPeople) {
 }
 
 TEST(Output, WritesOneJsonObjectALineWithoutThePeoplesColumns) {
-  EXPECT_EQ(printed(jobs(), Format::json),
+  EXPECT_EQ(printed(jobs_table(), Format::json),
             "{\"job\":\"a53c9389ff\",\"model\":\"日本\",\"price_msat\":9000}\n"
             "{\"job\":\"77f0e1b2ff\",\"model\":\"q,\\\"3\\\"\",\"price_msat\":1234000}\n"
             "{\"job\":\"0c4be977\",\"model\":null,\"price_msat\":null}\n");
 }
 
 TEST(Output, QuotesCsv) {
-  EXPECT_EQ(printed(jobs(), Format::csv),
+  EXPECT_EQ(printed(jobs_table(), Format::csv),
             "job,model,price_msat\n"
             "a53c9389ff,日本,9000\n"
             "77f0e1b2ff,\"q,\"\"3\"\"\",1234000\n"
