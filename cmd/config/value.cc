@@ -237,7 +237,7 @@ Value value_of_text(const Key& key, std::string_view text) {
 Result<void> assign(const Key& key, const Value& value, Config& config, const std::string& where) {
   if (put(key, value, config)) return {};
   const auto* text = std::get_if<std::string>(&value);
-  const bool may_hold_password = text && text->find('@') != std::string::npos;
+  const bool may_hold_password = text && text->find("://") != std::string::npos && text->find('@') != std::string::npos;
   return base::fail(ErrorKind::config, "config.value",
                     "`" + std::string(key.name) + "` cannot be " +
                         (may_hold_password ? std::string("what is given") : toml_text(value)),
