@@ -375,6 +375,7 @@ void Service::go_online() {
   runtime_->go_online(SELLCOMPUTE_VERSION);
   if (const auto connected = connections_->connect(); !connected) return hooks_.fatal(connected.error());
   online_ = true;
+  runtime_->readiness_watch().judge();
   backend_->prove(runtime_->engine().policy().models);
   go_on();
   if (config_.announce.enabled && !announcer_->withdrawn()) announcer_->start();

@@ -74,6 +74,11 @@ void check(const Job& job, const ledger::NoticePublished& fact) {
         fact.purpose);
 }
 
+void check(const Job& job, const ledger::NoticeRetried& fact) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  CHECK(result && result->notice.event == fact.event && may_retry_result(job), fact.purpose);
+}
+
 // ---- its price ----
 
 // The same order is the same invoice: an attempt's number is used once.

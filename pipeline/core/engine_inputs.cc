@@ -255,7 +255,7 @@ void Engine::on(Step& step, RefundOrdered& input) {
   take_from_rest(input.job, std::move(input.at_rest));
   const Job* job = find(input.job);
   const Refund* refund = job ? find_refund(*job, input.refund.payment_hash) : nullptr;
-  if (refund && !refund->paid && !under_way(*refund)) {
+  if (refund && !refund->paid && !under_way(*refund) && !result_on_its_way(*job)) {
     input.refund.attempt = refund->started ? refund->started->attempt + 1 : 1;
     append(step, input.job, std::move(input.refund));
   }

@@ -215,6 +215,11 @@ bool result_retried(const Job& job) {
   return result && result->retried;
 }
 
+bool result_on_its_way(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  return result && result->retried && !result->delivered && !result->closed;
+}
+
 std::set<base::TextRef> texts_of(const Job& job) {
   std::set<base::TextRef> out;
   if (job.request) out.insert(job.request->request);

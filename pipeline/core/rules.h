@@ -71,6 +71,8 @@ bool may_retry_result(const Job& job);
 // Its result was published again by the operator's order. Its invoice may have expired before anybody saw it: nobody is
 // blamed for not paying it, and no other one takes its place.
 bool result_retried(const Job& job);
+// Its result is being published again: until that has ended, nothing is paid back for it.
+bool result_on_its_way(const Job& job);
 // Every text that its facts refer to: what was asked, its inputs, its answer, and what is in its notices.
 std::set<base::TextRef> texts_of(const Job& job);
 // What a model made counts. Not when it is answered already, or when the payment that was held went back meanwhile.

@@ -28,14 +28,15 @@ std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& a
 
 Accounts accounts_of(const Job& job) {
   const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
-  return {.exposure = std::max(Msat{}, exposure(job)),  // a damaged ledger may have prices below zero
-          .settled = earned(job),
-          .settled_first = payment_first(job) ? earned(job) : Msat{},
-          .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
-          .stranger_quote = from_pool ? job.quote->price : Msat{},
-          .told = job.declined && job.declined->told,
-          .offered_at = offered_at(job),
-          .standing = job.quote ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh};
+  return {
+      .exposure = std::max(Msat{}, exposure(job)),  // a damaged ledger may have prices below zero
+      .settled = earned(job),
+      .settled_first = payment_first(job) ? earned(job) : Msat{},
+      .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
+      .stranger_quote = from_pool ? job.quote->price : Msat{},
+      .told = job.declined && job.declined->told,
+      .offered_at = offered_at(job),
+      .standing = job.quote && job.request ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh};
 }
 
 Accounts while_open(const Job& job) {

@@ -64,7 +64,7 @@ class Backend {
   virtual ~Backend() = default;
   using OnText = std::function<void(std::string_view chunk)>;
   using OnDone = std::function<void(tl::expected<Completion, Failure>)>;
-  // `done` is called exactly once, unless the Generation is destroyed first.
+  // `done` is called exactly once and never inside this call, unless the Generation is destroyed first.
   virtual std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) = 0;
   virtual void status(std::function<void(base::Result<BackendStatus>)> done) = 0;
 };

@@ -48,7 +48,7 @@ void SupervisedBackend::status(std::function<void(Result<BackendStatus>)> done) 
     if (status) {
       for (ModelInfo& model : status->models) {
         for (const auto& [name, known] : models_) {
-          if (core::is_same_model(model.name, name)) model.trouble = known.trouble;
+          if (known.trouble && core::is_same_model(model.name, name)) model.trouble = known.trouble;
         }
       }
     }
@@ -79,6 +79,7 @@ void SupervisedBackend::prove(std::span<const ledger::ModelOffer> offers) {
 }
 
 void SupervisedBackend::probe(const std::string& name) {
+  if (probe_under_way_ && name == probing_name_) return;
   if (std::ranges::find(to_probe_, name) == to_probe_.end()) to_probe_.push_back(name);
   if (!probe_under_way_) probe_next();
 }
@@ -88,6 +89,7 @@ void SupervisedBackend::probe_next() {
   const std::string name = std::move(to_probe_.front());
   to_probe_.pop_front();
   probe_under_way_ = true;
+  probing_name_ = name;
   const std::uint64_t number = ++probes_;
   const ChatRequest request{.model = name,
                             .messages = {{"user", std::string(kProbePrompt)}},

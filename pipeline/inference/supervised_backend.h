@@ -55,6 +55,7 @@ class SupervisedBackend final : public Backend {
   std::deque<std::string> to_probe_;
   std::shared_ptr<Generation> probing_;  // null: none
   bool probe_under_way_ = false;
+  std::string probing_name_;  // of that probe
   std::uint64_t probes_ = 0;
   base::Lifetime lifetime_;
 };

@@ -81,12 +81,13 @@ base::Result<HttpOrigin> parse_origin(std::string_view url) {
   const boost::urls::url_view& view = *parsed;
   if (view.has_userinfo()) return bad_url("the URL must not hold a user name or password");
   if (view.scheme() != "http" && view.scheme() != "https") return bad_url("the URL must be http or https");
-  if (view.host_address().empty()) return bad_url("the URL names no host");
+  const std::string host = view.host_address();
+  if (host.empty() || host.find('\0') != std::string::npos) return bad_url("the URL names no host");
   if (!view.port().empty() && view.port_number() == 0) return bad_url("the URL names an impossible port");
   if (view.has_query() || view.has_fragment()) return bad_url("the URL must end with its path");
   HttpOrigin origin;
   origin.tls = view.scheme() == "https";
-  origin.host = view.host_address();
+  origin.host = host;
   origin.port = view.port().empty() ? (origin.tls ? "443" : "80") : std::string(view.port());
   origin.authority = std::string(view.encoded_host_and_port());
   origin.prefix = std::string(view.encoded_path());

@@ -119,11 +119,17 @@ std::string certificates_fault(const std::string& pem) {
   return trust_certificates(context.get(), pem);
 }
 
+constexpr std::string_view kNoHost = "no-host.invalid";  // no certificate is for it (RFC 6761)
+
 void expect_host(SSL* connection, const std::string& host) {
   X509_VERIFY_PARAM* const wanted = SSL_get0_param(connection);
   if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1) return;
   ERR_clear_error();
-  X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size());
+  // A name that OpenSSL refuses would leave any certificate good enough.
+  if (host.empty() || X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) != 1) {
+    ERR_clear_error();
+    X509_VERIFY_PARAM_set1_host(wanted, kNoHost.data(), kNoHost.size());
+  }
   // What the macro SSL_set_tlsext_host_name says, without its casts.
   std::string name = host;
   SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());

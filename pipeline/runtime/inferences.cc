@@ -29,7 +29,11 @@ inference::Failure nothing_visible(const inference::Completion& made) {
 }  // namespace
 
 void Inferences::start(const Job& job, const Work& work) {
-  if (core::ended_without_result(job)) return;  // cancelled while its start became durable
+  // Ordered again before the first order was durable: that one runs.
+  if (running_.contains(job.id) && !core::canary(core::Canary::in_flight_ignored)) return;
+  if (core::ended_without_result(job)) {  // while its start became durable
+    return context_.post(core::InferenceBroke{job.id, work, ledger::InferenceFailure::rejected, "the job has ended"});
+  }
   const auto question = texts_.question(job);
   if (!question && !is_pruned(question.error())) return context_.fail(question.error());
   auto messages = question ? texts_.conversation(job, *question) : tl::unexpected(question.error());

@@ -110,7 +110,7 @@ void NoticeSender::retry(ResultRetry order) {
   const core::JobId id = order.job;
   find_settled_job(context_, id, [this, id, done = std::move(order.done)](FoundJob job) {
     if (!job) return done(tl::unexpected(job.error()));
-    if (!*job) return done(no_retry("retry.no_job", "there is no such job"));
+    if (!*job || !(*job)->request) return done(no_retry("retry.no_job", "there is no such job"));
     if (const auto may = check_retry(**job); !may) return done(tl::unexpected(may.error()));
     const base::EventId event = core::find_notice(**job, ledger::NoticePurpose::result)->notice.event;
     const auto targets = customer_relays_.targets_of(**job);

@@ -10,7 +10,7 @@ using base::Result;
 
 namespace {
 
-constexpr std::int64_t kLookAgainMs = 15'000;
+constexpr std::int64_t kJudgeAgainMs = 15'000;
 
 // Latencies and notes change with every look.
 bool same(const core::Condition& a, const core::Condition& b) {
@@ -39,13 +39,19 @@ void ReadinessWatch::start() {
 
 void ReadinessWatch::resume() {
   paused_ = false;
+  if (started_) ask();
   judge();
 }
 
 void ReadinessWatch::look() {
   if (context_.failed()) return;
-  context_.ports.scheduler.after(kLookAgainMs, lifetime_.guard([this] { look(); }));
+  context_.ports.scheduler.after(kJudgeAgainMs, lifetime_.guard([this] { look(); }));
   if (paused_) return;
+  ask();
+  judge();
+}
+
+void ReadinessWatch::ask() {
   const base::TimeMs asked_at = context_.ports.scheduler.now();
   const auto took_ms = [this, asked_at] {
     return std::max<std::int64_t>(0, context_.ports.scheduler.now() - asked_at);
@@ -64,7 +70,6 @@ void ReadinessWatch::look() {
   for (wallet::Wallet* former : context_.ports.former_wallets) {
     if (former->account().empty()) former->status([](const Result<wallet::WalletStatus>&) {});
   }
-  judge();
 }
 
 core::Observations ReadinessWatch::observe() const {

@@ -33,6 +33,7 @@ class ReadinessWatch {
 
  private:
   void look();
+  void ask();
   core::Observations observe() const;
 
   const Context& context_;

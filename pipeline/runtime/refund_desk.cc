@@ -63,6 +63,10 @@ Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOr
     return refuse("refund.under_way", "it is being paid back already",
                   "`sellcompute jobs show` says how that goes; what stays so, `jobs refund --not-paid` can end");
   }
+  if (core::result_on_its_way(job)) {
+    return refuse("refund.retried", "its result is being published again",
+                  "wait until that has ended: `sellcompute jobs show` says when");
+  }
   const auto destination = destination_of(job, order);
   if (!destination) return tl::unexpected(destination.error());
   const auto invoice = check_invoice(destination->bolt11, unpaid->owed.amount);
@@ -122,6 +126,7 @@ void RefundDesk::begin(Job job, ledger::RefundStarted attempt, Done done) {
   if (!refund || refund->paid || core::under_way(*refund) || waiting_.contains(attempt.to)) {
     return done(refuse("refund.under_way", "it is being paid back already"));
   }
+  if (core::result_on_its_way(job)) return done(refuse("refund.retried", "its result is being published again"));
   // What prepare() accepted: what is owed does not change.
   CHECK(attempt.amount <= refund->owed.amount.rounded_up_to(core::kSat), attempt.amount, refund->owed.amount);
   const base::Hash256 to = attempt.to;

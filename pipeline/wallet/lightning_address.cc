@@ -85,6 +85,7 @@ Result<LookupAnswer> read_verify(const ledger::InvoiceIssued& asked, const Resul
   if (!said && said.error().code == "wallet.refused" && means_not_found(said.error().message)) return Unknown{};
   if (!said) return tl::unexpected(said.error());
   if (names_another(text(*said, "pr"), asked.payment_hash)) return malformed("another invoice than was asked for");
+  if (!member(*said, "settled").is_boolean()) return malformed("\"settled\" is neither true nor false");
   if (!flag(*said, "settled")) return unpaid(asked, now, *body);
   return settled(asked, {.received = {},  // it tells no sum: an invoice is paid whole or not at all
                          .settled_at = now,

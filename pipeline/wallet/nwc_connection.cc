@@ -1,6 +1,7 @@
 #include "pipeline/wallet/nwc_connection.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/ascii.h"
 #include "pipeline/net/url_guard.h"
@@ -77,6 +78,13 @@ std::string listed(const std::vector<std::string>& texts) {
   return out;
 }
 
+// "account not found" tells nothing of the invoice that was asked about.
+bool speaks_of_others(const std::string& error) {
+  const std::string words = base::lower(error);
+  return std::ranges::any_of(std::array{"account", "wallet", "user", "app"},
+                             [&](const char* word) { return words.find(word) != std::string::npos; });
+}
+
 // Some wallets' error is a mere text.
 NwcReply read_reply(const Json& said, const std::string& whole) {
   const Json& error = member(said, "error");
@@ -84,7 +92,7 @@ NwcReply read_reply(const Json& said, const std::string& whole) {
   if (error.is_null()) out.result = member(said, "result");
   if (error.is_string()) out.error = error.get<std::string>();
   if (!out.error_code.empty()) return out;
-  if (means_not_found(out.error)) out.error_code = "NOT_FOUND";
+  if (means_not_found(out.error) && !speaks_of_others(out.error)) out.error_code = "NOT_FOUND";
   if (means_not_implemented(out.error)) out.error_code = "NOT_IMPLEMENTED";
   return out;
 }
@@ -232,13 +240,19 @@ void NwcConnection::ask_for_abilities(ledger::Encryption form) {
   send("get_info", Json::object(), [this, form](const Result<NwcReply>& reply) {
     if (is_deaf(reply) && form == ledger::Encryption::nip04) return ask_for_abilities(ledger::Encryption::nip44);
     learning_by_asking_ = false;
-    if (!reply) form_.reset();
+    const bool deaf = reply && is_deaf(reply);
+    if (!reply || deaf) form_.reset();
+    if (deaf) return learning_ends(unreachable("it reads neither of our encryptions"));
     learning_ends(reply.map([](const NwcReply&) {}));
   });
 }
 
 void NwcConnection::learn_from(const std::string& method, const NwcReply& reply) {
-  if (reply.error_code == "NOT_IMPLEMENTED") not_implemented_.insert(method);
+  // Of others the words may be about what was asked for: an amount, a description.
+  static constexpr std::array<std::string_view, 3> kWithoutParticulars = {"get_info", "get_balance",
+                                                                          "list_transactions"};
+  const bool means_method = std::ranges::find(kWithoutParticulars, method) != kWithoutParticulars.end();
+  if (reply.error_code == "NOT_IMPLEMENTED" && means_method) not_implemented_.insert(method);
   if (method != "get_info") return;
   Words methods = texts_of(member(reply.result, "methods"));
   Words notifications = texts_of(member(reply.result, "notifications"));

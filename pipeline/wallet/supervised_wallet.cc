@@ -66,10 +66,7 @@ SupervisedWallet::SupervisedWallet(std::unique_ptr<Wallet> behind, ShopNeeds nee
 void SupervisedWallet::status(std::function<void(Result<WalletStatus>)> done) {
   behind().status(lifetime_.guard([this, done = std::move(done)](const Result<WalletStatus>& told) {
     if (!told) {
-      if (!is_passing(told.error())) {
-        proven_ = false;
-        trouble_ = told.error();
-      }
+      if (!is_passing(told.error())) proven_ = false;
       return done(told);
     }
     if (const auto fits = check_told(*this, *told, needs_); !fits) {

@@ -42,8 +42,10 @@ test('status: 0 when everything needed answers, 3 and a remedy when it does not'
   const well = await provider.cli(['status']);
   assert.equal(well.code, 0, well.stdout + well.stderr);
   await ollama.close();
-  const ill = await provider.cli(['status']);
-  assert.equal(ill.code, 3);
+  const ill = await provider.eventually(async () => {
+    const told = await provider.cli(['status']);
+    return told.code === 3 && told;
+  }, 'serve to notice');
   assert.match(ill.stdout, /inference/);
   ollama.close = async () => {};
 });

@@ -367,6 +367,7 @@ void Process::prune(TimeMs before) {
 }
 
 void Process::pay_back(const base::JobId& job, const std::string& bolt11) {
+  if (!may_resume_) return;
   runtime_->refund_desk().order(job, {.bolt11 = bolt11}, [](const base::Result<runtime::RefundOutcome>&) {});
 }
 
@@ -375,6 +376,7 @@ void Process::close(const base::JobId& job) {
 }
 
 void Process::retry(const base::JobId& job) {
+  if (!may_resume_) return;
   runtime_->order(runtime::ResultRetry{job, [](const base::Result<std::vector<std::string>>&) {}});
 }
 

@@ -296,6 +296,7 @@ void Referee::check_money(const Job& before, const Job& after, const ledger::Ent
   if (const auto* started = std::get_if<ledger::RefundStarted>(&entry.fact)) {
     const auto [known, fresh] = refund_invoices_.emplace(started->to, after.id);
     demand(fresh || known->second == after.id, "one invoice for two refunds" + about(after.id));
+    demand(!core::result_on_its_way(before), "paid back while its result is published again" + about(after.id));
   }
   if (const auto* failed = std::get_if<ledger::RefundFailed>(&entry.fact)) {
     refund_invoices_.erase(core::find_refund(before, failed->payment_hash)->started->to);

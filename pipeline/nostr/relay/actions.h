@@ -34,6 +34,7 @@ struct CaughtUp {
   std::string subscription;
   // The oldest second (created_at) of which the relay has more events than it sends; nothing: all were read.
   std::optional<std::int64_t> unread_s;
+  bool narrowed = false;  // only what is addressed to us was asked for: the rest is unread
 };
 // The only answer to a publication. `duplicate:` counts as accepted (NIP-01: the relay has the event).
 struct PublishAnswer {

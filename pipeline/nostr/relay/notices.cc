@@ -3,6 +3,7 @@
 namespace nostr {
 
 bool Notices::on_notice(const std::string& text, TimeMs now) {
+  last_at_ = now;
   if (text == last_) return false;
   last_ = text;
   if (now < reported_since_ || now >= reported_since_ + base::kMinuteMs) {

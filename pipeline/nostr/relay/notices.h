@@ -15,9 +15,12 @@ class Notices {
   bool on_notice(const std::string& text, TimeMs now);
   // The last one, on any connection; empty: none.
   const std::string& last() const { return last_; }
+  // The last one if it came at this time or later; else empty: it was about something else.
+  std::string since(TimeMs time) const { return last_at_ >= time ? last_ : std::string(); }
 
  private:
   std::string last_;
+  TimeMs last_at_;
   TimeMs reported_since_;
   unsigned reported_ = 0;  // since then
 };

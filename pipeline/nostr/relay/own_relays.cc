@@ -67,7 +67,13 @@ void OwnRelays::subscribe_requests(const std::shared_ptr<OwnRelay>& relay) {
 // The cursor moves when the last of the subscriptions has caught up: the relay is live then.
 void OwnRelays::on_caught_up(OwnRelay& relay, const CaughtUp& all) const {
   if (all.subscription == kControl) return;
-  relay.unread_s[all.subscription] = all.unread_s;
+  auto& unread_of_this = relay.unread_s[all.subscription];
+  unread_of_this = all.unread_s;
+  // What is not addressed to us is unread since the cursor with which it would have been asked for.
+  if (all.narrowed) {
+    const std::int64_t cursor_s = relay.cursor.value().ms / 1000;
+    unread_of_this = std::min(unread_of_this.value_or(cursor_s), cursor_s);
+  }
   if (relay.link->session().state() != RelayState::live) return;
   std::optional<std::int64_t> oldest_s;
   for (const auto& [id, unread_s] : relay.unread_s) {

@@ -14,7 +14,6 @@ bool Queries::contains(std::string_view id) const {
 }
 
 void Queries::add(const std::string& id, const Filter& filter, TimeMs now, RelayActions& out) {
-  CHECK(!contains(id) && filter.limit, id);  // without a limit a relay could send events for ever
   auto filters = split_kinds(filter, kMaxKindsPerFilter);
   const std::uint64_t max_events = filter.limit.value_or(0) * filters.size();
   queries_.push_back(

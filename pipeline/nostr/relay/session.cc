@@ -102,7 +102,7 @@ RelayActions RelaySession::on_tick(TimeMs now) {
     parts_.health.set(RelayState::idle, "", out);
   } else if (connection_.is_open()) {
     connection_.ping_if_silent(now, out);
-    const auto what = parts_.subscriptions.on_tick(now, parts_.notices.last(), out);
+    const auto what = parts_.subscriptions.on_tick(now, parts_.notices, out);
     parts_.show_open(what.value_or(""), out);
     parts_.publications.send(now, out);
   }

@@ -84,7 +84,7 @@ void Subscriptions::on_lost() {
   }
 }
 
-std::optional<std::string> Subscriptions::on_tick(TimeMs now, const std::string& last_notice, RelayActions& out) {
+std::optional<std::string> Subscriptions::on_tick(TimeMs now, const Notices& notices, RelayActions& out) {
   std::optional<std::string> what;
   for (auto& [id, subscription] : subscriptions_) {
     if (subscription.retry_at && now >= *subscription.retry_at) {
@@ -93,10 +93,10 @@ std::optional<std::string> Subscriptions::on_tick(TimeMs now, const std::string&
       if (subscription.page_id != id) out.push_back(SendFrame{close_message(subscription.page_id)});
       if (subscription.reading.can_skip()) {
         go_on(id, subscription, subscription.reading.skip(), now, out);
-      } else if (narrow(subscription, last_notice, out)) {
+      } else if (narrow(subscription, notices.since(subscription.asked_at), out)) {
         open(id, subscription, now, out);
       } else {
-        const std::string told = last_notice.empty() ? "" : "its last notice: " + last_notice;
+        const std::string told = notices.last().empty() ? "" : "its last notice: " + notices.last();
         what = back_off(subscription, "subscription: " + no_answer_within(kPageTimeoutMs, told), now, out);
       }
     }
@@ -139,7 +139,7 @@ Subscriptions::Eose Subscriptions::on_eose(const RelayEose& message, TimeMs now,
   auto* subscription = find(message.subscription, id);
   if (!subscription) return Eose::nothing;
   const bool older_page = id != message.subscription;
-  const bool current = !subscription->caught_up && message.subscription == subscription->page_id;
+  const bool current = subscription->reads_page() && message.subscription == subscription->page_id;
   if (older_page) out.push_back(SendFrame{close_message(message.subscription)});
   if (!current) return Eose::nothing;
   const bool more = subscription->reading.next(page_size_);
@@ -222,7 +222,7 @@ bool Subscriptions::go_on(const std::string& id, Subscription& subscription, boo
   }
   subscription.caught_up = true;
   subscription.failures = 0;
-  out.push_back(CaughtUp{id, subscription.reading.unread_s()});
+  out.push_back(CaughtUp{id, subscription.reading.unread_s(), !subscription.filter_refusal.empty()});
   return true;
 }
 

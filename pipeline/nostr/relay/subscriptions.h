@@ -14,6 +14,7 @@
 #include "pipeline/nostr/messages.h"
 #include "pipeline/nostr/relay/actions.h"
 #include "pipeline/nostr/relay/limits.h"
+#include "pipeline/nostr/relay/notices.h"
 #include "pipeline/nostr/relay/stored_reading.h"
 
 namespace nostr {
@@ -57,7 +58,7 @@ class Subscriptions {
   // Opens the subscriptions whose scheduled time has come. Gives up a page that has been silent for kPageTimeoutMs, and
   // returns what happened, for a person, if its subscription is tried again after a back-off. `last_notice`: what the
   // relay last told; it may be the answer.
-  std::optional<std::string> on_tick(TimeMs now, const std::string& last_notice, RelayActions& out);
+  std::optional<std::string> on_tick(TimeMs now, const Notices& notices, RelayActions& out);
   // When on_tick() has something to do, or nothing.
   std::optional<TimeMs> wake_at() const;
 

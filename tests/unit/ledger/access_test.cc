@@ -83,7 +83,9 @@ TEST_F(AccessTest, AFolderThatMayNotBeEnteredIsNamedByEveryWayOfOpening) {
 }
 
 TEST_F(AccessTest, WhatMayBeReadOnlyIsNotWritten) {
+  fs::permissions(folder, fs::perms(0777));
   for (const char* name : {"LOCK", "DURABLE"}) {
+    for (const auto& file : fs::directory_iterator(folder)) fs::permissions(file.path(), fs::perms(0666));
     EXPECT_EQ(refused(folder / name, 0444, kWrite).context, (folder / name).string());
   }
   const base::Error error = refused(folder, 0555, kWrite);

@@ -57,7 +57,7 @@ TEST_F(When, ATimeAloneIsTheLastOne) {
 }
 
 TEST_F(When, YesterdayIsTheDayBeforeAlsoWhereADayHas25Hours) {
-  const TimeMs after_change{1'793'055'600'000};  // 2026-10-26 00:00 in Berlin; the 25th had 25 hours
+  const TimeMs after_change{1'792'969'200'000};  // 2026-10-26 00:00 in Berlin; the 25th had 25 hours
   EXPECT_EQ(utc("yesterday", after_change), "2026-10-24T22:00:00.000Z");
 }
 

@@ -107,8 +107,13 @@ TEST_F(NwcTest, AConnectionThatMayOnlyReceiveIsWell) {
   relay.info->content = "make_invoice lookup_invoice";
   relay.answers["get_info"] = {{"error", {{"code", "NOT_IMPLEMENTED"}, {"message", "not implemented"}}}};
   EXPECT_EQ(status()->name, "NWC");
+}
+
+TEST_F(NwcTest, AConnectionThatTheWalletDoesNotKnowIsNotWell) {
   relay.answers["get_info"] = {{"error", {{"code", "UNAUTHORIZED"}, {"message", "unknown connection"}}}};
-  EXPECT_EQ(status().error().code, "wallet.unauthorized");
+  const auto told = status();
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, "wallet.unauthorized");
 }
 
 // No info event, and get_info refused: what it can is found out by trying, and promised in nothing.

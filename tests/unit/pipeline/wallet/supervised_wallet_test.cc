@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/pipeline/wallet/wallet_behind.h"
 
 namespace wallet {
@@ -102,6 +104,7 @@ TEST_F(SupervisedWalletTest, AStatusThatIsRefusedIsProbedAfterwards) {
   EXPECT_EQ(status(), "well");
   const auto well = std::exchange(behind->well, tl::unexpected(wallet_error("wallet.refused")));
   for (int i = 0; i < 2; ++i) EXPECT_EQ(status(), "wallet.refused");
+  EXPECT_THAT(trouble(), HasSubstr("wallet.refused"));
   behind->well = well;
   EXPECT_EQ(status(), "well");
   EXPECT_EQ(behind->count("create"), 2U);

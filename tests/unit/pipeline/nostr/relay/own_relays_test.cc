@@ -55,6 +55,22 @@ TEST_F(Read, LeavesTheCursorWhereItStandsUntilThen) {
   EXPECT_EQ(hub->cursor(kOne), before);
 }
 
+// ---- read in part ---------------------------------------------------------------------------------------------------
+
+// The relay takes a filter for what is addressed to us only. Requests that name nobody are unread: the next connection,
+// which may take the whole filter, asks for them from here.
+TEST_F(OwnRelaysTest, TheCursorStaysWhereTheRestIsUnread) {
+  hub->add_own(*parse_relay_url(kOne));
+  const TimeMs before{now.ms / 1000 * 1000 - 60'000};
+  hub->start({{kOne, before}});
+  link(kOne).open();
+  link(kOne).say(R"(["CLOSED","in","blocked: filter must have an author or a tag"])");
+  now = now + 5'000;
+  link(kOne).say(R"(["EOSE","in"])");
+  EXPECT_EQ(link(kOne).session().state(), RelayState::live);
+  EXPECT_EQ(hub->cursor(kOne), before);
+}
+
 // ---- many kinds -----------------------------------------------------------------------------------------------------
 
 class ManyKinds : public RelayHubTest {

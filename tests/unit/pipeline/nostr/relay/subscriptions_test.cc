@@ -21,7 +21,11 @@ class SubscriptionsTest : public RelayPartTest {
     return subscriptions.subscribe(id, source, {.vital = vital}, now, out);
   }
   void open() { subscriptions.on_open(now, out); }
-  std::optional<std::string> tick() { return subscriptions.on_tick(now, notice, out); }
+  std::optional<std::string> tick() {
+    Notices notices;
+    if (!notice.empty()) notices.on_notice(notice, noticed_at.value_or(now));
+    return subscriptions.on_tick(now, notices, out);
+  }
   bool eose(const std::string& wire_id) {
     return subscriptions.on_eose({wire_id}, now, out) == Subscriptions::Eose::caught_up;
   }
@@ -38,6 +42,7 @@ class SubscriptionsTest : public RelayPartTest {
 
   bool wanted = true;
   std::string notice;
+  std::optional<TimeMs> noticed_at;  // nothing: now
   double jitter = 0.0;
   Subscriptions subscriptions{[this] { return jitter; }};
 };
@@ -378,6 +383,24 @@ TEST_F(Refused, ByANoticeAloneAreNarrowedToo) {
   now = now + kPageTimeoutMs;
   EXPECT_EQ(tick(), std::nullopt);
   EXPECT_THAT(said(), ElementsAre(kReqOurs));
+}
+
+TEST_F(Refused, AreNotByANoticeThatCameBeforeTheQuestion) {
+  noticed_at = now - 1;
+  start();
+  notice = kNeedsTag;
+  now = now + kPageTimeoutMs;
+  EXPECT_NE(tick(), std::nullopt) << "it is slow, and is asked for the same again";
+}
+
+TEST_F(Refused, ReportThatTheyAreReadInPartOnly) {
+  start();
+  refuse();
+  out.clear();
+  EXPECT_TRUE(eose("in"));
+  const auto* end = std::get_if<CaughtUp>(&out.back());
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->narrowed);
 }
 
 TEST_F(Refused, AgainAreTriedAfterABackOff) {
