@@ -22,7 +22,6 @@ enum class Canary {
   refused_filter_kept,       // a filter that a relay does not take is asked for again and again, never a narrower one
   defaults_forgotten,        // what was never paid does not lower the customer's credit
   drain_without_end,         // going offline waits for models, wallet and relays however long they take
-  paid_back_and_retried,     // a result is published again although its payment was given back
 };
 
 #ifdef SELLCOMPUTE_CANARIES

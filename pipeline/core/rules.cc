@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "pipeline/core/canary.h"
 #include "pipeline/core/pricing.h"
 
 namespace core {
@@ -205,7 +204,6 @@ bool undeliverable(const Job& job) {
 
 bool may_retry_result(const Job& job) {
   const bool given_back =
-      !canary(Canary::paid_back_and_retried) &&
       std::ranges::any_of(job.refunds, [](const Refund& one) { return one.paid || under_way(one); });
   return undeliverable(job) && !job.closed && !given_back;
 }

@@ -41,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                          core::Canary::pruned_while_open, core::Canary::rollback_unseen,
                                          core::Canary::pause_ignored, core::Canary::inability_ignored,
                                          core::Canary::refused_filter_kept, core::Canary::defaults_forgotten,
-                                         core::Canary::drain_without_end, core::Canary::paid_back_and_retried),
+                                         core::Canary::drain_without_end),
                          [](const auto& one) {
                            switch (one.param) {
                              case core::Canary::command_before_durable:
@@ -74,8 +74,6 @@ INSTANTIATE_TEST_SUITE_P(Canaries, Planted,
                                return "DefaultsForgotten";
                              case core::Canary::drain_without_end:
                                return "DrainWithoutEnd";
-                             case core::Canary::paid_back_and_retried:
-                               return "PaidBackAndRetried";
                            }
                            return "";
                          });
