@@ -23,7 +23,8 @@ void put_text(const Text& text, const Fact& fact, Batch& batch) {
   value.reserve(Salt::kSize + text.bytes.size());
   value.append(text.salt.view()).append(text.bytes);
   const TextRef ref{sha256(value).bytes};
-  CHECK(text.bytes.empty() || refers_to(fact, ref), type_name(type_of(fact)), text.bytes.size());  // else nobody would find it again
+  CHECK(text.bytes.empty() || refers_to(fact, ref), type_name(type_of(fact)),
+        text.bytes.size());  // else nobody would find it again
   batch.put(Family::texts, std::string(ref.view()), std::move(value));
 }
 

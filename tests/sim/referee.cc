@@ -104,9 +104,10 @@ bool Referee::is_left_out(const base::JobId& id, const CustomerJob& seen) const 
 }
 
 std::size_t Referee::left_out() const {
-  if (!rolled_back_) return 0;
-  return static_cast<std::size_t>(
-      std::ranges::count_if(world_.jobs, [&](const auto& one) { return is_left_out(one.first, one.second); }));
+  return static_cast<std::size_t>(std::ranges::count_if(world_.jobs, [&](const auto& one) {
+    const bool is_hidden = one.second.hidden && !jobs_.contains(one.first);
+    return is_hidden || is_left_out(one.first, one.second);
+  }));
 }
 
 Msat Referee::lost() const {

@@ -56,7 +56,8 @@ class Referee {
   base::Msat settled() const { return settled_msat_; }
   // What came for invoices of a history that was given up, and is not in the ledger.
   base::Msat lost() const;
-  // Requests that are not served, because a history that was given up may have served them.
+  // Requests that are not served, because a history that was given up may have served them, or because they lie only
+  // with relays that hide them from us.
   std::size_t left_out() const;
   std::size_t sales() const { return settled_.size(); }
   const std::map<base::JobId, core::Job>& jobs() const { return jobs_; }
