@@ -119,7 +119,7 @@ Result<Report> report(const ledger::Reader& reader, const ReportQuery& query) {
 Result<std::vector<Payment>> payments(const ledger::Reader& reader, const ReportQuery& query) {
   const auto [since, until] = buckets_of(query);
   std::vector<Payment> out;
-  const auto read = for_each_payment(reader, [&](const Payment& payment) {
+  const auto read = for_each_payment(reader, [&, since = since, until = until](const Payment& payment) {
     if (payment.money == query.money && payment.time >= since && payment.time < until) out.push_back(payment);
   });
   if (!read) return tl::unexpected(read.error());
