@@ -30,7 +30,8 @@ Result<void> create_private_file(const std::filesystem::path& path, std::string_
 // there and others may enter it. Its name and those in it are durable then.
 Result<void> create_private_folder(const std::filesystem::path& path);
 
-// Nothing has this name. What we may not look at counts as there: opening it tells why not.
+// Returns whether no file has this name. A path that this user may not inspect counts as present; opening it then fails
+// with the reason.
 bool is_absent(const std::filesystem::path& path);
 
 // The 32 bytes that the file holds as 64 hexadecimal digits and a line feed. Fails as read_private_file does, and with

@@ -15,6 +15,7 @@
 #include "cmd/text/job_text.h"
 #include "cmd/text/when.h"
 #include "ledger/fact_json.h"
+#include "pipeline/core/model_name.h"
 #include "replay/jobs_view.h"
 #include "replay/phrases.h"
 
@@ -41,7 +42,7 @@ Result<std::string> find_model(const ledger::Reader& reader, const std::string& 
   const auto known = replay::count_jobs(reader, {.model = text}, 1);
   if (!known) return tl::unexpected(known.error());
   const bool has_tag = text.find(':') != std::string::npos;
-  return **known > 0 || has_tag ? text : text + ":latest";
+  return **known > 0 || has_tag ? text : text + std::string(core::kDefaultTag);
 }
 
 Result<replay::JobFilter> read_filter(const Arguments& arguments, const ledger::Reader& reader, base::TimeMs now) {

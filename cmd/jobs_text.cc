@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include "base/check.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/text/humanize.h"
 #include "pipeline/nostr/encryption.h"
@@ -18,7 +19,7 @@ using nlohmann::ordered_json;
 class ReadJournal final : public runtime::Journal {
  public:
   explicit ReadJournal(const ledger::Reader& reader) : reader_(reader) {}
-  void append(ledger::Group, std::function<void(Result<void>)>) override {}
+  void append(ledger::Group, std::function<void(Result<void>)>) override { CHECK(false); }  // only texts are read
   Result<std::optional<std::string>> text(const base::TextRef& ref) override { return reader_.text(ref); }
   Result<std::optional<Job>> job(const base::JobId&) override { return std::nullopt; }
 

@@ -1,39 +1,14 @@
 // sellcompute online, offline: words to a running serve.
-#include <filesystem>
 #include <ostream>
 
+#include "cmd/cli/clock.h"
 #include "cmd/cli/control_socket.h"
+#include "cmd/cli/progress.h"
 #include "cmd/commands.h"
-#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
-
-// On a terminal, tells what a drain waits for; gone with this object.
-class DrainLine {
- public:
-  DrainLine(Context& context, std::filesystem::path socket)
-      : err_(context.err), width_(context.error_terminal.width), socket_(std::move(socket)) {}
-  DrainLine(const DrainLine&) = delete;
-  DrainLine& operator=(const DrainLine&) = delete;
-  ~DrainLine() {
-    if (shown_) err_ << "\r\033[K" << std::flush;
-  }
-  void show() {
-    const auto reply = ask_running_serve(socket_, {{"method", "status"}});
-    const auto waits_for = reply ? reply->value("/status/draining"_json_pointer, "") : std::string();
-    if (waits_for.empty()) return;
-    err_ << "\r\033[K" << shortened("waiting for " + waits_for, width_ - 1) << std::flush;
-    shown_ = true;
-  }
-
- private:
-  std::ostream& err_;
-  const int width_;
-  const std::filesystem::path socket_;
-  bool shown_ = false;
-};
 
 base::Result<ExitCode> tell(Context& context, const nlohmann::json& request,
                             std::chrono::milliseconds patience = kQuickAnswer) {
@@ -41,10 +16,14 @@ base::Result<ExitCode> tell(Context& context, const nlohmann::json& request,
   if (!paths) return tl::unexpected(paths.error());
   const auto socket = control_socket_path(paths->data_dir);
   const auto reply = [&] {
-    DrainLine line(context, socket);
+    WaitLine line(context, make_clock(context.sources));
+    const std::function<void()> show_drain = [&line, &socket] {
+      const auto status = ask_running_serve(socket, {{"method", "status"}});
+      const auto waits_for = status ? status->value("/status/draining"_json_pointer, "") : std::string();
+      if (!waits_for.empty()) line.show(waits_for);
+    };
     const bool watched = patience > kQuickAnswer && context.error_terminal.interactive;
-    return ask_running_serve(socket, request, patience,
-                             watched ? std::function<void()>([&line] { line.show(); }) : nullptr);
+    return ask_running_serve(socket, request, patience, watched ? show_drain : nullptr);
   }();
   if (!reply) return tl::unexpected(reply.error());
   if (context.verbosity != Verbosity::quiet) context.err << printable_lines(reply->value("text", "done")) << '\n';

@@ -7,12 +7,13 @@
 #include "cmd/cli/passphrase.h"
 #include "cmd/cli/readiness_report.h"
 #include "cmd/commands.h"
+#include "cmd/config/policy.h"
 #include "cmd/status_probes.h"
 #include "cmd/text/humanize.h"
-#include "cmd/text/when.h"
 #include "ledger/reader.h"
 #include "ledger/rocksdb_store.h"
 #include "ledger/views.h"
+#include "pipeline/core/rules.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/jobs_view.h"
@@ -51,17 +52,15 @@ Result<std::vector<StatusLine>> check_owed(const ledger::Reader& reader) {
   if (!jobs) return tl::unexpected(jobs.error());
   if (jobs->empty()) return std::vector<StatusLine>{};
   base::Msat owed;
-  for (const core::Job& job : *jobs) {
-    for (const core::Refund& refund : job.refunds) owed += refund.paid ? base::Msat{} : refund.owed.amount;
-  }
+  for (const core::Job& job : *jobs) owed += core::still_owed(job);
   const bool all = jobs->size() < kMostSummed;
-  return std::vector{warned("refunds", "",
-                            {ErrorKind::payment,
-                             "status.refunds",
-                             (all ? "" : "at least ") + sats(owed) + " is owed back for " +
-                                 std::to_string(jobs->size()) + (jobs->size() == 1 ? " job" : " jobs"),
-                             {},
-                             "`sellcompute jobs list --state refund_owed` names them, `jobs refund` pays back"})};
+  return std::vector{
+      warned("refunds", "",
+             {ErrorKind::payment,
+              "status.refunds",
+              (all ? "" : "at least ") + sats(owed) + " is owed back for " + counted(jobs->size(), "job"),
+              {},
+              "`sellcompute jobs list --state refund_owed` names them, `jobs refund` pays back"})};
 }
 
 std::vector<StatusLine> check_ledger(const Config& config) {
@@ -97,22 +96,16 @@ bool is_online(const Result<nlohmann::json>& serve) {
   return serve && serve->value("online", false);
 }
 
-ledger::PaymentMode mode_named(const std::string& name) {
-  for (const ledger::EnumName& one : ledger::enum_names(ledger::PaymentMode::unspecified)) {
-    if (one.name == name) return static_cast<ledger::PaymentMode>(one.value);
-  }
-  return ledger::PaymentMode::unspecified;
-}
-
 StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readiness& readiness) {
   if (!serve && serve.error().code == "control.not_running")
     return passed("selling", "offline", "probed; `sellcompute serve` is not running");
   if (!serve) return failed("selling", "", serve.error());
-  const std::string open = std::to_string(serve->value("open_jobs", 0)) + " open jobs";
+  const std::string open = counted(serve->value("open_jobs", std::uint64_t{0}), "open job");
   if (const std::string draining = serve->value("draining", ""); !draining.empty())
     return passed("selling", "going offline", open + "; waits for " + draining);
   if (!is_online(serve)) return passed("selling", "offline", open + "; probed; `sellcompute online` goes on");
-  const auto* obstacle = readiness.obstacle(mode_named(serve->value("payment_mode", "")));
+  const auto mode = ledger::enum_named<ledger::PaymentMode>(serve->value("payment_mode", ""));
+  const auto* obstacle = readiness.obstacle(mode.value_or(ledger::PaymentMode::unspecified));
   if (!obstacle) return passed("selling", "online", open);
   Error why = *obstacle->seen.error;
   why.message = "no jobs are accepted: " + why.message;
@@ -196,11 +189,7 @@ std::vector<StatusLine> check_all(const Config& config) {
                                                      : core::judge(probe_everything(config, key));
   std::vector<StatusLine> lines{check_identity(key)};
   std::ranges::move(status_lines(readiness), std::back_inserter(lines));
-  if (config.relays.urls.empty()) {
-    lines.push_back(failed(
-        "relays", "none",
-        {ErrorKind::config, "config.no_relays", "no relay is configured", {}, "set relays.urls in the config file"}));
-  }
+  if (const auto chosen = check_relays(config); !chosen) lines.push_back(failed("relays", "none", chosen.error()));
   std::ranges::move(check_ledger(config), std::back_inserter(lines));
   lines.push_back(check_selling(serve, readiness));
   if (!serve) return lines;

@@ -27,7 +27,7 @@ using base::ErrorKind;
 using base::Result;
 using core::Observation;
 
-// What is sold by these settings: without models of their own, all that the server has.
+// The offers of these settings. Without [[models]] tables they are all models of the server that answer prompts.
 std::vector<ledger::ModelOffer> offers_of(const Config& config, const inference::BackendStatus& status) {
   if (!config.selling.models.empty()) return config.selling.models;
   std::vector<ledger::ModelOffer> out;

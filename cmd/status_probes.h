@@ -1,4 +1,4 @@
-// What `status` finds out by itself when no `serve` runs that could tell it: it asks wallet, model server and relays.
+// The observations that `status` makes itself when no `serve` is online. It asks wallet, model server and relays.
 #pragma once
 
 #include "cmd/config/config.h"
@@ -10,8 +10,8 @@ namespace cmd {
 // No probe waits longer for its answer.
 inline constexpr std::int64_t kProbePatienceMs = 10'000;
 
-// Asks all at once, and returns when all have answered or the patience is over. Makes no invoice and wakes no model.
-// `key` signs in to relays that want that (NIP-42); without it they count as unreachable.
+// Asks all of them at the same time. Returns when all have answered, after kProbePatienceMs at the latest. Makes no
+// invoice and runs no model. `key` signs in to relays that demand it (NIP-42); without a key they count as unreachable.
 core::Observations probe_everything(const Config& config, const base::Result<nostr::SecretKey>& key);
 
 }  // namespace cmd

@@ -1,4 +1,5 @@
-// Whether this user may use a ledger's files, told before anything is opened: RocksDB and a missing right look like damage.
+// Checks before a ledger is opened whether this user may use its files. Otherwise RocksDB would report a missing right
+// as damage.
 #pragma once
 
 #include <filesystem>

@@ -1,6 +1,7 @@
 // The words that facts are made of: names for the values of enums, and the structs that several facts share.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -131,6 +132,18 @@ std::string_view name(Enum value) {
     if (entry.value == static_cast<std::uint32_t>(value)) return entry.name;
   }
   return "unknown";
+}
+
+// The value with this name, or nothing.
+template <class Enum>
+requires std::is_enum_v<Enum> && requires(Enum e) {
+  enum_names(e);
+}
+std::optional<Enum> enum_named(std::string_view text) {
+  for (const EnumName& entry : enum_names(Enum{})) {
+    if (entry.name == text) return static_cast<Enum>(entry.value);
+  }
+  return std::nullopt;
 }
 
 // What one model costs and can do. A price is base + input + output, each rounded up once, in the sum.

@@ -13,7 +13,7 @@ enum class ExitCode : int {
   audit_wrong = 4,    // `audit` found a wrong
   ledger = 5,         // the ledger is locked or damaged, or could not be written
   interrupted = 130,  // by a signal, as shells count
-  unread = 141        // whoever reads our output went away (`| head`): as if SIGPIPE had ended us
+  unread = 141        // the reader of our output closed it (`| head`), as if SIGPIPE had ended the process
 };
 
 // The one place where failures become exit codes: by the code's room where that decides ("audit.", "ledger."), else by

@@ -150,7 +150,7 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
          "`sellcompute help COMMAND` shows a command's examples, options and settings.\n"
          "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
          "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
-         "141 nobody reads the output.\n";
+         "141 the reader of the output closed it.\n";
 }
 
 void print_group_help(std::ostream& out, const Command& group) {

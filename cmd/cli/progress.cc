@@ -4,6 +4,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -59,12 +60,12 @@ void ReadProgress::count(Family family) const {
 }
 
 WaitLine::WaitLine(Context& context, base::Clock clock)
-    : out_(watched(context)), clock_(std::move(clock)), began_(clock_()) {}
+    : out_(watched(context)), width_(context.error_terminal.width), clock_(std::move(clock)), began_(clock_()) {}
 
 void WaitLine::show(const std::string& awaited) {
   const std::int64_t waited_ms = clock_() - began_;
   if (!out_ || waited_ms < kShownFromMs) return;
-  *out_ << kAnew << "waiting for " << awaited << ", " << age(waited_ms) << std::flush;
+  *out_ << kAnew << shortened("waiting for " + awaited + ", " + age(waited_ms), width_ - 1) << std::flush;
   shown_ = true;
 }
 

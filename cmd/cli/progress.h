@@ -35,8 +35,8 @@ class ReadProgress final : public ledger::KeyValue {
   mutable base::Seq percent_ = 0;
 };
 
-// A line on standard error that says what is waited for and for how long: "waiting for the payment, 12 s". It is there
-// only where a person watches, from the second second on, and gone with this object.
+// A line on standard error that shows what the command waits for, and for how long: "waiting for the payment, 12 s". It
+// appears after one second, only on a terminal, and at most as wide as that. The destructor removes it.
 class WaitLine {
  public:
   // The context must outlive this.
@@ -51,7 +51,8 @@ class WaitLine {
   void clear();
 
  private:
-  std::ostream* const out_;  // null: nobody watches
+  std::ostream* const out_;  // null: no terminal, or --quiet
+  const int width_;
   const base::Clock clock_;
   const base::TimeMs began_;
   bool shown_ = false;

@@ -39,11 +39,18 @@ std::optional<Error> error_at(const json& object, const char* key) {
   return out;
 }
 
-ReadinessPart part_named(const std::string& name) {
-  for (const ledger::EnumName& one : ledger::enum_names(ReadinessPart::unspecified)) {
-    if (one.name == name) return static_cast<ReadinessPart>(one.value);
+Condition condition_from(const json& one) {
+  Condition out{.part = ledger::enum_named<ReadinessPart>(one.value("part", "")).value_or(ReadinessPart::unspecified),
+                .seen = {.which = one.value("which", ""),
+                         .error = error_at(one, "error"),
+                         .warning = error_at(one, "warning"),
+                         .note = one.value("note", "")},
+                .stops_escrow = one.value("stops_escrow", false),
+                .stops_all = one.value("stops_all", false)};
+  if (const json latency = one.value("latency_ms", json()); latency.is_number()) {
+    out.seen.latency_ms = latency.get<std::int64_t>();
   }
-  return ReadinessPart::unspecified;
+  return out;
 }
 
 const Condition* find(const Readiness& in, const Condition& like) {
@@ -89,17 +96,12 @@ json to_json(const Readiness& readiness) {
 Readiness readiness_from_json(const json& conditions) {
   Readiness out;
   if (!conditions.is_array()) return out;
-  for (const json& one : conditions) {
-    if (!one.is_object()) continue;
-    core::Observation seen{.which = one.value("which", ""),
-                           .error = error_at(one, "error"),
-                           .warning = error_at(one, "warning"),
-                           .note = one.value("note", "")};
-    if (const json& latency = one.value("latency_ms", json()); latency.is_number()) {
-      seen.latency_ms = latency.get<std::int64_t>();
+  try {
+    for (const json& one : conditions) {
+      if (one.is_object()) out.conditions.push_back(condition_from(one));
     }
-    out.conditions.push_back({part_named(one.value("part", "")), std::move(seen), one.value("stops_escrow", false),
-                              one.value("stops_all", false)});
+  } catch (const json::exception&) {  // a member of another type
+    return {};
   }
   return out;
 }
@@ -137,6 +139,11 @@ std::vector<std::string> readiness_changes(const Readiness& before, const Readin
   for (const Condition& one : now.conditions) {
     if (one.part == ReadinessPart::relays || !one.seen.error || same_error(find(before, one), one)) continue;
     out.push_back((one.stops_all ? "no jobs are accepted: " : name_of(one) + ": ") + one.seen.error->describe());
+  }
+  for (const Condition& one : now.conditions) {
+    if (one.part == ReadinessPart::relays || !one.seen.warning) continue;
+    const Condition* same = find(before, one);
+    if (!same || !same->seen.warning) out.push_back(one.seen.warning->describe());
   }
   if (dead_relays(now) && !dead_relays(before)) out.emplace_back("no jobs can come: none of our relays is connected");
   for (const Condition& one : before.conditions) {

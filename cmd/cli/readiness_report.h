@@ -1,5 +1,5 @@
-// Readiness as people and programs read it: on the control socket, in `status`, in the log and on the live line. All of
-// it is made here, from core::Readiness alone.
+// Writes readiness for people and programs: for the control socket, `status`, the log and the live line. All of these
+// texts are made here, from core::Readiness alone.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,8 +11,8 @@
 
 namespace cmd {
 
-// For the control socket: a list of conditions. from_json() returns the same readiness; of what is no such list it
-// returns none.
+// For the control socket: a list of conditions. readiness_from_json() returns the same readiness. For JSON that is no
+// list of objects it returns no conditions.
 nlohmann::json to_json(const core::Readiness& readiness);
 core::Readiness readiness_from_json(const nlohmann::json& conditions);
 
@@ -32,8 +32,8 @@ std::vector<StatusLine> status_lines(const core::Readiness& readiness);
 // 0 if no line failed. Something unreachable outweighs the rest: a script waits for that.
 ExitCode exit_code_of(const std::vector<StatusLine>& lines);
 
-// What the log reports when readiness changed: what failed, what works again, and whether jobs are accepted. Each relay
-// has log lines of its own; here it is only said when none is left.
+// The log lines for a change of readiness: what failed, what works again, and whether the provider accepts jobs. Single
+// relays are not in them (provider/relay_log.h), only that no relay works.
 std::vector<std::string> readiness_changes(const core::Readiness& before, const core::Readiness& now,
                                            ledger::PaymentMode mode);
 

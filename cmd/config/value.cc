@@ -79,9 +79,7 @@ void put_number(std::int64_t number, const Slot& slot) {
 void put_choice(std::string_view text, const Slot& slot) {
   if (auto* const* target = std::get_if<std::string*>(&slot)) **target = text;
   if (auto* const* mode = std::get_if<ledger::PaymentMode*>(&slot)) {
-    for (const ledger::EnumName& known : ledger::enum_names(**mode)) {
-      if (known.name == text) **mode = static_cast<ledger::PaymentMode>(known.value);
-    }
+    if (const auto named = ledger::enum_named<ledger::PaymentMode>(text)) **mode = *named;
   }
 }
 

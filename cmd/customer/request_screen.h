@@ -34,7 +34,7 @@ class RequestScreen {
   void note(const std::string& text);
   void invoice(const nostr::Answer& answer);
   void paid(const Payment& payment, const std::string& bolt11);
-  // The output could not be written: whoever read it went away.
+  // Returns whether the output can no longer be written, because its reader closed it.
   bool is_unread() const { return !context_.out; }
 
  private:

@@ -140,9 +140,8 @@ void Control::retry(const json& request, const Answer& answer) const {
   if (!state.online || state.draining) return answer(refused("we are offline: say `sellcompute online` first"));
   actions_.retry(*id, [answer](const Result<std::vector<std::string>>& relays) {
     if (!relays) return answer(refused(relays.error()));
-    const std::string text = "the same result is published again, to " + std::to_string(relays->size()) +
-                             (relays->size() == 1 ? " relay" : " relays") +
-                             "; `sellcompute jobs show` says what becomes of it";
+    const std::string text = "the same result is published again, to " + counted(relays->size(), "relay") +
+                             "; `sellcompute jobs show` shows the outcome";
     answer({{"ok", true}, {"text", text}, {"relays", *relays}});
   });
 }

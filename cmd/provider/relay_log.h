@@ -1,5 +1,5 @@
-// What the log says of our relays: one line when a relay goes down, another only when the reason is another one, and one
-// when it is back. Pure.
+// Chooses the log lines about our own relays: one when a relay goes down, one for each new reason, and one when it is
+// live again. Pure.
 #pragma once
 
 #include <map>

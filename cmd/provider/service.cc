@@ -9,7 +9,6 @@
 #include "cmd/config/policy.h"
 #include "cmd/provider/announcement.h"
 #include "cmd/provider/kill_points.h"
-#include "cmd/text/when.h"
 #include "cmd/wallets/open_wallet.h"
 #include "pipeline/inference/offered_models.h"
 #include "pipeline/net/io_scheduler.h"
@@ -147,7 +146,6 @@ Result<void> Service::open_runtime(std::string kill_at) {
   if (!kill_at.empty()) kill_point_ = std::make_unique<KillPoint>(*ledger_journal_, std::move(kill_at));
   auto recovery = replay::recover(ledger::Reader(*store_), clock_(), config_.selling);
   if (!recovery) return tl::unexpected(recovery.error());
-  if (const auto warning = ahead_of_clock(recovery->time, clock_()); !warning.empty()) hooks_.problem(warning);
   const auto disk_low = [folder = config_.paths.ledger()] {
     std::error_code error;
     const auto space = std::filesystem::space(folder, error);
@@ -319,8 +317,6 @@ void Service::sell(const Result<inference::BackendStatus>& status) {
   runtime_->start(std::move(policy), SELLCOMPUTE_VERSION);
   selling_ = online_ = true;
   go_on();
-  if (!rollback_->checked())
-    hooks_.problem("rollback not checked: none of our relays has answered yet; it is checked as soon as one does");
   control_ = std::make_unique<Control>(control_actions());
   auto socket =
       ControlSocket::listen(io_, control_socket_path(config_.paths.data_dir),

@@ -21,7 +21,7 @@ inline constexpr int kAnyWidth = std::numeric_limits<int>::max();
 
 // What the receiver of our output can do with it.
 struct Terminal {
-  bool is_terminal = false;  // what is written there is obeyed: it must be harmless
+  bool is_terminal = false;  // it executes control characters, so strangers' text must have none
   bool interactive = false;  // a person watches: progress and animation make sense
   bool colour = false;
   int width = kAnyWidth;  // columns; kAnyWidth: lines may be as long as they like

@@ -108,13 +108,4 @@ base::Result<TimeMs> parse_when(std::string_view text, TimeMs now) {
                      "(yesterday 21:30, 2026-11-20T12:00:05Z)");
 }
 
-std::string ahead_of_clock(base::TimeMs last_entry, base::TimeMs now) {
-  constexpr std::int64_t kToleranceMs = 60'000;
-  if (last_entry - now <= kToleranceMs) return {};
-  return "the ledger ends in the future, at " + local_time(last_entry) +
-         ": this machine's clock was ahead then, or is late now; until it gets there, new entries bear that time and "
-         "what "
-         "is to be tried again waits; check the clock";
-}
-
 }  // namespace cmd

@@ -20,8 +20,4 @@ std::string local_time(base::TimeMs time);
 // Fails as a usage error.
 base::Result<base::TimeMs> parse_when(std::string_view text, base::TimeMs now);
 
-// What is wrong with a ledger whose last entry is more than a minute ahead of this machine's clock, and what to do; else
-// empty.
-std::string ahead_of_clock(base::TimeMs last_entry, base::TimeMs now);
-
 }  // namespace cmd

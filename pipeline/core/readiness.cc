@@ -59,11 +59,12 @@ std::optional<Condition> judge_clock(const Observations& seen) {
 std::optional<Condition> judge_rollback(const Observations& seen) {
   if (seen.rollback_checked) return std::nullopt;
   Condition out{.part = ReadinessPart::rollback};
-  out.seen.warning = Error{ErrorKind::connection,
-                           "rollback.unchecked",
-                           "not checked yet: none of our relays has told what it has of this ledger",
-                           {},
-                           {}};
+  out.seen.warning =
+      Error{ErrorKind::connection,
+            "rollback.unchecked",
+            "rollback not checked: none of our relays has answered yet; it is checked as soon as one does",
+            {},
+            {}};
   return out;
 }
 

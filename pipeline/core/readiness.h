@@ -1,10 +1,9 @@
-// Readiness: whether the provider is able to sell, judged from what was observed of everything that selling depends on.
-// Admission, heartbeat, log, live line and `status` all read the result, so no two of them disagree. Pure.
+// Readiness: whether the provider can sell now, judged from observations of everything that selling depends on.
+// Admission, heartbeat, log, live line and `status` use this one judgement, so they always agree. Pure.
 #pragma once
 
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -70,9 +69,9 @@ inline constexpr std::uint64_t kLowDiskBytes = std::uint64_t{256} << 20;
 // A ledger may be ahead of the clock by as much before that is reported.
 inline constexpr std::int64_t kClockToleranceMs = base::kMinuteMs;
 
-// A wallet, a model server, at least one offered model, at least one relay and space on the disk are needed. A wallet
-// that cannot hold payments ("config.escrow") stops escrow only. A clock behind the ledger and a rollback that was not
-// checked are reported and stop nothing.
+// Selling needs the wallet, the model server, one offered model, one relay (if any was observed) and disk space. A
+// wallet that cannot hold payments ("config.escrow") stops escrow only. A clock behind the ledger and an unchecked
+// rollback are warnings.
 Readiness judge(Observations seen);
 
 }  // namespace core

@@ -15,8 +15,8 @@ class ReadinessChanges {
   // WentOnline or WentOffline was recorded: every part counts as ready, until it is observed again.
   void start_anew();
   void observe(const std::vector<PartReadiness>& parts);
-  // What is to be recorded at this time; a change that comes too soon after the last record of its part is returned by
-  // a later call, unless it was undone meanwhile.
+  // Returns the changes to record now. A change within a minute of its part's last record is returned by a later call,
+  // unless the part has changed back by then.
   std::vector<ledger::ReadinessChanged> take_due(TimeMs now);
 
  private:

@@ -1,12 +1,11 @@
-// Answers one question in one place: does each model really answer? That the server lists a model does not mean that it
-// can load it. A model is proven by its last answer, or else by one token that it is asked for when the provider goes
-// online; an idle GPU is not woken again for that. After several failures in a row a model is tried the same way: if
-// that fails too, status() reports trouble with it, and it is tried again after growing pauses until it answers. Pure.
+// Finds models that the server lists but cannot run. An answer proves a model for an hour. A model without such a proof
+// is probed when the provider goes online: it is asked for one token. It is not probed at other times while it is idle,
+// which keeps the GPU asleep. After kFailuresBeforeProbe failures in a row the model is probed too. If a probe fails,
+// status() reports the trouble, and further probes follow after growing pauses until the model answers. Pure.
 #pragma once
 
 #include <deque>
 #include <map>
-#include <set>
 #include <span>
 
 #include "base/lifetime.h"

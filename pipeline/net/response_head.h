@@ -7,10 +7,9 @@
 #include <cstdint>
 
 #include "pipeline/net/awaitable.h"
+#include "pipeline/net/upgrade_answer.h"
 
 namespace net {
-
-inline constexpr unsigned kMaxInterimAnswers = 8;  // before the final one
 
 // Makes a new parser and reads the head of the final answer into it: interim answers (1xx; RFC 9110, section 15.2) are
 // passed over, each of at most `max_head_bytes`. 101 is final: nothing here asks for another protocol. Fails with

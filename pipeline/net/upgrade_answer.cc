@@ -38,7 +38,8 @@ void UpgradeAnswer::end_head() {
   const std::string_view status = status_of(line);
   if (status.size() == 3 && status.front() == '1' && status != "101") {
     head_.clear();
-    if (++interim_ > kMaxInterim) fault_ = "it sent more than " + std::to_string(kMaxInterim) + " interim answers";
+    if (++interim_ > kMaxInterimAnswers)
+      fault_ = "it sent more than " + std::to_string(kMaxInterimAnswers) + " interim answers";
     return;
   }
   is_complete_ = true;

@@ -9,9 +9,10 @@
 
 namespace net {
 
+inline constexpr unsigned kMaxInterimAnswers = 8;  // before the final answer, of every HTTP server
+
 class UpgradeAnswer {
  public:
-  static constexpr unsigned kMaxInterim = 8;
   static constexpr std::size_t kMaxHeadBytes = 16'000;  // of each answer; websocketpp reads no more
 
   // Takes the bytes that belong to the answer and returns those that come after it. Needs !is_complete() and no fault().

@@ -56,8 +56,9 @@ Unsigned feedback(const RequestRef& about, Status status, std::string text, cons
                   std::int64_t created_at_s, std::string content = {});
 
 // The 6050. For an encrypted request `content` is encrypted by the caller, and no input is copied. `request` and `raw`
-// are the request and its text as it crossed the wire, quoted verbatim but for U+007F, which becomes its escape. Inputs of
-// at most kMaxTagValueBytes are copied as far as the event stays within kMaxResultEventBytes. `content` must be UTF-8 without disputed control characters.
+// are the request and its text as it crossed the wire, quoted verbatim except for U+007F, which becomes its
+// escape. Inputs of at most kMaxTagValueBytes are copied as far as the event stays within kMaxResultEventBytes.
+// `content` must be UTF-8 without disputed control characters.
 Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
                 const std::optional<Bill>& bill, std::int64_t created_at_s);
 

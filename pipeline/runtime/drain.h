@@ -1,5 +1,5 @@
-// Going offline: how long it waits for what was started, and for what. Nothing is lost by not waiting: what is in the ledger
-// goes on when we are online again, or after the next start.
+// Going offline: what the provider waits for, and how long. Nothing is lost when it stops waiting: the ledger has it,
+// and it continues when the provider is online again or after the next start.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace runtime {
 
-// What is not over yet. Watched invoices, payments back, inputs that are being gathered and jobs that wait for a slot or
-// for a retry are not in it: no drain waits for them.
+// The work that a drain waits for. It does not wait for watched invoices, refunds, inputs that are being gathered, or
+// jobs that wait for a slot or a retry.
 struct Unfinished {
   std::size_t models = 0;         // jobs whose model runs
   std::size_t invoices = 0;       // that the wallet is making
@@ -31,8 +31,8 @@ class Drain {
  public:
   // The longest that it waits for wallet and relays once no model runs.
   static constexpr std::int64_t kLimitMs = 20'000;
-  // The longest that the end of the process waits for models that run. With kLimitMs and the farewell to the relays it
-  // stays below the 90 s after which systemd kills.
+  // The longest wait for running models when the process ends. Together with kLimitMs and the time for the last
+  // checkpoint it is below the 90 s after which systemd kills the process.
   static constexpr std::int64_t kModelLimitMs = 45'000;
   static constexpr std::int64_t kReportMs = 5'000;
 
@@ -46,9 +46,9 @@ class Drain {
   // The scheduler outlives it.
   Drain(base::Scheduler& scheduler, Hooks hooks) : scheduler_(scheduler), hooks_(std::move(hooks)) {}
 
-  // Calls `done`, in a later task, when nothing is unfinished, or everything takes too long: models that run longer than
-  // `model_limit_ms` (none: as long as they take), the rest longer than kLimitMs after the last model. Facts are always
-  // waited for. May be called again while it waits and after it; then the first reason and the shortest limit hold.
+  // Calls `done` in a later task, when nothing is unfinished or the time is over. Models have `model_limit_ms` (none:
+  // no limit), the rest has kLimitMs after the last model. The drain always waits until facts are durable. It may be
+  // called again during and after a drain: the first reason and the shortest limit apply.
   void begin(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   // Something may have ended.
   void check();

@@ -1,5 +1,5 @@
-// Looks every quarter of a minute at what selling depends on, and has it judged (core/readiness.h). The engine hears
-// every judgement; `changed` hears those that differ from the one before.
+// Observes every 15 seconds what selling depends on, and judges it (core/readiness.h). Posts every judgement to the
+// engine, and calls `changed` with each that differs from the last one.
 #pragma once
 
 #include "base/lifetime.h"
@@ -18,11 +18,12 @@ class ReadinessWatch {
   };
   ReadinessWatch(const Context& context, Hooks hooks) : context_(context), hooks_(std::move(hooks)) {}
 
-  // What the wallet and the backend answered to the owner. Until they have answered, they count as working.
+  // Takes an answer that the owner received from the wallet or the backend. Until the first one, each counts as
+  // working.
   void hear(const base::Result<wallet::WalletStatus>& told);
   void hear(const base::Result<inference::BackendStatus>& told);
 
-  // From now on; the policy must be known. While paused nothing is asked and nothing is judged.
+  // Begins to observe; the engine must have its policy. While paused, the watch asks nothing and judges nothing.
   void start();
   void pause() { paused_ = true; }
   void resume();

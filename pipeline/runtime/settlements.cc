@@ -163,7 +163,8 @@ void Settlements::enqueue(const base::Hash256& id, Entry& entry, std::int64_t de
 
 void Settlements::leave_queue(const base::Hash256& id, Entry& entry) {
   if (!entry.queue) return;
-  CHECK(entry.queue->erase({entry.due, id}) == 1, entry.due);
+  const std::size_t erased = entry.queue->erase({entry.due, id});
+  CHECK(erased == 1, entry.due);
   entry.queue = nullptr;
 }
 

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxEvidenceBytes = 16 * 1024;
 // Stands before the evidence of a settlement whose amount is not the wallet's word.
 inline constexpr char kUnprovenAmount[] = "amount unproven (the wallet told none, the invoice's is taken): ";
 
-// A wallet's own words as one line of a message: cut, without what a terminal would obey.
+// A wallet's own words for a message: one line of at most kMaxSaidBytes, without control characters.
 std::string clean_words(std::string_view said);
 
 // The errors of all wallets; `said` is the wallet's words, which are cleaned. A refusal in words of being asked too

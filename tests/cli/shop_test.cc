@@ -216,7 +216,7 @@ TEST_F(Status, WhatCannotBeReachedIsNamedAndExitCode3) {
 TEST_F(Status, WhatIsConfiguredWronglyIsExitCode2) {
   const Ran none = sellcompute({"status", "--inference-url", ollama_url_});
   EXPECT_EQ(none.exit_code, 2);
-  EXPECT_THAT(none.out, HasSubstr("no relay is configured"));
+  EXPECT_THAT(none.out, HasSubstr("no relay is chosen"));
   write("a.toml",
         "[identity]\nkey_file = \".config/sellcompute/identity.key\"\n[wallet]\nsecret_file = "
         "\".config/sellcompute/wallet.secret\"\n[[models]]\nname = \"missing\"\n");

@@ -127,6 +127,7 @@ class World {
     if (model_.entries.empty() && after == TimeMs{}) {
       out.fact = ProviderConfigured{.provider = key().public_key()};
       out.job = {};
+      out.texts = {};
     }
     out.time = after + choices.byte() % 4;
     return out;

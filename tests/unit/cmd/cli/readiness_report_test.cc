@@ -88,9 +88,9 @@ const State kStates[] = {
     {"the disk is full", [](Observations& seen) { seen.disk_low = true; }, "disk FAIL", ExitCode::failed, false,
      "NOT READY: disk", "no jobs are accepted: less than 256 MiB", kServed},
     {"the ledger is ahead of the clock", [](Observations& seen) { seen.ledger_time = base::TimeMs{90'000'000}; },
-     "clock WARN", ExitCode::done, true, "online", "", kServed},
+     "clock WARN", ExitCode::done, true, "online", "the ledger ends in the future", kServed},
     {"a rollback was not checked", [](Observations& seen) { seen.rollback_checked = false; }, "rollback WARN",
-     ExitCode::done, true, "online", "", kServed},
+     ExitCode::done, true, "online", "rollback not checked", kServed},
 };
 
 std::string worst_line(const std::vector<StatusLine>& lines) {
@@ -146,7 +146,8 @@ TEST(ReadinessReport, AShopThatIsOfflineIsCalledThat) {
 }
 
 TEST(ReadinessReport, WhatIsNoReadinessHasNoConditions) {
-  for (const char* text : {"null", "5", "[1]", R"({"part":"wallet"})"}) {
+  for (const char* text :
+       {"null", "5", "[1]", R"({"part":"wallet"})", R"([{"part":5}])", R"([{"error":{"code":1}}])"}) {
     EXPECT_THAT(readiness_from_json(nlohmann::json::parse(text)).conditions, IsEmpty()) << text;
   }
 }

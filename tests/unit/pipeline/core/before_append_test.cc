@@ -82,5 +82,26 @@ TEST(BeforeAppendDeathTest, NoMoreIsOwedBackThanWasPaid) {
                "any_of\\(job.invoices, covers\\)");
 }
 
+TEST(BeforeAppendDeathTest, OnePaymentIsPaidBackOnceAtATime) {
+  Job job = settled_job();
+  const ledger::InvoiceSettled& payment = *job.invoices[0].settled;
+  const ledger::RefundStarted refund{.payment_hash = payment.payment_hash, .attempt = 1, .amount = payment.received};
+  EXPECT_DEATH(check_before_append(job, refund), "refund && ") << "nothing is owed";
+  evolve(job, job.id, job.updated_at,
+         ledger::RefundOwed{.payment_hash = payment.payment_hash, .amount = payment.received});
+  check_before_append(job, refund);
+  evolve(job, job.id, job.updated_at, refund);
+  EXPECT_DEATH(check_before_append(job, refund), "!under_way");
+}
+
+TEST(BeforeAppendDeathTest, WhatIsOverIsNotBegunAgain) {
+  const Job job = settled_job();
+  const base::EventId result = find_notice(job, NoticePurpose::result)->notice.event;
+  EXPECT_DEATH(check_before_append(job, ledger::NoticeRetried{.purpose = NoticePurpose::result, .event = result}),
+               "may_retry_result");
+  EXPECT_DEATH(check_before_append(job, ledger::InferenceStarted{.attempt = 1}), "!job.completion");
+  EXPECT_DEATH(check_before_append(job, ledger::JobCancelled{}), "cancellable");
+}
+
 }  // namespace
 }  // namespace core

@@ -59,7 +59,7 @@ TEST(UpgradeAnswer, AnythingElseIsTheAnswerAsItStands) {
 
 TEST(UpgradeAnswer, InterimAnswersAreBounded) {
   std::string many;
-  for (unsigned i = 0; i < UpgradeAnswer::kMaxInterim; ++i) many += kContinue;
+  for (unsigned i = 0; i < kMaxInterimAnswers; ++i) many += kContinue;
   EXPECT_EQ(fault_of(many), "");
   EXPECT_EQ(fault_of(many + kContinue), "it sent more than 8 interim answers");
 }
