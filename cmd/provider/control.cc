@@ -41,7 +41,7 @@ json told(const ledger::RefundFailed& failed) {
 json told(const ledger::RefundStarted&) {
   return {{"ok", true},
           {"state", "under_way"},
-          {"text", "the payment is under way; `sellcompute jobs show` says what becomes of it"}};
+          {"text", "the payment is under way; `sellcompute jobs show` shows the outcome"}};
 }
 
 }  // namespace

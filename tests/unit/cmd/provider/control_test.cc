@@ -125,7 +125,7 @@ TEST_F(ControlTest, StatusIsTheSummary) {
 
 TEST_F(ControlTest, RetriesResultsWhileWeAreOnline) {
   json answered =
-      told("the same result is published again, to 2 relays; `sellcompute jobs show` says what becomes of it");
+      told("the same result is published again, to 2 relays; `sellcompute jobs show` shows the outcome");
   answered["relays"] = {"wss://a.example", "wss://b.example"};
   EXPECT_EQ(answer({{"method", "retry"}, {"job", kJob}}), answered);
   retried = base::fail(base::ErrorKind::job_processing, "retry.delivered", "a relay has taken the result already");
@@ -226,9 +226,7 @@ TEST_F(ControlTest, TellsWhatBecameOfARefund) {
   const json request{{"method", "refund"}, {"job", kJob}, {"bolt11", "lnbc1"}};
   EXPECT_EQ(answer(request), (json{{"ok", true},
                                    {"state", "under_way"},
-                                   {"text",
-                                    "the payment is under way; `sellcompute jobs show` says what becomes of "
-                                    "it"}}));
+                                   {"text", "the payment is under way; `sellcompute jobs show` shows the outcome"}}));
   refund = ledger::RefundPaid{.amount = Msat{9'000}, .fee = Msat{1'000}};
   EXPECT_EQ(
       answer(request),
