@@ -124,8 +124,7 @@ TEST_F(ControlTest, StatusIsTheSummary) {
 }
 
 TEST_F(ControlTest, RetriesResultsWhileWeAreOnline) {
-  json answered =
-      told("the same result is published again, to 2 relays; `sellcompute jobs show` shows the outcome");
+  json answered = told("the same result is published again, to 2 relays; `sellcompute jobs show` shows the outcome");
   answered["relays"] = {"wss://a.example", "wss://b.example"};
   EXPECT_EQ(answer({{"method", "retry"}, {"job", kJob}}), answered);
   retried = base::fail(base::ErrorKind::job_processing, "retry.delivered", "a relay has taken the result already");
