@@ -1,6 +1,6 @@
 // CHECK(condition, values…) states what this process has made true itself, so that only a bug of ours can break it. It
-// stands before something is written and before a command leaves. It is on in every build. If the condition is false, it
-// prints the file, the line, the condition and the values to stderr, and aborts.
+// stands before something is written and before a command leaves. It is on in every build. If the condition is false,
+// it prints the file, the line, the condition and the values to stderr, and aborts.
 //
 // Never on input: what is read from disk, wallet, relay, file or socket may be anything. Bad input is a Result
 // (base/result.h), also when it comes from our own ledger: no byte string in the store may reach a CHECK.

@@ -6,15 +6,15 @@
 
 namespace base {
 
-// A member of the object that callbacks point to, declared last so that it ends first. Copies of the object's callbacks
-// may outlive it: guarded ones do nothing then. One thread.
+// Make it the last member of the object that callbacks point to, so that it is destroyed first. Copies of the object's
+// callbacks may outlive the object: guarded ones then do nothing. For one thread.
 class Lifetime {
  public:
   Lifetime() = default;
   Lifetime(const Lifetime&) = delete;
   Lifetime& operator=(const Lifetime&) = delete;
 
-  // Calls `callback` with what it is called with, while this object lives.
+  // Returns a function that passes its arguments to `callback` while this object lives, and does nothing afterwards.
   template <class Callback>
   auto guard(Callback callback) const {
     return [alive = std::weak_ptr<const bool>(alive_), callback = std::move(callback)](auto&&... arguments) {

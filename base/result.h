@@ -8,7 +8,7 @@
 
 namespace base {
 
-// The six kinds of the original system: who has to act on the failure.
+// Six kinds of failure, by who has to act on it.
 enum class ErrorKind { config, connection, job_request, job_processing, payment, invocation };
 
 // One failure. `code` is stable and machine-readable ("ledger.damaged", "relay.tls"); `message` says what failed and

@@ -23,11 +23,12 @@ Result<std::string> read_private_file(const std::filesystem::path& path);
 Result<std::string> read_public_file(const std::filesystem::path& path);
 
 // Writes a new file with mode 0600, atomically: after a crash it is there whole and durable, or not at all. An existing
-// file is never touched: "secret_file.exists", of several racing writers for all but one. Else "secret_file.io".
+// file is never touched. Fails with "secret_file.exists", also for all but one of several writers at the same time, or
+// with "secret_file.io".
 Result<void> create_private_file(const std::filesystem::path& path, std::string_view bytes);
 
 // Makes the folder (and its parents) if it is missing, with mode 0700; fails with "secret_file.permissions" if it is
-// there and others may enter it. Its name and those in it are durable then.
+// there and others may enter it. Afterwards the folder's name, and the names of the files in it, are durable.
 Result<void> create_private_folder(const std::filesystem::path& path);
 
 // Returns whether no file has this name. A path that this user may not inspect counts as present; opening it then fails

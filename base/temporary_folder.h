@@ -1,4 +1,4 @@
-// Folders that end with the object that made them.
+// Folders that are removed with the object that made them.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@
 
 namespace base {
 
-// Removes the folder and everything in it when it is destroyed.
+// Its destructor removes the folder and everything in it.
 class TemporaryFolder {
  public:
   // Makes a folder with mode 0700 under TMPDIR (or /tmp); `purpose` becomes a part of its name. Errors:

@@ -1,4 +1,4 @@
-// The strong types that every room of the house shares: identifiers, money, time. No I/O, no clock.
+// The strong types that all layers share: identifiers, money, time. No I/O, no clock.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,7 @@ using JobId = EventId;                                  // a job is named by the
 // A position in the ledger, counted from 0.
 using Seq = std::uint64_t;
 
-// Milliseconds since 1970-01-01 UTC. Time is always an argument: nothing in the pure rooms reads a clock.
+// Milliseconds since 1970-01-01 UTC. Time is always an argument: no pure code reads a clock.
 struct TimeMs {
   std::int64_t ms = 0;
   auto operator<=>(const TimeMs&) const = default;

@@ -26,8 +26,8 @@ struct CodeRange {
   std::uint32_t first;
   std::uint32_t last;
 };
-// White space, controls, fillers, joiners, marks of direction and selectors of variants (Unicode 15: White_Space, Cc, Cf,
-// Default_Ignorable_Code_Point), and the replacement character. In ascending order.
+// White space, controls, fillers, joiners, marks of direction and selectors of variants (Unicode 15: White_Space, Cc,
+// Cf, Default_Ignorable_Code_Point), and the replacement character. In ascending order.
 constexpr CodeRange kInvisible[] = {
     {0x0000, 0x0020}, {0x007F, 0x00A0},   {0x00AD, 0x00AD},   {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160},
     {0x1680, 0x1680}, {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F},

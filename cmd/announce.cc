@@ -131,18 +131,18 @@ Result<ExitCode> run_announce(const Arguments& arguments, Context& context) {
 Command announce_command() {
   return {
       .name = "announce",
-      .summary = "Looks after the announcement on the relays (NIP-89), or takes it back.",
+      .summary = "Publishes the announcement on the relays (NIP-89), or withdraws it.",
       .examples =
-          "  sellcompute announce              # a running serve looks now, and announces what is missing\n"
-          "  sellcompute announce --withdraw   # nobody finds you there any more\n",
+          "  sellcompute announce              # a running serve checks now, and publishes where it is missing\n"
+          "  sellcompute announce --withdraw   # customers no longer find you there\n",
       .notes =
-          "A running serve announces by itself, unless announce.enabled is false; `sellcompute status` shows where\n"
-          "it is seen. Withdrawn, it stays so until `sellcompute announce` or the next start of serve. Exit code 3 "
-          "if\na relay could not be told, or still shows it.\n",
+          "A running serve publishes the announcement by itself, unless announce.enabled is false; `sellcompute\n"
+          "status` shows which relays have it. After --withdraw it stays withdrawn until `sellcompute announce` or\n"
+          "the next start of serve. Exit code 3 if a relay could not be asked, or still has the announcement.\n",
       .uses_settings = true,
       .options =
           [](cxxopts::OptionAdder& add) {
-            add("withdraw", "take the announcement back from every relay; profile and relay list stay");
+            add("withdraw", "ask every relay to delete the announcement; profile and relay list stay");
             add_json_option(add);
           },
       .run = run_announce};

@@ -6,6 +6,7 @@
 #include "cmd/cli/open_ledger.h"
 #include "cmd/cli/progress.h"
 #include "cmd/commands.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/lines.h"
 #include "cmd/wallet_settlements.h"
@@ -59,7 +60,8 @@ Result<Audit> run_audit(Context& context, const std::optional<std::string>& held
   return audit;
 }
 
-void print_people(const Audit& audit, bool against, Context& context) {
+void print_people(const Audit& audit, const std::optional<replay::Reconciliation>& books, bool against,
+                  Context& context) {
   Table table({{"", ""}, {"", ""}});
   const auto add = [&](const char* name, std::string text) {
     table.add({{name, nullptr, Colour::dim}, {std::move(text), nullptr}});
@@ -89,11 +91,13 @@ void print_people(const Audit& audit, bool against, Context& context) {
   findings.print(context.out, Format::people, context.terminal);
   const auto say = [&](std::string_view text) { context.out << paragraph(text, context.terminal.width) << '\n'; };
   if (!audit.whole) say("views, money and signatures were not checked: the bytes must be whole first");
-  if (audit.findings.empty()) {
+  if (books) print(*books, context);
+  if (audit.findings.empty() && (!books || books->differences.empty())) {
     context.out << context.terminal.paint(Colour::green, "nothing is wrong") << '\n';
     if (!against) {
-      say("that no later entries were cut off, only a checkpoint that somebody else keeps can show:");
-      say("`sellcompute ledger checkpoint --out FILE` signs one, `sellcompute audit --against FILE` compares");
+      say("only a checkpoint that somebody else keeps can show that the end of the ledger was not cut off:");
+      context.out << "  sellcompute ledger checkpoint --out FILE   # signs one\n"
+                     "  sellcompute audit --against FILE           # compares\n";
     }
   }
 }
@@ -164,8 +168,7 @@ Result<ExitCode> run_audit(const Arguments& arguments, Context& context) {
     if (*books) object["wallet"] = to_json(**books);
     context.out << json_line(object) << '\n';
   } else {
-    print_people(*audit, held->has_value(), context);
-    if (*books) print(**books, context);
+    print_people(*audit, *books, held->has_value(), context);
   }
   return verdict(*audit, *books);
 }
@@ -178,12 +181,13 @@ Command audit_command() {
           .examples =
               "  sellcompute audit\n"
               "  sellcompute audit --against checkpoint.txt    # one that somebody else kept\n"
-              "  sellcompute audit --wallet                    # and whether the wallet says the same\n"
+              "  sellcompute audit --wallet                    # also compares with the wallet's own list\n"
               "  sellcompute audit --json | jq .findings\n",
           .notes =
               "Checks every entry's bytes, the Merkle tree, checkpoints, views, the rules of money, invoices, "
-              "preimages,\nand the signatures of requests and answers. Exit code 4 and the first bad position when "
-              "something is wrong.\nWorks while `serve` runs; what is appended meanwhile is left to the next audit.\n",
+              "preimages,\nand the signatures of requests and answers. If something is "
+              "wrong, it prints the first bad position\nand ends with exit code 4. Works while `serve` runs; "
+              "entries that are appended meanwhile are left to\nthe next audit.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("against", "a signed checkpoint that was kept elsewhere", cxxopts::value<std::string>(), "FILE");

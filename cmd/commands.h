@@ -10,7 +10,7 @@ namespace cmd {
 // All of them, in the order of the help.
 std::span<const Command> commands();
 
-// One file each.
+// One file each, except that online.cc has both `online` and `offline`.
 Command announce_command();
 Command audit_command();
 Command complete_command();

@@ -78,7 +78,7 @@ Command completion_command() {
               "  source <(sellcompute completion bash)\n"
               "  sellcompute completion fish > ~/.config/fish/completions/sellcompute.fish\n",
           .words = "SHELL",
-          .notes = "Ids of jobs, models and customers come from the ledger, of the newest 50 jobs.\n",
+          .notes = "Completes job ids, models and customers of the newest 50 jobs in the ledger.\n",
           .run = run_completion};
 }
 

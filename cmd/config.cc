@@ -39,8 +39,9 @@ Command config_command() {
               "  sellcompute config --json | jq -r 'select(.source != \"default\") | .key'\n"
               "  SELLCOMPUTE_SELLING_SLOTS=4 sellcompute config\n",
           .notes =
-              "Flags win over SELLCOMPUTE_... variables, these over the config file, that over the defaults.\n"
-              "A variable's name is its setting's in capitals, with _ for the dot; lists are separated by commas.\n",
+              "Flags override SELLCOMPUTE_... variables, variables override the config file, and the config file\n"
+              "overrides the defaults. The variable of selling.slots is SELLCOMPUTE_SELLING_SLOTS, and likewise for\n"
+              "the other settings. Separate the elements of a list with commas.\n",
           .uses_settings = true,
           .options = add_json_and_csv_options,
           .run = run_config};

@@ -346,15 +346,15 @@ Result<ExitCode> run_demo(const Arguments& arguments, Context& context) {
 
 Command demo_command() {
   return {.name = "demo",
-          .summary = "One whole sale on this machine, with nothing set up.",
+          .summary = "Shows one whole sale on this machine; needs no configuration.",
           .examples =
               "  sellcompute demo                     # in ./demo-ledger\n"
               "  sellcompute demo --payment-first     # the invoice comes before the work\n"
               "  sellcompute demo --keep /tmp/sale    # in another folder\n",
           .notes =
-              "Uses a real Ollama with a model if one answers on 127.0.0.1:11434. Everything else is on this machine\n"
-              "too, and the money is play money. Your own settings are not used. The folder stays, so that the other\n"
-              "commands can be tried on it; another demo in it adds a sale.\n",
+              "Uses a real Ollama with a model if one answers on 127.0.0.1:11434. Everything else runs on this\n"
+              "machine, too, and the money is play money. Your own settings are not used. The folder is kept, so\n"
+              "that you can try the other commands on it. Another demo in the same folder adds a sale.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("keep", "the folder for ledger, wallet and key",

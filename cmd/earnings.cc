@@ -237,7 +237,7 @@ void report_options(cxxopts::OptionAdder& add) {
   add("by", "day, week, month, model, customer or wallet", text()->default_value("day"), "WHAT");
   add("since", "from then on: 7d, yesterday, 2026-11-20", text(), "WHEN");
   add("until", "up to then: 1d, today, 2026-11-27", text(), "WHEN");
-  add("money", "real or play; without it, what the wallet in force deals in", text(), "KIND");
+  add("money", "real or play; default: the kind of money of the configured wallet", text(), "KIND");
   add("journal", "every payment and refund, as a journal for hledger");
   add_json_and_csv_options(add);
 }
@@ -247,7 +247,7 @@ void report_options(cxxopts::OptionAdder& add) {
 Command earnings_command() {
   return {
       .name = "earnings",
-      .summary = "Says what was earned: what the wallet says has arrived, and nothing else.",
+      .summary = "Reports what was earned: only what the wallet reports as received.",
       .examples = "  sellcompute earnings report --by week\n",
       .subcommands = {
           {.name = "report",
@@ -257,12 +257,12 @@ Command earnings_command() {
                        "  sellcompute earnings report --json | jq .total.settled_msat\n"
                        "  sellcompute earnings report --journal --since 2026-01-01 > sales.journal\n",
            .notes =
-               "SETTLED is what arrived in the wallet, when it arrived. OPEN is delivered with its invoice not paid "
-               "yet,\nUNPAID delivered and never paid, UNDELIVERED paid and not delivered, OWED BACK paid and not "
-               "ours to keep:\nthese stand with the job's request and go when they are resolved. REFUNDED was paid "
-               "back, "
-               "when it was.\nDays are those of "
-               "your time zone (TZ); times are exact to 15 minutes. Play money is never added to real money.\n",
+               "SETTLED is what arrived in the wallet, in the period in which it arrived; REFUNDED is what was paid\n"
+               "back, likewise. OPEN was delivered, and its invoice is not paid yet. UNPAID was delivered, and was\n"
+               "never paid. UNDELIVERED was paid, and is not delivered yet. OWED BACK was paid, and must be paid\n"
+               "back. These four count in the period of the job's request, and disappear when they are resolved.\n"
+               "Days are those of your time zone (TZ); times are exact to 15 minutes. Play money is never added to\n"
+               "real money.\n",
            .options = report_options,
            .run = run_report},
       }};

@@ -221,13 +221,13 @@ Command event_command() {
               "  echo '{\"kind\":1,\"content\":\"hello\"}' | sellcompute event sign\n",
           .subcommands = {
               {.name = "verify",
-               .summary = "Prints the events whose id or signature is wrong; why goes to stderr.",
+               .summary = "Prints the events whose id or signature is wrong; the reasons go to stderr.",
                .examples = "  sellcompute event verify < events.jsonl && echo all good\n"
                            "  sellcompute event verify < events.jsonl 2> reasons.txt > bad.jsonl\n",
-               .notes = "Exit code 1 if any is bad. All cores take part.\n",
+               .notes = "Exit code 1 if any event is bad. Uses all cores.\n",
                .run = run_verify},
               {.name = "decode",
-               .summary = "Prints events for people, each with the check of its id and signature.",
+               .summary = "Prints events for people, each with the result of the check of its id and signature.",
                .examples = "  sellcompute event decode < events.jsonl\n"
                            "  sellcompute event decode --json < events.jsonl | jq 'select(.good | not) | .id'\n",
                .options = add_json_option,
@@ -236,8 +236,8 @@ Command event_command() {
                .summary = "Signs events with your key and prints them.",
                .examples = "  echo '{\"kind\":1,\"content\":\"hello\"}' | sellcompute event sign\n"
                            "  sellcompute event sign --key other.nsec < drafts.jsonl > signed.jsonl\n",
-               .notes = "A draft has a kind; content, tags and created_at are optional. Whatever id and sig it has is "
-                        "replaced.\n",
+               .notes = "A draft has a kind; content, tags and created_at are optional. Its id and sig are replaced, "
+                        "if it has any.\n",
                .uses_settings = false,
                .options =
                    [](cxxopts::OptionAdder& add) {

@@ -6,6 +6,7 @@
 #include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
 #include "cmd/config/template.h"
+#include "cmd/text/fit.h"
 #include "pipeline/nostr/key_file.h"
 #include "pipeline/nostr/nip19.h"
 
@@ -95,14 +96,18 @@ void print_made(const std::vector<Made>& all, const Arguments& arguments, const 
 }
 
 // What is left to do, in the order in which it is done.
-void print_next_steps(const Config& config, std::ostream& err) {
-  err << "\nNext:\n  - back up the key and the wallet secret\n";
+void print_next_steps(const Config& config, Context& context) {
+  const auto step = [&](std::string_view text) {
+    context.err << "  - " << paragraph(text, context.error_terminal.width, 4) << '\n';
+  };
+  context.err << "\nNext:\n";
+  step("back up the key and the wallet secret");
   if (config.relays.urls.empty()) {
-    err << "  - choose relays in the config file, `relays.urls`; these are public ones, for which we do not vouch:\n";
-    for (const std::string_view url : public_relays()) err << "      " << url << '\n';
+    step("choose relays in the config file, `relays.urls`; these are public ones, for which we do not vouch:");
+    for (const std::string_view url : public_relays()) context.err << "      " << url << '\n';
   }
-  if (config.wallet.kind == "sandbox") err << "  - choose a wallet there, `wallet.kind`; the sandbox is play money\n";
-  err << "  - `sellcompute status` checks everything, `sellcompute serve` goes online\n";
+  if (config.wallet.kind == "sandbox") step("choose a wallet there, `wallet.kind`; the sandbox is play money");
+  step("`sellcompute status` checks everything, `sellcompute serve` goes online");
 }
 
 Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
@@ -128,7 +133,7 @@ Result<ExitCode> run_init(const Arguments& arguments, Context& context) {
            "old one from your backup in the place of the new one.\n";
   }
   if (arguments.format() == Format::people && context.verbosity != Verbosity::quiet) {
-    print_next_steps(*config, context.err);
+    print_next_steps(*config, context);
   }
   return ExitCode::done;
 }

@@ -1,5 +1,4 @@
 // sellcompute jobs: what was asked of us, and what became of it.
-#include <algorithm>
 #include <ostream>
 
 #include "cmd/cli/ask_about_job.h"
@@ -207,7 +206,7 @@ void list_options(cxxopts::OptionAdder& add) {
 }
 
 void show_options(cxxopts::OptionAdder& add) {
-  add("text", "the question and its answer instead, decrypted where they were encrypted");
+  add("text", "show the question and its answer instead, decrypted if necessary");
   add_json_option(add);
 }
 
@@ -215,7 +214,7 @@ void show_options(cxxopts::OptionAdder& add) {
 
 Command jobs_command() {
   return {.name = "jobs",
-          .summary = "Lists jobs, follows them, shows one whole; cancels, closes or retries one, pays one back.",
+          .summary = "Lists, follows and shows jobs; cancels, closes or retries one, or pays its customer back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
               "  sellcompute jobs show a53c\n",
@@ -240,11 +239,11 @@ Command jobs_command() {
                .run = run_show},
               tail_command(),
               {.name = "cancel",
-               .summary = "Tells a running serve to give a job up.",
+               .summary = "Tells a running serve to cancel a job.",
                .examples = "  sellcompute jobs cancel a53c\n",
                .words = "ID",
-               .notes = "The model is stopped, the customer is told, and owes nothing; what they paid is owed back.\n"
-                        "Too late once the result is signed.\n",
+               .notes = "Serve stops the model and sends the customer a notice. The customer owes nothing; what they\n"
+                        "paid is owed back. It is too late once the result is signed.\n",
                .run = run_cancel},
               retry_command(),
               refund_command(),

@@ -40,15 +40,16 @@ Result<ExitCode> run_jobs_close(const Arguments& arguments, Context& context) {
 
 Command close_command() {
   return {.name = "close",
-          .summary = "Tells a running serve that the wallet will never say what became of a job's invoice.",
+          .summary = "Ends a job whose invoice no wallet knows any more; a running serve does it.",
           .examples =
               "  sellcompute jobs close a53c --never-paid \"the old node is gone, and had received nothing\"\n"
               "  sellcompute jobs close a53c --paid-elsewhere \"handed over in cash\"\n",
           .words = "ID",
           .notes =
-              "The invoice is watched no more, and no other one is made for this job. It must have expired, and the\n"
-              "wallet is asked once more first. Nothing counts as earned, and nothing is held against the customer.\n"
-              "The ledger keeps your words. Should the wallet tell of a payment after all, it counts.\n",
+              "Serve asks the wallet once more, and then watches the invoice no longer. The invoice must have\n"
+              "expired, and no other one is made for this job. Nothing counts as earned, and nothing is held\n"
+              "against the customer. The ledger keeps your words. If the wallet reports a payment after all, it\n"
+              "counts.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
                 const auto text = [] { return cxxopts::value<std::string>(); };

@@ -69,31 +69,31 @@ Result<ExitCode> run_jobs_refund(const Arguments& arguments, Context& context) {
 }  // namespace
 
 Command refund_command() {
-  return {
-      .name = "refund",
-      .summary = "Pays a customer back what is owed for a job.",
-      .examples =
-          "  sellcompute jobs list --state refund_owed\n"
-          "  sellcompute jobs refund a53c --invoice lnbc90n1...\n"
-          "  sellcompute jobs refund a53c --event invoice.json --max-fee 3\n"
-          "  sellcompute jobs refund a53c --not-paid \"Electrum shows it as failed\"\n",
-      .words = "ID",
-      .notes =
-          "The invoice is the customer's, for exactly what is owed. An event that brings it is signed by who\n"
-          "asked for the job, names it in an e tag, and has the invoice in a bolt11 tag or as its content.\n"
-          "A running serve pays, with wallet.refund_credential_file; nothing is ever paid twice. Without\n"
-          "--max-fee the fee is a hundredth of the amount at most, and may always be 10 sat.\n"
-          "Some wallets cannot say for certain that a payment failed, and then it stays under way. When you have\n"
-          "seen in the wallet that it was not paid, and the customer's invoice has expired, say so with --not-paid.\n",
-      .options =
-          [](cxxopts::OptionAdder& add) {
-            const auto text = [] { return cxxopts::value<std::string>(); };
-            add("invoice", "the customer's invoice", text(), "BOLT11");
-            add("event", "a file with the customer's signed event that has it", text(), "FILE");
-            add("not-paid", "end an attempt that stays under way: what you saw in the wallet", text(), "WORDS");
-            add("max-fee", "the most that paying may cost besides, in satoshis", text(), "SATS");
-          },
-      .run = run_jobs_refund};
+  return {.name = "refund",
+          .summary = "Pays a customer back what is owed for a job.",
+          .examples =
+              "  sellcompute jobs list --state refund_owed\n"
+              "  sellcompute jobs refund a53c --invoice lnbc90n1...\n"
+              "  sellcompute jobs refund a53c --event invoice.json --max-fee 3\n"
+              "  sellcompute jobs refund a53c --not-paid \"Electrum shows it as failed\"\n",
+          .words = "ID",
+          .notes =
+              "The invoice is the customer's, for exactly what is owed. Instead of the invoice you can give an event:\n"
+              "it must be signed with the key that requested the job, name the job in an e tag, and have the invoice\n"
+              "in a bolt11 tag or as its content.\n"
+              "A running serve pays, with wallet.refund_credential_file; nothing is ever paid twice. Without\n"
+              "--max-fee, the fee limit is 1 % of the amount or 10 sat, whichever is more.\n"
+              "Some wallets cannot report for certain that a payment failed; such a payment stays under way. When the\n"
+              "wallet shows that it was not paid, and the customer's invoice has expired, end it with --not-paid.\n",
+          .options =
+              [](cxxopts::OptionAdder& add) {
+                const auto text = [] { return cxxopts::value<std::string>(); };
+                add("invoice", "the customer's invoice", text(), "BOLT11");
+                add("event", "a file with the customer's signed event that has the invoice", text(), "FILE");
+                add("not-paid", "end an attempt that stays under way: what you saw in the wallet", text(), "WORDS");
+                add("max-fee", "the highest fee for the payment, in satoshis", text(), "SATS");
+              },
+          .run = run_jobs_refund};
 }
 
 }  // namespace cmd

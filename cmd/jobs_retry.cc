@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "cmd/cli/ask_about_job.h"
+#include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
@@ -26,10 +27,10 @@ Command retry_command() {
               "  sellcompute jobs retry a53c\n",
           .words = "ID",
           .notes =
-              "The customer gets the result that was signed, byte for byte; no other one is ever made. It goes to\n"
-              "the relays that are configured now and to the customer's, for selling.delivery_deadline. Its\n"
-              "invoice may have expired meanwhile: no other one takes its place. A payment that is owed back\n"
-              "stays owed; once it was paid back, or while it is, nothing is published.\n",
+              "Serve publishes the signed result again, byte for byte; no other result is ever made. It sends it to\n"
+              "the relays that are configured now and to the customer's, until selling.delivery_deadline has passed.\n"
+              "The invoice in it may have expired meanwhile, and is not replaced. A payment that is owed back stays\n"
+              "owed. If it was paid back, or is being paid back, serve refuses.\n",
           .run = run_jobs_retry};
 }
 

@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "cmd/cli/open_ledger.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/when.h"
 #include "ledger/durable_mark.h"
@@ -25,8 +26,8 @@ constexpr std::string_view kTailLimit = "10";
 constexpr auto kTailPause = std::chrono::milliseconds(500);  // between two looks
 constexpr int kPausesPerLook = 10;                           // a look that takes long is followed by so long a pause
 
-// Prints each fact about a job once, in the order of the ledger. A reader stays as it was opened, so each look opens one
-// of its own, and only when the writer has committed something since.
+// Prints each fact about a job once, in the order of the ledger. A reader stays as it was opened, so each look opens
+// one of its own, and only when the writer has committed something since.
 class Tail {
  public:
   Tail(Context& context, std::filesystem::path folder, Format format, std::size_t limit)
@@ -77,8 +78,11 @@ class Tail {
     }
     const Terminal& terminal = context_.terminal;
     context_.out << terminal.paint(Colour::dim, local_time(entry.header.time)) << "  "
-                 << terminal.paint(Colour::bold, short_id(entry.header.job.hex())) << "  " << printable(text) << '\n';
+                 << terminal.paint(Colour::bold, short_id(entry.header.job.hex())) << "  "
+                 << paragraph(printable(text), terminal.width, kTextColumn) << '\n';
   }
+
+  static constexpr int kTextColumn = 31;  // after time and id
 
   Context& context_;
   const std::filesystem::path folder_;

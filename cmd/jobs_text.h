@@ -1,8 +1,6 @@
 // What was asked in a job and what was answered, as far as the ledger still has it.
 #pragma once
 
-#include <optional>
-
 #include "cmd/cli/command.h"
 #include "ledger/reader.h"
 #include "pipeline/core/chat_message.h"
@@ -10,11 +8,11 @@
 
 namespace cmd {
 
-// Whether a text is there: "kept"; "none", as there is no such text yet; "not_kept", of a job that was declined; "pruned";
-// "lost", which the ledger must not do; or "unreadable", as our key does not open it.
+// Whether a text is available: "kept"; "none" (not written yet); "not_kept" (the job was declined); "pruned"; "lost"
+// (damage: the ledger should have it); or "unreadable" (our key cannot decrypt it).
 struct TextState {
   std::string_view name = "kept";
-  std::string why;  // it is not there, for people
+  std::string why;  // why it is not available, for people; empty if it is
 };
 
 struct JobWords {
@@ -24,8 +22,8 @@ struct JobWords {
   TextState answer_state;
 };
 
-// Decrypts what is encrypted with our key. Fails where the key is needed and cannot be read, as read_key_file() does, and
-// where the ledger cannot be read.
+// Decrypts what is encrypted with our key. Fails where the key is needed and cannot be read, as read_key_file() does,
+// and where the ledger cannot be read.
 base::Result<JobWords> read_words(const Context& context, const ledger::Reader& reader, const core::Job& job);
 
 // Whole, for people: strangers' control characters are made harmless.

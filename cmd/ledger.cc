@@ -187,12 +187,11 @@ Command ledger_command() {
                [](cxxopts::OptionAdder& add) {
                  add("from", "the first entry, counted from 0", cxxopts::value<Seq>(), "SEQ");
                  add("until", "the entry to stop before", cxxopts::value<Seq>(), "SEQ");
-                 add("job", "only this job's, by its id, a beginning of it, or a note", cxxopts::value<std::string>(),
-                     "ID");
+                 add("job", "only this job: its id, a prefix of it, or a note", cxxopts::value<std::string>(), "ID");
                },
            .run = export_entries},
           {.name = "stats",
-           .summary = "Counts entries by type, jobs and bytes.",
+           .summary = "Counts the entries per type, the jobs, and the bytes on disk.",
            .examples = "  sellcompute ledger stats\n"
                        "  sellcompute ledger stats --json | jq .types\n",
            .options = add_json_option,

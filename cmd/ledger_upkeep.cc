@@ -157,7 +157,7 @@ Command checkpoint_command() {
           .examples =
               "  sellcompute ledger checkpoint --out checkpoint.txt\n"
               "  sellcompute ledger checkpoint | ssh backup.example 'cat > checkpoint.txt'\n"
-              "  sellcompute audit --against checkpoint.txt    # later: nothing before it was changed or cut off\n",
+              "  sellcompute audit --against checkpoint.txt    # later: was anything before it changed?\n",
           .notes = "A running `serve` signs it; without one, this command does, with the provider's key.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
@@ -171,9 +171,9 @@ Command prune_command() {
           .summary = "Removes the prompts and answers of old jobs; facts, proofs and reports stay whole.",
           .examples = "  sellcompute ledger prune --older-than 90d\n",
           .notes =
-              "Only of jobs that have ended and to which nothing has happened since: never of one with money owed\n"
-              "or an invoice or notice open. Removed texts cannot be restored; the ledger records the removal. A\n"
-              "running `serve` does it; without one, this command does.\n",
+              "A job keeps its texts if anything has happened to it within that time, while money is owed for it, or\n"
+              "while an invoice or notice of it is open. Removed texts cannot be restored; the ledger records the\n"
+              "removal. A running `serve` removes the texts; without one, this command does.\n",
           .options =
               [](cxxopts::OptionAdder& add) {
                 add("older-than", "how long ago the job must have ended", cxxopts::value<std::string>(), "DURATION");

@@ -56,8 +56,8 @@ Command offline_command() {
               "  sellcompute offline\n"
               "  sellcompute offline --drain   # and wait until every started job is finished\n",
           .notes =
-              "What has not been started waits until it is online again. A drain waits for models as long as they\n"
-              "take, and then up to 20 s for the wallet and the relays.\n",
+              "Jobs that have not been started wait until serve is online again. --drain waits for running models as\n"
+              "long as they take, and then up to 20 s for the wallet and the relays.\n",
           .options = [](cxxopts::OptionAdder& add) { add("drain", "wait until every started job is finished"); },
           .run = run_offline};
 }

@@ -178,15 +178,15 @@ void replay_options(cxxopts::OptionAdder& add) {
 
 Command replay_command() {
   return {.name = "replay",
-          .summary = "Shows a job step by step: each fact, its state after it, what was due.",
+          .summary = "Shows a job step by step: each fact, the job's state after it, and what was due.",
           .examples =
               "  sellcompute replay --job a53c\n"
               "  sellcompute replay --job a53c --at '#1207'            # as it was after that entry\n"
               "  sellcompute replay --job a53c --at 2026-11-20T12:00:05Z\n"
               "  sellcompute replay --rebuild-views                   # while `serve` is stopped\n",
           .notes =
-              "Everything is folded anew from the ledger's facts by the code that serves. --rebuild-views loses "
-              "nothing.\n",
+              "The code of `serve` computes every state again from the ledger's facts. --rebuild-views loses no "
+              "data.\n",
           .options = replay_options,
           .run = run_replay};
 }

@@ -254,8 +254,8 @@ void request_options(cxxopts::OptionAdder& add) {
     add(name, description, cxxopts::value<std::string>(), arg);
   };
   add_question_options(add);
-  text("key-file", "the file with your key (else one is made and thrown away)", "FILE");
-  text("cancel", "ask nothing: take this earlier request back (needs its --key-file)", "ID");
+  text("key-file", "the file with your key (without it, a new key for this request only)", "FILE");
+  text("cancel", "send no request, but cancel this earlier one (needs its --key-file)", "ID");
   add("pay", "pay the invoice, if it is the sandbox's");
   add("timeout", "how long to wait for the result, in seconds", cxxopts::value<std::string>()->default_value("120"),
       "TIME");
@@ -266,7 +266,7 @@ void request_options(cxxopts::OptionAdder& add) {
 
 Command request_command() {
   return {.name = "request",
-          .summary = "A customer: sends a job, shows its statuses, its result and its invoice.",
+          .summary = "Buys as a customer: sends a job request, shows its statuses, its result and its invoice.",
           .examples =
               "  sellcompute request --relay wss://relay.one \"What is a data vending machine?\"\n"
               "  sellcompute request --to npub1… --model llama3.2 --max-tokens 200 --bid-sat 20 <question.txt\n"
@@ -274,20 +274,21 @@ Command request_command() {
               "  sellcompute request --job note1…@wss://relay.one \"Translate it into French.\"\n"
               "  sellcompute request --to npub1… --pay \"…\"      # pays a sandbox's invoice (play money)\n"
               "  sellcompute request --to npub1… --encrypt nip44 \"…\"\n"
-              "  sellcompute request --find --model llama3.2 \"…\"   # the cheapest that says that it serves it\n"
+              "  sellcompute request --find --model llama3.2 \"…\"   # the cheapest provider of this model\n"
               "  sellcompute request --json \"…\" | jq -r 'select(.type == \"result\").content'\n",
           .words = "[PROMPT]",
           .notes =
-              "The prompt comes from stdin when there is no input at all. --file, --url, --event and --job may be\n"
-              "given several times; they stand before the prompt, in the order in which they are typed.\n"
+              "Without PROMPT and other inputs, the command reads the prompt from stdin. --file, --url, --event and\n"
+              "--job may be given several times; these inputs come before the prompt, in the order of the options.\n"
               "The result goes to stdout, everything else to stderr; with --json all of it goes to stdout, one\n"
               "object a line.\n"
-              "Relays are the config's, or those of --relay URL, which may be given several times.\n"
-              "--find lists who sells text generation on these relays, with the estimated price of this question,\n"
-              "and asks the first that suits: alive (by its heartbeat) before others, then the cheapest. What\n"
-              "is asked in the end may be more: --bid-sat bounds it. With an empty prompt (\"\") it only lists.\n"
-              "Ctrl-C takes the request back and waits a moment for the provider's answer; a second one ends at\n"
-              "once. What was asked with --key-file can be taken back later with --cancel.\n"
+              "The relays are those of --relay URL (may be given several times), else those of the config file.\n"
+              "--find lists the providers of text generation on these relays, each with an estimated price for this\n"
+              "request. It asks the first provider that serves the model: those with a recent heartbeat come first,\n"
+              "then the cheapest. The final price may be higher; --bid-sat limits it. With an empty prompt (\"\"),\n"
+              "--find only prints the list.\n"
+              "Ctrl-C cancels the request and waits a moment for the provider's answer; a second Ctrl-C ends at once.\n"
+              "A request that was sent with --key-file can be cancelled later with --cancel.\n"
               "Exit codes: 0 the result came (and was paid with --pay) or a relay took the cancellation, 1 the\n"
               "provider refused or the payment failed, 3 no relay took the request or no result came in time,\n"
               "130 interrupted.\n",

@@ -1,10 +1,10 @@
 // sellcompute serve: goes online in the foreground.
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
-#include <iostream>
 
 #include "cmd/cli/clock.h"
 #include "cmd/cli/file_limit.h"
@@ -16,6 +16,7 @@
 #include "cmd/provider/service.h"
 #include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
+#include "cmd/text/output.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace cmd {
@@ -32,7 +33,7 @@ class Foreground {
   Foreground(Context& context, const Config& config)
       : context_(context),
         live_(context.error_terminal.interactive && context.verbosity == Verbosity::normal),
-        json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.interactive)),
+        json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.is_terminal)),
         logger_(make_logger(live_ ? "warning" : config.log.level, json_, context.error_terminal.colour)) {}
 
   Result<ExitCode> run(Config config, bool accept_rollback) {
@@ -64,7 +65,7 @@ class Foreground {
     // From here on a signal ends the program at once: threads that look up names may keep it for long.
     boost::system::error_code ignored;
     signals_.clear(ignored);
-    if (live_) context_.err << '\n';
+    if (live_) show_last_line();
     service_.reset();
     if (failure_) return tl::unexpected(*failure_);
     return ExitCode::done;
@@ -120,8 +121,8 @@ class Foreground {
     logger_->log(level, "{}", object.substr(1, object.size() - 2));
   }
 
-  // The first signal drains, the second ends the process at once: both are safe. A terminal that is closed sends SIGHUP,
-  // its shell sends it again: that is one signal. Under nohup it stays ignored.
+  // The first signal drains, the second ends the process at once: both are safe. A terminal that is closed sends
+  // SIGHUP, its shell sends it again: that is one signal. Under nohup it stays ignored.
   void wait_for_signal() {
     if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) signals_.add(SIGHUP);
     signals_.async_wait([this](const boost::system::error_code& error, int first) {
@@ -144,7 +145,7 @@ class Foreground {
     const auto shop = service_->state();
     const std::string state = shop_state(shop.online, shop.draining, service_->runtime().readiness(),
                                          service_->runtime().engine().policy().payment_mode);
-    const int width = context_.error_terminal.width - 1;
+    const int width = current_width(STDERR_FILENO, context_.error_terminal) - 1;
     const std::string waits_for = service_->runtime().last_drain().waiting_for();
     const std::string hint = shop.ending ? "; Ctrl-C ends at once" : "";
     context_.err << "\r\033[K"
@@ -156,6 +157,12 @@ class Foreground {
     live_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) show_live_line();
     });
+  }
+
+  // In the place of the live line, which no longer holds.
+  void show_last_line() {
+    const int width = current_width(STDERR_FILENO, context_.error_terminal) - 1;
+    context_.err << "\r\033[K" << activity_.line("offline", service_->runtime().engine().open_jobs(), width) << '\n';
   }
 
   Context& context_;
@@ -178,27 +185,28 @@ Result<ExitCode> run_serve(const Arguments& arguments, Context& context) {
 }
 
 void add_serve_options(cxxopts::OptionAdder& add) {
-  add(kAcceptRollback, "goes on with a ledger that lost its end: closes the jobs that were open");
+  add(kAcceptRollback, "continue with a ledger whose last entries are missing: closes the jobs that were open");
 }
 
 }  // namespace
 
 Command serve_command() {
   return {.name = "serve",
-          .summary = "Goes online: takes jobs from the relays, runs them, and earns.",
+          .summary = "Goes online: takes jobs from the relays, runs them, and bills them.",
           .examples =
               "  sellcompute serve\n"
               "  sellcompute serve 2>>sellcompute.log      # structured log lines instead of the live line\n"
               "  sellcompute -v serve                      # log lines on the terminal too\n",
           .notes =
-              "Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) drain: no new jobs, started ones finish. It waits "
-              "up to 45 s for models, then up to 20 s for wallet and relays; the rest goes on after the next start. A "
-              "second signal ends at once; nothing is lost either way.\n"
+              "On Ctrl-C, SIGTERM or SIGHUP (the terminal was closed), serve takes no new jobs and finishes those "
+              "that it has started. It waits up to 45 s for models, then up to 20 s for wallet and relays; the rest "
+              "continues after the next start. A second signal ends it at once; nothing is lost either way.\n"
               "\n"
-              "At the start our own relays and the wallet are asked whether this ledger lost its end (a backup was put "
-              "back, another machine serves with the same key). If so, nothing is sold, and the exit code is 5. "
-              "--accept-rollback records what was found, closes every job that was open, and goes on: nothing of those "
-              "jobs is run, signed or published again, and what is paid for one is owed back.\n",
+              "At the start, serve asks the relays of relays.urls and the wallet whether the last entries of this "
+              "ledger are missing: a backup was restored, or another machine serves with the same key. If so, it "
+              "sells nothing and ends with exit code 5. --accept-rollback records what was found, closes every open "
+              "job, and continues: serve does not run, sign or publish anything of those jobs again, and what is paid "
+              "for one is owed back.\n",
           .uses_settings = true,
           .options = add_serve_options,
           .run = run_serve};

@@ -114,12 +114,12 @@ StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readin
 
 // Whether they were paid, the wallet does not say in a way that can be believed.
 std::vector<StatusLine> check_payments(const nlohmann::json& serve) {
-  const auto doubtful = serve.value("payments_in_doubt", 0LL);
+  const auto doubtful = serve.value("payments_in_doubt", 0ULL);
   if (doubtful == 0) return {};
   return {failed("payments", "",
                  {ErrorKind::payment,
                   "status.payments",
-                  "whether " + grouped(doubtful) + (doubtful == 1 ? " invoice was" : " invoices were") +
+                  "whether " + counted(doubtful, "invoice was", "invoices were") +
                       " paid is not known: " + serve.value("payment_doubt", ""),
                   {},
                   "the log names each"})};
@@ -132,16 +132,15 @@ std::vector<StatusLine> check_books(const nlohmann::json& serve) {
   const std::string when = "compared " + age(wall_clock() - base::TimeMs{books.value("looked_at_ms", 0LL)}) + " ago";
   const std::string trouble = books.value("trouble", "");
   if (!trouble.empty()) return {passed("books", "", "not compared with the wallet: " + trouble)};
-  const auto differences = books.value("differences", 0LL);
+  const auto differences = books.value("differences", 0ULL);
   if (differences == 0) {
     return {passed("books", "",
-                   "the wallet lists the same " + grouped(books.value("matched", 0LL)) + " payments, " + when)};
+                   "the wallet lists the same " + counted(books.value("matched", 0ULL), "payment") + ", " + when)};
   }
   return {failed("books", "",
                  {ErrorKind::payment,
                   "status.books",
-                  "the wallet and the ledger differ in " + grouped(differences) +
-                      (differences == 1 ? " payment, " : " payments, ") + when,
+                  "the wallet and the ledger differ in " + counted(differences, "payment") + ", " + when,
                   {},
                   "`sellcompute audit --wallet` names them"})};
 }
@@ -251,8 +250,8 @@ Command status_command() {
               "  sellcompute status\n"
               "  sellcompute status --json | jq -r 'select(.ok | not) | .note'\n",
           .notes =
-              "While `serve` is online, the report is what it observes. Otherwise wallet, model server and relays are "
-              "asked, each within 10 s; no invoice is made and no model is run for that.\n"
+              "While `serve` is online, the command prints what `serve` observes. Otherwise it asks wallet, model "
+              "server and relays itself, and waits up to 10 s for each. It makes no invoice and runs no model.\n"
               "\n"
               "Exit code 3 if something needed is unreachable, 1 if a relay does not show the announcement that it "
               "should. Warnings (WARN) do not change the exit code.\n",

@@ -2,8 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <filesystem>
 
+#include "base/free_space.h"
 #include "cmd/cli/command.h"
 #include "cmd/cli/random.h"
 #include "cmd/config/policy.h"
@@ -37,14 +37,6 @@ std::vector<ledger::ModelOffer> offers_of(const Config& config, const inference:
   return out;
 }
 
-bool is_disk_low(const Config& config) {
-  std::filesystem::path folder = config.paths.data_dir;
-  std::error_code error;
-  while (!std::filesystem::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
-  const auto space = std::filesystem::space(folder, error);
-  return !error && space.available < core::kLowDiskBytes;
-}
-
 base::TimeMs ledger_time(const Config& config) {
   const auto store = ledger::open_reader(config.paths.ledger());
   if (!store) return {};
@@ -64,7 +56,7 @@ class Probes {
     for (std::size_t i = 0; i < config_.relays.urls.size(); ++i) start_relay(config_.relays.urls[i], seen_.relays[i]);
     if (--waiting_ > 0) io_.run_for(std::chrono::milliseconds(kProbePatienceMs));
     for (auto& client : clients_) client->shut_down();
-    seen_.disk_low = is_disk_low(config_);
+    seen_.disk_low = core::is_disk_low(base::free_bytes(config_.paths.ledger()));
     seen_.ledger_time = ledger_time(config_);
     seen_.clock = wall_clock();
     return std::move(seen_);

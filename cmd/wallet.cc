@@ -5,6 +5,7 @@
 #include "cmd/cli/progress.h"
 #include "cmd/cli/random.h"
 #include "cmd/commands.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/qr.h"
 #include "cmd/wallet_settlements.h"
@@ -80,7 +81,8 @@ Result<ExitCode> run_wallet_status(const Arguments& arguments, Context& context)
     context.out << wallet.kind();
     if (!said->name.starts_with(wallet.kind())) context.out << " (" << printable(said->name) << ")";
     if (said->balance) context.out << "  balance " << sats(*said->balance);
-    context.out << (wallet.play_money() ? " (play money)\n" : "\n") << what_it_can(wallet) << '\n';
+    context.out << (wallet.play_money() ? " (play money)\n" : "\n")
+                << paragraph(what_it_can(wallet), context.terminal.width) << '\n';
   } else {
     nlohmann::json row = {{"kind", wallet.kind()},
                           {"name", said->name},
@@ -116,7 +118,9 @@ Result<ledger::InvoiceIssued> make(WalletSession& counter, const Config& config,
   const auto invoice =
       wallet::check_invoice(made->bolt11, amount, {network_of(config)}, counter.now(), made->payment_hash);
   if (!invoice) return tl::unexpected(invoice.error());
-  return ledger::InvoiceIssued{.wallet = counter.wallet().kind(),
+  return ledger::InvoiceIssued{.purpose = order.purpose,
+                               .attempt = order.attempt,
+                               .wallet = counter.wallet().kind(),
                                .bolt11 = made->bolt11,
                                .payment_hash = invoice->payment_hash,
                                .amount = amount,
@@ -153,7 +157,7 @@ void print_made(const ledger::InvoiceIssued& invoice, bool play_money, Format fo
                 << std::endl;
     return;
   }
-  if (context.terminal.interactive) context.out << qr_code(invoice.bolt11);
+  if (context.terminal.interactive) context.out << qr_code(invoice.bolt11, context.terminal.width);
   context.out << invoice.bolt11 << std::endl;
 }
 
@@ -195,21 +199,22 @@ Result<ExitCode> run_wallet_invoice(const Arguments& arguments, Context& context
 Command wallet_command() {
   return {
       .name = "wallet",
-      .summary = "Tries the wallet out: shows it, makes an invoice, waits for its payment, lists what was paid.",
+      .summary = "Tests the wallet: shows it, makes an invoice, waits for its payment, lists what was paid.",
       .examples =
           "  sellcompute wallet status\n"
           "  sellcompute wallet invoice 21 --wait\n",
       .subcommands = {
           {.name = "invoice",
-           .summary = "Makes an invoice of so many satoshis, as a QR code too on a terminal.",
+           .summary = "Makes an invoice for SATS satoshis; on a terminal, also shows it as a QR code.",
            .examples = "  sellcompute wallet invoice 21\n"
                        "  sellcompute wallet invoice 21 --wait     # until it is paid, or its 15 minutes are over\n",
            .words = "SATS",
-           .notes = "It belongs to no job and is in no report: it shows whether the wallet can be paid.\n",
+           .notes = "The invoice tests whether the wallet can be paid. It belongs to no job and is in no report.\n",
            .uses_settings = true,
            .options =
                [](cxxopts::OptionAdder& add) {
-                 add("memo", "what the payer reads", cxxopts::value<std::string>()->default_value("sellcompute"));
+                 add("memo", "the description that the payer reads",
+                     cxxopts::value<std::string>()->default_value("sellcompute"), "TEXT");
                  add("wait", "wait until it is paid");
                  add_json_option(add);
                },
@@ -218,12 +223,12 @@ Command wallet_command() {
            .summary = "Pays an invoice of the sandbox with play money, as a customer would.",
            .examples = "  sellcompute wallet pay lnbcrt90n1...\n",
            .words = "BOLT11",
-           .notes = "Only invoices that this sandbox made; they are found in wallet.folder, also while `serve` runs.\n",
+           .notes = "Pays only invoices of this sandbox. Finds them in wallet.folder, also while `serve` runs.\n",
            .options = add_json_option,
            .run = run_wallet_pay},
           settlements_command(),
           {.name = "status",
-           .summary = "The wallet, its balance, and what it is able to do.",
+           .summary = "Shows the wallet, its balance, and what it can do.",
            .examples = "  sellcompute wallet status\n"
                        "  sellcompute wallet status --json | jq .balance_msat\n",
            .uses_settings = true,

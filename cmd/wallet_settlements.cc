@@ -7,6 +7,7 @@
 
 #include "cmd/cli/clock.h"
 #include "cmd/cli/open_ledger.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/when.h"
 #include "cmd/wallets/wallet_session.h"
@@ -64,6 +65,12 @@ Result<std::map<base::Hash256, base::JobId>> jobs_by_hash(Context& context) {
   return out;
 }
 
+base::Msat sum_of(const std::vector<wallet::PaidInvoice>& paid) {
+  base::Msat sum;
+  for (const auto& one : paid) sum += one.received;
+  return sum;
+}
+
 Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
@@ -91,10 +98,15 @@ Result<ExitCode> run_settlements(const Arguments& arguments, Context& context) {
                {"", one.payment_hash.hex()}});
   }
   if (listed->empty() && arguments.format() == Format::people) {
-    context.err << "nothing was paid into this wallet since then\n";
+    context.err << "nothing was paid into this wallet since " << local_time(*since) << '\n';
     return ExitCode::done;
   }
   table.print(context.out, arguments.format(), context.terminal);
+  if (arguments.format() == Format::people) {
+    const std::string sum = counted(listed->size(), "payment") + ", " + sats(sum_of(*listed)) + ", since " +
+                            local_time(*since) + "; earlier ones with --since";
+    context.out << context.terminal.paint(Colour::dim, paragraph(sum, context.terminal.width)) << '\n';
+  }
   return ExitCode::done;
 }
 

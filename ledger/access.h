@@ -10,8 +10,8 @@ namespace ledger {
 
 enum class Access { read, write };
 
-// Fails with "ledger.not_permitted", which names the first folder or file that the system refuses, and its owner. A folder
-// that is not there is permitted.
+// Fails with "ledger.not_permitted", which names the first folder or file that the system refuses, and its owner. A
+// folder that is not there is permitted.
 Result<void> check_access(const std::filesystem::path& folder, Access access);
 
 }  // namespace ledger

@@ -1,5 +1,6 @@
-// One field list a struct drives its bytes: protobuf's wire format (https://protobuf.dev/programming-guides/encoding/),
-// written canonically, that is in the order of the list, proto3 defaults left out, so equal values have equal bytes.
+// One field list per struct defines how it is encoded: protobuf's wire format
+// (https://protobuf.dev/programming-guides/encoding/) in canonical form. Fields are written in the order of the list,
+// and proto3 defaults are left out, so equal values have equal bytes.
 //
 //   struct Point {
 //     std::int64_t x = 0;
@@ -266,7 +267,7 @@ inline bool skip(std::string_view& in, std::uint32_t type) {
   }
 }
 
-// The value of the field with this number, if T has it: then `good` says whether its bytes were.
+// The value of the field with this number, if T has it: then `good` is true if its bytes were valid.
 template <Message T, std::size_t... I>
 bool get_known(std::string_view& in, std::uint32_t number, std::uint32_t type, T& message, bool& good,
                std::index_sequence<I...>) {

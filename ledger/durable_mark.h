@@ -1,4 +1,5 @@
-// The file DURABLE in a ledger's folder: how far the store was durable at least. It is also what a writer locks.
+// The file DURABLE in a ledger's folder: it records up to which write, at least, the store was durable. It is also what
+// a writer locks.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@
 
 namespace ledger {
 
-// An entry as its bytes, for those who check them. The views live as long as the value they were split from.
+// An entry as bytes, for code that checks them. The string_views are valid as long as the value from which
+// split_entry() made them.
 struct RawEntry {
   Seq seq = 0;
   std::string_view header;
@@ -27,7 +28,8 @@ EncodedEntry encode_entry(const NewEntry& entry);
 // version wrote. None of them recomputes a hash: that is the auditor's work.
 Result<RawEntry> split_entry(Seq seq, std::string_view value);
 Result<Entry> decode_entry(const RawEntry& raw);
-// The same into an entry that is there, for those who read many; after a failure it holds anything.
+// As decode_entry(), but reuses the memory of `out`: for reading many entries. After a failure the value of `out` is
+// unspecified.
 Result<void> decode_entry_to(Entry& out, const RawEntry& raw);
 
 }  // namespace ledger

@@ -1,4 +1,4 @@
-// What can happen: one struct a fact, in the past tense, written once and never changed.
+// What can happen: one struct per fact, named in the past tense, written once and never changed.
 //
 // Time, randomness and the outside world enter the program only as fields of these structs. A fact that records a
 // decision carries its Basis, so that the decision can be made again years later. Texts (prompts, results, wire bytes)
@@ -13,8 +13,9 @@ namespace ledger {
 
 // ---- facts about the shop -------------------------------------------------------------------------------------------
 
-// The selling configuration from now on: an allow-list, it holds no secret and no address of the operator's network.
-// (Members start at zero, as everywhere in facts: zero is what absent means on disk. Defaults are in cmd/config.)
+// The selling configuration from now on. Only listed settings are recorded: no secret, and no address of the operator's
+// network. (Members start at zero, as everywhere in facts: zero is what absent means on disk. Defaults are in
+// cmd/config.)
 struct ProviderConfigured {
   static constexpr std::uint32_t kType = 1;
   PublicKey provider;
@@ -41,9 +42,9 @@ struct ProviderConfigured {
   std::int64_t request_age_limit_ms = 0;
   std::uint64_t result_event_limit_bytes = 0;
   bool serve_broadcast = false;                  // jobs with no `p` at all
-  std::uint32_t error_notices_per_customer = 0;  // an hour
+  std::uint32_t error_notices_per_customer = 0;  // per hour
   std::uint32_t offers_limit = 0;                // payment-first jobs that may wait for their payment
-  std::uint32_t error_notices = 0;               // an hour
+  std::uint32_t error_notices = 0;               // per hour
   std::uint32_t stranger_pow_bits = 0;           // asked of strangers' requests (NIP-13)
   std::vector<PromptTemplate> templates;         // kinds that are served beside text generation
   bool renew_invoices = false;                   // once, where the result was delivered and its invoice expired unpaid
@@ -97,7 +98,7 @@ struct WentOffline {
   static constexpr auto fields() { return std::tuple{field(1, "reason", &WentOffline::reason)}; }
 };
 
-// What the door refused in a window of time, counted by reason.
+// Requests that the intake refused in a window of time, counted by reason.
 struct RequestsDropped {
   static constexpr std::uint32_t kType = 4;
   TimeMs from;
@@ -110,8 +111,8 @@ struct RequestsDropped {
   }
 };
 
-// These texts were removed to save space: those of jobs that had ended before a moment. Empty values under the texts' keys,
-// written in the same batch, say which; facts, proofs and reports stay whole.
+// These texts were removed to save space: those of jobs that had ended before a moment. Empty values under the texts'
+// keys, written in the same batch, say which; facts, proofs and reports stay whole.
 struct TextsPruned {
   static constexpr std::uint32_t kType = 6;
   TimeMs before;
@@ -126,14 +127,14 @@ struct TextsPruned {
   }
 };
 
-// The operator accepted that this ledger lost its end (a backup was put back) or that another one signs with the same key
-// (a second machine serves). Every job that was open is closed with it.
+// The operator accepted that this ledger lost its end (a backup was put back) or that another one signs with the same
+// key (a second machine serves). Every job that was open is closed with it.
 struct RollbackAccepted {
   static constexpr std::uint32_t kType = 7;
   std::string evidence;    // what showed it, for people
   std::uint64_t size = 0;  // entries of this ledger before this fact, and the root over them
   Hash256 root;
-  TimeMs at;      // requests from before are not served; equals `covers`, but is never far ahead of our clock
+  TimeMs at;      // requests made before are not served; `covers`, but capped near our clock
   TimeMs covers;  // evidence signed up to this time is accepted; ahead of our clock if the signer's clock was
   std::string unknown_fields;
   static constexpr auto fields() {
@@ -143,9 +144,9 @@ struct RollbackAccepted {
   }
 };
 
-// A part of what selling depends on failed, failed for another reason, or works again. Every part counts as working from
-// each WentOnline on until a fact reports otherwise. At most one per minute and part; what changed meanwhile follows
-// after the minute.
+// A part of what selling depends on failed, failed for another reason, or works again. Every part counts as working
+// from each WentOnline on until a fact reports otherwise. At most one per minute and part; what changed meanwhile
+// follows after the minute.
 struct ReadinessChanged {
   static constexpr std::uint32_t kType = 8;
   ReadinessPart part = ReadinessPart::unspecified;
@@ -170,7 +171,7 @@ struct JobRequested {
   std::vector<std::string> reply_relays;  // where the customer wants answers, checked and capped
   bool addressed = false;                 // it names us; else the customer asked the market
   std::uint64_t prompt_bytes = 0;         // without the sources' texts
-  std::uint64_t input_tokens = 0;         // our estimate, without them too
+  std::uint64_t input_tokens = 0;         // our estimate; also without the sources' texts
   std::string model;                      // as asked; empty: whatever we offer
   GenerationParams params;
   std::string output;  // MIME type asked for; empty: text/plain
@@ -236,7 +237,7 @@ struct JobQuoted {
   Msat unit;         // what the wallet can express
   Msat minimum;
   Msat price;
-  std::uint64_t input_tokens = 0;       // the estimate the price stands on
+  std::uint64_t input_tokens = 0;       // the estimate that the price is based on
   std::uint64_t max_output_tokens = 0;  // and the cap sent to the backend
   PaymentMode payment_mode = PaymentMode::unspecified;
   Basis basis;
@@ -267,7 +268,7 @@ struct InvoiceIssued {
   TimeMs expires_at;
   std::string reference;       // by which its wallet finds it, besides the hash; may be empty
   bool hold = false;           // what is paid waits in the wallet until we take it or give it back
-  std::string wallet_account;  // of several of this kind, the one that made it; no secret; empty: not known
+  std::string wallet_account;  // which account of this kind of wallet made it; not a secret; empty: not known
   std::string unknown_fields;
   static constexpr auto fields() {
     using T = InvoiceIssued;
@@ -352,9 +353,9 @@ struct InvoiceExpired {
   }
 };
 
-// The account that made an invoice, asked after expiry plus grace, has answered twice in a row that it does not know it.
-// Many wallets delete what expired. The invoice is still watched, but from now on it counts against no limit. Recorded
-// again when the account has known the invoice in between: the day after which it is given up begins anew.
+// The account that made an invoice, asked after expiry plus grace, has answered twice in a row that it does not know
+// it. Many wallets delete what expired. The invoice is still watched, but from now on it counts against no limit.
+// Recorded again if the account has known the invoice in between. The wait of a day until it is given up then restarts.
 struct InvoiceUnknown {
   static constexpr std::uint32_t kType = 38;
   Hash256 payment_hash;
@@ -415,8 +416,8 @@ struct InferenceFailed {
 
 // An answer was signed. With its texts it is the whole Nostr event (pipeline/nostr/nip90_answer.h rebuilds it and
 // checks its id), so the same bytes are published again after a crash. `content` is zero where the event's content is
-// empty; it may be the result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value stands for the
-// request's text.
+// empty; it may be the result's own text. `tags` is the JSON of the tags, in which a `request` tag without a value
+// stands for the request's text.
 struct NoticeSigned {
   static constexpr std::uint32_t kType = 26;
   NoticePurpose purpose = NoticePurpose::unspecified;
@@ -439,7 +440,7 @@ struct NoticeSigned {
   }
 };
 
-// What the relays said: once at the first acceptance (delivered), once more at the end (`final`) if the answers differ.
+// What the relays answered. Recorded at the first acceptance (delivered), and at the end (`final`) unless all accepted.
 struct NoticePublished {
   static constexpr std::uint32_t kType = 27;
   NoticePurpose purpose = NoticePurpose::unspecified;
@@ -469,7 +470,8 @@ struct NoticeRetried {
   }
 };
 
-// Nobody wants it any more. What had been shown of the answer by then is paid for (core/job.h).
+// The customer or the provider cancelled the job. If the customer did, the part of the answer shown by then must be
+// paid for.
 struct JobCancelled {
   static constexpr std::uint32_t kType = 28;
   CancelledBy by = CancelledBy::unspecified;
@@ -482,7 +484,8 @@ struct JobCancelled {
   }
 };
 
-// Nothing more will be done for it: its own expiration passed, or its invoice was never paid.
+// Nothing more will be done for it: its own expiration passed, its invoice was never paid, or a held
+// payment went back or was held too long.
 struct JobExpired {
   static constexpr std::uint32_t kType = 29;
   std::string reason;
@@ -513,8 +516,8 @@ struct RefundOwed {
   }
 };
 
-// We pay back what is owed, to an invoice of the customer's. Durable before the wallet is asked to pay; from then on
-// nothing else is paid for it until the wallet says that this was not.
+// We pay back what is owed, to an invoice of the customer's. Durable before the wallet is asked to pay. After that, no
+// other payment is made for this debt until the wallet reports that this one was not paid.
 struct RefundStarted {
   static constexpr std::uint32_t kType = 31;
   Hash256 payment_hash;       // of the payment that is owed back
@@ -602,7 +605,7 @@ using Fact =
                  RefundPaid, RefundFailed, InputsGathered, InputsFailed, InvoiceHeld, InvoiceUnknown, TextsPruned,
                  RollbackAccepted, JobClosed, ReadinessChanged, NoticeRetried>;
 
-// The stable number and the name ("JobQuoted") of an event's type.
+// The stable number and the name ("JobQuoted") of a fact's type.
 std::uint32_t type_of(const Fact& event);
 std::string_view type_name(std::uint32_t type);
 
@@ -612,7 +615,8 @@ bool refers_to(const Fact& event, const TextRef& text);
 std::string encode_facts(const Fact& event);
 // Fails with "ledger.unknown_type" for a type that a newer version wrote, and "ledger.corrupt" for bad bytes.
 Result<Fact> decode_facts(std::uint32_t type, std::string_view facts);
-// The same into an event that is there, for those who read many; after a failure it holds anything.
+// The same, but decodes into an existing fact, for callers that read many. After a failure the content of `out` is
+// undefined.
 Result<void> decode_facts_to(Fact& out, std::uint32_t type, std::string_view facts);
 
 // ---- the entry ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// Facts as JSON, for export and for people; the bytes, not this, are the ledger. Members come in the order of the field
-// lists under their names there, which carry the unit ("price_msat", "expires_at_ms"); enums by name, bytes as
+// Facts as JSON, for export and for people; the bytes, not this, are the ledger. Members have the order and the names
+// of the facts' fields() lists; the names carry the unit ("price_msat", "expires_at_ms"); enums by name, bytes as
 // lower-case hex. Absent ids and absent optionals are left out; text that is no UTF-8 gets replacement characters, so
 // dump() never throws. What a newer version wrote is kept as "unknown_fields", in hex.
 #pragma once

@@ -20,8 +20,8 @@ class GroupCommit {
   // quick and must not throw: post the rest to your own thread.
   using Done = std::function<void(Result<void>)>;
 
-  // Groups that may wait for the disk. At twelve entries a sale and 200 us a commit it is never reached by honest
-  // traffic.
+  // Groups that may wait for the disk. At twelve entries per sale and 200 us per commit, honest traffic never reaches
+  // this limit.
   static constexpr std::size_t kQueueLimit = 4096;
 
   explicit GroupCommit(std::unique_ptr<Ledger> ledger, std::size_t queue_limit = kQueueLimit);
@@ -60,8 +60,8 @@ class GroupCommit {
 
 // Signs a checkpoint over the ledger as it is, and keeps it durably. Returns the signed note.
 Result<std::string> make_checkpoint(Ledger& ledger, TimeMs time, const PublicKey& provider, const DigestSigner& sign);
-// The same when the groups queued so far are durable. `done` is told in any case: as in submit(), or at once, on the
-// calling thread, when nothing can be queued.
+// The same when the groups queued so far are durable. `done` is always called: on the writer thread, or, when nothing
+// can be queued, at once on the calling thread.
 void make_checkpoint(GroupCommit& commits, TimeMs time, const PublicKey& provider, DigestSigner sign,
                      std::function<void(Result<std::string> note)> done);
 

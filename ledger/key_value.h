@@ -1,6 +1,6 @@
-// The port through which the ledger meets a disk: an ordered key-value store with atomic, durable batches. RocksDB
-// stands behind it in production (ledger/rocksdb_store.h), a simulated disk in tests (tests/support/sim_disk.h). No
-// thread rule of its own: one writer, and readers that have their own store object.
+// The ledger's storage port: an ordered key-value store with atomic, durable batches. RocksDB implements it in
+// production (ledger/rocksdb_store.h), a simulated disk in tests (tests/support/sim_disk.h). No thread rule of its own:
+// one writer, and readers that have their own store object.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace ledger {
 
 using base::Result;
 
-// The rooms of the store (column families in RocksDB): ledger/FORMAT.md gives their keys.
+// The families of the store (column families in RocksDB): ledger/FORMAT.md gives their keys.
 enum class Family { entries, texts, tiles, views, meta };
 inline constexpr int kFamilyCount = 5;
 std::string_view name(Family family);

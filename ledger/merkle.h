@@ -1,5 +1,6 @@
 // The RFC 6962 Merkle tree over the ledger's headers, kept as C2SP tlog-tiles (https://c2sp.org/tlog-tiles). Pure: full
-// tiles go out as values to write and come back through a callback; in memory stay at most 64 + 256 hashes a level.
+// tiles go out as values to write and come back through a callback. At most 64 hashes, plus 256 per level, stay in
+// memory.
 #pragma once
 
 #include <array>
@@ -52,13 +53,13 @@ using LeafReader = std::function<Result<Hash256>(Seq)>;
 // The sibling hashes of an inclusion or consistency proof, in the order of RFC 6962, sections 2.1.1 and 2.1.2.
 using Proof = std::vector<Hash256>;
 
-// The tree at its current size. What it answers about smaller sizes it answers exactly as it would have then.
-// Errors: "merkle.range" for a question about what is not in the tree; "merkle.tile" when a tile has the wrong size;
-// and whatever the readers say.
+// The tree at its current size. Its answers about a smaller size are the same as when the tree had that size. Errors:
+// "merkle.range" for a question about what is not in the tree; "merkle.tile" when a tile has the wrong size; and
+// whatever the readers say.
 class MerkleTree {
  public:
-  // The tree of `size` leaves, from its full tiles and the leaf hashes of the partial one. Hashes 65,000 nodes a level
-  // at most (about 10 ms).
+  // The tree of `size` leaves, from its full tiles and the leaf hashes of the partial one. Hashes at most 65,000 nodes
+  // per level (about 10 ms).
   static Result<MerkleTree> load(Seq size, const TileReader& stored, const LeafReader& leaf);
 
   // Adds a leaf at the right edge. Tiles that it fills are appended to `full`; each tile comes out once.

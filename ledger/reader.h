@@ -1,5 +1,5 @@
 // What is in the ledger, read from its store: entries, texts, view rows, cursors, checkpoints. A reader belongs to one
-// thread; it sees the store as it is at each call (that of open_reader() stays as it was opened).
+// thread; each call sees the store's current state. (A store from open_reader() does not change after it was opened.)
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ struct StoredCheckpoint {
   std::string note;
 };
 
-// Errors of every call: what the store says, and "ledger.damaged" with the position of what is missing or unreadable.
+// Errors of every call: the store's own, and "ledger.damaged" with the position of what is missing or unreadable.
 class Reader {
  public:
   explicit Reader(const KeyValue& store) : store_(&store) {}
@@ -28,7 +28,8 @@ class Reader {
   // Also "ledger.no_entry" when the ledger is not that long.
   Result<Entry> entry(Seq seq) const;
 
-  // The leaf hash and the time of the first entry: what tells this ledger from others. "ledger.no_entry" as entry().
+  // The leaf hash and the time of the first entry, which distinguish this ledger from others. Also "ledger.no_entry"
+  // when the ledger is empty.
   struct Beginning {
     Hash256 leaf;
     TimeMs time;
@@ -40,12 +41,13 @@ class Reader {
   using Visitor = std::function<bool(const Entry&)>;
   Result<void> for_each(Seq from, Seq until, const Visitor& visit) const;
 
-  // The same as bytes, checked for position only. The views are valid during the call.
+  // The same as bytes; only the position is checked. The string_views in a RawEntry are valid during the visitor's
+  // call.
   using RawVisitor = std::function<bool(const RawEntry&)>;
   Result<void> for_each_raw(Seq from, Seq until, const RawVisitor& visit) const;
 
-  // Nothing when the text was pruned, or never kept. "ledger.damaged" when it is missing though nothing says so, or is
-  // not the text that the reference names.
+  // Nothing when the text was pruned, or never kept. "ledger.damaged" when it is missing but no fact says that it was
+  // pruned, or when it is not the text that the reference names.
   Result<std::optional<std::string>> text(const TextRef& ref) const;
 
   // Rows of one projection; keys are the projection's own, ranges as in KeyValue::scan.
@@ -55,7 +57,7 @@ class Reader {
   Result<void> rows_back(std::string_view projection, std::string_view from, std::string_view until,
                          const KeyValue::Visitor& visit) const;
 
-  // Our clock when everything that this relay had sent was durable; nothing for a relay that is new.
+  // The time, by our clock, at which everything that this relay had sent was durable; nothing for a relay that is new.
   Result<std::optional<TimeMs>> cursor(std::string_view relay) const;
 
   // Ascending by size.

@@ -28,7 +28,7 @@ tl::unexpected<base::Error> error_of(const rocksdb::Status& status, Family famil
 tl::unexpected<base::Error> views_damaged(const std::string& what, std::string position);
 
 using Recovery = rocksdb::WALRecoveryMode;
-// The whole log, but for a record that its end cuts off; and as far as the first damage.
+// kWholeLog reads the whole log except a last record that is cut off. kUpToDamage reads up to the first damage.
 inline constexpr Recovery kWholeLog = Recovery::kTolerateCorruptedTailRecords;
 inline constexpr Recovery kUpToDamage = Recovery::kPointInTimeRecovery;
 
@@ -40,7 +40,7 @@ class Database {
   // Makes what is missing.
   static Result<std::unique_ptr<Database>> open_for_writing(const std::filesystem::path& folder, Recovery recovery,
                                                             std::shared_ptr<rocksdb::EventListener> listener);
-  // Passes over table files that cannot be opened. Only to give up the family that they belong to.
+  // Skips table files that cannot be opened. Use it only to discard the family that they belong to.
   static Result<std::unique_ptr<Database>> open_damaged(const std::filesystem::path& folder, Recovery recovery);
 
   Database(const Database&) = delete;

@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// While the writer moves files, a reader may find one gone: it looks again. What is wrong while nothing moves is damage.
+// While the writer moves files, a reader may find one gone: it looks again. What is wrong while nothing moves is
+// damage.
 constexpr int kReadAttempts = 20;
 constexpr auto kReadPause = std::chrono::milliseconds(25);
 

@@ -1,23 +1,20 @@
-// The key-value port over RocksDB, one column family a Family. The only room that knows RocksDB.
+// The key-value port over RocksDB, with one column family per Family. Only the rocksdb_* files know RocksDB.
 //
 // What is durable, and what damage looks like (tried, byte by byte; tests/unit/ledger/damage_test.cc keeps it so):
 //
 //   - Every commit is one WriteBatch, synced. A torn tail of the write-ahead log is a commit that was never
-//   acknowledged:
-//     RocksDB drops it (kTolerateCorruptedTailRecords), and that is right.
+//     acknowledged: RocksDB drops it (kTolerateCorruptedTailRecords), and that is right.
 //   - That mode refuses a wrong checksum in the middle, but a damaged *length* looks to it like a torn tail: it would
-//   drop
-//     that record and all after it and say "OK"; so would it with a log or a MANIFEST that was cut off. And opening for
-//     writing then deletes the log. So after each commit the file DURABLE is told the sequence number that was reached,
-//     and both ways of opening compare: a store that ends earlier is refused before anything is written. DURABLE needs
-//     no fsync of its own: it is written after the commit, so it can be behind the truth (by what the kernel had not
-//     yet written when the machine died), never ahead of it.
+//     drop that record and all after it and report "OK". It would do the same with a log or a MANIFEST that was cut
+//     off. And opening for writing then deletes the log. So after each commit the sequence number that was reached is
+//     written to the file DURABLE, and both ways of opening compare: a store that ends earlier is refused before
+//     anything is written. DURABLE needs no fsync of its own: it is written after the commit, so it can be behind the
+//     truth (by what the kernel had not yet written when the machine died), never ahead of it.
 //   - A lost log or table file, a wrong block, a wrong MANIFEST: RocksDB finds them by checksum, size and name. Readers
-//     too open the store as a whole and read-only, never as a *secondary*: that takes a table file which it cannot open
-//     for one that the writer has removed, and shows a ledger without it. Every table file is opened at once; its other
-//     blocks are checked when they are read, or all by verify_files().
-//   - What somebody removed or changed *through* RocksDB has right checksums: that is for verify_ledger
-//   (ledger/verify.h).
+//     too open the store as a whole and read-only, never as a *secondary*. A secondary assumes that the writer has
+//     removed a table file that it cannot open, and shows a ledger without it. Every table file is opened at once; its
+//     other blocks are checked when they are read, or all by verify_files().
+//   - What somebody removed or changed *through* RocksDB has right checksums; verify_ledger (ledger/verify.h) finds it.
 #pragma once
 
 #include <atomic>
@@ -45,7 +42,7 @@ class RocksDbStore : public KeyValue {
   // Reads all table files whole and compares every block with its checksum, also those that nobody asks for. Errors:
   // "ledger.damaged" and "ledger.views_damaged", which name file and offset.
   Result<void> verify_files() const;
-  // The same for the views only, which reports and `serve` stand on.
+  // The same for the views only. Reports and `serve` depend on them.
   Result<void> verify_views() const;
 
   // Gives the space of what was overwritten in this family back to the disk. May take minutes, and fails soon when

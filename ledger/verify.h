@@ -27,10 +27,11 @@ struct Verified {
 inline constexpr std::size_t kFindingLimit = 100;
 
 // Reads every entry and checks: positions follow each other up to the recorded size; headers and facts are readable;
-// times do not go back; SHA-256(facts) is the header's; every full tile of the Merkle tree, the root, the last time and
-// every stored checkpoint (its signature by the provider of its time, and its root) are what the headers give. Texts
-// are checked where they are read (Reader::text), views by rebuilding them. That the ledger's end was not cut off, only
-// a checkpoint that somebody else holds can show. Fails only when the store itself cannot be read.
+// times do not go back; SHA-256(facts) is the header's; every full tile of the Merkle tree, the root and the last time
+// match the headers; every stored checkpoint has the root that the headers give and is signed by the provider
+// configured at that entry. Texts are checked when they are read (Reader::text), views by rebuilding them. Only a
+// checkpoint that somebody else holds can show that the ledger's end was not cut off. Fails as read_state() does, and
+// when the store cannot be read.
 Result<Verified> verify_ledger(const KeyValue& store);
 
 }  // namespace ledger

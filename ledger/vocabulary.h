@@ -18,13 +18,14 @@ using base::TextRef;
 
 // ---- the words that facts are made of -------------------------------------------------------------------------------
 
-// Names for an enum's values, in the order of their numbers; 0 is what absent means: "unspecified", or "none".
+// Names for an enum's values, in the order of their numbers; 0 means absent: "unspecified", or "none".
 struct EnumName {
   std::uint32_t value;
   std::string_view name;
 };
 
-// Who moves first: the seller (the invoice rides on the result) or the customer (the invoice precedes the work).
+// When the customer pays: after the seller has delivered (the invoice comes with the result), or before the seller
+// starts (the invoice comes first).
 enum class PaymentMode : std::uint32_t {
   unspecified,
   result_first,
@@ -45,7 +46,7 @@ enum class DeclineReason : std::uint32_t {
   too_old,   // asked longer ago than we serve
   expired,   // past its NIP-40 expiration
   bid_too_low,
-  busy,  // no slot and no room in the queue
+  busy,  // no slot and no place in the queue, or no place for another offer
   inference_unavailable,
   wallet_unavailable,
   needs_work,         // a stranger's request without the proof of work that we ask for (NIP-13)
@@ -93,7 +94,7 @@ enum class FinishReason : std::uint32_t {
 
 enum class CancelledBy : std::uint32_t { unspecified, customer, provider };
 
-// On whose word an unpaid invoice is watched no more. Only the first is the customer's default.
+// On whose word an unpaid invoice is watched no more. Only the first counts as a failure of the customer to pay.
 enum class ExpiryBasis : std::uint32_t {
   wallet_said,        // asked after expiry plus grace
   unknown_to_wallet,  // the account that made it has answered so again and again, for a day
@@ -146,7 +147,7 @@ std::optional<Enum> enum_named(std::string_view text) {
   return std::nullopt;
 }
 
-// What one model costs and can do. A price is base + input + output, each rounded up once, in the sum.
+// What one model costs and can do. A price is base + input + output, rounded up once.
 struct ModelOffer {
   std::string name;
   Msat base;  // per job
@@ -240,14 +241,14 @@ struct Basis {
   std::uint32_t notices_to_customer = 0;  // error notices told in the last hour, to this customer and to all
   std::uint32_t notices_to_all = 0;
   Msat customer_settled;                 // lately, within the credit window
-  Msat customer_unpaid;                  // and took without ever paying, by the wallet's word
-  bool credit_ended = false;             // by defaults: neither credit nor the strangers' pool
+  Msat customer_unpaid;                  // taken and never paid, according to the wallet
+  bool credit_ended = false;             // the customer failed to pay before: no credit, no strangers' pool
   std::uint32_t offers_of_customer = 0;  // of the open offers
   std::uint32_t offers_of_strangers = 0;
   std::uint32_t queued_of_customer = 0;  // of the queued
   std::uint32_t queued_of_strangers = 0;
   std::uint32_t work_asked = 0;  // bits, of strangers whose keys are not drawn
-  bool drawn = false;            // this stranger's key is, for this minute
+  bool drawn = false;            // this stranger's key was drawn for this minute
   bool model_failing = false;    // the model that was asked for is missing or fails
   std::string unknown_fields;
   static constexpr auto fields() {

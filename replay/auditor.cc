@@ -49,8 +49,8 @@ class Overlay final : public KeyValue {
   KeyValue& views_;
 };
 
-// What the audit needs to know of the shop's own facts: who the provider was, by position (the key may change from one start
-// to another), how far texts were pruned, and the rollbacks that were accepted.
+// What the audit needs to know of the shop's own facts: who the provider was, by position (the key may change from one
+// start to another), how far texts were pruned, and the rollbacks that were accepted.
 class ShopFacts final : public ledger::Projection {
  public:
   std::string_view name() const override { return "shop facts"; }

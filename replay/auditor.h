@@ -38,16 +38,16 @@ struct Audit {
   std::uint64_t notices = 0;
   std::uint64_t pruned_texts =
       0;  // texts that are gone: of those notices only the signature of the id could be checked
-  std::vector<AuditFinding> findings;  // by check, then by position; at most ledger::kFindingLimit a check
+  std::vector<AuditFinding> findings;  // by check, then by position; at most ledger::kFindingLimit per check
   bool whole = true;  // false: the bytes are damaged, so what they mean (views, money, signatures) was not checked
 };
 
 // Reads everything. The views are made again in `scratch`, an empty store. `held` is the text of a checkpoint that
-// somebody else kept; that it is not this provider's, or not signed, is an error ("checkpoint.…"), not a finding.
-// Errors else: what the stores say, and "ledger.views_stale".
+// somebody else kept; if it is not this provider's or not signed, the audit fails with an error ("checkpoint.…") and
+// reports no finding. Errors else: what the stores say, and "ledger.views_stale".
 //
-// Without `held`, that the end of the ledger was cut off and its later entries forgotten cannot be shown: whoever has
-// the key can sign a shorter history.
+// Without `held`, the audit cannot detect that the end of the ledger was cut off, because anyone with the key can sign
+// a shorter history.
 base::Result<Audit> audit(const ledger::KeyValue& store, ledger::KeyValue& scratch,
                           const std::optional<std::string>& held = std::nullopt);
 

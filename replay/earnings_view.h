@@ -8,11 +8,11 @@
 //
 // How amounts are booked. What happened once and stays is booked when our ledger learned of it: `invoiced` in the
 // bucket of the job's first invoice, `settled`, `fees` and `sales` in the bucket of the settlement, `refunded` and its
-// fees in that of the refund; so a past bucket's settled sum changes never. What is asked of a job as a whole (`jobs`,
-// `declined`, `quoted`) and what is open and may still move
-// (`delivered_unpaid`, `paid_undelivered`, `unpaid`, `owed_back`) is booked in the bucket of the job's request: when it
-// moves, it leaves the bucket that it was in. A job's model is known when it is quoted; until then, and when it is
-// declined, its model is the empty one.
+// fees in that of the refund; so the settled sum of a past bucket never changes. The figures of a job as a whole
+// (`jobs`, `declined`, `quoted`) and the amounts that are still open (`delivered_unpaid`, `paid_undelivered`, `unpaid`,
+// `owed_back`) are booked in the bucket of the job's request. When an open amount is settled or paid back, it is taken
+// out of that bucket. A job's model is known when it is quoted; until then, and when it is declined, its model is the
+// empty one.
 #pragma once
 
 #include "ledger/projection.h"
@@ -84,10 +84,10 @@ struct Payment {
   Money money = Money::real;
   bool refund = false;
   Msat amount;  // what the customer paid, or got back
-  Msat fee;     // what the wallet took besides
+  Msat fee;     // what the wallet kept of a payment, or took on top of a refund
 };
 
-// Visits every payment, job by job: the same that the buckets' `settled`, `refunded` and `fees` are sums of.
+// Visits every payment, job by job. The buckets' `settled`, `refunded` and `fees` are the sums of these payments.
 using PaymentVisitor = std::function<void(const Payment&)>;
 base::Result<void> for_each_payment(const ledger::Reader& reader, const PaymentVisitor& visit);
 

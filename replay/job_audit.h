@@ -1,5 +1,5 @@
-// The rules of money and of order that the facts of one job must keep, whoever wrote them. The fold (core::evolve) is
-// total and passes over what cannot be; here it is named.
+// The rules of money and of order that the facts of one job must keep, whoever wrote them. The fold (core::evolve)
+// accepts any facts and ignores impossible ones; this audit reports them.
 #pragma once
 
 #include <span>
@@ -15,8 +15,7 @@ struct JobWrong {
 
 // Everything wrong with a job's facts, given all of them in order:
 //   - it begins with its request, once; all its inputs are gathered once, before it is decided; it is quoted or
-//   declined
-//     once, for the tokens that its prompt has; quote <= bid;
+//     declined once, for the tokens that its prompt has; quote <= bid;
 //   - an invoice's amount <= the quote, and its BOLT11 text says the same amount and payment hash; of one attempt at
 //     most one invoice is revealed;
 //   - only what was invoiced settles, once; a preimage hashes to its payment hash; nothing that settled expires;

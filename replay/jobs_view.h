@@ -1,7 +1,6 @@
-// The jobs view: every job as its facts make it, the indexes that lists need, and what each customer's jobs add up to.
-// Rows of projection "jobs" (times and
-// positions are 8 bytes, big-endian; `newest` is a time subtracted from 2^64-1, so that an ascending scan is newest
-// first):
+// The jobs view: the state of every job, the indexes that lists need, and the sums over each customer's jobs. Rows of
+// projection "jobs" (times and positions are 8 bytes, big-endian; `newest` is a time subtracted from 2^64-1, so that an
+// ascending scan is newest first):
 //   j job                    -> core::Job
 //   o job                    -> (empty)  the job is open: recovery takes it up
 //   e job seq                -> (empty)  the positions of a job's facts
@@ -60,8 +59,8 @@ base::Result<std::vector<core::Job>> list_jobs(const ledger::Reader& reader, con
 using JobVisitor = std::function<bool(const core::Job&)>;
 base::Result<void> for_each_job(const ledger::Reader& reader, const JobFilter& filter, const JobVisitor& visit);
 
-// How many jobs the filter lets through, whatever its limit: counted in an index, which reads no job, up to `most`.
-// Nothing where it would have to read the jobs, as more than one of state, customer and model is given.
+// The number of jobs that match the filter, ignoring its limit, but at most `most`. Counts rows of an index and reads
+// no job. So it returns nothing if the filter names more than one of state, customer and model.
 base::Result<std::optional<std::size_t>> count_jobs(const ledger::Reader& reader, const JobFilter& filter,
                                                     std::size_t most);
 

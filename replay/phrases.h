@@ -1,5 +1,5 @@
-// Facts in a few words, for logs and for step-by-step replays. Nothing secret and no text of a customer's is in any of
-// them; what strangers wrote (a relay's answer) may hold control characters: printers make it harmless.
+// Facts in a few words, for logs and for step-by-step replays. They contain no secrets and no customer texts. Text from
+// outside (a relay's answer) may contain control characters; whoever prints it must remove them.
 #pragma once
 
 #include "ledger/fact.h"
@@ -9,7 +9,7 @@ namespace replay {
 // "quoted 9 sat, llama3.2, result_first"; "settled 9 sat". Says who and what, not which job and when.
 std::string phrase(const ledger::Fact& event);
 
-// What a decision stood on: "1 of 2 slots free, stranger, pool 20 sat".
+// What a decision was based on: "1 of 2 slots free, stranger, pool 20 sat".
 std::string phrase(const ledger::Basis& basis);
 
 }  // namespace replay

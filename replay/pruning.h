@@ -1,4 +1,4 @@
-// Removing texts to save space: which may go, and the words about it.
+// Removes texts to save space: selects them and records their removal.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace replay {
 
-inline constexpr std::size_t kPruningBatchTexts = 1'000;  // at least so many, but for the last batch: jobs stay whole
+inline constexpr std::size_t kPruningBatchTexts = 1'000;  // least size of a batch, except the last: no job is split
 
 // Nothing has happened to the job since `before`, nothing is due for it now or later, and no money is owed for it.
 bool prunable(const core::Job& job, base::TimeMs before);

@@ -122,8 +122,8 @@ void compare_unlisted(Reconciliation& out, const Hash256& hash, const Known& kno
       {.kind = Difference::Kind::not_in_wallet, .payment_hash = hash, .job = known.job, .in_ledger = received});
 }
 
-// Our secret makes the invoice of this orphan for one of the amounts that the job could have been invoiced for, as far as
-// its facts tell, or for what was paid.
+// Our secret makes the invoice of this orphan for one of the amounts that the job could have been invoiced for, as far
+// as its facts tell, or for what was paid.
 bool makes(const wallet::PreimageOf& preimage_of, const core::Job& job, const Difference& orphan) {
   const Msat amounts[] = {job.quote ? job.quote->price : orphan.in_wallet, orphan.in_wallet};
   const auto known = static_cast<std::uint32_t>(job.invoices.size());

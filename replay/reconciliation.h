@@ -1,4 +1,4 @@
-// The ledger against what a wallet itself lists as paid into it: whether both tell of the same money.
+// Compares the ledger with the wallet's own list of received payments.
 #pragma once
 
 #include <atomic>
@@ -15,14 +15,14 @@ struct Difference {
     not_recorded,    // the wallet was paid for an invoice of ours; the ledger does not know it
     not_in_wallet,   // the ledger says settled, the wallet does not
     another_amount,  // both, but not for the same amount
-    orphan,          // paid for what calls itself a job of ours, with an invoice that the ledger never had
+    orphan,          // the description names a job of ours, but the ledger does not have the invoice
   };
   Kind kind = Kind::not_recorded;
   base::Hash256 payment_hash;
   base::JobId job;  // zero for orphans
   base::Msat in_ledger;
   base::Msat in_wallet;
-  std::string job_digits = {};   // of orphans: how the id of the job begins that they call themselves one of
+  std::string job_digits = {};   // orphans only: the first digits of the job id in the description
   base::TimeMs settled_at = {};  // of orphans: by the wallet
   bool watched = false;          // not_recorded, and not concluded either: a running serve still asks about it
 };
@@ -35,15 +35,15 @@ struct Reconciliation {
   base::Msat matched_amount;
   std::uint64_t others = 0;  // what was paid into the wallet for something else
   base::Msat others_amount;
-  std::uint64_t forgotten = 0;  // settlements that the wallet no longer lists, as the operator knows of it
+  std::uint64_t forgotten = 0;  // settlements that the wallet no longer lists (WalletHabits::forgets_paid)
   base::Msat forgotten_amount;
   std::vector<Difference> differences;  // in the order of the ledger, then orphans
 };
 
 // By the wallet's clock.
 struct Period {
-  base::TimeMs since;  // what is listed begins there
-  base::TimeMs until;  // and what settled later is left to the next time: the list or the ledger may not have it yet
+  base::TimeMs since;  // the list starts here
+  base::TimeMs until;  // later settlements are left to the next comparison: one side may not have them yet
 };
 
 // What the operator knows of the wallet.
@@ -52,16 +52,17 @@ struct WalletHabits {
   bool shared = false;        // other ledgers use it: what it received for jobs that this one does not know is theirs
 };
 
-// What the wallets of each kind list: an invoice remembers no more of its wallet.
+// The lists of the wallets, by kind: some invoices record no more of their wallet than its kind.
 using WalletLists = std::map<std::string, std::vector<wallet::PaidInvoice>>;
 
-// Compares what settled in that period in wallets of these kinds. Reads no more of the ledger than that needs, and ends
-// early, with no more than it knows, when `stop` is set. Errors: what the store says.
+// Compares what settled in that period in wallets of these kinds. Reads only the part of the ledger that it needs. If
+// `stop` is set, it ends early with an incomplete result. Errors: what the store says.
 base::Result<Reconciliation> reconcile(const ledger::Reader& reader, const WalletLists& lists, Period period,
                                        WalletHabits habits = {}, const std::atomic<bool>* stop = nullptr);
 
-// The job of this ledger for which our own secret makes the invoice that this orphan was paid to: the ledger had it once,
-// and lost it. Nothing for an orphan that anybody may have made, and for jobs that a rollback closed.
+// The job whose lost invoice this orphan paid: our secret derives the orphan's preimage for this job, so the ledger
+// must once have had the invoice. Returns nothing if anybody could have made the invoice, or if a rollback closed the
+// job.
 base::Result<std::optional<base::JobId>> job_of_lost_invoice(const ledger::Reader& reader, const Difference& orphan,
                                                              const wallet::PreimageOf& preimage_of);
 

@@ -7,8 +7,8 @@
 
 namespace replay {
 
-// Windows reach back as far as the longer of the policy in force and the `next` one, which is about to be configured:
-// what counted for too little before can count again.
+// For each window, reads as far back as the longer one of two policies requires: the policy in force and `next`, which
+// is about to be configured. A longer window makes older jobs count again.
 base::Result<core::Recovery> recover(const ledger::Reader& reader, base::TimeMs now, const core::Policy& next = {});
 
 }  // namespace replay

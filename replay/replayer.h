@@ -23,8 +23,8 @@ struct ReplayStep {
 // The last fact that counts: a position, or a moment. Nothing: all of them.
 using Until = std::variant<std::monostate, base::Seq, base::TimeMs>;
 
-// The steps of a job up to `until`; none when the ledger has no such job, or not yet. The facts are found by the jobs
-// view's index, and folded anew.
+// The steps of a job up to `until`; none when the ledger has no such job, or not yet. The facts are found through the
+// index of the jobs view. The job is derived from them again, not taken from the view.
 base::Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const base::JobId& id,
                                                  const Until& until = {});
 

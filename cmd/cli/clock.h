@@ -6,7 +6,8 @@
 
 namespace cmd {
 
-// Now, or, with SELLCOMPUTE_TEST_CLOCK_MS in the environment, as if it had been that moment when this was called.
+// The wall clock. With SELLCOMPUTE_TEST_CLOCK_MS in the environment, a clock that started at that time when this was
+// called.
 base::Clock make_clock(const ConfigSources& sources);
 
 // A variable of the tests ("KILL_AT" is SELLCOMPUTE_TEST_KILL_AT); empty when it is not set.

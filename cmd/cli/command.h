@@ -32,7 +32,7 @@ struct Context {
   base::Result<Config> config() const { return load_config(sources); }
 };
 
-// What was typed after the command's name. `words` are as many as the command's `words` allow.
+// What was typed after the command's name. The number of `words` is one that Command::words allows.
 struct Arguments {
   cxxopts::ParseResult options;
   std::vector<std::string> words;
@@ -46,7 +46,7 @@ struct Arguments {
 struct Command {
   std::string_view name;
   std::string_view summary;   // what it does, in a line
-  std::string_view examples;  // one a line, a comment behind it where it needs one; shown first in the help
+  std::string_view examples;  // one per line, with a comment after it where needed; shown first in the help
   // The words it takes, for the usage line and the check: "BOLT11", "[FILE]" if it may be left out, "[ID]..." if
   // repeated.
   std::string_view words;
@@ -62,7 +62,7 @@ struct Command {
 void add_json_option(cxxopts::OptionAdder& add);
 void add_json_and_csv_options(cxxopts::OptionAdder& add);
 
-// The system's clock, for commands; what they call gets time as an argument.
+// The system's clock. Only commands read it; the functions that they call get the time as an argument.
 base::TimeMs wall_clock();
 
 }  // namespace cmd

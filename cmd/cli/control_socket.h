@@ -1,4 +1,4 @@
-// How other commands reach the single writer: a unix socket of mode 0600 in the data folder. One JSON object a line
+// How other commands reach the single writer: a unix socket of mode 0600 in the data folder. One JSON object per line
 // each way:
 //   {"method":"offline","drain":true}  ->  {"ok":true,…}  or  {"ok":false,"error":"…"}
 #pragma once
@@ -28,8 +28,8 @@ class ControlSocket {
   virtual ~ControlSocket() = default;
 };
 
-// How long an answer is waited for: what `serve` does at once, and what it does for as long as it takes: a drain, a
-// long reading of the ledger.
+// Time limits for an answer: kQuickAnswer for requests that `serve` handles at once, kLongAnswer for those that may
+// take long, such as a drain or pruning.
 inline constexpr std::chrono::seconds kQuickAnswer{10};
 inline constexpr std::chrono::hours kLongAnswer{24};
 

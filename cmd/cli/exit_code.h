@@ -16,8 +16,8 @@ enum class ExitCode : int {
   unread = 141        // the reader of our output closed it (`| head`), as if SIGPIPE had ended the process
 };
 
-// The one place where failures become exit codes: by the code's room where that decides ("audit.", "ledger."), else by
-// who has to act (ErrorKind).
+// The one place where failures become exit codes: by the error code where that decides ("interrupted", "audit.…",
+// "ledger.…", "….unreachable"), else by the ErrorKind.
 ExitCode exit_code_of(const base::Error& error);
 
 }  // namespace cmd

@@ -94,7 +94,7 @@ cxxopts::Options options_of(const Command& command) {
   if (command.options) command.options(own);
   options.add_options(std::string(kGlobal))("config", "the config file", cxxopts::value<std::string>(), "FILE")(
       "data-dir", "where the ledger and the wallet's files are", cxxopts::value<std::string>(), "DIR")(
-      "v,verbose", "say more")("q,quiet", "say only what went wrong")(
+      "v,verbose", "print more messages")("q,quiet", "print only errors")(
       "color", "colours: auto, always or never", cxxopts::value<std::string>()->default_value("auto"), "WHEN")(
       "h,help", "this text");
   add_settings(options);
@@ -136,7 +136,7 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
          "\n"
          "Examples:\n"
          "  sellcompute init                     write a config file and a new key\n"
-         "  sellcompute status                   is everything there that selling needs?\n"
+         "  sellcompute status                   check everything that selling needs\n"
          "  sellcompute config                   each setting and where it comes from\n"
          "\n"
          "Usage: sellcompute [OPTION...] COMMAND ...\n"
@@ -149,7 +149,7 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
          "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
          "`sellcompute help COMMAND` shows a command's examples, options and settings.\n"
          "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
-         "4 audit found a wrong, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
+         "4 audit found a fault, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
          "141 the reader of the output closed it.\n";
 }
 
@@ -157,7 +157,7 @@ void print_group_help(std::ostream& out, const Command& group) {
   out << group.summary << "\n\nExamples:\n"
       << group.examples << "\nUsage: sellcompute " << group.name << " COMMAND ...\n\nCommands:\n";
   print_list(out, group.subcommands);
-  out << "\n`sellcompute " << group.name << " COMMAND --help` says more.\n";
+  out << "\n`sellcompute " << group.name << " COMMAND --help` shows the help of a command.\n";
 }
 
 void print_command_help(std::ostream& out, const std::string& path, const Command& command) {

@@ -16,7 +16,7 @@ std::string_view version();
 // caller.
 cxxopts::Options options_of(const Command& command);
 
-// What they are: the command's own first, then the global ones and the settings.
+// The same options one by one: the command's own first, then the global ones, then the settings.
 std::vector<cxxopts::HelpOptionDetails> all_options(const Command& command);
 // Whether a value must follow the option.
 bool takes_value(const cxxopts::HelpOptionDetails& option);

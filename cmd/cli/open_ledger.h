@@ -1,4 +1,4 @@
-// How commands read the ledger, whether `serve` holds it or not, and how they find what was named by a few letters.
+// How commands read the ledger, whether `serve` holds it or not, and how they find a job or a customer by a prefix.
 #pragma once
 
 #include "cmd/cli/command.h"
@@ -17,8 +17,8 @@ using ledger::Views;
 // The ledger as it is now. Errors: those of ledger::open_reader and, where views are needed, "ledger.views_stale".
 base::Result<OpenLedger> open_ledger(const Context& context, Views views = Views::needed);
 
-// The jobs that a person means, one or several: the beginning of an id in hex or of a note, at least kMinPrefix
-// characters of it; a whole note or nevent is its id in hex. Anything else is a usage error.
+// The prefix that names one or several jobs: the beginning of an id in hex or of a note, at least kMinPrefix
+// characters. A whole note or nevent is converted to its id in hex. Anything else is a usage error.
 inline constexpr std::size_t kMinPrefix = 2;
 base::Result<std::string> job_prefix(const std::string& typed);
 // Whether an id begins like this, in hex or as a note.
@@ -31,8 +31,7 @@ base::Result<base::JobId> find_job_id(const ledger::Reader& reader, const std::s
 tl::unexpected<base::Error> unknown_job(const std::string& text);
 
 // The customer that a person means: a unique prefix of the key in hex or of its npub (also as lists shorten it,
-// "npub1wu7e…"), the key, npub or nprofile. Fails
-// with "customer.unknown" or "customer.ambiguous".
+// "npub1wu7e…"), the key, npub or nprofile. Fails with "customer.unknown" or "customer.ambiguous".
 base::Result<base::PublicKey> find_customer(const ledger::Reader& reader, const std::string& text);
 
 }  // namespace cmd

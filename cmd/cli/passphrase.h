@@ -9,7 +9,7 @@
 
 namespace cmd {
 
-inline constexpr int kMaxPassphraseBytes = 1'024;  // as much of it as a terminal is asked for
+inline constexpr int kMaxPassphraseBytes = 1'024;  // the most that is read from a terminal
 
 // Asks at the terminal, whatever input and output are redirected to, and does not show what is typed. Fails with
 // "passphrase.no_terminal", "passphrase.cancelled", or "interrupted" after Ctrl-C.

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 
 #include "cmd/cli/help.h"
 #include "cmd/config/faults.h"
+#include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
@@ -222,7 +222,10 @@ bool is_unread(int descriptor) {
 ExitCode report(const base::Error& error, Context& context) {
   context.out.flush();
   const std::string text = error.describe();
-  context.err << "sellcompute: " << (error.code == kManyFaults ? printable_lines(text) : printable(text)) << std::endl;
+  const bool of_many_lines = error.code == kManyFaults;
+  context.err << (of_many_lines ? "sellcompute: " + printable_lines(text)
+                                : paragraph("sellcompute: " + printable(text), context.error_terminal.width, 2))
+              << std::endl;
   return exit_code_of(error);
 }
 

@@ -7,9 +7,9 @@
 
 namespace cmd {
 
-// A program of these commands. `arguments` are without the program's own name. What goes wrong is said on context.err
-// as "sellcompute: what, why (where): what to do". `context` comes with its streams and its environment; the rest is
-// filled in.
+// Runs the command that `arguments` name. `arguments` do not include the program's own name. Errors are printed to
+// context.err as "sellcompute: what, why (where): what to do". The caller sets the streams and the environment of
+// `context`; this function sets the rest.
 ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context);
 
 // Prints the help of the command that is named ("wallet", "pay"), or of the program if none is. Fails with "usage",

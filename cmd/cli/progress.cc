@@ -1,5 +1,7 @@
 #include "cmd/cli/progress.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ostream>
 #include <utility>
@@ -60,12 +62,14 @@ void ReadProgress::count(Family family) const {
 }
 
 WaitLine::WaitLine(Context& context, base::Clock clock)
-    : out_(watched(context)), width_(context.error_terminal.width), clock_(std::move(clock)), began_(clock_()) {}
+    : out_(watched(context)), terminal_(context.error_terminal), clock_(std::move(clock)), began_(clock_()) {}
 
 void WaitLine::show(const std::string& awaited) {
   const std::int64_t waited_ms = clock_() - began_;
   if (!out_ || waited_ms < kShownFromMs) return;
-  *out_ << kAnew << shortened("waiting for " + awaited + ", " + age(waited_ms), width_ - 1) << std::flush;
+  *out_ << kAnew
+        << shortened("waiting for " + awaited + ", " + age(waited_ms), current_width(STDERR_FILENO, terminal_) - 1)
+        << std::flush;
   shown_ = true;
 }
 

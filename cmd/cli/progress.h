@@ -1,4 +1,4 @@
-// For a person who waits: how far a long reading of the ledger has come, and for how long something was waited for.
+// Progress for a person who waits: how much of the ledger a long read has covered, and how long a wait has lasted.
 #pragma once
 
 #include "base/scheduler.h"
@@ -7,8 +7,8 @@
 
 namespace cmd {
 
-// A store that tells on standard error, where a person watches it, how much of its entries has been read: in one line,
-// which is written anew at each percent and gone with this object.
+// A store that shows on standard error how many of its entries have been read, if standard error is a terminal and
+// --quiet is not given. It rewrites one line at each per cent. The destructor removes that line.
 class ReadProgress final : public ledger::KeyValue {
  public:
   // `passes` is how often every entry is going to be read. The store and the context must outlive this.
@@ -52,7 +52,7 @@ class WaitLine {
 
  private:
   std::ostream* const out_;  // null: no terminal, or --quiet
-  const int width_;
+  const Terminal terminal_;
   const base::Clock clock_;
   const base::TimeMs began_;
   bool shown_ = false;

@@ -23,13 +23,14 @@ struct StatusLine {
   std::optional<base::Error> error = {};    // FAIL
   std::optional<base::Error> warning = {};  // WARN: it works, and this must be known
   std::optional<std::int64_t> latency_ms = {};
-  std::string note = {};  // of what is well
+  std::string note = {};  // what works, in words; for a line without error
 };
 
 // Wallet, model server, relays, and what else is wrong; models and disk only if something is.
 std::vector<StatusLine> status_lines(const core::Readiness& readiness);
 
-// 0 if no line failed. Something unreachable outweighs the rest: a script waits for that.
+// 0 if no line failed. If something is unreachable, returns the code for that, whatever else failed: a script can wait
+// until it is reachable.
 ExitCode exit_code_of(const std::vector<StatusLine>& lines);
 
 // The log lines for a change of readiness: what failed, what works again, and whether the provider accepts jobs. Single
@@ -37,7 +38,7 @@ ExitCode exit_code_of(const std::vector<StatusLine>& lines);
 std::vector<std::string> readiness_changes(const core::Readiness& before, const core::Readiness& now,
                                            ledger::PaymentMode mode);
 
-// Why no heartbeat is sent: nobody should send us requests now. Empty: they should.
+// Why no heartbeat is sent, that is, why customers should send us no requests now. Empty if they may.
 std::string heartbeat_obstacle(bool online, const core::Readiness& readiness, ledger::PaymentMode mode);
 
 // The shop in a word or two, for the live line: "online", "NOT READY: wallet", "going offline", "offline".

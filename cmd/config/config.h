@@ -99,11 +99,12 @@ struct ConfigSources {
   Flags flags;
 };
 
-// Variables with this prefix are settings, except for these names: where the settings and the data are.
+// Variables with this prefix are settings, except these: the paths of the config file and of the data folder, and the
+// tests' variables.
 inline constexpr std::string_view kVariablePrefix = "SELLCOMPUTE_";
 inline constexpr std::string_view kConfigVariable = "SELLCOMPUTE_CONFIG";
 inline constexpr std::string_view kDataDirVariable = "SELLCOMPUTE_DATA_DIR";
-inline constexpr std::string_view kTestVariables = "SELLCOMPUTE_TEST_";  // beginning with it: the tests' own
+inline constexpr std::string_view kTestVariables = "SELLCOMPUTE_TEST_";  // prefix of the variables for tests
 
 inline constexpr std::uintmax_t kMaxConfigFileBytes = 1024 * 1024;
 

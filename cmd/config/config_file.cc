@@ -31,8 +31,8 @@ std::string_view last_part(std::string_view name) {
   return name.substr(name.rfind('.') + 1);
 }
 
-// The name that was meant: one in this table, of which `known` are the names, that begins so or is nearly the same; else
-// the same name in another table.
+// The name that was meant: one in this table, of which `known` are the names, that begins so or is nearly the same;
+// else the same name in another table.
 std::optional<std::string> meant_name(const std::string& name, const std::vector<std::string>& known) {
   const std::string_view last = last_part(name);
   const auto longer = std::ranges::find_if(known, [&](const std::string& one) { return one.starts_with(last); });

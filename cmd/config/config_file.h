@@ -29,8 +29,8 @@ struct FileSettings {
   std::vector<WrittenTable> kinds;
 };
 
-// Reads all that can be read of the file; what cannot goes to `faults`, with the codes of load_config. A missing file is
-// a fault only if it was `named`.
+// Reads all that can be read of the file; what cannot goes to `faults`, with the codes of load_config. A missing file
+// is a fault only if it was `named`.
 FileSettings read_config_file(const Paths& paths, bool named, Faults& faults);
 
 }  // namespace cmd

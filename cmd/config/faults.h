@@ -28,7 +28,8 @@ class Faults {
   bool none() const { return count_ == 0; }
 
   // Returns a single fault as it was added. Several become one error with the code kManyFaults: its message has one
-  // printable line per fault, at most kMaxFaultsShown, and says how many more there are. Needs a fault.
+  // printable line per fault, at most kMaxFaultsShown, and says how many more there are. Call it only if none() is
+  // false.
   base::Error summary() const;
 
  private:

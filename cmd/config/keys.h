@@ -47,7 +47,7 @@ struct Key {
   std::string_view choices;  // "a|b"
   std::string_view flag;     // without dashes; empty: none
   std::string_view description;
-  Slot (*slot)(Config& config) = nullptr;  // of a table of a list: in the one added last
+  Slot (*slot)(Config& config) = nullptr;  // for a key of a list's tables: the slot in the table added last
 
   // "SELLCOMPUTE_SELLING_SLOTS"; lists of tables have no variables: use the file.
   std::string environment_name() const;

@@ -60,7 +60,7 @@ base::Result<void> check_relays(const Config& config) {
 }
 
 base::Result<void> check_play_money(const Config& config) {
-  const bool play_money = config.wallet.kind == "sandbox" || config.wallet.network != "bitcoin";
+  const bool play_money = is_always_play_money(config.wallet.kind) || config.wallet.network != "bitcoin";
   if (!play_money || config.wallet.allow_public) return {};
   const auto stranger = std::ranges::find_if_not(config.relays.urls, is_loopback);
   if (stranger == config.relays.urls.end()) return {};

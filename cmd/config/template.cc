@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "cmd/text/humanize.h"
-
 namespace cmd {
 namespace {
 

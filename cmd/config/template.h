@@ -1,5 +1,5 @@
-// The config file that `init` writes: relays, wallet and prices to fill in, then every other setting on a commented line
-// with its description, range and default.
+// The config file that `init` writes: relays, wallet and prices to fill in, then every other setting on a commented
+// line with its description, range and default.
 #pragma once
 
 #include <span>

@@ -22,8 +22,8 @@ namespace cmd {
 struct CustomerHooks {
   // One relay's answer to the request (of take_back(): to the cancellation).
   std::function<void(const ledger::RelayAnswer&)> published = [](const ledger::RelayAnswer&) {};
-  // A 6050 or 7000 to the request that came for the first time, its signature verified; of the provider, if one was
-  // named.
+  // A 6050 or 7000 that answers the request. Called once per event, after its signature was verified. If the question
+  // named a provider, only that provider's answers are reported.
   std::function<void(const nostr::Answer&, const std::string& relay)> answered;
   // No relay took what was sent ("request.unreachable"), or time is up ("request.no_answer"). Once.
   std::function<void(base::Error)> failed;

@@ -18,7 +18,7 @@ class GrowingAnswer {
   std::string part(const nostr::Answer& partial);
   // Returns the rest of the result, from any provider, and the end of the line.
   std::string result(const nostr::Answer& answer);
-  // Ends a line that stands open: something else is printed, and what comes then begins afresh.
+  // Call it before printing something else. Returns the end of the open line, if any. The next part is printed whole.
   std::string interrupt();
 
   // What was printed last waits for more on the same line.

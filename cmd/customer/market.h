@@ -1,4 +1,4 @@
-// Who sells, as providers announce it themselves (NIP-89), ranked for one question: for `request --find`.
+// The providers that announce themselves (NIP-89), ranked for one question. Used by `request --find`.
 #pragma once
 
 #include <optional>
@@ -26,8 +26,8 @@ struct Seller {
   nostr::Announcement announcement;
   std::int64_t announced_at_s = 0;
   bool suits = false;               // says that it serves what the question needs
-  bool alive = false;               // has a heartbeat within kMaxSilenceS, either way: clocks differ
-  std::optional<base::Msat> price;  // of the question, estimated; nothing if no price is said that we can read
+  bool alive = false;               // has a heartbeat at most kMaxSilenceS before or after now (clocks differ)
+  std::optional<base::Msat> price;  // estimate for the question; nothing if no readable price is announced
 };
 
 // What the relays hold.
@@ -37,8 +37,8 @@ struct MarketNews {
 };
 
 // Every seller of text generation, the best first: one that suits before others, then one that is alive, then the
-// cheapest, then the newest. Whoever names no model may serve any, but does not count as serving the one that is
-// needed. Of a provider's announcements with the same `d` the newest counts. Pure.
+// cheapest, then the newest. A provider that names no model may serve the needed one, but does not count as serving it.
+// Of a provider's announcements with the same `d` the newest counts. Pure.
 std::vector<Seller> rank_sellers(const MarketNews& news, const Need& need, base::TimeMs now);
 
 // Asks the relays who sells, and who of those is alive; signs in with `key` where a relay wants it. Blocks for

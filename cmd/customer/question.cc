@@ -34,12 +34,12 @@ struct Parameter {
 };
 
 constexpr Parameter kParameters[] = {
-    {"model", "model", ParameterKind::text, "NAME", "the model that shall answer"},
+    {"model", "model", ParameterKind::text, "NAME", "the model that is to answer"},
     {"max-tokens", "max_tokens", ParameterKind::whole, "N", "the longest answer"},
-    {"temperature", "temperature", ParameterKind::decimal, "T", "how freely it chooses its words: 0 to 2"},
-    {"top-k", "top_k", ParameterKind::whole, "K", "from so many words it chooses"},
-    {"top-p", "top_p", ParameterKind::decimal, "P", "from words of so much probability together"},
-    {"seed", "seed", ParameterKind::whole, "N", "the same seed, the same answer"},
+    {"temperature", "temperature", ParameterKind::decimal, "T", "randomness of the answer: 0 to 2"},
+    {"top-k", "top_k", ParameterKind::whole, "K", "choose among the K most likely tokens"},
+    {"top-p", "top_p", ParameterKind::decimal, "P", "choose among the most likely tokens, P together"},
+    {"seed", "seed", ParameterKind::whole, "N", "the same seed gives the same answer"},
     {"system", "system", ParameterKind::text, "TEXT", "what the model is told before the prompt"},
 };
 
@@ -193,15 +193,15 @@ void add_question_options(cxxopts::OptionAdder& add) {
   const auto text = [&](const char* name, const char* description, const char* arg) {
     add(name, description, cxxopts::value<std::string>(), arg);
   };
-  text("to", "the provider; without it the whole market is asked", "NPUB");
-  add("find", "of those that announce themselves, ask the cheapest that serves the model");
+  text("to", "the provider; without it, any provider may answer", "NPUB");
+  add("find", "find announced providers, and ask the cheapest one that serves the model");
   text("file", "a text that the prompt is about; - is stdin", "PATH");
   text("url", "a web page that the provider fetches", "URL");
   text("event", "an event whose content the provider fetches", "ID[@RELAY]");
   text("job", "an earlier job whose result the provider fetches", "ID[@RELAY]");
   for (const Parameter& parameter : kParameters) text(parameter.option, parameter.description, parameter.arg);
   text("output", "the form of the answer: text/plain, text/markdown or application/json", "MIME");
-  add("stream", "show the answer while it grows, if the provider sends it so");
+  add("stream", "show the answer while it grows, if the provider sends partial answers");
   text("encrypt", "nip44 or nip04: only the provider can read it", "FORM");
   text("bid-sat", "the most that it may cost", "N");
 }

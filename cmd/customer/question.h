@@ -18,7 +18,7 @@ base::Result<std::int64_t> read_timeout_ms(const Arguments& arguments);
 // What its provider must be able to do.
 Need need_of(const nostr::Question& question, const Arguments& arguments);
 
-// The customer's: of --key-file, else one that is made and thrown away. Fails as read_key_file().
+// The customer's key: from --key-file, else a new key that is not stored. Fails as read_key_file().
 base::Result<nostr::SecretKey> read_key(const Arguments& arguments);
 
 }  // namespace cmd

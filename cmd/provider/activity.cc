@@ -41,7 +41,7 @@ std::string Activity::line(std::string_view state, std::size_t open_jobs, int wi
                                " · " + std::to_string(open_jobs) + " open",
                                " · since the start: " + std::to_string(delivered) + " delivered",
                                ", " + sats(settled) + " settled",
-                               ", " + std::to_string(requested) + (requested == 1 ? " request" : " requests"),
+                               ", " + counted(requested, "request"),
                                ", " + std::to_string(declined) + " declined"};
   std::string out;
   for (const std::string& part : parts) {

@@ -1,4 +1,4 @@
-// What happens in the shop, told to the operator: one log line a fact, or one live line on a terminal.
+// Shows the operator what happens in the shop: one log line per fact, or one live line on a terminal.
 #pragma once
 
 #include <iosfwd>
@@ -31,8 +31,8 @@ struct Activity {
   base::Msat settled;
   std::map<std::string, bool> relays;  // live or not
   void count(const ledger::NewEntry& entry);
-  // "online · 2/2 relays · 3 open · since the start: 9 delivered, 81 sat settled, …", at most so many columns: what does
-  // not fit is left out from the end. `state` as shop_state() (cli/readiness_report.h).
+  // "online · 2/2 relays · 3 open · since the start: 9 delivered, 81 sat settled, …", at most so many columns: what
+  // does not fit is left out from the end. `state` as shop_state() (cli/readiness_report.h).
   std::string line(std::string_view state, std::size_t open_jobs, int width) const;
 };
 

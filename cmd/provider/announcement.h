@@ -1,4 +1,4 @@
-// From the settings and what is sold to what the relays should say of us; and what is told of where they say it.
+// Makes the announcement from the settings and the offered models, and reports on which relays it is visible.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,10 +8,10 @@
 
 namespace cmd {
 
-inline constexpr char kAnnouncementD[] = "sellcompute";  // one shop a key
+inline constexpr char kAnnouncementD[] = "sellcompute";  // one shop per key
 inline constexpr char kDefaultShopName[] = "sellcompute";
 
-// What the announcer of this provider must bring about.
+// The announcer's options for this provider.
 runtime::Announcer::Options announcer_options(const Config& config, const ledger::ProviderConfigured& policy);
 
 // [{"relay":"wss://…","visible":true,"looked_at_ms":…,"trouble":""},…]; looked_at_ms is null before the first look.

@@ -1,7 +1,7 @@
-// Compares the wallets' own lists with the ledger while we sell: at the start, then daily. Every open invoice
-// is looked up anyway; this finds what nobody watches: orphans that were paid, payments of invoices that were given up,
-// and money that one side does not know. Each comparison goes back to a week before the end of the last one that
-// succeeded, in this process or an earlier one: nothing is missed because we were away, or the wallet was.
+// Compares the wallets' own lists with the ledger while we sell: at the start, then daily. Every open invoice is looked
+// up anyway; this finds what nobody watches: orphans that were paid, payments of invoices that were given up, and money
+// that one side does not know. Each comparison goes back to a week before the end of the last one that succeeded, in
+// this process or an earlier one, so nothing is missed if this process or the wallet was down.
 #pragma once
 
 #include <memory>
@@ -24,13 +24,14 @@ class Bookkeeper {
   // None of these may destroy it.
   struct Hooks {
     std::function<void(const std::string&)> problem;  // each difference
-    // Something was paid for what calls itself a job of ours, with an invoice that the ledger never had.
+    // A payment's description names a job of ours, but the ledger does not have its invoice.
     std::function<void(const replay::Difference&)> orphan;
     // The wallet was paid for an invoice of this job, and the ledger does not know it.
     std::function<void(const base::JobId& job, const base::Hash256& payment_hash)> unrecorded;
   };
 
-  // All outlive it; the first wallet is today's. Reads from the store how far the last process had compared.
+  // All arguments must outlive it. The first wallet is the current one. Reads from the store the time up to which the
+  // last process compared.
   Bookkeeper(boost::asio::io_context& io, base::Scheduler& scheduler, const ledger::KeyValue& store,
              std::vector<wallet::Wallet*> wallets, replay::WalletHabits habits, Hooks hooks);
   ~Bookkeeper();
@@ -50,7 +51,7 @@ class Bookkeeper {
     base::TimeMs until;
     std::size_t asked = 0;  // wallets
     replay::WalletLists lists = {};
-    std::set<std::string> left_out = {};  // kinds of which one that was used before did not answer
+    std::set<std::string> left_out = {};  // kinds with a former wallet that did not answer
   };
 
   void read_cursors();
@@ -71,7 +72,7 @@ class Bookkeeper {
   std::function<void()> looked_;                        // until it has been called
   nlohmann::json summary_;
   std::atomic<bool> stop_ = false;
-  std::thread reading_;  // the ledger, which may be long
+  std::thread reading_;  // reads the ledger, which may take long
   base::Lifetime lifetime_;
 };
 

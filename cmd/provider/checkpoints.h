@@ -27,8 +27,8 @@ class Checkpoints {
   // The first is made after five minutes. `made` gets each.
   void make_regularly(std::function<void(std::string note)> made);
 
-  // Makes one; `then` is called in a later task with the signed note, or why there is none. A write that failed is only
-  // reported here: it ends the process with the next append.
+  // Makes one; `then` is called in a later task with the signed note, or why there is none. A failed write is only
+  // reported here; the next append to the ledger fails because of it and ends the process.
   void make(std::function<void(const base::Result<std::string>& note)> then);
 
  private:

@@ -8,7 +8,7 @@
 
 namespace cmd {
 
-// Who sells, through which wallet and relays, what at which price, and what is wrong. Lines, each with its end.
+// Who sells, through which wallet and relays, what at which price, and what is wrong. Each line ends with a line feed.
 std::string first_screen(const std::string& npub, const ledger::ProviderConfigured& policy,
                          const core::Readiness& readiness, const Terminal& terminal);
 

@@ -1,5 +1,5 @@
-// For tests of crashes: the process kills itself at a named point of the ledger's life. SELLCOMPUTE_TEST_KILL_AT names
-// it: "before-append:JobQuoted" or "after-append:JobQuoted", with any event's type.
+// For tests of crashes: the process kills itself before or after a fact is appended. SELLCOMPUTE_TEST_KILL_AT names the
+// point: "before-append:JobQuoted" or "after-append:JobQuoted", with the type of any fact.
 #pragma once
 
 #include <string>

@@ -71,7 +71,8 @@ nostr::PoolOptions RelayConnections::options() const {
           [&key = ports_.key](const std::string& url, const std::string& challenge, base::TimeMs now) {
             return std::optional(nostr::auth_event(key, url, challenge, now, {random_bytes().bytes}));
           }};
-  // `since` filters the customers' clocks: a request that we would serve is asked for, however old it was when it was sent.
+  // `since` filters the customers' clocks: a request that we would serve is asked for, however old it was when it was
+  // sent.
   out.limits.overlap_ms = std::max(out.limits.overlap_ms, config_.selling.request_age_limit_ms);
   out.limits.max_age_ms = config_.relays.max_absence_ms + out.limits.overlap_ms;  // a sender's clock may be late
   return out;

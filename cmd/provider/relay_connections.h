@@ -22,7 +22,7 @@ namespace cmd {
 // The request for a relay's information document: its address with ws replaced by http, wss by https.
 web::WebRequest relay_info_request(const std::string& relay);
 
-// What we must keep to of what the document says.
+// The limits in the document that we must keep to.
 nostr::RelayLimits limits_of(const nostr::RelayInfo& info);
 
 class RelayConnections {
@@ -42,7 +42,7 @@ class RelayConnections {
     std::function<void(std::string reason)> on_refused;
     // Of the relays of the settings, not of customers' relays.
     std::function<void(const std::string& relay, nostr::RelayState state, const std::string& reason)> on_health;
-    // What those tell a person.
+    // Notices (NOTICE) of those relays, written for a person.
     std::function<void(const std::string& relay, const std::string& text)> on_notice = [](const std::string&,
                                                                                           const std::string&) {};
   };

@@ -18,7 +18,7 @@ class RelayLog {
     std::string text;
   };
 
-  // The line for a change of a relay's health, or nothing if it has none of its own.
+  // The line for a change of a relay's health, or nothing if the change needs no line.
   std::optional<Line> on_change(const std::string& url, nostr::RelayState state, const std::string& reason,
                                 base::TimeMs now);
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/free_space.h"
 #include "base/secret_file.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/cli/random.h"
@@ -146,11 +147,7 @@ Result<void> Service::open_runtime(std::string kill_at) {
   if (!kill_at.empty()) kill_point_ = std::make_unique<KillPoint>(*ledger_journal_, std::move(kill_at));
   auto recovery = replay::recover(ledger::Reader(*store_), clock_(), config_.selling);
   if (!recovery) return tl::unexpected(recovery.error());
-  const auto disk_low = [folder = config_.paths.ledger()] {
-    std::error_code error;
-    const auto space = std::filesystem::space(folder, error);
-    return !error && space.available < core::kLowDiskBytes;
-  };
+  const auto disk_low = [folder = config_.paths.ledger()] { return core::is_disk_low(base::free_bytes(folder)); };
   std::vector<wallet::Wallet*> former;
   for (const auto& one : former_wallets_) former.push_back(one.wallet.get());
   runtime_ = std::make_unique<runtime::Runtime>(

@@ -31,7 +31,7 @@ struct ServiceHooks {
       [](const std::string&, nostr::RelayState, const std::string&) {};
   std::function<void(const std::string& relay, const std::string& text)> notice =  // what our own relays tell a person
       [](const std::string&, const std::string&) {};
-  // What we are able to sell has changed: from the first to the second.
+  // Our readiness to sell has changed from `before` to `now`.
   std::function<void(const core::Readiness& before, const core::Readiness& now)> readiness =
       [](const core::Readiness&, const core::Readiness&) {};
   std::function<void(const std::string& what)> problem = [](const std::string&) {};   // needs the operator; we go on
@@ -48,11 +48,11 @@ class Service {
   ~Service();
 
   // Asks the wallet whether it is able to do what is configured, the backend for its models, and our own relays and the
-  // wallet whether the ledger lost its end; then goes online: hooks.online, or hooks.fatal when nothing can be sold or a
-  // rollback was found. A wallet that is away now does not keep us offline.
+  // wallet whether the ledger lost its end; then goes online: hooks.online, or hooks.fatal when nothing can be sold or
+  // a rollback was found. A wallet that is away now does not keep us offline.
   void start();
   // Takes no new jobs, finishes started ones, records why, hangs up; then `done`. stop() is for the end of the process:
-  // it does not wait for long (runtime/drain.h), and after it nobody can say `online` again.
+  // it does not wait for long (runtime/drain.h), and the service cannot go online again after it.
   void go_offline(std::string reason, std::function<void()> done);
   void stop(std::function<void()> done);
 
@@ -71,7 +71,7 @@ class Service {
   void open_rollback_watch(bool accept);
   void probe();
   void open_if_ready();
-  // Takes up the jobs of before, once, and requests of the relays that may be read by now.
+  // Resumes the jobs that were open before, once, and starts reading the relays that may be read by now.
   void go_on();
   void leave(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   void farewell();
@@ -88,7 +88,7 @@ class Service {
   const ServiceHooks hooks_;
   const nostr::SecretKey key_;
 
-  // In the order in which they need each other.
+  // Each member needs only members above it.
   std::unique_ptr<ledger::RocksDbStore> store_;
   std::vector<std::unique_ptr<ledger::Projection>> projections_;
   std::unique_ptr<ledger::GroupCommit> commits_;
@@ -110,7 +110,7 @@ class Service {
   std::unique_ptr<Pruner> pruner_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlSocket> control_socket_;
-  // The start waits for it: the wallet has been asked too.
+  // The backend's answer. Set only after the wallet has been asked too; start() waits for it.
   std::optional<base::Result<inference::BackendStatus>> probed_;
   std::vector<core::Observation> unsold_;  // configured models that cannot answer prompts
   bool may_open_ = false;                  // by the rollback watch

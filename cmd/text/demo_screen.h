@@ -1,4 +1,4 @@
-// What the demo shows: the sale as it happens, one line a fact and who it came from.
+// What the demo shows: the sale as it happens, with one line per fact and the source of that fact.
 #pragma once
 
 #include <ostream>
@@ -18,7 +18,7 @@ class DemoScreen {
   void title(std::string_view text);
   // A part of the set-up: "relay     ws://127.0.0.1:40123".
   void part(std::string_view name, std::string_view text);
-  // Something that happened so long after the beginning.
+  // Something that happened `elapsed_ms` after the beginning.
   void happened(std::int64_t elapsed_ms, std::string_view who, std::string_view what, Colour colour = Colour::plain);
   // A fact that the provider's ledger has now.
   void recorded(std::int64_t elapsed_ms, const ledger::Fact& fact);

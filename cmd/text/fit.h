@@ -1,5 +1,5 @@
-// Text that must fit the width of a terminal: the columns of a table, and long texts in them. All widths are in terminal
-// columns, as display_width() counts them.
+// Text that must fit the width of a terminal: the columns of a table, and long texts in them. All widths are in
+// terminal columns, as display_width() counts them.
 #pragma once
 
 #include <span>
@@ -20,19 +20,20 @@ struct ColumnNeed {
 inline constexpr int kEssential = 100;  // the worth of a column that is never left out
 
 // The width of each column, so that all of them with their gaps fit into `width`; 0: left out. First, columns are left
-// out, the one of the least worth first (of several the last), until the rest has its least. Then the widest column
-// becomes narrower, again and again. If even the least of the essential columns is too much, they get it all the same.
+// out until each of the others has its `least` width: the column of the least worth goes first, of equal ones the last.
+// Then the widest column becomes narrower, again and again. If even the `least` widths of the essential columns do
+// not fit, these columns get them all the same.
 std::vector<int> fit_columns(std::span<const ColumnNeed> needs, int width);
 
 // The text if it fits, else its beginning and "…".
 std::string shortened(std::string_view text, int width);
 
-// The text in lines, broken at spaces. A word that is longer than a line stays whole, so that it can be copied. One line
-// at least.
+// The text in lines, broken at spaces. A word that is longer than a line stays whole, so that it can be copied. One
+// line at least.
 std::vector<std::string> wrapped(std::string_view text, int width);
 
-// The same as one text, with line feeds between the lines and `indent` spaces before all but the first, which has as much
-// room as the others.
+// The same as one text, with line feeds between the lines and `indent` spaces before all but the first. Every line has
+// at most `width` - `indent` columns of text, the first one too.
 std::string paragraph(std::string_view text, int width, int indent = 0);
 
 // The width of the longest word.

@@ -29,8 +29,7 @@ std::string took(std::int64_t duration_ms);
 std::optional<std::int64_t> parse_took_ms(std::string_view text);
 
 // A duration as it is written in settings and options: a whole number and ms, s, min, h, d or w, with or without a
-// space
-// ("90 s", "15min", "30 d"). Nothing else is one.
+// space ("90 s", "15min", "30 d"). Returns nothing for any other text.
 std::optional<std::int64_t> parse_duration_ms(std::string_view text);
 // The shortest text that parse_duration_ms reads back exactly: 3600000 is "1 h".
 std::string duration_text(std::int64_t duration_ms);
@@ -56,7 +55,8 @@ int display_width(std::string_view utf8);
 std::string printable(std::string_view text);
 // The same, but tabs and line breaks stay, "\r\n" as "\n".
 std::string printable_lines(std::string_view text);
-// The same JSON text with all that printable() replaces as escapes (\u009b): it says the same, and commands no terminal.
+// The same JSON text with all that printable() replaces as escapes (\u009b): it says the same, and commands no
+// terminal.
 std::string printable_json(std::string_view json);
 
 // The candidate nearest to a mistyped word, if any is near enough to be meant.

@@ -22,8 +22,8 @@ nlohmann::ordered_json job_json(const core::Job& job);
 
 // "delivered, unpaid".
 std::string state_text(core::State state);
-// The state that this names: as people see it, in any case, or as programs do, with spaces, hyphens or underscores
-// ("delivered_unpaid"). Nothing if it is none.
+// The state that this text names, in upper or lower case, with spaces, hyphens or underscores ("delivered_unpaid").
+// Nothing if it names no state.
 std::optional<core::State> parse_state(std::string_view text);
 Colour state_colour(core::State state);
 

@@ -17,8 +17,8 @@ struct Line {
   bool too_long = false;     // then `text` is only its beginning
 };
 
-// Reads line by line; a line beyond `max_bytes` is cut and marked, never kept whole. Empty lines are passed over. A read
-// error ends the lines as the end of the input does: ask for it.
+// Reads line by line; a line beyond `max_bytes` is cut and marked, never kept whole. Empty lines are passed over. A
+// read error ends the lines just as the end of the input does: call read_to_the_end() to tell them apart.
 class LineReader {
  public:
   LineReader(std::istream& in, std::size_t max_bytes);

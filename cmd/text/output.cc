@@ -67,6 +67,11 @@ std::string Terminal::strangers(std::string_view text) const {
   return is_terminal ? printable_lines(text) : std::string(text);
 }
 
+int current_width(int file_descriptor, const Terminal& detected) {
+  const int width = width_of(file_descriptor, {});
+  return width > 0 ? width : detected.width;
+}
+
 Terminal detect_terminal(int file_descriptor, ColourChoice choice, std::string_view no_color, std::string_view term,
                          std::string_view columns) {
   Terminal terminal;

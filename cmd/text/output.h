@@ -1,5 +1,5 @@
-// What commands print: one table, three readers. Rows are given once and come out aligned for people, as one JSON
-// object a line, or as CSV. Data goes to stdout; everything else to stderr (cmd/cli/command.h).
+// What commands print: one table in three formats. Rows are given once and printed aligned for people, as one JSON
+// object per line, or as CSV. Data goes to stdout; everything else to stderr (cmd/cli/command.h).
 #pragma once
 
 #include <iosfwd>
@@ -39,8 +39,11 @@ struct Terminal {
 Terminal detect_terminal(int file_descriptor, ColourChoice choice, std::string_view no_color, std::string_view term,
                          std::string_view columns = {});
 
+// The columns of a terminal as they are now: the user may have changed them since detect_terminal().
+int current_width(int file_descriptor, const Terminal& detected);
+
 // One JSON value on one line. Broken UTF-8 becomes U+FFFD instead of failing; characters that command or mislead a
-// terminal are escaped (\u001b, \u009b, \u202e), which changes nothing for who reads JSON.
+// terminal are escaped (\u001b, \u009b, \u202e), which changes nothing for a JSON reader.
 std::string json_line(const nlohmann::ordered_json& value);
 
 enum class Align { left, right };
@@ -49,7 +52,7 @@ enum class Align { left, right };
 enum class Fit {
   wrap,   // they go on in the lines below
   cut,    // they end in "…"
-  whole,  // nothing; the same holds for all columns that are aligned to the right
+  whole,  // they stay whole; columns that are aligned to the right always do
 };
 
 struct Column {
@@ -85,13 +88,14 @@ class Table {
   void add(std::vector<Cell> row);
   bool empty() const { return rows_.empty(); }
 
-  // People: padded columns two spaces apart that fit the terminal, control characters made harmless; no trailing spaces.
-  // A column that says nothing in any row (dashes, empty texts) is left out, except for the first. JSON: one object a
-  // row. CSV (RFC 4180, but lines end in \n): a heading of keys, then the values, control characters made harmless.
+  // People: padded columns two spaces apart that fit the terminal, control characters made harmless; no trailing
+  // spaces. A column that says nothing in any row (dashes, empty texts) is left out, except for the first. JSON: one
+  // object per row. CSV (RFC 4180, but lines end in \n): a heading of keys, then the values, control characters made
+  // harmless.
   void print(std::ostream& out, Format format, const Terminal& terminal) const;
 
-  // For lists of any length: prints the rows as print() does, and forgets them. CSV's heading comes the first time only.
-  // The format is JSON or CSV.
+  // For lists of any length: prints the rows as print() does, and forgets them. CSV's heading comes the first time
+  // only. The format is JSON or CSV.
   void print_part(std::ostream& out, Format format);
 
  private:

@@ -13,10 +13,10 @@ constexpr char kPlain[] = "\x1b[0m";
 
 }  // namespace
 
-std::string qr_code(std::string_view text) {
+std::string qr_code(std::string_view text, int width) {
   const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
       QRcode_encodeString(std::string(text).c_str(), 0, QR_ECLEVEL_L, QR_MODE_8, 1), QRcode_free);
-  if (!code) return {};
+  if (!code || code->width + 2 * kQuietZone > width) return {};
   const auto dark = [&](int x, int y) {
     const bool inside = x >= 0 && y >= 0 && x < code->width && y < code->width;
     return inside && (code->data[y * code->width + x] & 1) != 0;

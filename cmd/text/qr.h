@@ -7,7 +7,7 @@
 namespace cmd {
 
 // Lines of half blocks, dark on light whatever the terminal's colours are, with the quiet zone that readers need. Empty
-// where the text is too long for a code.
-std::string qr_code(std::string_view text);
+// where the text is too long for a code, or the code is wider than `width` columns.
+std::string qr_code(std::string_view text, int width);
 
 }  // namespace cmd

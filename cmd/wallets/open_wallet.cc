@@ -10,6 +10,7 @@
 #include "base/scheduler.h"
 #include "base/secret_file.h"
 #include "cmd/cli/random.h"
+#include "cmd/config/policy.h"
 #include "pipeline/net/tls_trust.h"
 #include "pipeline/nostr/relay/pool.h"
 #include "pipeline/wallet/core_lightning.h"
@@ -354,7 +355,7 @@ Result<std::string> account_of(const Site& site, bool credential_is_account) {
 }  // namespace
 
 wallet::Network network_of(const Config& config) {
-  if (config.wallet.kind == "sandbox") return wallet::Network::regtest;
+  if (is_always_play_money(config.wallet.kind)) return wallet::Network::regtest;
   for (const auto network : {wallet::Network::testnet, wallet::Network::signet, wallet::Network::regtest}) {
     if (config.wallet.network == name(network)) return network;
   }

@@ -1,5 +1,5 @@
-// The configured wallet, and if wished those used before, on an io_context of its own, for commands that ask them one
-// thing after the other.
+// Opens the configured wallet, and on request those used before, on its own io_context. For commands that ask wallets
+// one thing after another.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -25,10 +25,10 @@ class WalletSession {
   std::vector<wallet::Wallet*> wallets() const;  // today's, then those that were opened besides
   base::TimeMs now() const { return clock_(); }
 
-  // Runs until `done` holds or nobody has patience any more.
+  // Runs the io_context until `done` returns true or `patience_ms` have passed.
   void run_until(const std::function<bool()>& done, std::int64_t patience_ms);
 
-  // `how` asks and hands on where the answer goes. Fails with "wallet.unreachable" when there is none.
+  // `how` asks the wallet and passes the given callback to it. Fails with "wallet.unreachable" when no answer comes.
   template <class Answer, class Ask>
   base::Result<Answer> ask(const Ask& how, std::int64_t patience_ms = kPatienceMs) {
     const auto answer = std::make_shared<std::optional<base::Result<Answer>>>();  // it may come after we have gone
@@ -43,7 +43,7 @@ class WalletSession {
   explicit WalletSession(base::Clock clock) : clock_(std::move(clock)), scheduler_(io_, clock_) {}
 
   boost::asio::io_context io_{1};
-  // Between two questions there is nothing to do: it must not end for that.
+  // Keeps the io_context from stopping when it has nothing to do between two questions.
   const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   const base::Clock clock_;
   const base::Random random_ = random_bytes;

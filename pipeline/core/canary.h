@@ -1,5 +1,5 @@
 // Planted bugs. A test build (SELLCOMPUTE_CANARIES) can switch one on, and the simulator must find it: that shows that
-// its checks check. In the product canary() is false when it is compiled, and nothing is left of it.
+// its checks check. In other builds canary() is the constant false, and the compiler removes the planted bugs.
 #pragma once
 
 #include <optional>

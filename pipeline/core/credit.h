@@ -9,8 +9,8 @@ namespace core {
 
 using Policy = ledger::ProviderConfigured;
 
-// What one customer's jobs changed on one UTC day: credit is folded from such days. What is taken back later counts
-// negative on its own day.
+// What one customer's jobs changed on one UTC day. credit_of() sums such days. A change that is reversed later, such as
+// a default that is paid after all, counts as negative on the day of the reversal.
 struct CreditDay {
   std::int64_t day = 0;  // days since 1970-01-01
   Msat settled;
@@ -31,9 +31,9 @@ void book(std::vector<CreditDay>& days, const CreditDay& change);
 // Whether this day counts, by the policy's credit window.
 bool counts_as_credit(std::int64_t day, const Policy& policy, TimeMs now);
 
-// What a customer may owe us. Credit is a share of what they settled lately, less what they never paid for. Two
-// defaults that exceed a hundredth of what was settled end it, until jobs paid first have settled as much or what was
-// not paid is paid after all.
+// What a customer may owe us: a share of what they settled within the credit window, less what they have not paid.
+// Credit ends after two or more defaults if more than a hundredth of the settled amount is unpaid. It returns when the
+// unpaid amount is paid, or when jobs that were paid first have since settled at least that amount.
 struct Credit {
   Msat settled;
   Msat unpaid;

@@ -12,12 +12,14 @@ namespace {
 
 constexpr int kMostRounds = 32;  // of decisions about one job at a time; a few follow on each other
 
-// Takes the texts of this job out of the step, and returns those that are gone with them: the request's and its inputs'.
+// Takes the texts of this job out of the step, and returns those that are gone with them: the request's and its
+// inputs'.
 std::vector<base::TextRef> drop_question(Step& step, const Job& job) {
   for (ledger::NewEntry& entry : step.entries) {
     if (entry.job == job.id) entry.texts.clear();
   }
-  std::vector<base::TextRef> out{job.request->request};
+  std::vector<base::TextRef> out;
+  if (job.request) out.push_back(job.request->request);
   if (job.inputs) out.insert(out.end(), job.inputs->texts.begin(), job.inputs->texts.end());
   return out;
 }

@@ -19,7 +19,7 @@ namespace core {
 struct Configured {
   Policy policy;
 };
-// The operator goes on with a ledger that lost its end. Closes every job that was taken over from it and waits for
+// The operator goes on with a ledger that lost its end. Closes the jobs that were taken over from it and that wait for
 // resume().
 struct RollbackConfirmed {
   ledger::RollbackAccepted accepted;
@@ -27,7 +27,7 @@ struct RollbackConfirmed {
 struct Online {
   std::string version;
 };
-// From now on no model is started, until Online: what waits for its turn waits for that.
+// No model is started until the next Online. Jobs in the queue stay there until then.
 struct Draining {};
 struct Offline {
   std::string reason;
@@ -42,7 +42,7 @@ struct RequestArrived {
 struct RequestsRefused {
   ledger::RequestsDropped counts;
 };
-// The operator wants these texts gone, all of jobs that are at rest: replay/pruning.h.
+// The operator wants these texts removed. All of them belong to jobs that are not open (replay/pruning.h).
 struct PruningOrdered {
   ledger::TextsPruned pruned;
   std::vector<base::TextRef> texts;
@@ -102,8 +102,8 @@ struct PublishEnded {
   JobId job;
   Work work;
 };
-// An invoice of this job was paid, however late. `at_rest` is the job as the ledger has it, for one that the engine does
-// not hold.
+// An invoice of this job was paid, however late. `at_rest` is the job as the ledger has it, for one that the engine
+// does not hold.
 struct Settled {
   JobId job;
   ledger::InvoiceSettled settlement;
@@ -114,8 +114,8 @@ struct PaymentHeld {
   JobId job;
   ledger::InvoiceHeld hold;
 };
-// The account that made an invoice has answered twice in a row, after expiry plus grace, that it does not know it. It
-// comes again when the account has known the invoice in between.
+// The account that made an invoice has answered twice in a row, after expiry plus grace, that it does not know it. This
+// input comes again only if the account knew the invoice in between.
 struct UnknownToWallet {
   JobId job;
   ledger::InvoiceUnknown unknown;
@@ -126,15 +126,15 @@ struct NeverPaid {
   JobId job;
   ledger::InvoiceExpired expiry;
 };
-// Ignored when it comes too late. Whoever tells it has stopped the model; `shown` is what became of its answer, if the
-// customer had been shown a part of it.
+// Ignored when it comes too late. The sender of this input has stopped the model. `shown` is the answer as far as it
+// was made, if the customer had been shown a part of it.
 struct Cancelled {
   JobId job;
   ledger::JobCancelled cancellation;
   std::optional<Answer> shown;
 };
-// The operator wants a result that no relay took to be published again. Ignored unless may_retry_result(), and while what
-// was begun before has not ended. `at_rest` as for RefundOrdered.
+// The operator wants a result that no relay took to be published again. Ignored unless may_retry_result(), and while an
+// earlier publication of it has not ended. `at_rest` as for RefundOrdered.
 struct RetryOrdered {
   JobId job;
   std::optional<Job> at_rest;
@@ -157,7 +157,8 @@ struct ReadinessJudged {
   std::vector<PartReadiness> parts;
   std::set<std::string> failing_models;
 };
-// A minute is over. In the next at most so many fresh keys are served, drawn by a secret of its own.
+// A minute is over. In the next minute at most `places` fresh keys are served. They are drawn with `secret`, which is
+// new for each minute.
 struct NextDraw {
   Hash256 secret;
   Demand demand;  // of the minute that is over
@@ -173,7 +174,7 @@ using Input =
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
-// Work for an adapter. What it is about is read from the job and the policy by pure functions (job.h).
+// Work for an adapter. Pure functions (job.h, rules.h) read its details from the job and the policy.
 struct Command {
   JobId job;
   Work work;
@@ -190,7 +191,8 @@ struct Recovery {
   TimeMs rollback_accepted_at = {};  // Shop::rollback_accepted_at
   std::optional<Policy> policy;
   std::vector<Job> open_jobs;
-  // Of these at least what is within the windows of the policy that is about to be in force; more does no harm.
+  // The next two must contain at least what lies within the windows of the policy that is about to be in force. More
+  // does no harm.
   std::vector<std::pair<TimeMs, Job>> decisions;        // by when they were quoted or declined, ascending
   std::vector<std::pair<PublicKey, CreditDay>> credit;  // ascending by day
 };
@@ -200,7 +202,8 @@ class Engine {
   Engine() = default;
   explicit Engine(Recovery recovery);
 
-  // What one input comes to at `now` by this machine's clock. Entries bear max(previous entry's time, now).
+  // Returns the entries and commands that follow from one input. `now` is the time by this machine's clock. Entries
+  // bear max(previous entry's time, now).
   Step step(Input input, TimeMs now);
   // Returns the work that is due for the jobs of the recovery. Call it once. Before that call, the engine records what
   // happens to these jobs but starts no work for them.
@@ -221,7 +224,8 @@ class Engine {
   std::size_t in_flight(Action action) const { return works_[static_cast<std::size_t>(action)]; }
 
  private:
-  // In the queue: jobs that ran when the last process ended, those of who paid, then in the order of arrival.
+  // The order of the queue: first jobs that were running when the last process ended, then by standing (paid first),
+  // then by arrival.
   struct Place {
     bool starts_anew = true;
     Standing standing = Standing::fresh;
@@ -281,7 +285,7 @@ class Engine {
   void on(Step& step, Tick& input);
 
   TimeMs now_;    // of the current step; never goes back
-  TimeMs clock_;  // this machine's clock in the current step; earlier than that after it had been ahead
+  TimeMs clock_;  // this machine's clock in the current step; before now_ if the clock was ahead and was set back
   Policy policy_;
   Shop shop_;
   ReadinessChanges readiness_;

@@ -30,7 +30,7 @@ Refund* mutable_refund(Job& job, const Hash256& payment_hash) {
 }
 
 bool is_attempt(const Refund& refund, std::uint32_t attempt) {
-  return under_way(refund) && refund.started->attempt == attempt;
+  return under_way(refund) && refund.started && refund.started->attempt == attempt;
 }
 
 bool carries_invoice(NoticePurpose purpose) {

@@ -24,7 +24,7 @@ struct Invoice {
   std::optional<ledger::InvoiceHeld> held;
   TimeMs held_at;
   TimeMs settled_at;     // by our ledger
-  TimeMs unknown_since;  // the wallet does not know it, and by the ledger last began not to then; 0: it does
+  TimeMs unknown_since;  // since when, by the ledger, the wallet has not known it; 0: it knows it
   static constexpr auto fields() {
     using T = Invoice;
     return std::tuple{field(1, "issued", &T::issued),

@@ -92,7 +92,8 @@ std::vector<PartReadiness> Readiness::parts(PaymentMode mode) const {
   std::vector<PartReadiness> out;
   for (const Condition& one : conditions) {
     if (out.empty() || out.back().part != one.part) out.push_back({one.part, {}});
-    if (out.back().ready() && stops(one, mode)) out.back().code = one.seen.error->code;
+    const auto& error = one.seen.error;
+    if (error && out.back().ready() && stops(one, mode)) out.back().code = error->code;
   }
   return out;
 }

@@ -66,7 +66,11 @@ struct Readiness {
 
 // With less space in the ledger's file system no new jobs are taken.
 inline constexpr std::uint64_t kLowDiskBytes = std::uint64_t{256} << 20;
-// A ledger may be ahead of the clock by as much before that is reported.
+// Whether so little space is left that new requests wait. Space that the system does not tell is enough.
+inline bool is_disk_low(std::optional<std::uint64_t> free_bytes) {
+  return free_bytes && *free_bytes < kLowDiskBytes;
+}
+// The ledger's last entry may be this far ahead of the clock without a warning.
 inline constexpr std::int64_t kClockToleranceMs = base::kMinuteMs;
 
 // Selling needs the wallet, the model server, one offered model, one relay (if any was observed) and disk space. A

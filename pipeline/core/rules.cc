@@ -16,6 +16,13 @@ bool closed_by_operator(const Job& job) {
   });
 }
 
+// The operator had its result published again. Its invoice may have expired before anybody saw it: the customer is not
+// blamed for not paying it, and no other invoice takes its place.
+bool result_retried(const Job& job) {
+  const Notice* result = find_notice(job, NoticePurpose::result);
+  return result && result->retried;
+}
+
 // The quote promised another invoice, and it may still come to be shown.
 bool may_renew(const Job& job) {
   const bool given_up = job.closed || (job.invoice_failed && !job.invoice_failed->retry_at);
@@ -41,7 +48,8 @@ bool counts_as_owed(const Invoice& invoice) {
 }  // namespace
 
 TimeMs clock_time(const Job& job, TimeMs now) {
-  return ledger_was_ahead(job) && now <= job.requested_at ? *job.request->received_at : now;
+  const bool ledger_stood_still = ledger_was_ahead(job) && now <= job.requested_at;
+  return ledger_stood_still && job.request ? job.request->received_at.value_or(now) : now;
 }
 
 TimeMs when_clock_shows(const Job& job, TimeMs at) {
@@ -208,11 +216,6 @@ bool may_retry_result(const Job& job) {
   return undeliverable(job) && !job.closed && !given_back;
 }
 
-bool result_retried(const Job& job) {
-  const Notice* result = find_notice(job, NoticePurpose::result);
-  return result && result->retried;
-}
-
 bool result_on_its_way(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
   return result && result->retried && !result->delivered && !result->closed;
@@ -261,7 +264,7 @@ Msat amount_used(const Job& job) {
 }
 
 Msat amount_due(const Job& job) {
-  return payment_first(job) ? job.quote->price : amount_used(job);
+  return job.quote && payment_first(job) ? job.quote->price : amount_used(job);
 }
 
 bool within_credit(const ledger::Basis& basis, Msat price) {

@@ -1,4 +1,4 @@
-// Shares: who may fill how much of what everybody shares (the queue, open offers, the strangers' pool, error notices).
+// How much of each shared resource (the queue, open offers, the strangers' pool, error notices) a customer may take.
 // Those who have paid have a reserve, strangers share one class, and one key never takes all of its class. A fresh key
 // cannot be told from an attacker's, so when many ask at once, places go to keys that are drawn anew each minute, and
 // to requests that bear proof of work (NIP-13). Pure functions.
@@ -55,8 +55,9 @@ struct Demand {
 
 // Every fresh key is drawn with the same chance, however often it asks.
 bool is_drawn(const Draw& draw, const PublicKey& key);
-// The next minute's draw, for so many places. The chance falls with the number of keys that asked; the work rises while
-// more bring it than there are places, and falls again, a bit per minute.
+// The next minute's draw, for so many places. The chance falls as the number of keys that asked rises. The required
+// work rises while more requests bear it than there are places. It falls by one bit per minute when at most half as
+// many bear it, or when the keys that ask are no longer too many.
 Draw next_draw(const Draw& last, const Demand& demand, std::uint64_t places, const Hash256& secret);
 
 }  // namespace core

@@ -122,6 +122,7 @@ Standing standing_of(const ledger::Basis& basis, std::uint32_t pow_bits) {
 }
 
 Standing standing_of(const Job& job) {
+  if (!job.quote || !job.request) return Standing::fresh;
   const bool pays_first = payment_first(job) && job.quote->price > Msat{};
   return pays_first ? Standing::paid : standing_of(job.quote->basis, job.request->pow_bits);
 }

@@ -2,7 +2,6 @@
 // outside.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -18,15 +17,15 @@ struct Accounts {
   Msat exposure;
   Msat settled;         // less what is owed back
   Msat settled_first;   // of it, paid before anything was done
-  Msat unpaid;          // delivered, and never paid by the wallet's word
-  Msat stranger_quote;  // quoted, result first, beyond the customer's own credit
+  Msat unpaid;          // delivered, and never paid according to the wallet
+  Msat stranger_quote;  // price quoted result-first that exceeds the customer's own credit
   bool told = false;    // an error notice was granted
   // Since when it waits for its payment.
   std::optional<TimeMs> offered_at;
   Standing standing = Standing::fresh;
 };
 Accounts accounts_of(const Job& job);
-// Of these what the job contributes while it is open, and takes back when it is at rest: its exposure and its offer.
+// The part of these that counts only while the job is open: its exposure and its offer.
 Accounts while_open(const Job& job);
 
 // What a fact at this time changed, or nothing.
@@ -57,7 +56,8 @@ struct Shop {
   std::deque<std::pair<std::int64_t, PublicKey>> credit_days;  // whose credit changed on which day, oldest first
   std::deque<std::pair<TimeMs, Msat>> stranger_quotes;         // oldest first
   std::deque<std::pair<TimeMs, PublicKey>> told_notices;       // oldest first
-  // By the machine's clock; zero: never. What was asked for before may have been served by what the ledger lost.
+  // By the machine's clock; zero: never. Requests from before this time may already have been served by the lost part
+  // of the ledger.
   TimeMs rollback_accepted_at;
 
   // Told from outside; volatile.
@@ -89,9 +89,10 @@ struct Shop {
 bool is_stranger(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now);
 // The bits of work that a request of a fresh key must bear if the key is not drawn.
 std::uint32_t work_asked(const Shop& shop, const Policy& policy);
-// Of a customer who asks with so much work.
+// The standing of a customer whose request carries so much work.
 Standing standing_of(const ledger::Basis& basis, std::uint32_t pow_bits);
-// Of a job that was quoted: who pays first has paid when it may run.
+// The standing of a quoted job. A customer who pays first counts as `paid`, because the job runs only after the
+// payment.
 Standing standing_of(const Job& job);
 
 // The part of the shop's state that a decision about this customer, who asks with so much work, uses.

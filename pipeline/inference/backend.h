@@ -40,7 +40,7 @@ struct Failure {
   std::string message;  // what the backend said, or what we saw; never a secret
 };
 
-// Ends the generation when destroyed or cancelled: the connection is closed, `done` is not called any more.
+// Its destructor ends the generation: the connection is closed, and `done` is not called any more.
 class Generation {
  public:
   virtual ~Generation() = default;

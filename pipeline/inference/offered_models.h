@@ -12,7 +12,8 @@ namespace inference {
 bool is_of(const ledger::ModelOffer& offer, const ModelInfo& model);
 
 // One observation for each offer, in their order. Errors: "inference.unknown_model", "inference.no_completion", and
-// ModelInfo::trouble. Without offers one error, "inference.no_models".
+// ModelInfo::trouble. If there are no offers: one observation, with the error
+// "inference.no_models".
 std::vector<core::Observation> observe_models(std::span<const ledger::ModelOffer> offers, const BackendStatus& status);
 
 // All models of the server for a person: "llama3.2 (loaded), nomic-embed-text (embeddings only, not sold)".

@@ -1,4 +1,4 @@
-// What Ollama's HTTP API says and wants to hear, as values (docs/api.md of ollama/ollama, 0.24 to 0.32). No I/O.
+// The requests and answers of Ollama's HTTP API as values (docs/api.md of ollama/ollama, 0.24 to 0.32). No I/O.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,7 @@ struct ShownModel {
   bool completes = true;             // its `capabilities` have "completion"; older servers do not list any
 };
 
-// The answers' readers. All fail with "inference.malformed" on what the API does not promise.
+// Read the API's answers. All fail with "inference.malformed" if an answer is not as the API documents it.
 base::Result<std::string> parse_version(std::string_view body);
 base::Result<std::vector<ListedModel>> parse_tags(std::string_view body);
 base::Result<std::vector<ListedModel>> parse_ps(std::string_view body);

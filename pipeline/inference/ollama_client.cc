@@ -126,9 +126,9 @@ class OllamaClient::StatusCheck : public std::enable_shared_from_this<StatusChec
       return finish(std::move(status_));
     }
     ask("/api/show", make_show_body(models_[index].name), [this, index](const base::Result<std::string>& body) {
-      // A model that is listed but cannot be shown (just deleted, broken, or by a server without this path) is no reason
-      // to know nothing of the others. It is asked about again if the server may answer better the next time. Where it
-      // hangs on one, this check ends, and the next one begins with the others.
+      // A model that is listed but cannot be shown (just deleted, broken, or by a server without this path) is no
+      // reason to know nothing of the others. It is asked about again if the server may answer better the next time.
+      // Where it hangs on one, this check ends, and the next one begins with the others.
       const auto shown = body.and_then(parse_show);
       if (!shown && is_away(shown.error())) {
         client_.hung_.insert(key(models_[index]));

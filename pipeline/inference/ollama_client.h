@@ -33,11 +33,11 @@ class OllamaClient final : public Backend {
 
   std::unique_ptr<Generation> chat(const ChatRequest& request, OnText text, OnDone done) override;
 
-  // The models that the server lists; besides them, where it tells them: its version, each model's context length and
-  // whether it completes (both asked once per digest, so at most kMaxModels times in all while the models stay the same),
-  // and whether it is loaded. Servers that are not Ollama, and old ones, do not tell all of that, and a broken model
-  // cannot be shown. Fails with "inference.unreachable", "inference.timed_out", "inference.refused" or
-  // "inference.malformed".
+  // Reports the models that the server lists and, where the server reports them: its version, and for each model its
+  // context length, whether it can answer prompts, and whether it is loaded. Context length and completion are asked
+  // for once per digest, and again only if the server failed to answer. Other servers and old versions do not report
+  // all of this, nor does Ollama for a broken model. Fails with "inference.unreachable", "inference.timed_out",
+  // "inference.refused" or "inference.malformed".
   void status(std::function<void(base::Result<BackendStatus>)> done) override;
 
  private:
@@ -49,7 +49,7 @@ class OllamaClient final : public Backend {
   const net::HttpOrigin origin_;
   const OllamaTimeouts timeouts_;
   std::map<std::string, ShownModel> shown_;  // by digest, or where the server has none, by name
-  std::set<std::string> hung_;  // keys of the same kind: about which the server gave no answer, the last time
+  std::set<std::string> hung_;               // same keys: models for which the last status() got no answer
   std::set<std::shared_ptr<StatusCheck>> checks_;
 };
 

@@ -38,7 +38,7 @@ class OllamaStream {
   // The caller waited this long for the next byte and gives up.
   Progress on_timeout(std::int64_t waited_ms);
 
-  // A byte of the answer came: what is waited for next is not the first token any more.
+  // True once a byte of the answer has come, so that a time-out is no longer one of waiting for the first token.
   bool answering() const { return answering_; }
 
  private:

@@ -1,5 +1,5 @@
-// A small server on 127.0.0.1 that speaks Ollama's API and answers as the stand-in (stand_in.h): what `sellcompute
-// demo` sells when no real Ollama is there, and what tests make fail in every way that Ollama fails.
+// A small server on 127.0.0.1 that speaks Ollama's API and answers as the stand-in (stand_in.h): `sellcompute demo`
+// uses it when there is no real Ollama. Tests use it to produce every failure of an Ollama server.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// How the adapters' coroutines wait. For their .cc files: it includes Asio.
+// How the adapters' coroutines wait. Include it in .cc files only, because it includes Asio.
 #pragma once
 
 #include <boost/asio/redirect_error.hpp>
@@ -6,7 +6,7 @@
 
 namespace net {
 
-// To be awaited; a failure goes into `error` instead of being thrown.
+// The completion token for an operation that a coroutine awaits: a failure is stored in `error`, not thrown.
 inline auto into(boost::system::error_code& error) {
   return boost::asio::redirect_error(boost::asio::use_awaitable, error);
 }

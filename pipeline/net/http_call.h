@@ -1,5 +1,5 @@
 // One HTTP/1.1 call to a server that the operator named, http or https, its answer handed over as it arrives. One
-// connection a call. Callbacks come on the io_context's thread, never from within the constructor.
+// connection per call. Callbacks come on the io_context's thread, never from within the constructor.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ struct HttpTimeouts {
 
 struct HttpFailure {
   std::int64_t timed_out_ms = 0;  // 0: no time-out; else how long an answer was waited for in vain
-  std::string message;            // what broke, for a person; not where: addresses are the operator's own
+  std::string message;            // what broke, for people; never contains the address
   bool untrusted = false;         // the server's certificate was refused, or those that are trusted cannot be read
 };
 

@@ -1,4 +1,4 @@
-// The scheduler of production: timers on an io_context.
+// The scheduler that the program itself uses (tests have others): timers on an io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -7,7 +7,7 @@
 
 namespace net {
 
-// Tasks run on the io_context's thread; those that wait when it is destroyed are dropped.
+// Tasks run on the io_context's thread; those that wait when the io_context is destroyed are dropped.
 class IoScheduler final : public base::Scheduler {
  public:
   IoScheduler(boost::asio::io_context& io, base::Clock clock) : io_(io), clock_(std::move(clock)) {}

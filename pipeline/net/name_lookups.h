@@ -1,5 +1,6 @@
-// Addresses of host names that strangers named. A stranger's name server may be slow, and a look-up can neither be cancelled
-// nor bounded in time: on threads of their own these keep nothing else waiting, and there are never more than a few.
+// Looks up the addresses of host names that strangers named. A stranger's name server may be slow, and a look-up can
+// neither be cancelled nor bounded in time. So each look-up runs on its own thread, where it delays nothing else, and
+// at most kMaxLookupsAtOnce run at the same time.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -35,8 +36,8 @@ class NameLookups {
   NameLookups(const NameLookups&) = delete;
   NameLookups& operator=(const NameLookups&) = delete;
 
-  // `done` is called once on the io_context's thread, never inside the call, and not at all once `wanted` has expired: the
-  // caller bounds the time in this way. What nobody waits for when its turn comes is not looked up.
+  // Calls `done` once on the io_context's thread, never inside the call. Does not call it once `wanted` has expired: so
+  // the caller can stop waiting. A host whose `wanted` has expired when its turn comes is not looked up.
   void look_up(std::string host, std::weak_ptr<void> wanted, Done done);
 
   static Found system_resolve(const std::string& host);

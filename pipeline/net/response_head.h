@@ -1,4 +1,4 @@
-// How the adapters read the head of an HTTP answer. For their .cc files: it includes Beast.
+// How the adapters read the head of an HTTP answer. Include it in .cc files only, because it includes Beast.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,10 +11,10 @@
 
 namespace net {
 
-// Makes a new parser and reads the head of the final answer into it: interim answers (1xx; RFC 9110, section 15.2) are
-// passed over, each of at most `max_head_bytes`. 101 is final: nothing here asks for another protocol. Fails with
-// http::error::bad_status when more than kMaxInterimAnswers come. `Parser` is an optional response_parser; its body is
-// not bounded.
+// Makes a new parser, skips interim answers (1xx; RFC 9110, section 15.2) and reads the head of the final answer into
+// the parser. Each head has at most `max_head_bytes`. Status 101 counts as final, because no request here asks for
+// another protocol. Fails with http::error::bad_status when more than kMaxInterimAnswers come. `Parser` is a
+// std::optional<response_parser>. The size of the body is not limited.
 template <class Stream, class Parser>
 boost::asio::awaitable<void> read_head(Stream& stream, boost::beast::flat_buffer& buffer, Parser& parser,
                                        std::uint32_t max_head_bytes, boost::beast::error_code& error) {

@@ -8,16 +8,16 @@
 
 namespace net {
 
-// Makes `context` trust the certificates in the text of a PEM file, each for itself: an authority's, a server's own, or
-// the chain of a server's without its root. Returns what is wrong with the text; empty: nothing.
+// Makes `context` trust each certificate in the text of a PEM file. It may be an authority's certificate, a server's
+// own, or part of a server's chain without the root. Returns what is wrong with the text, or "".
 std::string trust_certificates(SSL_CTX* context, const std::string& pem);
 // The same for certificates that were loaded into `context` in another way.
 void trust_each_certificate(SSL_CTX* context);
 // What trust_certificates() would find wrong with the text.
 std::string certificates_fault(const std::string& pem);
 
-// For one connection: the certificate must be for this host, a name or an address, and the server is told which name is
-// meant (RFC 6066: an address is not).
+// Makes one connection require a certificate for this host (a name or an address). A name is also sent to the server
+// (SNI, RFC 6066); an address is not.
 void expect_host(SSL* connection, const std::string& host);
 
 // Why OpenSSL refuses the certificate at hand, in one line: "certificate expired 3 days ago". Its names are told if it

@@ -1,6 +1,6 @@
 // The answer that opens a websocket, taken out of the bytes of the server. Interim answers (1xx except 101; RFC 9110,
-// section 15.2) are passed over, and a status line without a reason phrase gets the blank that belongs before one. Pure,
-// and C++17, as its user is.
+// section 15.2) are passed over. If the status line has no reason phrase, a space is added after the status code, as
+// the grammar requires. Pure, and C++17, as its user is.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@ class UpgradeAnswer {
  public:
   static constexpr std::size_t kMaxHeadBytes = 16'000;  // of each answer; websocketpp reads no more
 
-  // Takes the bytes that belong to the answer and returns those that come after it. Needs !is_complete() and no fault().
+  // Takes the bytes that belong to the answer and returns those that come after it. Needs !is_complete() and no
+  // fault().
   std::string_view append(std::string_view bytes);
   bool is_complete() const { return is_complete_; }
   // Status line and headers up to the empty line. Needs is_complete().

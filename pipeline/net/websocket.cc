@@ -30,9 +30,9 @@ constexpr std::size_t kMaxBufferedBytes = 8 * 1024 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
-// websocketpp shakes hands, answers control frames and makes frames of what we send (its iostream transport). Connecting,
-// TLS and time-outs are ours, so that the address is the one that was judged, and the reasons of failures are not lost;
-// so are the server's messages, which websocketpp could not skip. No extension is offered.
+// websocketpp shakes hands, answers control frames and makes frames of what we send (its iostream transport).
+// Connecting, TLS and time-outs are ours, so that the address is the one that was judged, and the reasons of failures
+// are not lost; so are the server's messages, which websocketpp could not skip. No extension is offered.
 struct Protocol : websocketpp::config::core_client {
   static const size_t max_http_body_size = 16 * 1024;
 };

@@ -1,5 +1,6 @@
-// One websocket connection to a server, over TCP or TLS (RFC 6455). The only place where websocketpp is used; this header
-// is free of it, and of C++20: websocket.cc is compiled as C++17, because websocketpp 0.8.2 does not compile as C++20.
+// One websocket connection to a server, over TCP or TLS (RFC 6455). The only place where websocketpp is used; this
+// header is free of it, and of C++20: websocket.cc is compiled as C++17, because websocketpp 0.8.2 does not compile as
+// C++20.
 #pragma once
 
 #include <cstddef>
@@ -64,8 +65,8 @@ class Websocket {
   std::shared_ptr<Connection> connection_;
 };
 
-// The certificate authorities that a TLS connection trusts: the system's, or those of `only_pem` if it is not empty (the
-// text of a PEM file); besides them those in the file `extra_ca_file`, if one is named.
+// The certificate authorities that a TLS connection trusts: the system's, or those of `only_pem` if it is not empty
+// (the text of a PEM file); besides them those in the file `extra_ca_file`, if one is named.
 struct WebsocketTrust {
   std::string extra_ca_file;
   std::string only_pem;

@@ -1,5 +1,5 @@
-// One websocket to a server that the operator named, which pushes and is told nothing. Callbacks come on the io_context's
-// thread, never from within the constructor.
+// One websocket to a server that the operator named. The server sends messages; we send only pings. Callbacks come on
+// the io_context's thread, never from within the constructor.
 #pragma once
 
 #include "pipeline/net/http_call.h"
@@ -23,7 +23,7 @@ struct WebsocketFeedCallbacks {
 
 class WebsocketFeed {
  public:
-  // The connector bears the origin's trust; it is used once the server's name is resolved.
+  // `connector` must already trust the origin's certificates. It is first used after the server's name is resolved.
   WebsocketFeed(boost::asio::io_context& io, WebsocketConnector& connector, const HttpOrigin& origin,
                 WebsocketFeedRequest request, WebsocketFeedCallbacks callbacks);
   // Closes the connection and silences the callbacks; may run inside one of them.

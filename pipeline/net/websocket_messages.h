@@ -1,7 +1,8 @@
-// The messages of a websocket's server, taken out of the bytes that it sends (RFC 6455, section 5). A message that cannot
-// be used is skipped instead of ending the connection: a relay passes on what strangers wrote, and a stored event whose
-// bytes are no UTF-8 would end every connection on which it is asked for. (Section 8.1 says to fail the connection then;
-// this departs from it on purpose. Nothing of such a message is kept.) Pure, and C++17, as its user is.
+// The messages of a websocket's server, taken out of the bytes that it sends (RFC 6455, section 5). A message that
+// cannot be used is skipped instead of ending the connection: a relay passes on what strangers wrote, and a stored
+// event whose bytes are no UTF-8 would end every connection on which it is asked for. (Section 8.1 says to fail the
+// connection then; this departs from it on purpose. Nothing of such a message is kept.) Pure, and C++17, as its user
+// is.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,7 @@ class WebsocketMessages {
  public:
   enum class Kind {
     text,
-    too_long,  // skipped: a message of more than the most bytes
+    too_long,  // skipped: a message of more than `max_bytes`
     not_utf8,  // skipped
     binary,    // passed over: a message of bytes
     ping,      // a whole frame as it came

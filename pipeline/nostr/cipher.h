@@ -11,7 +11,7 @@ namespace nostr {
 
 inline constexpr std::size_t kCipherKeyBytes = 32;
 inline constexpr std::size_t kChaCha20NonceBytes = 12;
-inline constexpr std::size_t kAesBlockBytes = 16;  // and so long is an IV
+inline constexpr std::size_t kAesBlockBytes = 16;  // also the length of an IV
 
 // RFC 8439, the counter starting at 0; the same call encrypts and decrypts.
 std::string chacha20(std::string_view key, std::string_view nonce, std::string_view text);

@@ -22,12 +22,12 @@ struct Decrypted {
 // The form that the payload claims by its looks: `?iv=` is NIP-04's, base64 whose first byte is 2 is NIP-44's.
 Encryption detect_encryption(std::string_view payload);
 
-// For the owner of `theirs`; `none` leaves the text as it is. NIP-04 takes the first half of the randomness. Fails with
-// "key.no_point", "nip04.plaintext" or "nip44.plaintext".
+// Encrypts for the owner of `theirs`; the form `none` returns the text unchanged. NIP-04 takes the first half of the
+// randomness. Fails with "key.no_point", "nip04.plaintext" or "nip44.plaintext".
 Result<std::string> encrypt(Encryption form, std::string_view plaintext, const SecretKey& ours, const PublicKey& theirs,
                             const Nip44Nonce& random);
 
-// How many characters a plaintext of so many bytes becomes, in clear text as many.
+// The number of characters that a plaintext of so many bytes becomes. For `none`, that is the number of bytes.
 std::size_t encrypted_size(Encryption form, std::size_t plaintext_bytes);
 
 // Fails with "encryption.unknown" where the payload has neither form, with "key.no_point", and as decrypt_nip04 and

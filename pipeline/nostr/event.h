@@ -18,7 +18,7 @@ using base::Signature;
 
 using Tag = std::vector<std::string>;
 
-inline constexpr std::uint32_t kDeletionKind = 5;  // NIP-09: what its author takes back
+inline constexpr std::uint32_t kDeletionKind = 5;  // NIP-09: its author withdraws events
 
 struct Event {
   EventId id;

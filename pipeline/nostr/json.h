@@ -18,8 +18,8 @@ inline constexpr unsigned kMaxJsonDepth = 32;  // of values that are skipped
 // canonical form of NIP-01.
 enum class OtherControls { escaped, verbatim };
 
-// Appends `text` in quotation marks. Escapes \n " \ \r \t \b \f and nothing else but, when `escaped`, other control
-// characters.
+// Appends `text` in quotation marks. Escapes \n " \ \r \t \b \f and, if `others` is `escaped`, the other control
+// characters; nothing else.
 void append_json_string(std::string& out, std::string_view text, OtherControls others = OtherControls::escaped);
 void append_json_tags(std::string& out, const std::vector<Tag>& tags, OtherControls others = OtherControls::escaped);
 

@@ -15,11 +15,11 @@
 namespace nostr {
 
 inline constexpr std::size_t kMaxFrameBytes = kMaxEventBytes + 1024;  // an event and what stands around it
-inline constexpr std::size_t kMaxRelayTextBytes = 512;  // of what a relay says to a person; the rest is cut
+inline constexpr std::size_t kMaxRelayTextBytes = 512;  // of a relay's text for people; the rest is cut off
 
 // ---- what we say ----------------------------------------------------------------------------------------------------
 
-// A condition on events; absent members do not restrict. All members must hold, and one value of each.
+// A condition on events. An event must match every member that is present, by at least one of its values.
 struct Filter {
   std::vector<EventId> ids;
   std::vector<PublicKey> authors;
@@ -48,7 +48,7 @@ struct RelayEvent {
   std::string_view raw;
 };
 
-// The answer to a publication; `message` is "" or starts with a machine word.
+// The answer to a publication; `message` is "" or starts with a machine-readable word (machine_word()).
 struct RelayOk {
   EventId event;
   bool accepted = false;
@@ -91,13 +91,14 @@ std::string clean_relay_text(std::string_view text);
 // follows.
 std::string_view machine_word(std::string_view message);
 
-// True if a CLOSED or NOTICE message says, or may say, that the relay does not take the filter that was sent: it names
-// neither an author nor a tag, or too much. There is no machine word for that; strfry says "ERROR: bad req: …".
+// True if a CLOSED or NOTICE message means, or may mean, that the relay does not accept our filter, because the filter
+// names neither an author nor a tag, or names too much. No standard word is reserved for this, so "blocked", "invalid",
+// "restricted", "unsupported" and any text with "filter" or "bad req" count; strfry sends "ERROR: bad req: …".
 bool refuses_filter(std::string_view message);
 
 // What an event that a relay did not take needs.
 enum class Rejection {
-  passing,     // another try later: `error:`, a time-out, or words that no machine knows
+  passing,     // another try later: `error:`, a time-out, or an unknown word
   too_fast,    // another try much later, and fewer events until then: `rate-limited:`
   needs_work,  // as many zero bits as work_asked() says, which makes it another event: `pow:` (NIP-13)
   for_good,    // nothing: `blocked:`, `invalid:`, `restricted:`, `mute:`, `auth-required:` from a relay that knows us
@@ -109,7 +110,7 @@ Rejection rejection(std::string_view message);
 // ways ("difficulty 26 is less than 30", "25 bits needed"). Nothing if it names none.
 std::optional<unsigned> work_asked(std::string_view message);
 
-// Our own words for an event that is not sent, because the relay takes none of its length (NIP-11).
+// Our own message for an event that is not sent because it is longer than the relay accepts (NIP-11).
 std::string too_long_for_relay(std::size_t max_bytes);
 
 }  // namespace nostr

@@ -32,27 +32,30 @@ std::string tags_to_json(const std::vector<Tag>& tags);
 Result<std::vector<Tag>> tags_from_json(std::string_view text);
 
 // One event from the JSON text of an object; nothing is verified yet. Strict about the seven fields, each of which must
-// stand there once (two readers of a repeated one could see two events); unknown fields are ignored. Failures, all of
-// the kind job_request: "event.too_large", "event.utf8", "event.syntax", "event.depth", "event.type",
+// occur exactly once (of a repeated field, two readers might use different values); unknown fields are ignored.
+// Failures, all of the kind job_request: "event.too_large", "event.utf8", "event.syntax", "event.depth", "event.type",
 // "event.missing_field", "event.repeated_field", "event.hex" (ids, keys and signatures are lower-case hex of their
 // exact length), "event.created_at", "event.kind", "event.tags".
 Result<Event> parse_event(std::string_view text, std::size_t max_bytes = kMaxEventBytes);
 
-// The cheap half of verification. Besides the letter of NIP-01 this accepts the id over the \u001b form of control
-// characters without a short escape: JSON.stringify and serde write it, so most clients sign it. We never write such
-// characters (without_disputed_controls), so that everybody agrees on the ids of our events.
+// The cheap half of verification: whether the id is the hash of the event. NIP-01 wants control characters that have no
+// short escape hashed as they are. This also accepts the id over their \u001b form, which JSON.stringify and serde
+// write and most clients therefore sign. We never write such characters (without_disputed_controls), so that everybody
+// agrees on the ids of our events.
 bool id_matches(const Event& event);
 // The expensive half: the signature of the id by the pubkey.
 bool signature_matches(const Event& event);
 // Both, cheap one first. Fails with "event.id_mismatch" or "event.signature".
 Result<void> verify(const Event& event);
 
-// True for the control characters whose canonical form implementations dispute: below U+0020, except \n \r \t \b \f, and
-// U+007F, which strfry escapes: it finds another id than the one that was signed, and refuses the event for ever.
+// True if the text contains a control character whose canonical form differs between implementations: below U+0020,
+// except \n \r \t \b \f, or U+007F. strfry escapes U+007F, so it computes an id other than the signed one and refuses
+// the event for ever.
 bool has_disputed_controls(std::string_view text);
 // The text with each of them replaced by U+FFFD.
 std::string without_disputed_controls(std::string text);
-// The same JSON text with each U+007F, which can only stand inside its strings, as its escape: for JSON in an event.
+// Returns the JSON text with each U+007F written as its escape. In JSON this character occurs only inside strings. For
+// JSON that becomes part of an event.
 std::string with_escaped_delete(std::string_view json);
 
 }  // namespace nostr

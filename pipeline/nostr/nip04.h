@@ -1,6 +1,6 @@
-// NIP-04: the old encryption between two keys, still the only one that some customers read. Nothing in it tells an
-// altered text from a good one, and it shows how long the text is: answer in it, never choose it. Pure: randomness is
-// an argument.
+// NIP-04: the old encryption between two keys, still the only one that some customers read. It does not detect an
+// altered text, and it reveals the length of the text. So use it only to answer a message that uses it. Pure:
+// randomness is an argument.
 //
 //   payload = base64(AES-256-CBC of the plaintext, under the shared secret) || "?iv=" || base64(iv[16])
 #pragma once
@@ -24,7 +24,7 @@ std::size_t nip04_payload_size(std::size_t plaintext_bytes);
 // Fails with "nip04.plaintext": it is too long.
 Result<std::string> encrypt_nip04(std::string_view plaintext, const SharedSecret& key, const Nip04Iv& iv);
 
-// The bytes as they were encrypted, or rubbish: what was altered, or is for another key, is noticed only most of the
+// Returns the plaintext. May return garbage: an altered payload, or one for another key, is detected only most of the
 // time. Fails with "nip04.form" (no "?iv="), "nip04.length", "nip04.base64", "nip04.iv" or "nip04.key" (for another
 // key, or altered).
 Result<std::string> decrypt_nip04(std::string_view payload, const SharedSecret& key);

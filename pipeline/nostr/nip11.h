@@ -1,5 +1,5 @@
-// NIP-11: what a relay says of itself and of the limits it sets. Read liberally: what is of another type than it should
-// be, or makes no sense, counts as not said. Pure.
+// NIP-11: the information document of a relay, with the limits that it sets. Read liberally: a value of the wrong type,
+// or one that makes no sense, counts as absent. Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace nostr {
 inline constexpr std::size_t kMaxRelayInfoBytes = 64 * 1024;
 inline constexpr std::size_t kMaxRelayNameBytes = 200;  // longer names are cut
 
-// Limits are in the units of NIP-11; nothing: not said.
+// Limits are in the units of NIP-11; no value: the document does not state the limit.
 struct RelayInfo {
   std::string name;
   std::string software;

@@ -20,12 +20,13 @@ unsigned committed_difficulty(const Event& event);
 // and each try hashes the whole event.
 std::optional<Unsigned> mine(Unsigned event, const PublicKey& author, unsigned bits, std::uint64_t max_tries);
 
-// What the event says beside its work; its id is no longer that of these tags.
+// The event without its nonce tags. Its id and signature are unchanged, so they no longer match its tags.
 Event without_work(Event event);
 
 inline constexpr unsigned kMaxWorkBits = 20;  // that a relay is given: a million tries
 
-// The same, of at most kMaxWorkBits and as far as that takes no more than about half a second; else as it was.
+// As mine(), but for at most kMaxWorkBits and for about half a second at most. Returns the event unchanged if no nonce
+// was found in that time.
 Unsigned with_work(Unsigned event, const PublicKey& author, unsigned bits);
 
 }  // namespace nostr

@@ -44,8 +44,8 @@ Result<SecretBytes> decode_nsec(std::string_view text);
 Result<std::string> decode_ncryptsec(std::string_view text);
 
 // What a person may give for a key or an id: 64 digits of hex, npub or nprofile, note or nevent, each also as a
-// `nostr:` URI (NIP-21). Fails with "nip19.not_a_key" or "nip19.not_an_id". An nsec is refused and told to be kept
-// secret.
+// `nostr:` URI (NIP-21). Fails with "nip19.not_a_key" or "nip19.not_an_id". An nsec is refused with a message that it
+// must be kept secret.
 Result<PublicKey> parse_public_key(std::string_view text);
 Result<EventId> parse_event_id(std::string_view text);
 

@@ -32,10 +32,10 @@ struct MessageKeys : Wiped<base::FixedBytes<76, struct MessageKeysTag>> {
 Result<ConversationKey> conversation_key(const SecretKey& ours, const PublicKey& theirs);
 MessageKeys message_keys(const ConversationKey& key, const Nip44Nonce& nonce);
 
-// To how many bytes a plaintext of `size` is padded, so that less is told about it.
+// The number of bytes to which a plaintext of `size` bytes is padded, which hides its exact size.
 std::size_t padded_size(std::size_t size);
 
-// The size of the payload of so many bytes, in characters.
+// The number of characters in the payload for a plaintext of this size.
 std::size_t nip44_payload_size(std::size_t plaintext_bytes);
 
 // Fails with "nip44.plaintext": it is empty or too long.

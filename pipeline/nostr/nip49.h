@@ -12,9 +12,9 @@ inline constexpr int kMaxNip49LogN = 22;
 
 bool is_ncryptsec(std::string_view text);
 
-// The key, after a second or so of work. Fails as decode_ncryptsec (NIP-19) does and with "nip49.version",
-// "nip49.log_n", "nip49.not_utf8" (the passphrase), "nip49.memory", "nip49.passphrase" (it is the wrong one, or the
-// text was altered) or "key.invalid"; no message repeats the text or the passphrase.
+// The key. Takes about a second at the usual cost, and much longer at the highest. Fails as decode_ncryptsec (NIP-19)
+// does and with "nip49.version", "nip49.log_n", "nip49.not_utf8" (the passphrase), "nip49.memory", "nip49.passphrase"
+// (it is the wrong one, or the text was altered) or "key.invalid"; no message repeats the text or the passphrase.
 Result<SecretKey> decrypt_ncryptsec(std::string_view text, std::string_view passphrase);
 
 }  // namespace nostr

@@ -10,9 +10,9 @@ namespace nostr {
 
 inline constexpr std::uint32_t kRelayListKind = 10'002;
 
-// The kind 10002 that must replace `existing` (our newest so far; null: none) so that `ours` are all in it, for reading
-// and writing. What it has besides stays to the letter. Nothing when all are there already, however marked. The time is
-// left for the caller.
+// The kind 10002 event that must replace `existing` (our newest one; null: none) so that it lists all of `ours` for
+// reading and writing. Other entries are kept unchanged. Returns nothing if all are listed already, whatever their
+// marks. The caller sets the time.
 std::optional<Unsigned> updated_relay_list(std::span<const std::string> ours, const Event* existing);
 
 // Where its author reads: the list's relays that are not marked for writing alone, checked (url_guard.h), in their

@@ -1,5 +1,5 @@
-// NIP-78: data that one program keeps for itself on relays (kind 30078), of which a relay keeps the newest for each `d`.
-// Ours are the ledger's published checkpoints. Pure.
+// NIP-78: data that one program keeps for itself on relays (kind 30078), of which a relay keeps the newest for each
+// `d`. Ours are the ledger's published checkpoints. Pure.
 #pragma once
 
 #include "pipeline/nostr/messages.h"
@@ -8,7 +8,7 @@ namespace nostr {
 
 inline constexpr std::uint32_t kApplicationDataKind = 30'078;
 
-// Under which a ledger's checkpoints stand; its first entry's leaf hash tells one ledger of a key from another.
+// The `d` tag of a ledger's checkpoints. The leaf hash of the first entry distinguishes several ledgers of one key.
 std::string checkpoint_d(const base::Hash256& first_entry);
 
 // The signed note (ledger/checkpoint.h), published at this time.

@@ -1,5 +1,5 @@
-// NIP-90 text jobs: what a provider answers (kinds 6050 and 7000), written exactly, kept without repeating what the ledger
-// has already, and read liberally by customers. Pure.
+// NIP-90 text jobs: the answers of a provider (kinds 6050 and 7000). Writes them for the provider, stores them without
+// what the ledger already has, and reads them liberally for customers. Pure.
 #pragma once
 
 #include <optional>
@@ -33,7 +33,7 @@ inline constexpr std::size_t kMaxStatusTextBytes = 1024;        // of what a 700
 enum class Status { payment_required, processing, error, success, partial, pong };
 std::string_view wire_name(Status status);  // "payment-required"
 
-// What an answer asks for.
+// The payment that an answer asks for.
 struct Bill {
   base::Msat amount;
   std::string bolt11;  // empty: an amount without an invoice
@@ -47,8 +47,9 @@ struct RequestRef {
   bool encrypted = false;  // then the answer's content is encrypted by the caller
 };
 
-// What the content of a 7000 hides about an encrypted job: the status tag with its words, as a JSON array of tags, the
-// form in which NDK and others look for it. (A partial's content is the text so far, encrypted as it would stand.)
+// The content, before encryption, of a 7000 for an encrypted job: a JSON array with the status tag and its text, which
+// is where NDK and others look for it. (The content of a partial result is the text so far, encrypted without such an
+// array.)
 std::string hidden_status(Status status, std::string text);
 
 // A 7000. `text` says why, for a person: cut at kMaxStatusTextBytes, disputed control characters replaced (nip01.h).
@@ -62,8 +63,8 @@ Unsigned feedback(const RequestRef& about, Status status, std::string text, cons
 Unsigned result(const Event& request, std::string_view raw, std::string relay_hint, std::string content,
                 const std::optional<Bill>& bill, std::int64_t created_at_s);
 
-// The most bytes that the 6050 for this request takes when the answer has this many bytes inside a JSON string: for
-// admission, and for cutting an answer that grows too long. Counts the request quoted, ids, invoice and the other tags.
+// The largest size of the 6050 for this request if the answer takes `content_json_bytes` as a JSON string. Includes the
+// quoted request, ids, invoice and the other tags. Used for admission, and to cut an answer that grows too long.
 std::size_t result_event_bytes(std::string_view raw, std::size_t content_json_bytes);
 
 // ---- kept -----------------------------------------------------------------------------------------------------------
@@ -78,13 +79,13 @@ Result<Event> rebuild_notice(const ledger::NoticeSigned& notice, const PublicKey
 
 // ---- read -----------------------------------------------------------------------------------------------------------
 
-// What a provider's 6050 or 7000 says, as far as it says it.
+// The contents of a provider's 6050 or 7000. Members for which the event has nothing are empty.
 struct Answer {
   EventId request;
   PublicKey provider;
   bool is_result = false;       // a 6050
   std::string status;           // the word as it stands; "success" for a result without one
-  std::optional<Status> known;  // when it is one of NIP-90's
+  std::optional<Status> known;  // when it is one of the words of Status
   std::string text;             // what it says to a person
   std::optional<base::Msat> amount;
   std::string bolt11;  // empty: none
@@ -94,7 +95,8 @@ struct Answer {
 
 // Nothing for other kinds, and for an answer that names no request (its first e tag, or the id in its request tag).
 std::optional<Answer> read_answer(const Event& event);
-// The same, with what is encrypted for us opened. What cannot be opened stays as it is, and `encrypted`.
+// The same, but decrypts what is encrypted for us. An answer that cannot be decrypted is returned as it stands, with
+// `encrypted` set.
 std::optional<Answer> read_answer(const Event& event, const SecretKey& ours);
 
 }  // namespace nostr

@@ -53,8 +53,8 @@ Tag i_tag(const Input& input, const std::vector<std::string>& relays) {
   return tag;
 }
 
-// What the provider reads as the content where no tag is an input: the texts as the one that it makes of them; or, where
-// an input is no text or that one would be read as something else, the tags as JSON.
+// What the provider reads as the content where no tag is an input: the texts as the one that it makes of them; or,
+// where an input is no text or that one would be read as something else, the tags as JSON.
 std::string content_of(const std::vector<Input>& inputs, const std::vector<Tag>& tags) {
   std::string text;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -46,19 +46,20 @@ struct Question {
   std::vector<std::pair<std::string, std::string>> params;  // by NIP-90's names: {"max_tokens", "200"}
   std::string output;                                       // a MIME type; empty: the provider's choice
   std::optional<base::Msat> bid;
-  Encryption encryption = Encryption::none;  // any other form needs the provider
+  Encryption encryption = Encryption::none;  // any other form requires `provider`
 };
 
-// The signed request. Encrypted, with `nonce`, it hides inputs and parameters (NIP-90). Else inputs are i tags; but where
-// one is longer than kMaxTagValueBytes, which relays refuse in a tag, all are the content: the texts themselves, or the
-// i tags as JSON where an input is no text (nip90_content.h reads both). Fails with "request.prompt" when there is no
-// input, when check_text() refuses one, when there are more than kMaxInputs or they have more than kMaxQuestionBytes
-// together, and when the signed event has more than kMaxSentEventBytes; and as encrypt() does.
+// The signed request. Encrypted, with `nonce`, it hides inputs and parameters (NIP-90). Otherwise inputs are i tags. If
+// one is longer than kMaxTagValueBytes, relays would refuse it as a tag, so all inputs go into the content: as plain
+// texts, or as the i tags in JSON if one of them is not a text (nip90_content.h reads both). Fails with
+// "request.prompt" when there is no input, when check_text() refuses one, when there are more than kMaxInputs or they
+// have more than kMaxQuestionBytes together, and when the signed event has more than kMaxSentEventBytes; and as
+// encrypt() does.
 Result<Event> to_request(const Question& question, const SecretKey& key, base::TimeMs now, const Nip44Nonce& nonce,
                          const AuxRandom& aux);
 
-// The signed kind 5 that cancels a request of this key (NIP-09). It names the provider, if one was asked: some relays let
-// providers ask only for what names them.
+// The signed kind 5 that cancels a request of this key (NIP-09). It names the provider, if one was asked: some relays
+// let a subscriber read only events that name it.
 Event to_cancellation(const EventId& request, const std::optional<PublicKey>& provider, const SecretKey& key,
                       base::TimeMs now, const AuxRandom& aux);
 

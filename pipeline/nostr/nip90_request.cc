@@ -100,8 +100,8 @@ std::vector<RequestInput> inputs_of(const Event& request) {
   return inputs;
 }
 
-// The request with what JSON in its content stands for (nip90_content.h) as its own tags. The content is read only where
-// no tag is an input, and where it has one.
+// The request with what JSON in its content stands for (nip90_content.h) as its own tags. The content is read only
+// where no tag is an input, and where it has one.
 Event unpacked(const Event& request) {
   const auto is_input = [](const Tag& tag) { return input_of(tag).has_value(); };
   if (is_encrypted(request) || std::ranges::any_of(request.tags, is_input)) return request;

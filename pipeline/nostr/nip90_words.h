@@ -14,7 +14,8 @@ namespace nostr::nip90 {
 // Without spaces, tabs and line ends at either end.
 std::string_view trimmed(std::string_view text);
 
-// The start of the customer's own words, for a message to them: harmless and short.
+// The start of the customer's own text in quotation marks, for a message to them: at most 60 bytes, with disputed
+// control characters (nip01.h) replaced.
 std::string in_quotes(std::string_view text);
 
 // Empty when the tag is shorter.

@@ -20,9 +20,9 @@ struct Profile {
   bool says_nothing() const { return *this == Profile{}; }
 };
 
-// The kind 0 that must replace `existing` (our newest so far; null: none) so that it says what `ours` says. Fields that
-// `ours` does not say, and those that we know nothing of, stay to the letter, and so do the tags; a content that is no
-// JSON object is replaced. Nothing when `existing` says all of it already. The time is left for the caller.
+// The kind 0 event that must replace `existing` (our newest one; null: none) so that it has every field of `ours`.
+// Fields that are empty in `ours`, unknown fields and tags are kept unchanged. Content that is not a JSON object is
+// replaced. Returns nothing if `existing` has all fields already, or if `ours` is empty. The caller sets the time.
 std::optional<Unsigned> updated_profile(const Profile& ours, const Event* existing);
 
 }  // namespace nostr

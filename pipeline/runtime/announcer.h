@@ -44,15 +44,16 @@ class Announcer {
   Announcer(Ports ports, Options options);
 
   // From now on each relay is asked what it has, sent what it lacks, and asked again: after a growing pause until all
-  // is in order, then once an hour. Signs only when the newest that any relay has does not say what it should; profile
-  // and relay list, which may hold more than we know, only when every relay has said what it has.
+  // is in order, then once an hour. Signs a document only when the newest version on any relay is not up to date, or
+  // when a relay wants more proof of work for it. Profile and relay list may hold entries that we do not know, so they
+  // are signed only after every relay has answered.
   void start();
   // Says nothing any more. What the relays have stays; the last heartbeat expires by itself.
   void stop();
 
-  // Stops, takes the announcement back on every relay, and looks whether it is gone: there Visibility::visible is false
-  // and there is no trouble. `done` is called once; when start() or stop() comes first, with the trouble that it is not
-  // known. Profile and relay list stay.
+  // Stops, takes the announcement back on every relay, and checks whether it is gone. For a relay where it is gone,
+  // Visibility::visible is false and `trouble` is empty. `done` is called once. If start() or stop() is called first,
+  // `trouble` says that the outcome is not known. Profile and relay list stay.
   void withdraw(std::function<void(std::vector<Visibility>)> done);
 
   bool withdrawn() const { return withdrawn_; }
@@ -71,7 +72,7 @@ class Announcer {
     std::function<std::optional<nostr::Unsigned>(const nostr::Event* existing)> update;
     std::optional<nostr::Event> newest;  // of all relays, or ours
     bool settled = false;                // the newest says what it should
-    std::int64_t deleted_at_s = 0;       // relays take none that is not later
+    std::int64_t deleted_at_s = 0;       // relays accept only later versions
     unsigned work_bits = 0;              // that were asked of us when it was signed (NIP-13)
     bool lacks_work = false;             // a relay refused it for want of more
   };
@@ -121,7 +122,7 @@ class Announcer {
   std::string heartbeat_trouble_;
   bool withdrawn_ = false;
   std::function<void(std::vector<Visibility>)> withdrawal_done_;
-  base::Lifetime turn_;  // from one of start(), stop() and withdraw() to the next: what it began ends with it
+  base::Lifetime turn_;  // ends what one call of start(), stop() or withdraw() began, at the next such call
 };
 
 }  // namespace runtime

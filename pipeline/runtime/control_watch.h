@@ -1,5 +1,4 @@
-// What customers say about open jobs, and to us: which cancellations and pings the relays are asked for, and what comes
-// of those that arrive.
+// Asks the relays for customers' cancellations of open jobs and for pings to us, and handles those that arrive.
 #pragma once
 
 #include "pipeline/runtime/context.h"
@@ -15,15 +14,15 @@ class ControlWatch {
   // `context` outlives it. `cancel` is called when a customer has deleted the request of their open job.
   ControlWatch(const Context& context, Cancel cancel) : context_(context), cancel_(std::move(cancel)) {}
 
-  // Asks the relays for pings to us and for deletions of the requests that can still be cancelled, when that has changed
-  // since they were asked last.
+  // Asks the relays for pings to us and for deletions of the requests that can still be cancelled, when that has
+  // changed since they were asked last.
   void refresh();
-  // From now on.
+  // Calls refresh() every second from now on.
   void refresh_every_second();
-  // A verified event of those. A deletion by its job's customer cancels the job (NIP-09); a ping (kind 7007) is
-  // answered on the relay that it came from, unless it is old or too many came in this minute.
+  // Takes a verified event that refresh() asked for. A deletion by its job's customer cancels the job (NIP-09); a ping
+  // (kind 7007) is answered on the relay that it came from, unless it is old or too many came in this minute.
   void on_event(const nostr::Event& event, const std::string& relay);
-  // A new minute: as many pings as before may be answered.
+  // A new minute begins: again kMaxPongs pings may be answered.
   void every_minute() { pongs_ = 0; }
 
   // We are going offline: no ping is answered, and the relays are asked for nothing new.

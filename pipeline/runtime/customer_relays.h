@@ -1,5 +1,5 @@
-// Where customers read (NIP-65): looked up when they ask for something, so that it is known when their answer is ready;
-// and with it, where the answers to a job go.
+// The relays that customers read (NIP-65), and from them the relays to which the answers to a job go. A customer's list
+// is looked up when they ask for something, so that it is known when their answer is ready.
 #pragma once
 
 #include <map>
@@ -21,12 +21,13 @@ inline constexpr std::size_t kMaxAnswerTargets = 8;  // of one job
 
 class CustomerRelays {
  public:
-  // Our own relays are asked for customers' lists, and are targets of every answer, the last ones. The ports outlive it.
+  // Our own relays are asked for customers' lists. They are also the last targets of every answer. The ports outlive
+  // it.
   CustomerRelays(Relays& relays, Scheduler& scheduler, std::vector<std::string> own_relays);
 
-  // Asks for the customer's list, unless that was done lately. What goes wrong leaves it empty.
+  // Asks for the customer's list, unless that was done lately. If the query fails, the list stays as it was.
   void look_up(const base::PublicKey& customer);
-  // As far as it is known by now; URLs in their normal form, first those that the list names first.
+  // The customer's list as far as it is known by now, in its order; URLs in their normal form.
   std::vector<std::string> of(const base::PublicKey& customer) const;
   // Where answers to this job go: where its request came from, where the customer wants answers, where they read, and
   // our own relays; the first kMaxAnswerTargets of these. Each URL was checked when it was read.

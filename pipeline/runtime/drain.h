@@ -1,5 +1,5 @@
-// Going offline: what the provider waits for, and how long. Nothing is lost when it stops waiting: the ledger has it,
-// and it continues when the provider is online again or after the next start.
+// Going offline: what the provider waits for, and how long. Nothing is lost when the provider stops waiting: the ledger
+// records the unfinished work, which continues when the provider is online again or after the next start.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,7 @@ class Drain {
 
   struct Hooks {
     std::function<Unfinished()> unfinished;
-    // Records why we are offline. Once in a drain; check() comes again when that is durable.
+    // Records why we are offline. Called once per drain. The owner calls check() again when the record is durable.
     std::function<void(const std::string& reason)> record;
     std::function<void(const std::string& what)> waiting;   // every kReportMs: what is waited for
     std::function<void(const std::string& what)> given_up;  // what is waited for no longer
@@ -47,12 +47,13 @@ class Drain {
   Drain(base::Scheduler& scheduler, Hooks hooks) : scheduler_(scheduler), hooks_(std::move(hooks)) {}
 
   // Calls `done` in a later task, when nothing is unfinished or the time is over. Models have `model_limit_ms` (none:
-  // no limit), the rest has kLimitMs after the last model. The drain always waits until facts are durable. It may be
-  // called again during and after a drain: the first reason and the shortest limit apply.
+  // no limit). The rest has kLimitMs after the last model has ended, but no more time when the limit of the models is
+  // over. The drain always waits until facts are durable. begin() may be called again during and after a drain: the
+  // first reason and the shortest limit apply.
   void begin(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   // Something may have ended.
   void check();
-  // We are online again. Not while it waits.
+  // We are online again. Must not be called while a drain waits.
   void end();
 
   bool begun() const { return begun_; }

@@ -12,22 +12,22 @@ namespace runtime {
 
 using core::EntryLimits;
 
-// Those who have paid may ask so many times as often.
+// A key that has paid may send this many times the usual number of requests.
 inline constexpr std::uint32_t kEntriesOfPayingKeys = 60;
-// Of more keys than these none is counted.
+// At most this many keys are counted.
 inline constexpr std::size_t kMaxCountedKeys = 20'000;
 
 class EntryShares {
  public:
   EntryShares(EntryLimits limits, base::TimeMs now);
 
-  // What asks.
+  // The sender of a request.
   struct Asker {
     base::PublicKey key;
     core::Standing standing = core::Standing::fresh;
-    bool drawn = true;      // its key is, for this minute
+    bool drawn = true;      // the key was drawn for this minute
     bool crowded = false;   // more fresh keys ask than can be served
-    bool too_late = false;  // it will be declined whoever asks
+    bool too_late = false;  // the request will be declined, whoever sent it
   };
   // Why its request is not recorded: "share_of_key", "share_of_strangers"; or empty: it is, and counts.
   std::string_view refuse(const Asker& asker, base::TimeMs now);
@@ -44,11 +44,11 @@ class EntryShares {
   const EntryLimits limits_;
   base::TimeMs hour_began_;
   base::TimeMs refilled_;
-  double fresh_left_;   // of the class's entries: full at first, filled again at an even pace
-  double worked_left_;  // and as many for those who bring work
+  double fresh_left_;   // entries left for fresh keys; full at first, refilled evenly over time
+  double worked_left_;  // the same for requests with proof of work
   std::unordered_map<base::PublicKey, std::uint32_t, base::FixedBytesHash> of_key_;  // in this hour
   std::unordered_set<base::PublicKey, base::FixedBytesHash> fresh_keys_;             // in this minute
-  std::unordered_set<base::PublicKey, base::FixedBytesHash> recorded_;               // of them, in a crowd
+  std::unordered_set<base::PublicKey, base::FixedBytesHash> recorded_;               // fresh keys, while `crowded`
   std::uint64_t worked_requests_ = 0;                                                // in this minute
 };
 

@@ -12,7 +12,8 @@ using FoundJob = base::Result<std::optional<core::Job>>;
 FoundJob find_job(const Context& context, const core::JobId& id);
 
 // Calls `then` once with the job as all facts so far make it. Use it before you change a job: for one that the engine
-// does not hold, it waits until no fact is on its way to the disk. Fails with "ledger.failed" once the ledger has failed.
+// does not hold, it waits until no fact is on its way to the disk. Fails with "ledger.failed" once the ledger has
+// failed.
 void find_settled_job(const Context& context, const core::JobId& id, std::function<void(FoundJob)> then);
 
 }  // namespace runtime

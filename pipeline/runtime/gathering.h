@@ -29,12 +29,12 @@ struct Gathering {
   std::function<void(base::Result<std::vector<std::string>>)> done;
 };
 
-// Some gatherings run at a time, more wait for their turn. Each takes its sources one after the other and tries none
-// twice, but an event or a result on each relay in turn: where the customer says that it is, then our own.
+// Some gatherings run at a time, more wait for their turn. Each takes its sources one after the other and tries each
+// once. An event or a result is asked for on one relay after another: the relay that the customer names, then our own.
 // Single-threaded; `done` is called exactly once, never inside start().
 class Gatherer {
  public:
-  // The ports must outlive it, and it every call back from them.
+  // The ports must outlive it, and it must outlive every callback from them.
   Gatherer(Relays& relays, PageReader& web, Scheduler& scheduler, std::vector<std::string> own_relays)
       : relays_(relays), web_(web), scheduler_(scheduler), own_relays_(std::move(own_relays)) {}
 

@@ -1,5 +1,5 @@
-// The generations under way: started, shown while they grow, ended at the size that relays take or when their time is
-// over, stopped, and their answers put into the form in which the ledger keeps them.
+// Runs the generations. It starts and stops them, shows growing answers to customers, ends a generation at the size
+// that relays accept or at its time limit, and puts the answer into the form in which the ledger keeps it.
 #pragma once
 
 #include <map>
@@ -14,16 +14,16 @@ namespace runtime {
 
 class Inferences {
  public:
-  // All outlive it, and it outlives every callback of its ports.
+  // All arguments must outlive it. It must outlive every callback of the context's ports.
   Inferences(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays)
       : context_(context), texts_(texts), customer_relays_(customer_relays) {}
 
   // Asks the backend for the job's answer and posts InferenceEnded or InferenceBroke, once, unless stop() comes first.
   // Does nothing when the job has ended. Three ends are decided here, whatever the backend sends:
-  //   - An answer that outgrows what relays take ends there, as at its token cap: the quote was made for that size.
+  //   - An answer that reaches the size that relays accept ends there, as at its token cap.
   //   - An answer without visible text has failed (`empty`): there is nothing to sell.
-  //   - A generation that is not over after Options::answer_limit_ms has failed (`timed_out`), with or without text: the
-  //     customer bought an answer of so many tokens, not what a slow machine made of it in time.
+  //   - A generation that is not over after Options::answer_limit_ms has failed (`timed_out`), with or without text:
+  //     the customer bought an answer of so many tokens, not what a slow machine made of it in time.
   void start(const core::Job& job, const core::Work& work);
 
   // Ends the job's generation, if there is one; nothing is posted. Returns the answer up to here when the customer has

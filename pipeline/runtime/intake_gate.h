@@ -32,17 +32,18 @@ class IntakeGate {
   // Takes those that wait, as far as the disk allows it now.
   void take_waiting();
 
-  // Drops each request until open() is called. Its receipt is let go, or else the relays that bring the answers to what
-  // is still published would not be read any more. No cursor may be saved meanwhile.
+  // Drops each request until open() is called. Releases the request's receipt: otherwise reading would stop at relays
+  // that still have to answer our publications. No cursor may be saved meanwhile.
   void close() { closed_ = true; }
-  // Lets requests in again. Those that still wait are dropped: the relays are asked for them again, from the saved cursors.
+  // Lets requests in again. Those that still wait are dropped: the relays are asked for them again, from the saved
+  // cursors.
   void open();
 
   // Counts a request that was refused, here or before it came here.
   void on_refused(const std::string& reason);
   // Posts what was counted since the last call, if anything was.
   void record_refused();
-  // Once a minute: draws the fresh keys that are served in the next.
+  // Call it once a minute. Draws by lot the fresh keys that are served in the next minute.
   void draw();
 
  private:
@@ -52,7 +53,7 @@ class IntakeGate {
     std::string relay;
     std::shared_ptr<void> receipt;
   };
-  // Why there were refused requests, how many, and of how many keys where that was counted.
+  // How many requests were refused for one reason, and the keys that sent them, where keys are counted.
   struct Refused {
     std::uint64_t count = 0;
     std::set<base::PublicKey> keys;

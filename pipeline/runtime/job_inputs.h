@@ -9,7 +9,7 @@ namespace runtime {
 
 class JobInputs {
  public:
-  // Both outlive it, and it outlives every callback of its ports.
+  // Both arguments must outlive it. It must outlive every callback of the context's ports.
   JobInputs(const Context& context, const JobTexts& texts);
 
   // Posts InputsReady or InputsMissing, once; nothing when the job is gone by then.

@@ -25,8 +25,8 @@ class JobTexts {
   // The conversation that a question stands for, decrypted where the job is encrypted.
   base::Result<std::vector<core::ChatMessage>> conversation(const core::Job& job,
                                                             std::span<const std::string> question) const;
-  // An answer or an input as the ledger keeps it. That of an encrypted job is encrypted as it crosses the wire, and is
-  // kept in no other form.
+  // An answer or an input as the ledger keeps it. For an encrypted job it is stored only in the encrypted form that
+  // crosses the wire.
   base::Result<ledger::Text> keep(const core::Job& job, std::string text) const;
 
  private:

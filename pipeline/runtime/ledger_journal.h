@@ -1,4 +1,4 @@
-// The journal of production: the ledger behind its writer thread.
+// The journal that the program itself uses (tests have others): it appends to the ledger through the writer thread.
 #pragma once
 
 #include "ledger/group_commit.h"

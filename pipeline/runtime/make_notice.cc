@@ -38,8 +38,8 @@ std::string cancelled_text(const Job& job) {
   return who + who_owes(job);
 }
 
-// What the failure of the model means to a customer. The backend's own words stay in the ledger: they may name what is on
-// the provider's network.
+// What the failure of the model means to a customer. The backend's own words stay in the ledger: they may name what is
+// on the provider's network.
 std::string failure_text(const Job& job) {
   const ledger::ModelOffer model = job.quote ? job.quote->terms : ledger::ModelOffer{.name = "the model"};
   switch (job.inference_failed->failure) {

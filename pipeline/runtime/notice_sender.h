@@ -1,4 +1,4 @@
-// Signs the notices that jobs are due, and brings each to its relays.
+// Signs the notices that are due for jobs, and sends each to its relays.
 #pragma once
 
 #include <set>
@@ -20,7 +20,8 @@ struct ResultRetry {
 // on. A ledger that cannot be read is reported as failed.
 class NoticeSender {
  public:
-  // All outlive it, and it outlives every callback of its ports. `progressed` is called when fewer are waiting().
+  // All outlive it, and it outlives every callback of its ports. `progressed` is called when the numbers of waiting()
+  // have fallen.
   NoticeSender(const Context& context, const JobTexts& texts, const CustomerRelays& customer_relays,
                std::function<void()> progressed)
       : context_(context), texts_(texts), customer_relays_(customer_relays), progressed_(std::move(progressed)) {}
@@ -29,12 +30,12 @@ class NoticeSender {
   void sign(const core::Job& job, const core::Work& work);
   // Posts RelayAnswered for each relay that gave a last answer, then PublishEnded.
   void publish(const core::Job& job, const core::Work& work);
-  // Publishes a result again that no relay took: the same signed bytes, to the relays that it would go to today, until a
-  // deadline of its own. Posts RetryOrdered.
+  // Publishes a result again that no relay took: the same signed bytes, to the relays that it would go to today, until
+  // a deadline of its own. Posts RetryOrdered.
   void retry(ResultRetry order);
 
   // Signed notices for which it is worth waiting before we hang up: results that no relay has accepted yet, and other
-  // notices that neither one relay has accepted nor each has answered for the first time.
+  // notices that no relay has accepted and that some relay has not answered at all yet.
   struct Waiting {
     std::size_t results = 0;
     std::size_t others = 0;

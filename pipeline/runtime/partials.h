@@ -16,14 +16,15 @@ using base::Scheduler;
 using nostr::Relays;
 
 // Publishes the whole text so far, at a bounded rate and with a bounded sum of bytes: each time it has grown by a
-// tenth, at most once in kPartialIntervalMs. One try a relay; one that refuses is asked no more. Nothing of it is kept:
-// partials are a courtesy, the result is the answer.
+// tenth, at most once in kPartialIntervalMs. Each text is sent to each relay once; a relay that refuses one gets no
+// more. Nothing is recorded: partials are a courtesy, and the result is the answer.
 inline constexpr std::int64_t kPartialIntervalMs = 1'000;
 inline constexpr std::int64_t kPartialLifeMs = 10 * base::kMinuteMs;  // relays may forget it then (NIP-40)
 
 class Partials {
  public:
-  // `key` and the ports outlive it. Of an encrypted job each text is encrypted in the `form` that it was asked in.
+  // `key` and the ports outlive it. For an encrypted job, `form` is the encryption of the request, and each text is
+  // encrypted in it.
   Partials(Relays& relays, Scheduler& scheduler, Random random, const nostr::SecretKey& key, nostr::RequestRef about,
            ledger::Encryption form, std::vector<std::string> targets);
 
@@ -34,7 +35,7 @@ class Partials {
   std::uint32_t shown() const { return state_->shown; }
 
  private:
-  // What an answer of a relay finds, should it come after the end.
+  // State that a relay's late answer can still use after this object is destroyed.
   struct State {
     std::vector<std::string> targets;
     std::uint32_t shown = 0;

@@ -34,7 +34,7 @@ struct Options {
   std::vector<wallet::Network> networks;  // an invoice of any other network is refused
   // Which customers see an answer while it grows, as far as core::may_stream allows.
   enum class Stream { never, asked, always } stream = Stream::asked;
-  core::EntryLimits entries = {};  // requests that are recorded
+  core::EntryLimits entries = {};  // how many requests are recorded per hour
   // The longest that a generation may take, from its start to its end. Nothing that a backend sends prolongs it.
   std::int64_t answer_limit_ms = 30 * base::kMinuteMs;
 };

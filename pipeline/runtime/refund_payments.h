@@ -1,7 +1,7 @@
-// Pays back, and finds out what became of it. The wallet is told to pay an attempt once, by the process that began it;
-// whoever finds the attempt begun before asks only what became of it. "Not paid" is believed of the wallet's own words:
-// that it failed, or, once the customer's invoice has expired and so nobody can pay it any more, that it never heard
-// of it.
+// Pays refunds, and finds out the outcome of each attempt. Only the process that begins an attempt orders the payment,
+// and only once. A later process only looks up the outcome. An attempt counts as not paid if the wallet reports that it
+// failed. It also counts as not paid if the wallet does not know the payment, and either had refused the order, or the
+// customer's invoice has expired and can no longer be paid.
 #pragma once
 
 #include <map>
@@ -19,25 +19,27 @@ class RefundPayments {
  public:
   using Ended = std::function<void(std::variant<ledger::RefundPaid, ledger::RefundFailed>)>;
 
-  // Both outlive it. Null: nothing can be paid, and what was begun before waits. `account` names the account that pays,
-  // for only that one knows what became of its payments.
+  // `payer` and `scheduler` must outlive it. Without a payer (null), nothing can be paid, and attempts begun earlier
+  // wait. `account` names the paying account, because only that account knows the outcome of its payments.
   RefundPayments(wallet::Payer* payer, std::string account, Scheduler& scheduler)
       : payer_(payer), account_(std::move(account)), scheduler_(scheduler) {}
 
-  // Fails with "refund.invoice_used" for an invoice that is being paid, or that the wallet knows: one that failed there
-  // could be taken for the new attempt. One whose order the wallet refused may be tried again. Fails with the wallet's
-  // error when it does not answer.
+  // Fails with "refund.invoice_used" if the invoice is being paid, or if the wallet knows a payment for it: the failure
+  // of an earlier payment could be taken for that of the new attempt. An invoice whose order the wallet refused may be
+  // tried again. Fails with the wallet's error if the wallet does not answer.
   void check_unpaid(const wallet::PaymentOrder& order, std::function<void(base::Result<void>)> done);
 
-  // The next follow() of this invoice is ours to pay. False when it is being paid, or was meanwhile.
+  // Makes the next follow() of this invoice order the payment. Returns false if the invoice is being paid, or has been
+  // paid since check_unpaid().
   bool begin(const base::Hash256& to);
 
-  // A person has seen in the wallet that the attempt was not paid: it is followed no more. Fails with
+  // Stops following the attempt, because a person has seen in the wallet that it was not paid. Fails with
   // "refund.may_be_paid" while the customer's invoice has not expired, with "refund.ended" when the wallet knows
   // better, and with its error when it does not answer.
   void give_up(const ledger::RefundStarted& attempt, std::function<void(base::Result<void>)> done);
 
-  // Until it is known what became of the attempt; `ended` is called once. False when its wallet is not at hand.
+  // Follows the attempt until its outcome is known, then calls `ended` once. Returns false if the attempt's wallet is
+  // not the one that is configured here.
   bool follow(const ledger::RefundStarted& attempt, Ended ended);
 
  private:
@@ -59,7 +61,7 @@ class RefundPayments {
   const std::string account_;
   Scheduler& scheduler_;
   std::set<base::Hash256> begun_;
-  std::set<base::Hash256> paid_;            // in this life: a look-up that was asked before may not know it yet
+  std::set<base::Hash256> paid_;            // since this start; an earlier look-up may still answer "unknown"
   std::map<base::Hash256, Entry> entries_;  // by the payment hash of the customer's invoice
   base::Lifetime lifetime_;
 };

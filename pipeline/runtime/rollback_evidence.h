@@ -14,10 +14,10 @@ namespace runtime {
 std::optional<std::string> contradiction(const ledger::Checkpoint& published, base::Seq size,
                                          const std::optional<base::Hash256>& root_there);
 
-// An event that leaves us only when a NoticeSigned is durable: a result, or a 7000 about how a job stands. What is never
-// recorded (parts of an answer, answers to pings) proves nothing.
+// An event that leaves us only when a NoticeSigned is durable: a result, or a 7000 about how a job stands. What is
+// never recorded (parts of an answer, answers to pings) proves nothing.
 bool is_recorded_kind(const nostr::Event& event);
-// This notice of ours is one that the job had signed.
+// True if the job's recorded facts contain this notice.
 bool has_notice(const core::Job& job, const base::EventId& event);
 
 }  // namespace runtime

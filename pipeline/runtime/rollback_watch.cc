@@ -24,8 +24,8 @@ constexpr std::string_view kHelp =
     "is "
     "paid for one is owed back. If another machine serves with this key, stop it first.";
 
-// Our clock may be late by so much against the one that signed what was lost. If that one was ahead by more, it does not
-// keep new requests out.
+// Our clock may be late by so much against the one that signed what was lost. If that one was ahead by more, it does
+// not keep new requests out.
 constexpr std::int64_t kFarthestClockMs = base::kHourMs;
 constexpr std::int64_t kLongestPauseMs = 5 * base::kMinuteMs;  // before a relay is asked again
 

@@ -1,7 +1,7 @@
-// Finds out whether this ledger lost its end: whether somebody put back an older copy, or another machine serves with the
-// same key. At start it asks our own relays what they have of us, and keeps the shop closed for at most three seconds.
-// Later it asks each relay again before it publishes a checkpoint there, so that our checkpoint never replaces one that
-// is evidence. The simulator runs this code in virtual time.
+// Finds out whether this ledger lost its end: whether somebody put back an older copy, or another machine serves with
+// the same key. At start it asks our own relays what they have of us, and keeps the shop closed for at most three
+// seconds. Later it asks each relay again before it publishes a checkpoint there, so that our checkpoint never replaces
+// one that is evidence. The simulator runs this code in virtual time.
 #pragma once
 
 #include <map>
@@ -43,13 +43,13 @@ class RollbackWatch {
   };
   struct Evidence {
     std::string what;   // for people: what it is, and where it was seen
-    base::TimeMs time;  // when it was signed, by the clock that it was signed by; zero: not known
+    base::TimeMs time;  // when it was signed, by its signer's clock; zero: not known
   };
   struct Options {
     base::PublicKey us;
     std::vector<std::string> own_relays;
     std::vector<std::uint32_t> result_kinds = {nostr::kTextResultKind};  // of the jobs that are sold
-    bool accept = false;  // the operator's word: what is found before `release` is accepted, and the shop opens
+    bool accept = false;  // by the operator: accept each rollback found before `release` is called; then open
   };
   struct Hooks {
     std::function<void()> open;              // once, in a later task than start(): the shop may open
@@ -57,7 +57,8 @@ class RollbackWatch {
     std::function<void()> readable = [] {};  // another relay is among readable()
     // A rollback was found, and the operator's word covers it: what was open is to be closed.
     std::function<void(ledger::RollbackAccepted)> accepted;
-    // A rollback was found: the process must end. Once, also long after `open`. "ledger.rollback".
+    // The process must end: a rollback was found ("ledger.rollback"), or the ledger could not be read. Called once,
+    // perhaps long after `open`.
     std::function<void(base::Error)> refused;
   };
 
@@ -80,8 +81,9 @@ class RollbackWatch {
   // Some own relay has answered, so that there was something to compare with.
   bool checked() const;
   bool all_checked() const;
-  // The own relays whose requests may be taken. A relay offers again the requests that a lost history has served, and
-  // also holds the evidence of that history; so it must have answered, or have had the time to.
+  // The own relays whose requests may be taken. If this ledger lost its end, a relay again offers requests that the
+  // lost part had already served. The same relay has the evidence of that. So it is read only after it has answered, or
+  // has had kReadWithinMs to answer.
   std::vector<std::string> readable() const;
 
  private:
@@ -95,7 +97,7 @@ class RollbackWatch {
   };
   // What is asked of a relay, one after the other.
   struct Round;
-  // What the ledger is, as far as others can contradict it.
+  // The facts about the ledger with which events from relays are compared.
   struct Past {
     base::Hash256 first_entry;
     base::TimeMs counts_from;  // what was signed before is of another ledger, or was accepted

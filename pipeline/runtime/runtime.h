@@ -23,7 +23,8 @@ namespace runtime {
 
 // What the runtime calls; none of these may destroy it.
 struct RuntimeHooks {
-  // Once, when the ledger fails: nothing more leaves this process, which must end (DESIGN: never retried).
+  // Called once, when the ledger fails. A failed write is never retried: nothing more leaves this process, which must
+  // end.
   std::function<void(base::Error)> fatal = [](const base::Error&) {};
   // Something that the operator must know, and that stops one job only.
   std::function<void(const std::string& what)> problem = [](const std::string&) {};
@@ -44,7 +45,8 @@ class Runtime {
 
   // Goes online under this policy.
   void start(core::Policy policy, std::string version);
-  // Goes on with the jobs that were open when the last process ended: once, after start(). Requests may come from then on.
+  // Goes on with the jobs that were open when the last process ended: once, after start(). Requests may come from then
+  // on.
   void take_up_open_jobs();
 
   // A verified event of a job request kind. The receipt is held until the event is durable or refused (intake_gate.h).
@@ -59,17 +61,17 @@ class Runtime {
   bool cancel(const core::JobId& id, ledger::JobCancelled facts);
   // Pays customers back.
   RefundDesk& refund_desk() { return refund_desk_; }
-  // For what the operator says of invoices, and what a comparison with the wallet's list finds.
+  // Takes the operator's statements about invoices, and the findings of a comparison with the wallet's list.
   Invoicing& invoicing() { return invoicing_; }
-  // The operator's orders: removes texts of jobs at rest, and records that; before take_up_open_jobs(), accepts that the
-  // ledger lost its end; publishes a result again that no relay took.
+  // The operator's orders: removes texts of jobs at rest, and records that; before take_up_open_jobs(), accepts that
+  // the ledger lost its end; publishes a result again that no relay took.
   void order(core::PruningOrdered pruning) { post(std::move(pruning)); }
   void order(core::RollbackConfirmed rollback) { post(std::move(rollback)); }
   void order(ResultRetry retry) { notices_.retry(std::move(retry)); }
 
   // Takes no new jobs and starts no model, lets started ones finish as long as Drain::begin says, then records the
-  // reason, once, and calls every `done`. What is not finished then goes on after go_online() or the next start. Requests
-  // that arrive meanwhile keep their receipts out, so the relays are asked for them again.
+  // reason, once, and calls every `done`. What is not finished then goes on after go_online() or the next start. The
+  // receipts of requests that arrive meanwhile stay open, so the relays are asked for these requests again.
   void drain(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   // Takes new jobs again after a drain that has ended.
   void go_online(std::string version);

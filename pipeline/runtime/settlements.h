@@ -1,7 +1,8 @@
-// Watches every invoice until its end. The wallet's news say when to look; where it pushes none, or they are lost,
-// invoices are asked about at a pace that slows down with their age. The look-ups of all invoices together have a
-// limit per second, so watching costs no more when many invoices are open. A failing look-up delays only its own
-// invoice. An invoice is looked up at the wallets of its kind: of two accounts, the one that knows it.
+// Watches every invoice until its end. A notification from the wallet triggers a look-up. Invoices are also polled, in
+// case the wallet sends no notification or one is lost; the older an invoice, the longer the pause between its
+// look-ups. All polls together have a limit per second, so watching costs no more when many invoices are open. A
+// failing look-up delays only its own invoice. An invoice is looked up at the wallets of its kind. If there are
+// several, the next one is asked after each failed look-up or answer "unknown".
 #pragma once
 
 #include <array>
@@ -16,11 +17,12 @@ namespace runtime {
 
 using base::Scheduler;
 
-// Look-ups that no news asked for, a second. Beyond them, invoices wait for their turn.
+// Look-ups per second that no notification triggered. Invoices beyond this limit wait for their turn.
 inline constexpr std::int64_t kLookUpsPerSecond = 20;
-// An account that made an invoice must answer "unknown" so often in a row, for so long, until the invoice is given up:
-// many wallets delete what expired. From the second such answer on, the invoice counts against no limit, and the ledger
-// says since when: the time counts over restarts, the answers do not. Any other answer ends the row.
+// Many wallets delete expired invoices. An expired invoice is given up after the account that made it has answered
+// "unknown" kUnknownBeforeEnd times in a row, over at least kUnknownBeforeEndMs. From answer kUnknownBeforeNoLimit on,
+// the invoice no longer counts against any limit, and the ledger records the time. That time survives a restart; the
+// number of answers does not. Any other answer starts the count again.
 inline constexpr std::uint32_t kUnknownBeforeNoLimit = 2;
 inline constexpr std::uint32_t kUnknownBeforeEnd = 5;
 inline constexpr std::int64_t kUnknownBeforeEndMs = base::kDayMs;
@@ -28,42 +30,42 @@ inline constexpr std::int64_t kUnknownBeforeEndMs = base::kDayMs;
 struct Watched {
   ledger::InvoiceIssued invoice;
   base::TimeMs since;          // when it was made: its age sets the pace
-  base::TimeMs give_up_at;     // expiry plus grace: from then on "never paid" is believed
+  base::TimeMs give_up_at;     // expiry plus grace: only a later look-up can prove "never paid"
   base::TimeMs unknown_since;  // when the ledger last recorded that the wallet does not know it; 0: it has not
   std::function<void(ledger::InvoiceSettled)> settled;
-  std::function<void(ledger::InvoiceHeld)> held = [](const ledger::InvoiceHeld&) {};  // and may yet settle; once
-  // Still watched. Called again when the wallet has known it in between.
+  std::function<void(ledger::InvoiceHeld)> held = [](const ledger::InvoiceHeld&) {};  // paid, not settled; called once
+  // The wallet does not know the invoice, which stays watched. Called again only if the wallet knew it in between.
   std::function<void(ledger::InvoiceUnknown)> unknown = [](const ledger::InvoiceUnknown&) {};
   std::function<void(ledger::InvoiceExpired)> never_paid;
 };
 
 class Settlements {
  public:
-  // All outlive it; of the wallets it is the only listener.
+  // All arguments must outlive it. It must be the only on_news() listener of these wallets.
   Settlements(std::vector<wallet::Wallet*> wallets, Scheduler& scheduler);
 
-  // Exactly one of `settled` and `never_paid` is called, once. False, and nothing is done, when none of the wallets is
-  // of the invoice's kind.
+  // Calls exactly one of `settled` and `never_paid`, once, unless forget() comes first. Returns false and does nothing
+  // if no wallet is of the invoice's kind. Returns true and ignores these callbacks if the invoice is watched already.
   bool watch(Watched watched);
-  // Watches it no more.
+  // Stops watching the invoice. Calls nothing.
   void forget(const base::Hash256& id);
-  // Something was done about it: looks now.
+  // Looks the invoice up now, because something was done to it.
   void look(const base::Hash256& id);
 
  private:
-  // What is to be asked about, and not before when.
+  // Invoices to look up, each with its earliest time.
   using Queue = std::set<std::pair<base::TimeMs, base::Hash256>>;
 
   struct Entry {
     Watched watched;
-    wallet::Wallet* wallet;             // that is asked, until it answers that it does not know
+    wallet::Wallet* wallet;             // asked next; changes after a failure or an "unknown"
     Queue* queue = nullptr;             // in which it waits; null while it is being asked about
     base::TimeMs due = {};              // its place there
     bool news = false;                  // came while it was being asked about
     bool held = false;                  // and reported
-    bool unknown = false;               // and reported, in this life or another
-    std::uint32_t unknown_answers = 0;  // in a row, in this life, after the end, of the account that made it
-    base::TimeMs unknown_since = {};    // the first in a row; of those in another life, when they were recorded
+    bool unknown = false;               // and reported, by this process or an earlier one
+    std::uint32_t unknown_answers = 0;  // in a row, since this start, after give_up_at, from the account that made it
+    base::TimeMs unknown_since = {};    // the first in a row; before this start: when it was recorded
   };
 
   void ask(const base::Hash256& id);

@@ -41,7 +41,8 @@ class Bolt11FieldReader {
   std::bitset<32> seen_;
 };
 
-// The fields of `invoice`, `payee` among them where it wants to be named. Fails where no reader could read them back.
+// The fields of `invoice`; `payee` is one of them if the invoice names its payee. Fails where no reader could read them
+// back.
 Result<Groups> write_bolt11_fields(const Invoice& invoice, const NodeId& payee);
 
 }  // namespace wallet

@@ -1,6 +1,6 @@
 // Core Lightning over its JSON-RPC socket (https://docs.corelightning.org/reference, 23.02 to 25.x; it lists what was
-// paid from 23.08 on). It takes our label and our preimage, so an order can be repeated. Who may open the socket may
-// spend: it is the operator's own. Pure.
+// paid from 23.08 on). It takes our label and our preimage, so an order can be repeated. The socket is the operator's
+// own: whoever can open it can spend. Pure.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // Electrum (https://electrum.readthedocs.io, 4.3 to 4.6) as a daemon with JSON-RPC over HTTP, Lightning enabled. It
-// takes neither preimage nor label: an order that was lost on the way is an orphan. Nothing is pushed. Pure.
+// accepts neither a preimage nor a label. If its answer to an order is lost, the invoice becomes an orphan. It sends no
+// notifications. Pure.
 #pragma once
 
 #include "pipeline/wallet/ports.h"
@@ -29,12 +30,13 @@ class ElectrumWallet final : public Wallet {
   const WalletPorts ports_;
 };
 
-// With the same user:password, which may always spend. Electrum takes no fee limit, and holds each part of a payment to
-// 1 % or, where that is less, 5 sat (10 from 4.5 on): it is not told to pay what could cost more than the limit.
+// Uses the same user:password, which may always spend. Electrum accepts no fee limit. It limits the fee of each part of
+// a payment to 1 % or 5 sat (10 sat from 4.5 on), whichever is higher. A payment that could cost more than our limit is
+// refused and not sent.
 //
-// It gives up when one part fails, whatever becomes of the others, and forgets that when it is restarted. So a payment
-// has failed when Electrum says so and cannot have split it; else one that it has begun, and has not in its history, is
-// under way, if need be until a person has looked.
+// Electrum gives up when one part fails, although other parts may still succeed. After a restart it has forgotten this.
+// So a payment counts as failed only if Electrum reports that and cannot have split the payment. Any other payment that
+// it began and does not list in its history counts as under way, if necessary until a person has looked.
 class ElectrumPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;

@@ -1,6 +1,6 @@
-// A Lightning address (LUD-16) whose server tells what was paid (LUD-21): any wallet that has one, with no credential
-// at all. It takes neither preimage nor label; whoever runs the server could keep what is paid. Nothing is pushed.
-// Pure.
+// A Lightning address (LUD-16) whose server reports which invoices were paid (LUD-21). It works with any wallet that
+// has such an address, and needs no credential. It accepts neither a preimage nor a label. The operator of the server
+// could keep the payments. It sends no notifications. Pure.
 #pragma once
 
 #include "pipeline/wallet/ports.h"
@@ -14,13 +14,13 @@ struct LightningAddress {
 
   // Fails with "wallet.address".
   static base::Result<LightningAddress> parse(std::string_view text);
-  // https, but for this machine's own, where tests live.
+  // https, or http if the host is this machine (for tests).
   std::string url() const;
 };
 
 class LightningAddressWallet final : public Wallet {
  public:
-  // `web` fetches as the operator's own word (WebRequest::own).
+  // `web` must fetch with WebRequest::own: the operator named this address.
   LightningAddressWallet(web::PageReader& web, WalletPorts ports, LightningAddress address)
       : web_(web), ports_(std::move(ports)), address_(std::move(address)) {}
 

@@ -18,7 +18,7 @@ class LnbitsWallet final : public Wallet {
   std::string kind() const override { return "lnbits"; }
   Abilities abilities() const override {
     return {
-        .repeats = Repeats::by_label, .pushes = true, .lists = true, .calls_per_minute = 100};  // it bears 200 in any
+        .repeats = Repeats::by_label, .pushes = true, .lists = true, .calls_per_minute = 100};  // LNbits' limit is 200
   }
   std::string account() const override { return ports_.account; }
   bool play_money() const override { return ports_.play_money; }
@@ -39,7 +39,8 @@ class LnbitsWallet final : public Wallet {
   const std::string key_;
 };
 
-// With the admin key. LNbits takes no fee limit: it keeps its own reserve (1 % and at least 2 sat, as it comes).
+// With the admin key. LNbits accepts no fee limit. It keeps its own reserve: 1 % and at least 2 sat in its default
+// configuration.
 class LnbitsPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;

@@ -1,8 +1,8 @@
 // LND over its REST gateway (https://lightning.engineering/api-docs/api/lnd/rest-endpoints, 0.15 to 0.19). It takes our
-// preimage, so an order can be repeated; it streams what is settled. int64 are strings, bytes are base64. The macaroon
-// `invoices:read invoices:write` is enough, as LND's own invoice.macaroon has it; `info:read` tells the node's name
-// besides, and `offchain:read` the balance. One that can spend is not wanted, but for paying back (LndPayer), with
-// `offchain:read offchain:write`. Pure.
+// preimage, so an order can be repeated; it streams what is settled. int64 are strings, bytes are base64. A macaroon
+// with `invoices:read invoices:write` is enough, such as LND's own invoice.macaroon. `info:read` adds the node's name,
+// and `offchain:read` the balance. Only paying back (LndPayer) needs a macaroon that can spend, with `offchain:read
+// offchain:write`. Pure.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// LND's credential in the one form that its header takes. Pure.
+// Converts LND's credential to the form that the HTTP header needs. Pure.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace wallet {
 
-// The macaroon as hexadecimal digits: from them, from base64 of either alphabet, each also wrapped into lines, or from the
-// bytes as LND keeps them in *.macaroon. Fails with "wallet.macaroon"; the message repeats nothing of it.
+// The macaroon as hexadecimal digits. Accepts hexadecimal digits or base64 (either alphabet), with or without line
+// breaks, or the bytes of LND's *.macaroon file. Fails with "wallet.macaroon"; the message repeats nothing of it.
 base::Result<std::string> macaroon_hex(std::string_view bytes);
 
 }  // namespace wallet

@@ -1,7 +1,5 @@
 #include "pipeline/wallet/nwc.h"
 
-#include <algorithm>
-
 #include "pipeline/wallet/nwc_connection.h"
 #include "pipeline/wallet/replies.h"
 

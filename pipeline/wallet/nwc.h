@@ -1,6 +1,6 @@
 // Nostr Wallet Connect (NIP-47): the wallet that the operator already has (Alby Hub, Primal, coinos …). Not every such
-// wallet can do everything: what it can is in its info event. It takes no preimage: the order is kept in the invoice's
-// metadata, and looked for before it is carried out. Pure.
+// wallet can do everything; its answer to get_info or its info event lists its abilities. It accepts no preimage. The
+// order is stored in the invoice's metadata, and is searched for there before an invoice is made. Pure.
 #pragma once
 
 #include <map>
@@ -12,16 +12,17 @@ namespace wallet {
 
 class NwcConnection;
 
-// A wallet that receives, and, with a connection that may, one that pays back: its budget is its fee limit.
+// A wallet that receives. With a connection that may pay, it also pays back; the connection's budget is then the only
+// fee limit.
 class NwcWallet final : public Wallet, public Payer {
  public:
-  // `connection` outlives it, and calls nothing of it any more afterwards.
+  // `connection` must outlive it, and must not call it after its destruction.
   NwcWallet(NwcConnection& connection, WalletPorts ports);
 
   std::string kind() const override { return "nwc"; }
-  // What it is able to do is known when it has answered something. Until then it is taken to list and to hold, so that
-  // it is asked at all, and not to notify, so that payments are looked for. A wallet that tells nothing is promised
-  // nothing: it does not hold.
+  // The abilities are known once learn_abilities() has succeeded. Until then, listing and holding count as supported,
+  // so that they are tried, and notifications as unsupported, so that payments are polled. A wallet that reports no
+  // abilities counts as unable to hold.
   Abilities abilities() const override;
   std::string account() const override;
   bool play_money() const override { return ports_.play_money; }
@@ -48,7 +49,7 @@ class NwcWallet final : public Wallet, public Payer {
 
   NwcConnection& connection_;
   const WalletPorts ports_;
-  std::map<base::Hash256, base::TimeMs> given_back_;  // asked for then, and answered: it holds nothing any more
+  std::map<base::Hash256, base::TimeMs> given_back_;  // time of a give_back() that succeeded
 };
 
 }  // namespace wallet

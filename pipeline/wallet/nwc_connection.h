@@ -1,5 +1,5 @@
 // The encrypted events of Nostr Wallet Connect (NIP-47): our requests, the wallet's responses and notifications, and
-// what the wallet says that it is able to do. nwc.h is the wallet on top of it. Pure.
+// the abilities that the wallet reports. nwc.h is the wallet on top of it. Pure.
 #pragma once
 
 #include <map>
@@ -33,7 +33,7 @@ struct NwcUri {
   static base::Result<NwcUri> parse(std::string_view text);
 };
 
-// What is listened for on its relays.
+// The filters to subscribe to at the relays of the URI.
 std::vector<nostr::Filter> nwc_filters(const NwcUri& uri);
 
 // The wallet's response to one request.
@@ -54,12 +54,12 @@ class NwcConnection {
   // `relays` reaches those of the URI and listens there for nwc_filters().
   NwcConnection(nostr::Relays& relays, base::Scheduler& scheduler, base::Random random, NwcUri uri);
 
-  // What comes for nwc_filters(), verified.
+  // Call it with every verified event that matches nwc_filters().
   void on_event(const nostr::Event& event);
-  // This relay is back: what it said meanwhile is lost.
+  // This relay is connected again. What the wallet sent through it in the meantime is lost.
   void on_connected(const std::string& relay);
-  // This relay is gone, or could not be reached. Of several, any one that lives serves: only when the last one goes,
-  // what was asked may never be answered.
+  // This relay is disconnected or could not be reached. One connected relay is enough. When the last one is lost, the
+  // open requests fail, because their answers may never come.
   void on_disconnected(const std::string& relay);
   // Our authentication at this relay (NIP-42).
   nostr::Event sign_auth(const std::string& url, const std::string& challenge, base::TimeMs now) const;
@@ -69,21 +69,21 @@ class NwcConnection {
 
   using OnLearnt = std::function<void(const base::Result<void>&)>;
 
-  // Calls `then` when it is known what the wallet can: by its info event or, without one, by its answer to get_info. A
-  // wallet that only refuses that question has told nothing, which is known then. Fails with "wallet.unreachable" or
-  // "wallet.malformed"; the next call tries again.
+  // Finds out the wallet's abilities, then calls `then`: from its info event or, without one, from its answer to
+  // get_info. A wallet that refuses get_info reports no abilities; that is a success too. Fails with
+  // "wallet.unreachable" or "wallet.malformed"; the next call tries again.
   void learn_abilities(OnLearnt then);
   // Whether that was done.
   bool learnt() const { return form_.has_value() && !learning_by_asking_; }
-  // What a wallet says of this connection (get_info) counts before what it says of itself (the info event), and that it
-  // refused a method as not implemented before both.
-  // Whether the wallet says that it carries out this method, or sends these notifications.
+  // Whether the wallet reports that it carries out this method, or sends these notifications. Its answer to get_info,
+  // which is about this connection, overrides its info event. A refusal of the method as not implemented overrides
+  // both.
   bool can(std::string_view method) const;
   bool notifies(std::string_view type) const;
   // Whether this method is worth a try: the wallet says that it can, or says nothing.
   bool may(std::string_view method) const;
   // `done` is called exactly once. Fails with "wallet.unreachable" when no response comes within ten seconds, and with
-  // "wallet.malformed" when it cannot be read. That the wallet refuses is a reply, not an error.
+  // "wallet.malformed" when it cannot be read. A refusal by the wallet is a reply, not an error.
   void ask(const std::string& method, const nlohmann::json& params, OnReply done);
   // See Wallet::on_news().
   void on_news(Wallet::News news) { news_ = std::move(news); }
@@ -112,11 +112,11 @@ class NwcConnection {
   std::map<nostr::EventId, OnReply> waiting_;
   std::set<std::string> live_;              // relays
   std::optional<ledger::Encryption> form_;  // known once the info event was read, or is known to be missing
-  bool learning_by_asking_ = false;         // in that encryption: the info event is missing
+  bool learning_by_asking_ = false;         // by get_info, encrypted in form_, because there is no info event
   Words methods_;
   Words notifications_;
   std::set<std::string, std::less<>> not_implemented_;  // methods, by the wallet's answers
-  std::vector<OnLearnt> learning_;                      // callbacks that wait for what the wallet can
+  std::vector<OnLearnt> learning_;                      // callbacks of learn_abilities() that wait
   base::Lifetime lifetime_;
 };
 

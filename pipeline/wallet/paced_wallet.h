@@ -1,6 +1,7 @@
 // Keeps to the number of calls that a wallet bears (Abilities::calls_per_minute), and leaves it alone for as long as it
-// wishes after "wallet.rate_limited". Look-ups and the pages of lists wait behind everything else and may use only half
-// of what the wallet bears at once: however many there are, the next customer's invoice does not wait for them. Pure.
+// wishes after "wallet.rate_limited". When look-ups and pages of lists wait together with other calls, the two kinds
+// are sent in turn. When only look-ups and pages wait, they may use only half of the calls that the wallet bears at
+// once. So, however many there are, the next customer's invoice waits for at most one of them. Pure.
 #pragma once
 
 #include <deque>
@@ -21,8 +22,8 @@ class PacedWallet final : public WalletInFront {
   // as a customer would wait for the invoice.
   void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) override;
   void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override;
-  // A wallet whose calls are limited is not asked when it has answered within the last minute, nor when it has just
-  // said that it was asked too often: it is there. It gets its last answer.
+  // Returns the last status without a call if the wallet is pausing us, or if its calls are limited and it answered
+  // within the last minute: in both cases it is reachable.
   void status(std::function<void(base::Result<WalletStatus>)> done) override;
   void list_paid(const ListOrder& order, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) override;
   void take(const InvoiceOrder& order, std::function<void(base::Result<void>)> done) override;
@@ -33,7 +34,7 @@ class PacedWallet final : public WalletInFront {
     int cost = 1;  // calls over the wire
     std::function<void()> send;
     std::function<void()> give_up;                  // too many wait, or it waited too long
-    std::optional<base::TimeMs> worthless_at = {};  // who ordered it waits no longer
+    std::optional<base::TimeMs> worthless_at = {};  // then the caller no longer waits for it
   };
 
   void order_again(const InvoiceOrder& order, base::TimeMs since, std::function<void(base::Result<MadeInvoice>)> done,
@@ -51,7 +52,7 @@ class PacedWallet final : public WalletInFront {
   std::deque<Call> urgent_;
   std::deque<Call> look_ups_;
   bool urgent_sent_last_ = false;
-  base::TimeMs used_until_;    // the calls so far, one after the other at the pace that the wallet bears, end then
+  base::TimeMs used_until_;    // when the calls so far would end, if sent one by one at the pace that the wallet bears
   base::TimeMs paused_until_;  // at the wallet's wish
   base::TimeMs last_now_;      // the clock may be set back
   std::int64_t pause_ms_ = 0;  // the last one; 0: it has answered since

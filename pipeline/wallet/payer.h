@@ -1,5 +1,6 @@
-// The port to a wallet that may spend: for paying customers back, and nothing else. Kept apart from wallet.h: what
-// receives need not be able to spend, and has another credential. Answers come as there, exactly once each.
+// The port to a wallet that may spend: for paying customers back, and nothing else. It is separate from wallet.h
+// because a receiving wallet need not be able to spend, and uses another credential. Answers come as in wallet.h,
+// exactly once each.
 #pragma once
 
 #include "pipeline/wallet/wallet.h"

@@ -27,8 +27,8 @@ std::optional<MadeInvoice> find_made_by_phoenixd(const Json& payments, const Inv
   return std::nullopt;
 }
 
-// What was paid: what arrived, and ACINQ's fee. Invoices are for whole satoshis; the part of one that is left behind the
-// fee is not told.
+// What was paid: what arrived, and ACINQ's fee. Invoices are for whole satoshis; the part of one that is left behind
+// the fee is not told.
 std::optional<Msat> paid_to_phoenixd(const Json& payment) {
   const auto received = sat(payment, "receivedSat");
   if (!received || !is_amount(*received)) return received;

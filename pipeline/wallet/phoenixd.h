@@ -1,6 +1,6 @@
 // phoenixd (https://phoenix.acinq.co/server/api, 0.4 to 0.6): a self-custodial node in one program. Whole satoshis;
-// ACINQ's fee for liquidity is taken from what arrives. It takes no preimage, and does not keep two invoices of one
-// externalId apart: so it is looked whether the order was carried out before. Pure.
+// ACINQ's fee for liquidity is taken from what arrives. It accepts no preimage, and creates a second invoice with the
+// same externalId. So the adapter first looks for an invoice of this order. Pure.
 #pragma once
 
 #include <memory>
@@ -38,8 +38,8 @@ class PhoenixdWallet final : public Wallet {
   std::string node_;  // its key, once it has answered
 };
 
-// With the full password. From 0.5 on: before it could not be asked what became of a payment. Its fee is fixed (0.4 %
-// and 4 sat): what would cost more than the limit is not sent.
+// Needs the full password and version 0.5 or later: earlier versions cannot report the outcome of a payment. phoenixd's
+// fee is fixed (0.4 % plus 4 sat). A payment whose fee would exceed the limit is refused and not sent.
 class PhoenixdPayer final : public HttpPayer {
  public:
   using HttpPayer::HttpPayer;

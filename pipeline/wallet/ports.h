@@ -1,4 +1,4 @@
-// What the wallets stand on. All of it outlives them.
+// What the wallet adapters need from outside. All of it must outlive them.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,14 @@ struct WalletPorts {
   std::function<base::TimeMs()> clock;
   std::function<Preimage(const InvoiceOrder&)> preimage;  // derive_preimage(), under the secret
   bool play_money = false;                                // not on the main network
-  std::string account = {};  // of a wallet that has no name of its own for it: told by place and credential
-  std::function<void(const std::string& what)> warn = [](const std::string&) {};  // the operator, of what works anyway
+  std::string account = {};  // for a wallet that reports no account: derived from its address and credential
+  // Tells the operator of a fault that does not stop the wallet.
+  std::function<void(const std::string& what)> warn = [](const std::string&) {};
 };
 
 struct Listing;  // in replies.h
 
-// What the payers behind HTTP stand on.
+// The base of the payers that use HTTP.
 class HttpPayer : public Payer {
  public:
   HttpPayer(Http& http, WalletPorts ports) : http_(http), ports_(std::move(ports)) {}

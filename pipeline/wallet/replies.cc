@@ -1,6 +1,7 @@
 #include "pipeline/wallet/replies.h"
 
 #include <algorithm>
+#include <boost/algorithm/string/replace.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -82,6 +83,13 @@ std::string_view name(Repeats repeats) {
 
 std::string clean_words(std::string_view said) {
   return nostr::clean_relay_text(base::utf8_prefix(said, kMaxSaidBytes));
+}
+
+std::string hide_secrets(std::string said, const std::vector<std::string>& secrets) {
+  for (const std::string& secret : secrets) {
+    if (secret.size() >= kMinHiddenBytes) boost::algorithm::replace_all(said, secret, "(credential)");
+  }
+  return said;
 }
 
 tl::unexpected<base::Error> unauthorized(const std::string& said, std::string hint) {

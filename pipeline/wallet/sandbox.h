@@ -1,8 +1,8 @@
 // The embedded wallet for demo and tests: genuine BOLT11 invoices on regtest, signed by a node that exists in name
 // only, and settled by a local call. Its money is play money.
 //
-// Its memory is a folder outside the ledger (sandbox_books.h), as a real wallet's would be. The disk is met on a thread
-// of its own; answers come on the io_context.
+// Its memory is a folder outside the ledger (sandbox_books.h), as a real wallet's would be. Disk access runs on its own
+// thread; answers come on the io_context.
 #pragma once
 
 #include <functional>

@@ -5,7 +5,8 @@
 //   <payment hash>.held     a payment waits in it, until we take it (.paid) or give it back (.given_back)
 //   <payment hash>.sent     it was paid out of this folder's balance
 //   <payment hash>.expired  somebody asked after its expiry and was told so; from then on it cannot be paid
-//   lock                    held (flock) while one of these is decided: an invoice gets one of them at most
+//   lock                    held (flock) while one of these is written; of .paid, .given_back and .expired an
+//                           invoice gets at most one
 //
 // Any process of the same user may use the folder at any time, several at once.
 #pragma once
@@ -34,12 +35,13 @@ class SandboxBooks {
   // The evidence is the .paid or .expired file, verbatim. Fails with "sandbox.damaged" or "secret_file.…".
   Result<LookupAnswer> look_up(const Hash256& payment_hash, TimeMs now) const;
 
-  // Pays an invoice of this folder, once, and reveals its preimage: zero while the payment waits. Fails with
+  // Pays an invoice of this folder, once, and returns its preimage, or zero if the payment is held. Fails with
   // "sandbox.wrong_network", "sandbox.unknown_invoice", "sandbox.wrong_amount", "sandbox.another_invoice",
   // "sandbox.already_paid", "sandbox.expired", "sandbox.damaged", "bolt11.…" or "secret_file.…".
   Result<Preimage> pay(std::string_view bolt11, TimeMs now) const;
 
-  // Takes the payment that waits, or gives it back; also when that was done before. Fails with "sandbox.not_held".
+  // Takes the held payment, or gives it back. Succeeds, too, if the same was done before. Fails with
+  // "sandbox.not_held".
   Result<void> take(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const;
   Result<void> give_back(const InvoiceOrder& order, const base::Secret& secret, TimeMs now) const;
 

@@ -130,7 +130,9 @@ Result<ledger::InvoiceIssued> SupervisedWallet::check(const InvoiceOrder& order,
   const auto invoice =
       check_invoice(made->bolt11, order.amount, {needs_.network}, scheduler_.now(), made->payment_hash);
   if (!invoice) return tl::unexpected(invoice.error());
-  return ledger::InvoiceIssued{.wallet = kind(),
+  return ledger::InvoiceIssued{.purpose = order.purpose,
+                               .attempt = order.attempt,
+                               .wallet = kind(),
                                .bolt11 = made->bolt11,
                                .payment_hash = invoice->payment_hash,
                                .amount = order.amount,

@@ -1,9 +1,11 @@
 // Answers one question in one place: can this wallet do what the shop needs of it? That a wallet answers does not mean
-// that it is able: it may be on another network, not let us make invoices, not tell what was paid, or not hold payments.
+// that it is able: it may be on another network, not let us make invoices, not tell what was paid, or not hold
+// payments.
 //
-// What the wallet tells is checked first; then, once, one probe invoice of the smallest amount, which is made, checked,
-// looked up, and never shown to anybody. Real invoices prove the same, and when several fail in a row the wallet is
-// probed again. While it is unable, status() fails: no jobs are accepted, and no heartbeat is sent. Pure.
+// First, what the wallet reports of itself is checked. Then, once, the wallet makes a probe invoice of the smallest
+// amount, which is checked, looked up, and never shown to anybody. Real invoices prove the same, and when several fail
+// in a row the wallet is probed again. While it is unable, status() fails: no jobs are accepted, and no heartbeat is
+// sent. Pure.
 #pragma once
 
 #include <map>
@@ -20,7 +22,7 @@ namespace wallet {
 inline constexpr std::string_view kProbeDescription = "sellcompute probe";
 inline constexpr int kFailuresBeforeProbe = 3;  // invoices in a row
 
-// Invoices of which the wallet does not say whether they were paid, and why not for one of them.
+// The number of invoices for which the wallet does not report whether they were paid, and its reason for one of them.
 struct PaymentDoubts {
   std::size_t invoices = 0;
   std::string reason;
@@ -31,7 +33,7 @@ struct ShopNeeds {
   bool hold = false;  // escrow
 };
 
-// Whether a wallet that answered so may do what is needed, by its own word. Fails with "config.wallet_network" or
+// Checks by the wallet's own answer `told` whether it can do what is needed. Fails with "config.wallet_network" or
 // "config.escrow".
 base::Result<void> check_told(const Wallet& wallet, const WalletStatus& told, const ShopNeeds& needs);
 // Whether an error of status() means that the wallet is unable, and not that it cannot be reached now.
@@ -39,8 +41,8 @@ bool is_inability(const base::Error& error);
 
 class SupervisedWallet final : public WalletInFront {
  public:
-  // `problem` hears, once each, that several invoices in a row could not be made, and which invoice's look-ups fail for
-  // another reason than an unreachable wallet.
+  // `problem` is called when several invoices in a row could not be made, and once for each invoice whose look-ups fail
+  // for another reason than an unreachable wallet.
   SupervisedWallet(std::unique_ptr<Wallet> behind, ShopNeeds needs, base::Scheduler& scheduler, base::Random random,
                    std::function<void(const std::string& what)> problem);
 

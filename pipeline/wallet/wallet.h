@@ -1,4 +1,4 @@
-// The port to a Lightning wallet. Adapters live beside it, one file a wallet. All calls return at once; answers come
+// The port to a Lightning wallet. Adapters live beside it, one file per wallet. All calls return at once; answers come
 // through the callback, on the thread of the io_context the adapter was made with (simulated wallets: from virtual
 // time), exactly once each, also after an outage. Facts about each wallet: its own file's head comment.
 #pragma once
@@ -14,8 +14,8 @@
 
 namespace wallet {
 
-// Which invoice: the same order always means the same invoice, wherever the wallet can do that (its preimage or label
-// is derived from these fields).
+// Identifies an invoice. The same order always gives the same invoice if the wallet supports that: its preimage or
+// label is derived from these fields.
 struct InvoiceOrder {
   base::JobId job;
   ledger::InvoicePurpose purpose = ledger::InvoicePurpose::job;
@@ -32,7 +32,7 @@ std::string label(const InvoiceOrder& order);
 struct MadeInvoice {
   std::string bolt11;
   std::string reference;  // what the wallet must be told, besides the hash, to find it again; no secret; may be empty
-  std::optional<base::Hash256> payment_hash;  // that the text must have: our preimage's, or what the wallet says beside
+  std::optional<base::Hash256> payment_hash;  // expected in `bolt11`: from our preimage, or reported by the wallet
 };
 
 // What the wallet says about an invoice. `Settled` is its own statement, kept verbatim as evidence.
@@ -45,7 +45,7 @@ struct Held {       // it was paid, and waits
   base::Msat amount;
   std::string evidence;
 };
-struct GivenBack {  // it waited, or could have, and never will again
+struct GivenBack {  // a held payment was returned, or can no longer be held
   std::string evidence;
 };
 using LookupAnswer = std::variant<Open, ledger::InvoiceSettled, Expired, Unknown, Held, GivenBack>;
@@ -62,7 +62,7 @@ inline std::string describe(const WalletStatus& told, bool play_money) {
          (play_money ? " (play money)" : "");
 }
 
-// No wallet's wish for a pause is obeyed for longer.
+// The longest pause that a wallet can ask for. Longer requests are cut to this.
 inline constexpr std::int64_t kLongestAskedPauseMs = 10 * base::kMinuteMs;
 // How long a wallet that fails with "wallet.rate_limited" wants to be left alone; 0 where it does not say.
 std::int64_t asked_pause_ms(const base::Error& error);
@@ -70,13 +70,13 @@ std::int64_t asked_pause_ms(const base::Error& error);
 // What the wallet lists as paid into it, for whatever it was.
 struct PaidInvoice {
   base::Hash256 payment_hash;
-  base::Msat received;  // with what it took as a fee
+  base::Msat received;  // including the wallet's fee
   base::TimeMs settled_at;
   std::string description;
 };
-// Since when the payments are wanted, and when the wallet may be asked for more. A wallet that lists page by page passes
-// `next_page` a function that asks for the next page. `next_page` calls it once, at once or later; an error ends the
-// list.
+// Since when the payments are wanted, and when the wallet may be asked for more. A wallet that lists page by page
+// passes `next_page` a function that asks for the next page. `next_page` calls that function exactly once, immediately
+// or later. An error ends the list.
 struct ListOrder {
   base::TimeMs since = {};
   std::function<void(std::function<void(base::Result<void>)> ask)> next_page = [](const auto& ask) { ask({}); };
@@ -89,7 +89,7 @@ inline constexpr std::int64_t kOldestOpenMs = 30 * base::kDayMs;
 // How the descriptions of our jobs' invoices begin.
 inline constexpr std::string_view kJobDescription = "sellcompute job ";
 
-// By what the wallet tells that an order was carried out before.
+// How the wallet recognises a repeated order.
 enum class Repeats {
   by_preimage,  // it takes our preimage: the same order is the same invoice
   by_label,     // it is looked for by its label first; two at the same moment might still be made
@@ -102,8 +102,8 @@ struct Abilities {
   bool pushes = false;       // says when something was paid
   bool lists = false;        // shows what was paid into it
   bool holds = false;        // makes invoices whose payment waits
-  bool takes_fees = false;   // it, or who is behind it, may keep a part of what is paid; else the payer pays them all
-  int calls_per_minute = 0;  // that it bears in the long run, and as many at once; 0: it is our own machine's
+  bool takes_fees = false;   // the wallet or its service may deduct fees from a payment; else the payer pays all fees
+  int calls_per_minute = 0;  // sustained limit, also the largest burst; 0: our own machine, no limit
 };
 
 class Wallet {
@@ -111,8 +111,8 @@ class Wallet {
   virtual ~Wallet() = default;
   virtual std::string kind() const = 0;  // "sandbox"
   virtual Abilities abilities() const = 0;
-  // Which account makes its invoices and knows them: the node's key, the address …; no secret. Empty until status() has
-  // succeeded where only the wallet can say it, and for wallets that tell nothing.
+  // Which account makes its invoices and knows them: the node's key, the address …; no secret. Always empty
+  // if the wallet does not report it. Empty until status() has succeeded if only the wallet knows it.
   virtual std::string account() const { return {}; }
   virtual bool play_money() const = 0;
   virtual base::Msat unit() const = 0;  // amounts are multiples of it
@@ -120,17 +120,19 @@ class Wallet {
 
   // The caller decodes and checks the invoice before it believes it.
   virtual void create_invoice(const InvoiceOrder& order, std::function<void(base::Result<MadeInvoice>)> done) = 0;
-  // Three kinds of answer: what the wallet says about the invoice; Unknown, when it is reachable and says that it does
-  // not know the invoice; an error, when it was not reached, did not answer, or its answer cannot be believed.
+  // `invoice` holds what create_invoice() was given and gave: purpose, attempt, amount, hold, bolt11, payment hash,
+  // expiry and reference. It holds no job id: an adapter that needs more puts it into `reference`. Three kinds of
+  // answer: what the wallet says about the invoice; Unknown, when it is reachable and says that it does not know the
+  // invoice; an error, when it was not reached, did not answer, or its answer cannot be believed.
   virtual void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) = 0;
   virtual void status(std::function<void(base::Result<WalletStatus>)> done) = 0;
-  // NOLINTBEGIN(performance-unnecessary-value-param): who overrides these keeps what is given
+  // NOLINTBEGIN(performance-unnecessary-value-param): overriders store these arguments
   // What was paid, in any order. Wallets that do not list fail with "wallet.no_list".
   virtual void list_paid(const ListOrder& /*order*/, std::function<void(base::Result<std::vector<PaidInvoice>>)> done) {
     done(base::fail(base::ErrorKind::payment, "wallet.no_list", "this wallet does not list what was paid into it"));
   }
 
-  // Takes what is held for the invoice of this order, or gives it back; also when that was done before. An error says
+  // Takes what is held for the invoice of this order, or gives it back. The order may be repeated. An error says
   // nothing about the payment: only look_up() does.
   virtual void take(const InvoiceOrder& /*order*/, std::function<void(base::Result<void>)> done) { done(no_hold()); }
   virtual void give_back(const InvoiceOrder& /*order*/, std::function<void(base::Result<void>)> done) {

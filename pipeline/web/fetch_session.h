@@ -1,5 +1,5 @@
-// One fetch of a web page's text as a state machine without I/O: the caller does what it says, tells what came of it,
-// and is told what to do next. Every hop of a redirect passes the same checks. Pure.
+// One fetch of a web page's text as a state machine without I/O: each call returns what the caller must do next, and
+// the caller reports the outcome with the next call. Every hop of a redirect passes the same checks. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 namespace web {
 
 inline constexpr std::size_t kMaxBodyBytes = 256 * 1024;
-inline constexpr std::size_t kMaxHeadBytes = 64 * 1024;  // kept by the caller
-inline constexpr std::int64_t kMaxFetchMs = 15'000;      // in all, redirects included; kept by the caller
+inline constexpr std::size_t kMaxHeadBytes = 64 * 1024;  // enforced by the caller
+inline constexpr std::int64_t kMaxFetchMs = 15'000;      // in all, redirects included; enforced by the caller
 inline constexpr unsigned kMaxRedirects = 5;
 
 using Address = std::vector<std::uint8_t>;  // 4 bytes of IPv4, 16 of IPv6
@@ -45,8 +45,9 @@ using Next = std::variant<LookUp, Connect, Read, Answer>;
 
 struct FetchOptions {
   bool allow_private = false;  // for tests
-  // The operator named the URL, no stranger: it, but no redirect, may be private, on any port; the answer is JSON in
-  // UTF-8, whatever its media type says, also where the status is not 200 (but not a proxy's).
+  // The operator, not a stranger, named the URL. Its address may be private and its port any; those of a redirect may
+  // not. The answer is read as JSON in UTF-8, whatever its media type. An answer with a status other than 200 counts
+  // too, unless it is a status of proxies.
   bool own = false;
 };
 

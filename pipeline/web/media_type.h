@@ -1,4 +1,5 @@
-// What kind of text an answer is, and its bytes as UTF-8 (RFC 9110 section 8.3, RFC 6838, WHATWG Encoding). Pure.
+// The media type of an HTTP answer, and the answer's bytes as UTF-8 (RFC 9110 section 8.3, RFC 6838, WHATWG Encoding).
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ struct MediaType {
   std::string type;  // "text/html"
   std::string charset;
 
-  // text/*, JSON and XML, types built on these (…+json, …+xml), and no type at all.
+  // True for text/*, JSON and XML, types built on these (…+json, …+xml), and a missing type.
   bool is_text() const;
   bool is_html() const;
 };

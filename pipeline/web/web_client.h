@@ -34,7 +34,7 @@ struct WebRequest {
 };
 
 // A few fetches run at a time; more wait for their turn in order. Lives on one io_context thread, which must outlive
-// it; destroying it ends what is under way unanswered, and waits for look-ups that the system has begun.
+// it; destroying it ends the running fetches without calling their `done`, and waits for look-ups that have begun.
 class WebClient final : public web::PageReader {
  public:
   using Done = std::function<void(Answer)>;

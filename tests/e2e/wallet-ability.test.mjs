@@ -1,6 +1,7 @@
 // A wallet that answers is not yet one that is able: what serve finds out before it goes online, and what it does without.
 import assert from 'node:assert/strict';
 import { access, rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -53,6 +54,24 @@ test('a credential that is none, and one that the wallet refuses', options, asyn
   await market.provider.start({ wait: false });
   assert.notEqual(await market.provider.death(), 0);
   assert.match(market.provider.log.join('\n'), /the wallet refuses our credential/);
+});
+
+test('a server that repeats our credential in its errors: no log and no ledger holds it', options, async (t) => {
+  const server = createHttpServer((request, response) => {
+    response.writeHead(400, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ detail: `bad call: ${JSON.stringify(request.headers)}` }));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const password = 'correct-horse-battery';
+  const settings = { 'wallet.kind': 'phoenixd', 'wallet.url': `http://127.0.0.1:${server.address().port}` };
+  const { provider } = await openWalletMarket(t, { settings, files: { credential: password } }, { start: false });
+  await provider.start({ wait: false });
+  await provider.eventually(() => provider.log.some((line) => line.includes('(credential)')), 'the log to show the error');
+  await provider.kill();
+  const { stdout } = await provider.cli(['ledger', 'export']);
+  const told = provider.log.join('\n') + stdout;
+  for (const secret of [password, Buffer.from(`:${password}`).toString('base64')]) assert.ok(!told.includes(secret), told);
 });
 
 test("LND's own invoice.macaroon is enough, and readonly.macaroon is not", options, async (t) => {

@@ -1,5 +1,5 @@
-// A flood of requests from keys that never pay: those who have paid are served at once, and who pays the invoice that is
-// offered, or brings the work that is asked, is served soon after. What is refused costs next to nothing.
+// A flood of requests from keys that never pay: those who have paid are served at once, and who pays the invoice that
+// is offered, or brings the work that is asked, is served soon after. What is refused costs next to nothing.
 #include <gtest/gtest.h>
 
 #include <iostream>

@@ -25,8 +25,8 @@ class Process {
 
   const core::Engine& engine() const { return runtime_->engine(); }
   const std::optional<base::Error>& failure() const { return failure_; }
-  // The operator's words: takes no new jobs, finishes started ones and hangs up, `at_once` as at the end of the program;
-  // takes jobs again.
+  // The operator's words: takes no new jobs, finishes started ones and hangs up, `at_once` as at the end of the
+  // program; takes jobs again.
   void go_offline(bool at_once);
   void go_online();
 

@@ -468,7 +468,8 @@ void Referee::check_customers(bool clock_was_wrong) const {
   for (const auto& [id, seen] : world_.jobs) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) {
-      // A request may be refused as skewed by a clock that was wrong; of a crowded second only those for us can be read.
+      // A request may be refused as skewed by a clock that was wrong; of a crowded second only those for us can be
+      // read.
       const bool crowded_out = !seen.addressed && world_.crowded_seconds.contains(seen.request.created_at);
       // One that was old when it was sent is too old to be asked for soon: a relay that is deaf for a while hides it.
       const std::int64_t age_ms = seen.asked_at.ms - seen.request.created_at * 1000;

@@ -8,8 +8,8 @@
 namespace sim {
 namespace {
 
-// After the faults have stopped. Longer than the clock can be wrong, than a request is served, and than a wallet forgets
-// an invoice.
+// After the faults have stopped. Longer than the clock can be wrong, than a request is served, and than a wallet
+// forgets an invoice.
 constexpr std::int64_t kLongestRestMs = 30 * kHourMs;
 constexpr std::size_t kMostFactsPerRequest = 200;
 constexpr std::uint64_t kOneOfWithSources = 8;  // requests, how many have inputs to gather

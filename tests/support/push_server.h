@@ -1,4 +1,5 @@
-// A server that takes one websocket (RFC 6455) on 127.0.0.1, keeps the request that opened it, and sends what it is told to.
+// A server that takes one websocket (RFC 6455) on 127.0.0.1, keeps the request that opened it, and sends what it is
+// told to.
 #pragma once
 
 #include <openssl/sha.h>

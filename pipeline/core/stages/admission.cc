@@ -2,6 +2,7 @@
 // recorded. A reason may come before its inputs are gathered, a quote never.
 #include <algorithm>
 
+#include "base/check.h"
 #include "pipeline/core/model_name.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/stages/stage.h"
@@ -47,8 +48,8 @@ std::uint64_t output_tokens_that_fit(const ledger::JobRequested& request, const 
   return room / (request.encryption == ledger::Encryption::none ? kBytesPerToken : kEncryptedBytesPerToken);
 }
 
-std::optional<Refusal> refuse_by_itself(const Job& job, const Policy& policy, TimeMs now) {
-  const ledger::JobRequested& request = *job.request;
+std::optional<Refusal> refuse_by_itself(const Job& job, const ledger::JobRequested& request, const Policy& policy,
+                                        TimeMs now) {
   const TimeMs time = clock_time(job, now);
   if (request.fault) return Refusal{request.fault->reason, request.fault->message};
   if (request.expires_at && *request.expires_at <= time) {
@@ -109,8 +110,8 @@ ledger::PaymentMode payment_mode(const Policy& policy, const ledger::Basis& basi
   return trusted && within_limit ? ledger::PaymentMode::result_first : ledger::PaymentMode::payment_first;
 }
 
-tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, const ledger::Basis& basis) {
-  const ledger::JobRequested& request = *job.request;
+tl::expected<JobQuoted, Refusal> quote(const Job& job, const ledger::JobRequested& request, const Policy& policy,
+                                       const ledger::Basis& basis) {
   const std::uint64_t input = input_tokens(job);
   const ledger::ModelOffer* offer = find_offer(policy, request.model);
   if (!offer) {
@@ -132,7 +133,7 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const Policy& policy, con
         "bid " + sats(*request.bid) + ", asked " + sats(asked) + " for up to " + std::to_string(cap) + " tokens";
     const auto affordable =
         affordable_output_tokens(*offer, input, *request.bid, policy.wallet_unit, policy.wallet_minimum);
-    if (affordable.value_or(0) >= kMinOutputTokens) {
+    if (affordable && *affordable >= kMinOutputTokens) {
       message += "; max_tokens " + std::to_string(*affordable) + " would fit the bid";
     }
     return tl::unexpected(Refusal{DeclineReason::bid_too_low, message});
@@ -171,19 +172,20 @@ Due due_admission(const Job& job, TimeMs) {
   return {.decide = true};
 }
 
-// While inputs are awaited only a refusal is decided: what is too old, too dear or too long already does not become less
-// so, and nothing is fetched for it.
+// While inputs are awaited only a refusal is decided: what is too old, too dear or too long already does not become
+// less so, and nothing is fetched for it.
 std::vector<Fact> decide(const Job& job, const Shop& shop, const Policy& policy, TimeMs now) {
-  const auto& request = *job.request;
+  CHECK(job.request);
+  const ledger::JobRequested& request = *job.request;
   ledger::Basis used = basis(shop, policy, request.customer, now, request.pow_bits);
   const ledger::ModelOffer* offer = find_offer(policy, request.model);
   used.model_failing = offer && shop.failing_models.contains(offer->name);
-  auto refusal = refuse_by_itself(job, policy, now);
+  auto refusal = refuse_by_itself(job, request, policy, now);
   // Whose inputs were gathered had passed before, perhaps in another minute.
   if (!refusal && !job.inputs) refusal = refuse_stranger(request, used, policy);
   if (!refusal) refusal = refuse_by_shop(request, used, policy);
   if (refusal) return {decline(request, policy, used, std::move(*refusal))};
-  auto quoted = quote(job, policy, used);
+  auto quoted = quote(job, request, policy, used);
   if (!quoted) return {decline(request, policy, used, std::move(quoted.error()))};
   if (awaits_inputs(job, now)) return {};
   return {std::move(*quoted)};

@@ -28,7 +28,8 @@ const char* over(const Job& job, TimeMs now, std::optional<TimeMs>* wake_at) {
     if (const char* reason = held_too_long(job, now, wake_at)) return reason;
     if (held(job)) return nullptr;
   }
-  if (!job.quote || job.expired || job.completion || paid(job) || ended_without_result(job)) return nullptr;
+  if (!job.request || !job.quote || job.expired || job.completion || paid(job) || ended_without_result(job))
+    return nullptr;
   const Invoice* invoice = current_invoice(job);
   if (invoice && invoice->revealed && invoice->expired) return "the invoice was not paid in time";
   const bool started = job.inference_started > 0;

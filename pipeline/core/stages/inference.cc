@@ -6,7 +6,7 @@ namespace {
 
 Due due_inference(const Job& job, TimeMs now) {
   if (!may_run(job) || job.completion || ended_without_result(job)) return {};
-  if (job.inference_failed && *job.inference_failed->retry_at > now) return {.wake_at = job.inference_failed->retry_at};
+  if (job.inference_failed && job.inference_failed->retry_at > now) return {.wake_at = job.inference_failed->retry_at};
   return {.work = {{.action = Action::infer, .attempt = job.inference_failures + 1}}};
 }
 

@@ -8,7 +8,7 @@ namespace {
 Due due_inputs(const Job& job, TimeMs now) {
   if (!awaits_inputs(job, now)) return {};
   Due out{.work = {{.action = Action::gather}}};
-  if (job.request->expires_at) out.wake_at = when_clock_shows(job, *job.request->expires_at);
+  if (job.request && job.request->expires_at) out.wake_at = when_clock_shows(job, *job.request->expires_at);
   return out;
 }
 

@@ -10,7 +10,7 @@ Due due_invoicing(const Job& job, TimeMs now) {
   if (job.closed || !job.quote || amount_due(job) == Msat{} || !needs_invoice(job, now) || ended_without_result(job))
     return {};
   if (job.invoice_failed && !job.invoice_failed->retry_at) return {};
-  if (job.invoice_failed && *job.invoice_failed->retry_at > now) return {.wake_at = job.invoice_failed->retry_at};
+  if (job.invoice_failed && job.invoice_failed->retry_at > now) return {.wake_at = job.invoice_failed->retry_at};
   return {.work = {{.action = Action::create_invoice, .attempt = next_invoice_attempt(job)}}};
 }
 

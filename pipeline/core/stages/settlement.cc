@@ -14,7 +14,7 @@ namespace {
 // delivered the whole payment may still be owed back.)
 Msat beyond_use(const Job& job) {
   const Notice* result = find_notice(job, NoticePurpose::result);
-  if (!cut_short(job) || !payment_first(job) || !result || !result->delivered) return {};
+  if (!job.quote || !cut_short(job) || !payment_first(job) || !result || !result->delivered) return {};
   return job.quote->price - amount_used(job);
 }
 

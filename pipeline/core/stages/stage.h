@@ -24,7 +24,8 @@ enum class Action { gather, infer, create_invoice, sign, publish, watch, take, g
 inline constexpr std::size_t kActions = static_cast<std::size_t>(Action::pay_back) + 1;
 std::string_view name(Action action);
 
-// One piece of work. With the job's id it is its own key: the same work is never started twice while it is in flight.
+// One piece of work. Together with the job's id it is a unique key: the same work is never started twice while it is in
+// flight.
 struct Work {
   Action action = Action::gather;
   NoticePurpose purpose = NoticePurpose::unspecified;  // sign, publish

@@ -32,7 +32,7 @@ struct Deliver {
 // All stored events of the subscription have been delivered; those that follow are new.
 struct CaughtUp {
   std::string subscription;
-  // The oldest second (created_at) of which the relay has more events than it sends; nothing: all were read.
+  // The oldest second (created_at) for which the relay did not send all its events; nothing: all were read.
   std::optional<std::int64_t> unread_s;
   bool narrowed = false;  // only what is addressed to us was asked for: the rest is unread
 };

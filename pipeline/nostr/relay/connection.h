@@ -25,8 +25,8 @@ class Connection {
   bool is_at_rest() const { return link_ == Link::down && !redial_at_; }
   // True if a connection that failed may be tried again.
   bool is_redial_due(TimeMs now) const { return link_ == Link::down && redial_at_ && now >= *redial_at_; }
-  // Why nothing can be sent before the deadline, as the message of an answer; empty: something can. `reason`: why the
-  // relay is offline.
+  // Returns why nothing can be sent before the deadline, as the message for the caller of publish() or query(); "" if
+  // sending is possible. `reason`: why the relay is offline.
   std::string unreachable_until(TimeMs deadline, TimeMs now, const std::string& reason) const;
 
   // Needs the connection to be down.

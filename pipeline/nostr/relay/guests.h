@@ -27,7 +27,8 @@ class Guests {
   // At most `max` are known at once.
   Guests(std::size_t max, Ports ports) : max_(max), ports_(std::move(ports)) {}
 
-  // The link to this relay, which is made if need be; null if all places are taken by relays that have work (no_room()).
+  // The link to this relay, which is made if need be; null if all places are taken by relays that have work
+  // (no_room()).
   RelayLink* use(const net::RelayUrl& url);
   // For a person: why use() returned null.
   std::string no_room() const;

@@ -1,5 +1,5 @@
 // All relays, without their sockets: our own (own_relays.h), which bring requests, and customers' relays (guests.h).
-// Events are published to all of them, and all are queried. Every event that the hub delivers is verified, and new
+// Any of them can be published to and queried. Every event that the hub delivers is verified, and new
 // unless a query asked for it. Pure: pool.h gives the hub sockets and threads, the simulator virtual time.
 #pragma once
 
@@ -21,7 +21,7 @@
 namespace nostr {
 
 // The filter of a seller: requests of these kinds addressed to us, or all of them if those open to anybody are served
-// too. Nothing is asked for that is not answered.
+// too. Requests that we would not answer are not asked for.
 Filter request_filter(const PublicKey& us, bool serve_broadcast, std::span<const std::uint32_t> kinds);
 
 struct RelayHealth {

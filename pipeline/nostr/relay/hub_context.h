@@ -38,7 +38,7 @@ struct PoolHandlers {
 struct HubOptions {
   std::vector<Filter> wanted;  // what we subscribe to, without since
   bool reads_at_once = true;   // asks our own relays for it from the start on; else each after read()
-  // Where a relay has more of one second than it sends, at least what is addressed to this key is asked for.
+  // If a relay does not send all events of one second, at least those addressed to this key are asked for.
   std::optional<PublicKey> us;
   IntakeLimits limits;
   std::size_t max_guests = 64;    // customers' relays known at once
@@ -52,7 +52,8 @@ using Verify =
 // What the hub needs from its owner.
 struct HubPorts {
   std::function<std::unique_ptr<RelayLink>(const RelayUrl& url, bool own, RelayLinkHandlers handlers)> link;
-  // Runs the task on the hub's thread: later, never inside the call; or at once, if the call comes from there.
+  // Both run the task on the hub's thread. `post` never runs it inside the call. `dispatch` runs it inside the call if
+  // that comes from the hub's thread.
   std::function<void(Task task)> post;
   std::function<void(Task task)> dispatch;
   // Judges id and signature (judge() in intake.h) on whatever thread, and tells the hub's thread.
@@ -67,7 +68,7 @@ struct HubContext {
   std::function<void(Task report)> later;
   // As HubPorts::verify; `done` is not called after abandon().
   Verify verify;
-  // Counts against the relay that it sent what no honest one sends.
+  // Counts one offence of this relay: it sent something that no honest relay sends.
   std::function<void(const std::string& url)> blame;
 };
 

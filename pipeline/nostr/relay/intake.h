@@ -1,5 +1,5 @@
-// What may come in from the relays: the cheap refusals, the memory of what came already, and the cursor that makes
-// intake free of gaps. Pure.
+// Which events of the relays are accepted: the cheap refusals, the memory of events that came already, and the cursor
+// that prevents gaps between connections. Pure.
 #pragma once
 
 #include <list>
@@ -22,9 +22,9 @@ std::string_view name(Refusal refusal);
 struct IntakeLimits {
   std::size_t max_event_bytes = 64 * 1024;
   std::int64_t max_future_ms = 900'000;        // accepted clock skew of a sender: strfry's default
-  std::int64_t max_age_ms = 7 * 86'400'000LL;  // an absence of ours after which nobody waits any more
-  // At least max_future_ms and the time to find a dead connection together, and the age of the oldest request that is
-  // served: a sender's clock may be late by that.
+  std::int64_t max_age_ms = 7 * 86'400'000LL;  // the longest absence of ours after which customers still wait
+  // At least the sum of max_future_ms and the time to find a dead connection. Also at least the age of the oldest
+  // request that is served, because a sender's clock may be late by that much.
   std::int64_t overlap_ms = 1'000'000;
   std::size_t max_remembered = 100'000;  // event ids
   std::size_t max_unhandled = 1'024;     // of one relay: it is not read any further until some are handled
@@ -37,12 +37,12 @@ std::optional<Refusal> screen(const Event& event, std::size_t raw_bytes, std::sp
 // Why the event is forged, or nothing. The costly check: BIP-340.
 std::optional<Refusal> judge(const Event& event);
 
-// The `since` for a relay with this cursor: it filters the sender's clock, the cursor is ours. A cursor in the future says
-// nothing: our clock was ahead when it was written.
+// The `since` for a relay with this cursor. `since` is compared with times by the senders' clocks, the cursor is a time
+// by our clock. A cursor in the future says nothing: our clock was ahead when it was written.
 std::int64_t since_s(TimeMs cursor, const IntakeLimits& limits, TimeMs now);
 
-// The ids of verified events, the least recently seen forgotten first, each with the receipt of its event while that is
-// out.
+// Remembers the ids of verified events and forgets the least recently seen first. Keeps the receipt of an event with
+// its id until the event is handled.
 class Remembered {
  public:
   explicit Remembered(std::size_t capacity) : capacity_(capacity) {}
@@ -61,11 +61,12 @@ class Remembered {
   std::unordered_map<EventId, std::list<Entry>::iterator, base::FixedBytesHash> entries_;
 };
 
-// How far one relay's events are safe: our clock when its subscription was last live and everything received until then
-// was handled (durable or refused). An event that is not handled pins the cursor: a live event to the time at which it
-// came, a stored event to the cursor with which the stored events were asked for. A relay that could not be read whole
-// holds the cursor back, so that what is missing is asked for again on the next connection. When our clock is set back,
-// the cursor of a live relay goes back with it: whatever came until now is safe.
+// The time up to which the events of one relay are safe: the last time, by our clock, at which its subscription was
+// live and everything received until then was handled (durable or refused). An event that is not handled pins the
+// cursor: a live event to the time at which it came, a stored event to the cursor with which the stored events were
+// asked for. A relay that could not be read whole holds the cursor back, so that what is missing is asked for again on
+// the next connection. When our clock is set back, the cursor of a live relay goes back with it: whatever came until
+// now is safe.
 class IntakeCursor {
  public:
   using Pin = std::multiset<TimeMs>::iterator;
@@ -80,7 +81,7 @@ class IntakeCursor {
   // The connection or the subscription ended.
   void on_gap() { live_ = false; }
 
-  // The cursor stays at this point or before it until the pin is released, once.
+  // The cursor does not pass this point until the pin is released. Release each pin once.
   Pin pin(TimeMs now) { return pins_.insert(live_ ? now : std::min(reached_, now)); }
   void release(Pin pin);
 

@@ -43,7 +43,7 @@ inline constexpr std::int64_t kResubscribeMs = 1'000;  // between two REQs for o
 inline constexpr std::size_t kFullPage = 20;
 // The limit with which a single second is asked for at a relay that states no limit of its own (NIP-11).
 inline constexpr std::uint64_t kMaxPage = 5'000;
-// A page of stored events that stays silent this long, its end included, counts as refused.
+// A page of stored events for which neither an event nor its end comes for this long counts as refused.
 inline constexpr std::int64_t kPageTimeoutMs = 60'000;
 
 // ---- what ends a connection -----------------------------------------------------------------------------------------

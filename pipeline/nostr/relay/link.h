@@ -47,8 +47,8 @@ class RelayLink {
   virtual void pause_reading(bool paused) = 0;
 
  protected:
-  // The session's time: that of the clock, but when the clock is set back it goes on from where it was. Else everything
-  // that waits would wait for the clock to catch up.
+  // The session's time. It follows the clock, but if the clock is set back, it continues from its last value. Otherwise
+  // every timeout would wait until the clock catches up.
   TimeMs now();
 
   // What the transport has to do. A dial reports nothing any more after a hang_up() or another dial.

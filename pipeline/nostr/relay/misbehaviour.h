@@ -1,6 +1,6 @@
-// Counts what no honest relay sends, and tells when a connection has to end for it: kMaxBadFrames malformed frames on
-// one connection, or in a minute more than kMaxJunkPerMinute events that are forged or were not asked for, or more than
-// kMaxChatterPerMinute messages of no use. Pure.
+// Counts messages that a relay should not send, or not so often, and reports when the connection has to end because of
+// them: after kMaxBadFrames malformed frames on one connection, more than kMaxJunkPerMinute events per minute that are
+// forged or were not asked for, or more than kMaxChatterPerMinute useless messages per minute. Pure.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ enum class Useless { junk, chatter };
 
 class Misbehaviour {
  public:
-  // Malformed frames are counted per connection, the others over connections.
+  // Restarts the count of malformed frames. The other counts continue from one connection to the next.
   void on_open() { bad_frames_ = 0; }
   // Each returns why the connection has to end now, or nothing. `error`: what is wrong with the frame.
   std::optional<Ending> on_bad_frame(const std::string& error);

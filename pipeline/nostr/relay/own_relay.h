@@ -1,4 +1,5 @@
-// One of our own relays, and what keeps its cursor behind the events that are not handled yet. On the hub's thread only.
+// One of our own relays, and what keeps its cursor behind the events that are not handled yet. On the hub's thread
+// only.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ struct OwnRelay {
   IntakeCursor cursor;
   std::optional<TimeMs> last_event;
   bool is_read = false;  // it is asked for requests
-  // By subscription for requests that it has answered: the oldest second of which it has more than it sends.
+  // For each answered subscription for requests: the oldest second for which the relay did not send all its events.
   std::map<std::string, std::optional<std::int64_t>> unread_s = {};
 };
 

@@ -1,6 +1,6 @@
 // Our own relays: each is asked for the requests that we serve and for what is watched besides, and has a cursor
-// (intake.h). For requests there is one subscription for every kMaxKindsPerFilter kinds: it has one filter only, because
-// how far a page of stored events reaches is not known of several. Pure.
+// (intake.h). For requests there is one subscription for every kMaxKindsPerFilter kinds. Each has only one filter,
+// because with several filters it is unknown how far back a page of stored events reaches. Pure.
 #pragma once
 
 #include <map>
@@ -27,7 +27,7 @@ class OwnRelays {
   // `context` must outlive this.
   explicit OwnRelays(const HubContext& context) : context_(context), intake_(context) {}
 
-  // Before start(). `handlers` are called after what is done here with what the link reports.
+  // Before start(). `handlers` are called after this class has handled the link's report.
   void add(const RelayUrl& url, RelayLinkHandlers handlers);
   // As RelayHub's, with normal URLs.
   void start(const std::map<std::string, TimeMs>& cursors);

@@ -19,7 +19,7 @@ class io_context;
 namespace nostr {
 
 struct PoolOptions {
-  std::vector<std::string> relays;  // our own: the operator's word, never guarded
+  std::vector<std::string> relays;  // our own; named by the operator, so private addresses are allowed
   std::vector<Filter> wanted;       // what we subscribe to, without since; see request_filter()
   std::optional<PublicKey> us;      // as HubOptions::us
   bool reads_at_once = true;        // as HubOptions::reads_at_once
@@ -30,7 +30,7 @@ struct PoolOptions {
   std::string extra_ca_file;       // PEM, trusted besides the system's authorities
   std::function<TimeMs()> clock;   // wall clock
   std::function<double()> random;  // uniform in [0, 1)
-  // See nip42.h; nothing: then what needs it stays refused.
+  // See nip42.h. Without it, requests that need authentication stay refused.
   std::function<std::optional<Event>(const std::string& url, const std::string& challenge, TimeMs now)> sign_auth;
 };
 
@@ -44,35 +44,36 @@ class RelayPool final : public nostr::Relays {
   // Waits for the signature checks that run; no handler is called any more.
   ~RelayPool() override;
 
-  // Dials our own relays. A relay without a cursor is read from now on (less the overlap).
+  // Dials our own relays. A relay without a cursor is read from the present time on, minus the overlap.
   void start(const std::map<std::string, TimeMs>& cursors);
   // As RelayHub::read().
   void read(const std::string& relay);
 
-  // To one of our relays or a customer's. `done` is called exactly once, within kPublishTimeoutMs: a time-out, an
-  // address that may not be dialled or a full queue is an answer too, not accepted and with a message that says so.
+  // Publishes to one of our relays or of a customer's. `done` is called exactly once, within kPublishTimeoutMs: a
+  // time-out, an address that may not be dialled or a full queue is an answer too, not accepted and with a message that
+  // says so.
   void publish(const std::string& relay, const std::string& event_json, const EventId& id,
                std::function<void(ledger::RelayAnswer)> done) override;
   void publish_watched(const std::string& relay, const std::string& event_json, const EventId& id,
                        std::function<void(ledger::RelayAnswer)> done, std::function<void()> sent) override;
 
   // Asks one of our relays or a customer's once. `done` is called exactly once, within kQueryTimeoutMs and the time
-  // that the signatures take. Refused beyond the caps of hub.h, "relay.query" in any case. Not intake: nothing of
-  // it is counted or remembered.
+  // that the signatures take. Queries beyond the caps of verified_queries.h are refused. Every failure has the code
+  // "relay.query". Not intake: nothing of it is counted or remembered.
   void query(const std::string& relay, Filter filter,
              std::function<void(base::Result<std::vector<Event>>)> done) override;
 
   // From now on our own relays are asked for this too, in a subscription of its own, and handlers.on_control gets each
   // event once: for short messages that need no cursor. Replaces what was watched before; a relay is told at most once
   // in kResubscribeMs, and sends again what it has stored: the newest, none older than limits.max_age_ms. Fails with
-  // "relay.watch" beyond the caps of hub.h.
+  // "relay.watch" beyond the caps of own_relays.h.
   base::Result<void> watch(std::vector<Filter> filters) override;
 
-  // What a relay's information document says of it (NIP-11); forgotten with a customer's relay that is left, ignored
-  // for one that is not in use.
+  // Sets the limits from the relay's information document (NIP-11). They are ignored for a relay that is not in use,
+  // and dropped with a customer's relay that is no longer used.
   void set_limits(const std::string& relay, RelayLimits limits);
   // The difficulty of NIP-13 that this relay asks of our events, as far as we know: by its document or its last
-  // refusal. A stranger's word: bound the work. Zero: none.
+  // refusal. The relay is not trusted: limit the work. Zero: none.
   unsigned required_pow(const std::string& relay) const override;
 
   // Everything that this relay sent before this moment of our clock is durable or refused (intake.h); nothing for a

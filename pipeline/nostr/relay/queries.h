@@ -1,7 +1,7 @@
 // One-shot queries: each asks one relay once for stored events (a REQ that ends with its EOSE), with at most
-// kMaxKindsPerFilter kinds in each of its filters. Each is answered by
-// exactly one QueryEnd, kQueryTimeoutMs after add() at the latest, if fail_overdue() is called no later than wake_at().
-// What came until then counts: only a query without events ends with an error. Pure; each function appends its actions to `out`.
+// kMaxKindsPerFilter kinds in each of its filters. Each is answered by exactly one QueryEnd, kQueryTimeoutMs after
+// add() at the latest, if fail_overdue() is called no later than wake_at(). What came until then counts: only a query
+// without events ends with an error. Pure; each function appends its actions to `out`.
 #pragma once
 
 #include <deque>
@@ -21,8 +21,9 @@ class Queries {
  public:
   bool empty() const { return queries_.empty(); }
   bool contains(std::string_view id) const;
-  // Needs !contains(id) and a filter with a limit: no more events than that are delivered per connection, for every
-  // kMaxKindsPerFilter of its kinds. Sends the query at once, or when the connection opens.
+  // Needs !contains(id) and a filter with a limit. The filter is split into parts of at most kMaxKindsPerFilter kinds.
+  // On each connection, at most the limit times the number of parts is delivered. Sends the query at once, or when the
+  // connection opens.
   void add(const std::string& id, const Filter& filter, TimeMs now, RelayActions& out);
 
   void on_open(RelayActions& out);
@@ -49,7 +50,7 @@ class Queries {
   // Ends what waits for authentication.
   void on_auth_failed(const std::string& message, RelayActions& out);
 
-  // Ends what is due by `at`: nothing can be asked before then.
+  // Ends the queries whose deadline is not after `at`, because the relay cannot be asked before then.
   void fail_due(TimeMs at, const std::string& message, RelayActions& out);
   // Ends everything with an error: what came does not count any more.
   void fail_all(const std::string& message, RelayActions& out);

@@ -1,5 +1,5 @@
-// The answers of relays to one-shot queries, while they come in: events, of which each is verified first, and the end.
-// Pure.
+// Collects the answers of relays to one-shot queries. An answer is complete when the relay has ended it and each of its
+// events is verified. Pure.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +29,15 @@ class QueryAnswers {
 
   // Returns the id of a new query to the relay at `url`, whose answer has at most `max_events`: the newest.
   std::string begin(std::string url, std::size_t max_events, Done done);
-  // An event of `bytes` bytes came. Returns true if it is to be verified, and verified() is called once then; false if
-  // the answer is too long already.
+  // An event of `bytes` bytes came. Returns true if it is to be verified; the caller then calls verified() once.
+  // Returns false if the answer is too long already.
   bool expect(const std::string& id, std::size_t bytes);
-  // An expected event was verified; nothing: it was forged. An event that came before is kept once. Ignored if the query
-  // was given up meanwhile.
+  // An expected event was verified; nothing: it was forged. An event that came before is kept once. Ignored if the
+  // query was given up meanwhile.
   void verified(const std::string& id, std::optional<Event> event);
   void end(QueryEnd end);
-  // Returns the answer, and forgets the query, once the relay has ended it and every event is verified. The newest event
-  // comes first. The answer fails with "relay.query".
+  // Returns the answer, and forgets the query, once the relay has ended it and every event is verified. The newest
+  // event comes first. If the relay refused the query or the answer is too long, it fails with "relay.query".
   std::optional<Complete> take(const std::string& id);
   // Forgets every query; each answer fails with this message.
   std::vector<Complete> give_up(const std::string& message);

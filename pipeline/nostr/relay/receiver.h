@@ -29,7 +29,8 @@ struct RelayParts {
   Notices notices;
   TimeMs last_work;  // when we last asked the relay for something, or it last answered that
 
-  // The connection is open: shows whether the relay is live. `reason`: why it is not, if there is something new to tell.
+  // The connection is open: shows whether the relay is live. `reason`: why it is not, if there is something new to
+  // tell.
   void show_open(std::string reason, RelayActions& out) {
     const bool live = subscriptions.all_live();
     health.set_open(live, live ? subscriptions.warning() : std::move(reason), out);

@@ -3,7 +3,7 @@
 // wake_at(). Times are the caller's clock in milliseconds and never go back. Nothing fails: what goes wrong is an
 // action (PublishAnswer, QueryEnd, Dropped, HealthChange).
 //
-// The session decides when there is a connection. Its parts are state machines of their own: connection.h,
+// The session decides when to connect and when to hang up. Its parts are state machines of their own: connection.h,
 // subscriptions.h, queries.h, publications.h, auth.h, misbehaviour.h, health.h. receiver.h takes the relay's frames to
 // them. Pure.
 #pragma once
@@ -42,7 +42,7 @@ class RelaySession {
 
   RelayActions start(TimeMs now);
   RelayActions on_open(TimeMs now);
-  // Nothing: a message came that could not be used, and was counted elsewhere.
+  // Takes one text message. `frame` is empty if a message came that was skipped (SkippedMessage): it could not be used.
   RelayActions on_frame(std::optional<std::string_view> frame, TimeMs now);
   RelayActions on_pong(TimeMs now);
   RelayActions on_closed(const std::string& reason, TimeMs now);
@@ -63,14 +63,14 @@ class RelaySession {
   // waits already is not sent twice and gets one PublishAnswer in all.
   RelayActions publish(EventId id, std::string event_json, TimeMs now);
 
-  // Asks once for stored events: at most as many as the filter's limit, which must be set, for every kMaxKindsPerFilter
-  // of its kinds. Answered by exactly one
-  // QueryEnd, by kQueryTimeoutMs at the latest. Survives a reconnect within that time: events may then come twice. `id`
-  // differs from the ids of all other queries and subscriptions.
+  // Asks once for stored events. The filter must have a limit. It is sent in parts of at most kMaxKindsPerFilter kinds,
+  // and the limit holds for each part. Answered by exactly one QueryEnd, by kQueryTimeoutMs at the latest. Survives a
+  // reconnect within that time: events may then come twice. `id` differs from the ids of all other queries and
+  // subscriptions.
   RelayActions query(const std::string& id, const Filter& filter, TimeMs now);
 
-  // Junk: an event that was delivered is forged, or not what was asked for. Chatter: a ping, which the adapter answers, or
-  // a message of bytes.
+  // Junk: an event that was delivered is forged, or not what was asked for. Chatter: a ping, which the adapter answers,
+  // or a message of bytes.
   RelayActions on_useless(Useless what, TimeMs now);
 
   // Kept over reconnects. Events that are too long are answered at once (too_long_for_relay()).

@@ -3,8 +3,8 @@
 // events within a page does not matter.
 //
 // A page may be full of events of a single second, which no `until` can divide. That second is then asked for alone:
-// first with a high limit, then one kind at a time, then only what is addressed to us. Reading goes on below that second
-// in any case, so that a crowded second never hides older events. Pure.
+// first with a high limit, then one kind at a time, then only what is addressed to us. Reading goes on below that
+// second in any case, so that a crowded second never hides older events. Pure.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,8 @@ class StoredReading {
   // As next(), for a page that the relay did not send. Needs can_skip().
   bool skip();
 
-  // The oldest second of which the relay has more matching events than it sent; nothing: everything was read.
+  // The oldest second of which the relay may have matching events that it did not send. After a full page without any
+  // readable event, this is the `since` of the filters. Nothing: everything was read.
   std::optional<std::int64_t> unread_s() const { return unread_s_; }
 
  private:

@@ -181,8 +181,8 @@ void Subscriptions::on_auth_failed() {
   }
 }
 
-// Returns true if the relay refused the filters, and they were narrowed: the subscription has to be opened again. Returns
-// false if this is no such refusal, or nothing narrower can be asked for.
+// Returns true if the relay refused the filters, and they were narrowed: the subscription has to be opened again.
+// Returns false if this is no such refusal, or nothing narrower can be asked for.
 bool Subscriptions::narrow(Subscription& subscription, const std::string& refusal, RelayActions& out) {
   const auto& ours = subscription.options.ours;
   if (!ours || !subscription.filter_refusal.empty() || !refuses_filter(refusal)) return false;

@@ -1,7 +1,7 @@
 // The lasting subscriptions at one relay (REQ, EOSE, CLOSED of NIP-01). On each connection every one of them is opened,
-// its stored events are read page by page (stored_reading.h), and one that the relay closes or leaves unanswered is opened
-// again after a back-off. Where the relay takes only filters that name an author or a tag, what is addressed to us is
-// asked for in the place of everything, until the connection ends. Pure; functions that take `out` append their actions to it.
+// its stored events are read page by page (stored_reading.h), and one that the relay closes or leaves unanswered is
+// opened again after a back-off. If the relay accepts only filters that name an author or a tag, the session asks only
+// for events addressed to us until the connection ends. Pure; functions that take `out` append their actions to it.
 #pragma once
 
 #include <functional>
@@ -72,8 +72,8 @@ class Subscriptions {
   enum class Eose { nothing, next_page, caught_up };
   Eose on_eose(const RelayEose& message, TimeMs now, RelayActions& out);
   // Schedules the next try after a back-off, and returns what happened, for a person. Returns nothing if the message is
-  // about no subscription or an earlier page; an empty text if it is about a page without which reading goes on. With
-  // `awaits_auth` on_authenticated() opens the subscription sooner.
+  // about no subscription or an earlier page; an empty text if reading goes on without that page. With `awaits_auth`
+  // on_authenticated() opens the subscription sooner.
   std::optional<std::string> on_closed(const RelayClosed& message, bool awaits_auth, TimeMs now, RelayActions& out);
 
   bool awaits_auth() const;

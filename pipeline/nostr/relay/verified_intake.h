@@ -12,7 +12,7 @@ namespace nostr {
 
 class VerifiedIntake {
  public:
-  // What an event was asked for as: a request, passed to on_event with a receipt; or to on_control without one.
+  // Why an event was asked for. Requests go to on_event with a receipt; control events go to on_control without one.
   enum class Feed { requests, control };
 
   // `context` must outlive this.

@@ -29,7 +29,7 @@ class VerifiedQueries {
   // An event of a query came from the relay at `url`; needs contains(delivered.subscription).
   void receive(const std::string& url, Deliver delivered);
   void end(const QueryEnd& end);
-  // After the links have shut down: what still waits for its events to be verified fails.
+  // Fails the queries whose events are not verified yet. Call it after the links have shut down.
   void shut_down();
 
  private:

@@ -1,5 +1,5 @@
-// How wallets behind HTTP are talked to: a port without sockets, so that what each wallet says is tried without them.
-// http_client.h is the real one.
+// The port to wallets that use HTTP. It has no sockets, so tests can script each wallet's answers. http_client.h is the
+// real one.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,7 @@ class Http {
   // One call, with the wallet's credential. Exactly one answer; fails with "wallet.unreachable" when there is no whole
   // reply in time.
   virtual void call(HttpCall call, std::function<void(base::Result<HttpReply>)> done) = 0;
-  // Keeps connected for as long as this lives, with growing pauses.
+  // Keeps the feed connected while this object lives. Reconnects after growing pauses.
   virtual void feed(HttpFeed feed) = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/scheduler.h"
 #include "pipeline/net/websocket_feed.h"
 #include "pipeline/wallet/replies.h"
@@ -27,6 +28,20 @@ tl::unexpected<base::Error> failed(const net::HttpFailure& failure, const net::H
   return unreachable(failure.message + " (" + origin.authority + ")", std::move(hint));
 }
 
+// Of "Basic dXNlcjpwYXNz" also "dXNlcjpwYXNz", "user:pass" and "pass".
+std::vector<std::string> secrets_of(const HttpAccess& access) {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : access.headers) {
+    out.push_back(value);
+    const std::string encoded = value.substr(value.find(' ') + 1);
+    out.push_back(encoded);
+    const std::string user_and_password = base::from_base64(encoded).value_or("");
+    out.push_back(user_and_password);
+    out.push_back(user_and_password.substr(user_and_password.find(':') + 1));
+  }
+  return out;
+}
+
 }  // namespace
 
 // One call; its reply is kept until it is whole.
@@ -46,7 +61,7 @@ class HttpClient::Call : public std::enable_shared_from_this<Call> {
         net::HttpCallbacks{
             .head = [this](unsigned status) { reply_.status = status; },
             .body = [this](std::string_view bytes) { take(bytes); },
-            .end = [this] { finish(std::move(reply_)); },
+            .end = [this] { finish_whole(); },
             .failed = [this](const net::HttpFailure& failure) { finish(failed(failure, client_.access_.origin)); },
             .retry_after = [this](std::int64_t seconds) { reply_.retry_after_s = seconds; }});
   }
@@ -55,6 +70,11 @@ class HttpClient::Call : public std::enable_shared_from_this<Call> {
   void take(std::string_view bytes) {
     if (reply_.body.size() + bytes.size() > kMaxReplyBytes) return finish(malformed("it is without end"));
     reply_.body.append(bytes);
+  }
+
+  void finish_whole() {
+    reply_.body = hide_secrets(std::move(reply_.body), client_.secrets_);
+    finish(std::move(reply_));
   }
 
   void finish(Result<HttpReply> reply) {
@@ -113,7 +133,7 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
                                   .max_message_bytes = kMaxMessageBytes,
                                   .connect_ms = client_.timeouts_.connect_ms},
         net::WebsocketFeedCallbacks{.opened = [this] { opened(); },
-                                    .message = [this](std::string_view text) { feed_.said(text); },
+                                    .message = [this](std::string_view text) { say(text); },
                                     .closed = [this] { ended(); }});
   }
 
@@ -126,11 +146,13 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
     line_.append(bytes);
     std::size_t from = 0;
     for (std::size_t end; (end = line_.find('\n', from)) != std::string::npos; from = end + 1) {
-      if (end > from) feed_.said(std::string_view(line_).substr(from, end - from));
+      if (end > from) say(std::string_view(line_).substr(from, end - from));
     }
     line_.erase(0, from);
     if (line_.size() > kMaxMessageBytes) ended();
   }
+
+  void say(std::string_view message) { feed_.said(hide_secrets(std::string(message), client_.secrets_)); }
 
   void ended() {
     call_.reset();
@@ -152,7 +174,7 @@ class HttpClient::Feed : public std::enable_shared_from_this<Feed> {
 
 HttpClient::HttpClient(boost::asio::io_context& io, base::Scheduler& scheduler, HttpAccess access,
                        HttpClientTimeouts timeouts)
-    : io_(io), scheduler_(scheduler), access_(std::move(access)), timeouts_(timeouts) {}
+    : io_(io), scheduler_(scheduler), access_(std::move(access)), secrets_(secrets_of(access_)), timeouts_(timeouts) {}
 
 HttpClient::~HttpClient() = default;
 

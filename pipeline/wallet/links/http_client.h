@@ -1,5 +1,6 @@
 // A wallet's server over HTTP: calls by net::HttpCall, feeds by it or by net::WebsocketFeed. Lives on one io_context
-// thread; destroying it ends what is under way, unanswered.
+// thread; destroying it ends the open calls without calling their `done`. Replies and messages that repeat the
+// credential have it replaced (hide_secrets).
 #pragma once
 
 #include <memory>
@@ -21,7 +22,7 @@ struct HttpAccess {
 struct HttpClientTimeouts {
   std::int64_t connect_ms = 5'000;
   std::int64_t reply_ms = 20'000;
-  std::int64_t feed_ms = 600'000;  // of silence: then it is connected anew, should the other side be gone
+  std::int64_t feed_ms = 600'000;  // of silence; then the feed reconnects, because the server may be gone
 };
 
 class HttpClient final : public Http {
@@ -40,6 +41,7 @@ class HttpClient final : public Http {
   boost::asio::io_context& io_;
   base::Scheduler& scheduler_;
   const HttpAccess access_;
+  const std::vector<std::string> secrets_;  // every form of the credential in access_.headers
   const HttpClientTimeouts timeouts_;
   std::set<std::shared_ptr<Call>> calls_;
   std::vector<std::shared_ptr<Feed>> feeds_;

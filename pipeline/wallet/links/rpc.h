@@ -1,4 +1,5 @@
-// How wallets behind JSON-RPC 2.0 are talked to, over a socket or a child's pipes: a port without either.
+// The port to a wallet that speaks JSON-RPC 2.0. Adapters implement it over a socket or over the pipes of a child
+// process.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,5 @@
-// JSON-RPC with a child process, one message a line over its pipes. The child is started again, after growing pauses,
-// whenever it ends; what it says to people (stderr) goes where ours goes. Lives on one io_context thread; destroying it
-// ends the child.
+// JSON-RPC with a child process over its pipes, one message per line. The child is started again, after growing pauses,
+// whenever it ends. Its stderr is our stderr. Lives on one io_context thread; destroying it ends the child.
 #pragma once
 
 #include <map>
@@ -19,7 +18,7 @@ namespace wallet {
 
 struct ChildOptions {
   std::vector<std::string> command;  // found by PATH; no secret
-  RpcCall first;                     // asked of each new child; nothing else is before it has said yes
+  RpcCall first;                     // sent to each new child first; other calls wait until it succeeds
 };
 
 class RpcChild final : public Rpc {
@@ -27,9 +26,10 @@ class RpcChild final : public Rpc {
   RpcChild(boost::asio::io_context& io, base::Scheduler& scheduler, ChildOptions options);
   ~RpcChild() override;
 
-  // What is asked while a child starts waits for it; while there is none it fails at once, and says why.
+  // A call that comes while a child starts waits for it. A call that comes while no child runs fails at once with the
+  // reason. So does one beyond 1,000 waiting calls.
   void call(RpcCall call, std::function<void(base::Result<RpcReply>)> done) override;
-  // Besides what the child says: "connection" when a new one is ready.
+  // Reports the child's notifications, and "connection" when a new child is ready.
   void on_notification(std::function<void(const std::string&, const std::string&)> said) override;
 
  private:

@@ -1,5 +1,5 @@
-// JSON-RPC over a unix socket, as Core Lightning speaks it: an answer ends with an empty line. One connection a call.
-// Lives on one io_context thread; destroying it ends what is under way, unanswered.
+// JSON-RPC over a unix socket, as Core Lightning speaks it: an answer ends with an empty line. One connection per call.
+// Lives on one io_context thread. Destroying it ends the open calls without calling their `done`.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// One flipped bit in every kind of block of every kind of file, for readers and for the writer: it is seen, or what can be
-// read is the same as before. The table of what happened is printed.
+// One flipped bit in every kind of block of every kind of file, for readers and for the writer: it is seen, or what can
+// be read is the same as before. The table of what happened is printed.
 #include <algorithm>
 #include <cstdio>
 #include <map>

@@ -1,4 +1,5 @@
-// A ledger that lost its end: what was open waits until it is known, and is closed when the operator goes on all the same.
+// A ledger that lost its end: what was open waits until it is known, and is closed when the operator goes on all the
+// same.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

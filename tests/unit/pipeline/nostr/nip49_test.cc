@@ -13,8 +13,8 @@ constexpr std::string_view kExample =
     "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm3fr"
     "z"
     "tj3z7s35vpzmqf6ksu8r89qk5z2zxfmu5gv8th8wclt0h4p";
-// The secret key 3, made with nostr-tools 2.20.0 at a log_n of 2, behind "nostr" and behind ÅΩẛ̣ as U+212B U+2126 U+1E9B
-// U+0323.
+// The secret key 3, made with nostr-tools 2.20.0 at a log_n of 2, behind "nostr" and behind ÅΩẛ̣ as U+212B U+2126
+// U+1E9B U+0323.
 constexpr std::string_view kQuick =
     "ncryptsec1qgprn8qcm8ctpw4nxc6uevfvcvjy2sha5mcc6lftepmkqze5tnz4cyl6gn2z9mw7kz0qy7xy8g06yhj8xwgp8g6t66jhmnlf9d3nhc0s"
     "ppn3273y26uxsgyuxc4e58m59tzc04hs798ajl5e856ags0l";

@@ -1,4 +1,5 @@
-// Going offline: it ends in the moment in which nothing is unfinished, and in time whatever model, wallet and relays do.
+// Going offline: it ends in the moment in which nothing is unfinished, and in time whatever model, wallet and relays
+// do.
 #include "pipeline/runtime/drain.h"
 
 #include <gmock/gmock.h>

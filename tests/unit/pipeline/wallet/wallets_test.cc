@@ -127,6 +127,12 @@ TEST_F(WalletTest, AWalletsOwnReasonIsKept) {
   EXPECT_EQ(cut, "the wallet says: " + std::string(kMaxSaidBytes - 1, 'x')) << "between two characters";
 }
 
+TEST(HideSecrets, ReplacesEveryOccurrenceOfEverySecret) {
+  const std::vector<std::string> secrets{"Basic OnBhc3M=", "OnBhc3M=", ":pass12", "pass12", "short", ""};
+  EXPECT_EQ(hide_secrets("you sent Basic OnBhc3M= (:pass12), not pass12; short stays", secrets),
+            "you sent (credential) ((credential)), not (credential); short stays");
+}
+
 TEST_F(WalletTest, WordsOfBeingAskedTooOftenAreHeededInEachProtocol) {
   rpc.refuses(-32'000, "429 Too Many Requests");
   SparkWallet spark(rpc, ports());
