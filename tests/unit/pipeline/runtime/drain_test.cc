@@ -155,14 +155,18 @@ class DrainOfShop : public testing::Test {
   static constexpr char kRelay[] = "wss://relay.example";
 
   void SetUp() override { start({}); }
+  // A new process: what the one before left to timers and relays dies with it.
   void start(core::Recovery recovery) {
+    runtime.reset();
+    process = std::make_unique<sim::ProcessTime>(world);
+    taken = relays.published.size();
     runtime =
         std::make_unique<Runtime>(Ports{.journal = journal,
                                         .wallet = wallet,
                                         .backend = backend,
                                         .relays = relays,
                                         .web = web,
-                                        .scheduler = time,
+                                        .scheduler = *process,
                                         .random = [] { return base::Salt{}; },
                                         .disk_low = [] { return false; }},
                                   key, Options{.own_relays = {kRelay}}, std::move(recovery),
