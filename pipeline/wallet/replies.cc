@@ -283,7 +283,9 @@ Result<PaymentAnswer> made(const PaymentOrder& order, PaymentMade payment) {
 
 void Listing::keep(const std::optional<base::Hash256>& payment_hash, base::Msat received, base::TimeMs settled_at,
                    std::string description) {
-  absurd = absurd || !is_amount(received);
+  absurd = absurd || !is_amount(received) || received.value > base::Msat::kMax - sum.value;
+  if (absurd) return;
+  sum += received;
   if (payment_hash && settled_at >= order.since) {
     paid.push_back({*payment_hash, received, settled_at, std::move(description)});
   }

@@ -107,7 +107,8 @@ struct Listing {
   std::function<void(base::Result<std::vector<PaidInvoice>>)> done;
   std::size_t seen = 0;  // entries of all pages
   bool cut = false;      // the wallet itself shows no more
-  bool absurd = false;   // it lists an impossible amount
+  bool absurd = false;   // it lists an impossible amount, or more than all bitcoin together
+  base::Msat sum = {};   // of all entries
   std::vector<PaidInvoice> paid = {};
 
   // Keeps a payment that settled at or after order.since. Drops one without a hash, because it cannot be compared.

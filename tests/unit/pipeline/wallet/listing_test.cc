@@ -11,6 +11,7 @@
 #include "pipeline/wallet/lnbits.h"
 #include "pipeline/wallet/lnd.h"
 #include "pipeline/wallet/phoenixd.h"
+#include "pipeline/wallet/replies.h"
 #include "pipeline/wallet/spark.h"
 #include "tests/sim/virtual_time.h"
 #include "tests/unit/pipeline/wallet/scripted_links.h"
@@ -145,6 +146,18 @@ TEST_F(ListingTest, SparkListsWhatWasMadeLongEnoughBefore) {
   rpc.says({{"invoices", {paid, open}}, {"more", false}});
   EXPECT_THAT(list(spark), ElementsAre("9000 coffee"));
   EXPECT_LT(json::parse(rpc.asked[0].params)["since_ms"].get<std::int64_t>(), kSince.ms - 1);
+}
+
+TEST(Listing, RefusesMoreThanAllBitcoinTogether) {
+  std::string code = "silence";
+  Listing listing{.order = {.since = kSince},
+                  .done = [&](const auto& listed) { code = listed ? "" : listed.error().code; }};
+  for (int n = 0; n < 3; ++n) listing.keep(id(n), base::Msat{base::Msat::kMax / 3}, kSince, "");
+  listing.end();
+  EXPECT_EQ(code, "");
+  for (int n = 3; n < 10; ++n) listing.keep(id(n), base::Msat{base::Msat::kMax / 3}, kSince, "");
+  listing.end();
+  EXPECT_EQ(code, "wallet.amount");
 }
 
 TEST_F(ListingTest, AListThatIsCutOffIsNoList) {
