@@ -105,10 +105,11 @@ StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readin
     return passed("selling", "going offline", open + "; waits for " + draining);
   if (!is_online(serve)) return passed("selling", "offline", open + "; probed; `sellcompute online` goes on");
   const auto mode = ledger::enum_named<ledger::PaymentMode>(serve->value("payment_mode", ""));
-  const auto* obstacle = readiness.obstacle(mode.value_or(ledger::PaymentMode::unspecified));
+  const auto known_mode = mode.value_or(ledger::PaymentMode::unspecified);
+  const auto* obstacle = readiness.obstacle(known_mode);
   if (!obstacle) return passed("selling", "online", open);
   Error why = *obstacle->seen.error;
-  why.message = "no jobs are accepted: " + why.message;
+  why.message = "no jobs are accepted: " + obstacle_words(readiness, known_mode);
   return failed("selling", "not ready", why);
 }
 

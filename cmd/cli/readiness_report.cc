@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
+
 namespace cmd {
 
 using base::Error;
@@ -63,7 +65,10 @@ bool same_error(const Condition* a, const Condition& b) {
   return a && a->seen.error && a->seen.error->code == b.seen.error->code && a->stops_all == b.stops_all;
 }
 
+constexpr char kNoRelay[] = "none of our relays is connected";
+
 std::string name_of(const Condition& one) {
+  if (one.part == ReadinessPart::relays) return one.seen.which;
   const std::string part(ledger::name(one.part));
   return one.seen.which.empty() ? part : part + " " + one.seen.which;
 }
@@ -138,14 +143,14 @@ std::vector<std::string> readiness_changes(const Readiness& before, const Readin
   std::vector<std::string> out;
   for (const Condition& one : now.conditions) {
     if (one.part == ReadinessPart::relays || !one.seen.error || same_error(find(before, one), one)) continue;
-    out.push_back((one.stops_all ? "no jobs are accepted: " : name_of(one) + ": ") + one.seen.error->describe());
+    out.push_back((one.stops_all ? "no jobs are accepted: " : "") + trouble_of(one));
   }
   for (const Condition& one : now.conditions) {
     if (one.part == ReadinessPart::relays || !one.seen.warning) continue;
     const Condition* same = find(before, one);
     if (!same || !same->seen.warning) out.push_back(one.seen.warning->describe());
   }
-  if (dead_relays(now) && !dead_relays(before)) out.emplace_back("no jobs can come: none of our relays is connected");
+  if (dead_relays(now) && !dead_relays(before)) out.push_back("no jobs can come: " + std::string(kNoRelay));
   for (const Condition& one : before.conditions) {
     if (one.part == ReadinessPart::relays || !one.seen.error) continue;
     const Condition* same = find(now, one);
@@ -155,10 +160,21 @@ std::vector<std::string> readiness_changes(const Readiness& before, const Readin
   return out;
 }
 
+std::string trouble_of(const Condition& one) {
+  CHECK(one.seen.error);
+  const bool is_the_whole_part = one.stops_all && one.part != ReadinessPart::relays;
+  return (is_the_whole_part ? "" : name_of(one) + ": ") + one.seen.error->describe();
+}
+
+std::string obstacle_words(const Readiness& readiness, ledger::PaymentMode mode) {
+  const Condition* obstacle = readiness.obstacle(mode);
+  if (!obstacle) return "";
+  return obstacle->part == ReadinessPart::relays ? kNoRelay : obstacle->seen.error->message;
+}
+
 std::string heartbeat_obstacle(bool online, const Readiness& readiness, ledger::PaymentMode mode) {
   if (!online) return "we take no jobs now";
-  const Condition* obstacle = readiness.obstacle(mode);
-  return obstacle ? obstacle->seen.error->message : "";
+  return obstacle_words(readiness, mode);
 }
 
 std::string shop_state(bool online, bool draining, const Readiness& readiness, ledger::PaymentMode mode) {

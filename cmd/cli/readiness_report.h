@@ -38,6 +38,12 @@ ExitCode exit_code_of(const std::vector<StatusLine>& lines);
 std::vector<std::string> readiness_changes(const core::Readiness& before, const core::Readiness& now,
                                            ledger::PaymentMode mode);
 
+// What is wrong with this part, for a person. A relay or a model is named. `one` must have an error.
+std::string trouble_of(const core::Condition& one);
+
+// Why no jobs are accepted, for a person; empty if they are.
+std::string obstacle_words(const core::Readiness& readiness, ledger::PaymentMode mode);
+
 // Why no heartbeat is sent, that is, why customers should send us no requests now. Empty if they may.
 std::string heartbeat_obstacle(bool online, const core::Readiness& readiness, ledger::PaymentMode mode);
 

@@ -1,5 +1,6 @@
 #include "cmd/provider/first_screen.h"
 
+#include "cmd/cli/readiness_report.h"
 #include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 
@@ -34,11 +35,6 @@ std::string price_words(const ledger::ModelOffer& offer) {
   return sats(offer.base) + " a job" + (tokens.empty() ? "" : " + " + tokens);
 }
 
-// "which: what", or one of them if the other is empty.
-std::string joined(const std::string& which, const std::string& what) {
-  return which + (which.empty() || what.empty() ? "" : ": ") + what;
-}
-
 class Screen {
  public:
   explicit Screen(const Terminal& terminal) : terminal_(terminal) {}
@@ -69,8 +65,7 @@ std::string first_screen(const std::string& npub, const ledger::ProviderConfigur
   screen.add("selling", "as " + npub, Colour::bold);
   for (const core::Condition& one : readiness.conditions) {
     if (one.part == ReadinessPart::wallet) {
-      const bool named = one.seen.note.starts_with(one.seen.which);
-      screen.add("wallet", named ? one.seen.note : joined(one.seen.which, one.seen.note));
+      screen.add("wallet", one.seen.which + (one.seen.note.empty() ? "" : ": " + one.seen.note));
     }
   }
   for (std::size_t i = 0; i < std::min(kMostModels, policy.models.size()); ++i)
@@ -82,8 +77,7 @@ std::string first_screen(const std::string& npub, const ledger::ProviderConfigur
     if (one.part == ReadinessPart::relays) screen.add("relays", one.seen.which + "  " + one.seen.note);
   }
   for (const core::Condition& one : readiness.conditions) {
-    const std::string relay = one.part == ReadinessPart::relays ? one.seen.which : "";
-    if (one.seen.error) screen.add("wrong", joined(relay, one.seen.error->describe()), Colour::red);
+    if (one.seen.error) screen.add("wrong", trouble_of(one), Colour::red);
     if (one.seen.warning) screen.add("note", one.seen.warning->describe(), Colour::yellow);
   }
   if (policy.play_money) screen.add("note", "the wallet's money is play money", Colour::yellow);

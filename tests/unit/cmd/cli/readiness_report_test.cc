@@ -152,5 +152,29 @@ TEST(ReadinessReport, WhatIsNoReadinessHasNoConditions) {
   }
 }
 
+TEST(Obstacle, OfDeadRelaysIsThatNoneIsConnected) {
+  auto seen = all_well();
+  for (auto& relay : seen.relays)
+    relay.error = Error{ErrorKind::connection, "relay.offline", "connection refused", {}, {}};
+  const auto dead = core::judge(seen);
+  EXPECT_EQ(obstacle_words(dead, kMode), "none of our relays is connected");
+  EXPECT_EQ(heartbeat_obstacle(true, dead, kMode), "none of our relays is connected");
+  EXPECT_EQ(obstacle_words(core::judge(all_well()), kMode), "");
+}
+
+TEST(Trouble, NamesTheRelayOrTheModelButNotAPartAsAWhole) {
+  auto seen = all_well();
+  seen.wallet.error = error(ErrorKind::payment, "wallet.unreachable");
+  seen.models[0].error = error(ErrorKind::connection, "inference.refused");
+  seen.relays[1].error = error(ErrorKind::connection, "relay.offline");
+  std::vector<std::string> troubles;
+  for (const auto& one : core::judge(seen).conditions) {
+    if (one.seen.error) troubles.push_back(trouble_of(one));
+  }
+  EXPECT_THAT(troubles,
+              testing::ElementsAre("it is broken: mend it", "inference llama3.2:latest: it is broken: mend it",
+                                   "wss://b.example: it is broken: mend it"));
+}
+
 }  // namespace
 }  // namespace cmd

@@ -77,12 +77,10 @@ TEST(FirstScreen, NamesWhatIsWrongAndThatMoneyIsPlayMoney) {
                                           HasSubstr("note     the wallet's money is play money\n")));
 }
 
-TEST(FirstScreen, NamesTheRelayThatIsDownAndTheWalletOnce) {
+TEST(FirstScreen, NamesTheRelayThatIsDown) {
   auto seen = all_well();
-  seen.wallet.note = "nwc, balance 12 sat";
   seen.relays[1].error = Error{ErrorKind::connection, "relay.offline", "connection refused", {}, {}};
-  EXPECT_THAT(screen(selling({}), seen), AllOf(HasSubstr("wallet   nwc, balance 12 sat\n"),
-                                               HasSubstr("wrong    wss://b.example: connection refused\n")));
+  EXPECT_THAT(screen(selling({}), seen), HasSubstr("wrong    wss://b.example: connection refused\n"));
 }
 
 TEST(FirstScreen, FitsTheTerminalButForWordsThatCanBeCopied) {
