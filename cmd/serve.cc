@@ -8,6 +8,7 @@
 
 #include "cmd/cli/clock.h"
 #include "cmd/cli/file_limit.h"
+#include "cmd/cli/progress.h"
 #include "cmd/cli/readiness_report.h"
 #include "cmd/commands.h"
 #include "cmd/provider/activity.h"
@@ -82,7 +83,7 @@ class Foreground {
   void on_online() {
     const std::string npub = nostr::encode_npub(service_->public_key());
     if (live_) {
-      context_.err << "\r\033[K"
+      context_.err << kSameLine
                    << first_screen(npub, service_->runtime().engine().policy(), service_->runtime().readiness(),
                                    context_.error_terminal)
                    << std::flush;
@@ -113,7 +114,7 @@ class Foreground {
   void log(spdlog::level::level_enum level, const std::string& words, std::string_view type, const std::string& job) {
     const std::string text = printable(words);
     if (live_ && logger_->should_log(level))
-      context_.err << "\r\033[K" << std::flush;  // the live line comes again below
+      context_.err << kSameLine << std::flush;  // the live line comes again below
     if (!json_) return logger_->log(level, "{}", text);
     nlohmann::ordered_json fields{{"type", type}, {"text", text}};
     if (!job.empty()) fields["job"] = job;
@@ -141,14 +142,17 @@ class Foreground {
     });
   }
 
+  // One less than the terminal has: some go to the next line when the last column is written.
+  int live_width() const { return current_width(STDERR_FILENO, context_.error_terminal.width) - 1; }
+
   void show_live_line() {
     const auto shop = service_->state();
     const std::string state = shop_state(shop.online, shop.draining, service_->runtime().readiness(),
                                          service_->runtime().engine().policy().payment_mode);
-    const int width = current_width(STDERR_FILENO, context_.error_terminal) - 1;
+    const int width = live_width();
     const std::string waits_for = service_->runtime().last_drain().waiting_for();
     const std::string hint = shop.ending ? "; Ctrl-C ends at once" : "";
-    context_.err << "\r\033[K"
+    context_.err << kSameLine
                  << (waits_for.empty()
                          ? activity_.line(state, service_->runtime().engine().open_jobs(), width)
                          : shortened("draining: " + waits_for, width - static_cast<int>(hint.size())) + hint)
@@ -161,8 +165,8 @@ class Foreground {
 
   // In the place of the live line, which no longer holds.
   void show_last_line() {
-    const int width = current_width(STDERR_FILENO, context_.error_terminal) - 1;
-    context_.err << "\r\033[K" << activity_.line("offline", service_->runtime().engine().open_jobs(), width) << '\n';
+    context_.err << kSameLine << activity_.line("offline", service_->runtime().engine().open_jobs(), live_width())
+                 << '\n';
   }
 
   Context& context_;

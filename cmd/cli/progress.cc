@@ -17,7 +17,6 @@ using ledger::Family;
 namespace {
 
 constexpr std::int64_t kShownFromMs = 1'000;
-constexpr std::string_view kAnew = "\r\033[K";  // the same line, empty
 
 // Null where nobody watches.
 std::ostream* watched(Context& context) {
@@ -30,7 +29,7 @@ ReadProgress::ReadProgress(ledger::KeyValue& store, base::Seq entries, int passe
     : store_(store), entries_(entries), passes_(static_cast<base::Seq>(passes)), out_(watched(context)) {}
 
 ReadProgress::~ReadProgress() {
-  if (out_) *out_ << kAnew << std::flush;
+  if (out_) *out_ << kSameLine << std::flush;
 }
 
 Result<std::optional<std::string>> ReadProgress::get(Family family, std::string_view key) const {
@@ -57,24 +56,24 @@ void ReadProgress::count(Family family) const {
   const base::Seq percent = entries_ == 0 ? 100 : done * 100 / entries_;
   if (percent == percent_) return;
   percent_ = percent;
-  *out_ << kAnew << grouped(static_cast<std::int64_t>(done)) << " of " << grouped(static_cast<std::int64_t>(entries_))
-        << " entries, " << percent << " %" << std::flush;
+  *out_ << kSameLine << grouped(static_cast<std::int64_t>(done)) << " of "
+        << grouped(static_cast<std::int64_t>(entries_)) << " entries, " << percent << " %" << std::flush;
 }
 
 WaitLine::WaitLine(Context& context, base::Clock clock)
-    : out_(watched(context)), terminal_(context.error_terminal), clock_(std::move(clock)), began_(clock_()) {}
+    : out_(watched(context)), width_(context.error_terminal.width), clock_(std::move(clock)), began_(clock_()) {}
 
 void WaitLine::show(const std::string& awaited) {
   const std::int64_t waited_ms = clock_() - began_;
   if (!out_ || waited_ms < kShownFromMs) return;
-  *out_ << kAnew
-        << shortened("waiting for " + awaited + ", " + age(waited_ms), current_width(STDERR_FILENO, terminal_) - 1)
+  *out_ << kSameLine
+        << shortened("waiting for " + awaited + ", " + age(waited_ms), current_width(STDERR_FILENO, width_) - 1)
         << std::flush;
   shown_ = true;
 }
 
 void WaitLine::clear() {
-  if (out_ && std::exchange(shown_, false)) *out_ << kAnew << std::flush;
+  if (out_ && std::exchange(shown_, false)) *out_ << kSameLine << std::flush;
 }
 
 }  // namespace cmd

@@ -35,6 +35,9 @@ class ReadProgress final : public ledger::KeyValue {
   mutable base::Seq percent_ = 0;
 };
 
+// Written before a line that takes the place of the one that the terminal shows now.
+inline constexpr std::string_view kSameLine = "\r\033[K";
+
 // A line on standard error that shows what the command waits for, and for how long: "waiting for the payment, 12 s". It
 // appears after one second, only on a terminal, and at most as wide as that. The destructor removes it.
 class WaitLine {
@@ -52,7 +55,7 @@ class WaitLine {
 
  private:
   std::ostream* const out_;  // null: no terminal, or --quiet
-  const Terminal terminal_;
+  const int width_;
   const base::Clock clock_;
   const base::TimeMs began_;
   bool shown_ = false;

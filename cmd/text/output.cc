@@ -67,9 +67,9 @@ std::string Terminal::strangers(std::string_view text) const {
   return is_terminal ? printable_lines(text) : std::string(text);
 }
 
-int current_width(int file_descriptor, const Terminal& detected) {
+int current_width(int file_descriptor, int otherwise) {
   const int width = width_of(file_descriptor, {});
-  return width > 0 ? width : detected.width;
+  return width > 0 ? width : otherwise;
 }
 
 Terminal detect_terminal(int file_descriptor, ColourChoice choice, std::string_view no_color, std::string_view term,

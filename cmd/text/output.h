@@ -39,8 +39,9 @@ struct Terminal {
 Terminal detect_terminal(int file_descriptor, ColourChoice choice, std::string_view no_color, std::string_view term,
                          std::string_view columns = {});
 
-// The columns of a terminal as they are now: the user may have changed them since detect_terminal().
-int current_width(int file_descriptor, const Terminal& detected);
+// The columns of a terminal as they are now, which the user may have changed since detect_terminal(); `otherwise` if the
+// system does not tell.
+int current_width(int file_descriptor, int otherwise);
 
 // One JSON value on one line. Broken UTF-8 becomes U+FFFD instead of failing; characters that command or mislead a
 // terminal are escaped (\u001b, \u009b, \u202e), which changes nothing for a JSON reader.
