@@ -108,7 +108,7 @@ class Probes {
       const auto fits = status ? wallet::check_told(*wallet_.wallet, *status, needs_of(config_))
                                : Result<void>(tl::unexpected(status.error()));
       if (!fits) return finish(seen_.wallet, fits.error());
-      finish(seen_.wallet, {}, wallet::describe(*status, wallet_.wallet->play_money()));
+      finish(seen_.wallet, {}, wallet::describe(*status, *wallet_.wallet));
     });
   }
 

@@ -23,7 +23,7 @@ bool same(const core::Condition& a, const core::Condition& b) {
 
 void ReadinessWatch::hear(const Result<wallet::WalletStatus>& told) {
   wallet_.error = told ? std::nullopt : std::optional(told.error());
-  wallet_.note = told ? wallet::describe(*told, context_.ports.wallet.play_money()) : "";
+  wallet_.note = told ? wallet::describe(*told, context_.ports.wallet) : "";
 }
 
 void ReadinessWatch::hear(const Result<inference::BackendStatus>& told) {

@@ -56,12 +56,6 @@ struct WalletStatus {
   std::string network = {};  // as wallet.network is written ("bitcoin", "regtest"); empty where it is not told
 };
 
-// "Alby Hub, balance 12 sat", for a person.
-inline std::string describe(const WalletStatus& told, bool play_money) {
-  return told.name + (told.balance ? ", balance " + core::sats(*told.balance) : "") +
-         (play_money ? " (play money)" : "");
-}
-
 // The longest pause that a wallet can ask for. Longer requests are cut to this.
 inline constexpr std::int64_t kLongestAskedPauseMs = 10 * base::kMinuteMs;
 // How long a wallet that fails with "wallet.rate_limited" wants to be left alone; 0 where it does not say.
@@ -150,5 +144,13 @@ class Wallet {
     return base::fail(base::ErrorKind::payment, "wallet.no_hold", "this wallet cannot hold payments");
   }
 };
+
+// "Alby Hub, balance 12 sat", for a person who is shown the wallet's kind beside it: a name that is only the kind is left
+// out.
+inline std::string describe(const WalletStatus& told, const Wallet& wallet) {
+  const std::string name = told.name == wallet.kind() ? "" : told.name;
+  const std::string balance = told.balance ? "balance " + core::sats(*told.balance) : "";
+  return name + (name.empty() || balance.empty() ? "" : ", ") + balance + (wallet.play_money() ? " (play money)" : "");
+}
 
 }  // namespace wallet
