@@ -28,16 +28,16 @@ tl::unexpected<base::Error> failed(const net::HttpFailure& failure, const net::H
   return unreachable(failure.message + " (" + origin.authority + ")", std::move(hint));
 }
 
-// Of "Basic dXNlcjpwYXNz" also "dXNlcjpwYXNz", "user:pass" and "pass".
+// The header's values; of "Basic dXNlcjpwYXNz" also "dXNlcjpwYXNz", "user:pass" and "pass" (RFC 7617).
 std::vector<std::string> secrets_of(const HttpAccess& access) {
+  constexpr std::string_view kBasic = "Basic ";
   std::vector<std::string> out;
   for (const auto& [name, value] : access.headers) {
     out.push_back(value);
-    const std::string encoded = value.substr(value.find(' ') + 1);
-    out.push_back(encoded);
-    const std::string user_and_password = base::from_base64(encoded).value_or("");
-    out.push_back(user_and_password);
-    out.push_back(user_and_password.substr(user_and_password.find(':') + 1));
+    if (!value.starts_with(kBasic)) continue;
+    out.push_back(value.substr(kBasic.size()));
+    out.push_back(base::from_base64(out.back()).value_or(""));
+    out.push_back(out.back().substr(out.back().find(':') + 1));
   }
   return out;
 }
