@@ -5,6 +5,7 @@
 #include "base/secret_file.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/commands.h"
+#include "cmd/config/policy.h"
 #include "cmd/config/template.h"
 #include "cmd/text/fit.h"
 #include "pipeline/nostr/key_file.h"
@@ -106,7 +107,7 @@ void print_next_steps(const Config& config, Context& context) {
     step("choose relays in the config file, `relays.urls`; these are public ones, for which we do not vouch:");
     for (const std::string_view url : public_relays()) context.err << "      " << url << '\n';
   }
-  if (config.wallet.kind == "sandbox") step("choose a wallet there, `wallet.kind`; the sandbox is play money");
+  if (is_always_play_money(config.wallet.kind)) step("choose a wallet there, `wallet.kind`; the sandbox is play money");
   step("`sellcompute status` checks everything, `sellcompute serve` goes online");
 }
 

@@ -34,6 +34,8 @@ test('the wallet lists what the ledger settled, and each job', options, async (t
   }
   const listed = await provider.json(['wallet', 'settlements', '--json']);
   assert.deepEqual(listed.map((row) => row.job).sort(), jobs.map((job) => job.id).sort());
+  const people = await provider.cli(['wallet', 'settlements']);
+  assert.match(people.stdout, /^2 payments, [\d,.]+ sat, since 20/m);
   const { code, wallet } = await auditOf(provider);
   assert.equal(code, 0);
   assert.equal(wallet.matched, 2);
@@ -67,6 +69,9 @@ test('a payment that the wallet has lost is a difference', options, async (t) =>
   const { code, wallet } = await auditOf(provider);
   assert.equal(code, 4);
   assert.deepEqual(wallet.differences.map((one) => one.kind), ['not_in_wallet']);
+  const { stdout } = await provider.cli(['audit', '--wallet']);
+  assert.match(stdout, /the wallet does not list it/);
+  assert.doesNotMatch(stdout, /nothing is wrong/, 'the verdict counts the wallet');
   // Unless the operator knows that this wallet deletes what was paid.
   const known = await provider.cli(['audit', '--wallet', '--json'], { env: { SELLCOMPUTE_WALLET_FORGETS_PAID: 'true' } });
   assert.equal(known.code, 0, known.stderr);

@@ -57,6 +57,9 @@ TEST_F(SupervisedWalletTest, IsProvenByOneProbeThatIsMadeAndLookedUp) {
   EXPECT_EQ(behind->asked, (std::vector<std::string>{"status", "create", "look up", "status"}));
   EXPECT_EQ(behind->orders[0].amount, base::Msat{1'000});
   EXPECT_TRUE(behind->orders[0].description.starts_with(kProbeDescription));
+  EXPECT_EQ(behind->looked_up.amount, behind->orders[0].amount);
+  EXPECT_EQ(behind->looked_up.purpose, behind->orders[0].purpose);
+  EXPECT_EQ(behind->looked_up.attempt, behind->orders[0].attempt);
   EXPECT_TRUE(problems.empty());
 }
 

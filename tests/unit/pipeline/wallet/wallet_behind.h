@@ -25,8 +25,9 @@ class WalletBehind final : public Wallet {
     if (refusal) return done(tl::unexpected(*refusal));
     done(MadeInvoice{.bolt11 = bolt11(order)});
   }
-  void look_up(const ledger::InvoiceIssued&, std::function<void(base::Result<LookupAnswer>)> done) override {
+  void look_up(const ledger::InvoiceIssued& invoice, std::function<void(base::Result<LookupAnswer>)> done) override {
     asked.emplace_back("look up");
+    looked_up = invoice;
     done(answer);
   }
   void status(std::function<void(base::Result<WalletStatus>)> done) override {
@@ -46,6 +47,7 @@ class WalletBehind final : public Wallet {
     return static_cast<std::size_t>(std::count(asked.begin(), asked.end(), what));
   }
 
+  ledger::InvoiceIssued looked_up;  // the last one
   Abilities can;
   Network network = Network::regtest;  // of its invoices
   std::int64_t made_ago_s = 0;         // its clock is behind
