@@ -228,9 +228,10 @@ void Engine::rest(const JobId& id) {
   shop_.account(live.job, now_, while_open(live.job), {});
   jobs_.erase(it);
   const bool no_work = std::ranges::all_of(works_, [](std::size_t count) { return count == 0; });
-  const bool all_released = shop_.total_exposure == Msat{} && shop_.queued == 0 && shop_.slots_busy == 0 && no_work;
-  CHECK(!jobs_.empty() || all_released || canary(Canary::in_flight_ignored), shop_.total_exposure, shop_.queued,
-        shop_.slots_busy, no_work);
+  const bool all_released =
+      shop_.total_exposure == Msat{} && shop_.unfinished == 0 && shop_.queued == 0 && shop_.slots_busy == 0 && no_work;
+  CHECK(!jobs_.empty() || all_released || canary(Canary::in_flight_ignored), shop_.total_exposure, shop_.unfinished,
+        shop_.queued, shop_.slots_busy, no_work);
 }
 
 }  // namespace core

@@ -216,6 +216,8 @@ class Engine {
   const Policy& policy() const { return policy_; }
   const Shop& shop() const { return shop_; }
   std::size_t open_jobs() const { return jobs_.size(); }
+  // Those of them that wait for us, not for a payment (is_unfinished()).
+  std::size_t unfinished_jobs() const { return shop_.unfinished; }
   // Those that can still be cancelled: the newest, at most so many.
   std::vector<JobId> cancellable_jobs(std::size_t limit) const;
   // When the next Tick is wanted; nothing while only the world can wake a job.

@@ -221,6 +221,11 @@ constexpr std::array kStates{State::requested,      State::declined,   State::aw
 
 }  // namespace
 
+bool is_unfinished(State state) {
+  return state == State::requested || state == State::working || state == State::invoicing ||
+         state == State::delivering;
+}
+
 std::span<const State> all_states() {
   return kStates;
 }

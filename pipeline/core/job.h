@@ -149,6 +149,9 @@ enum class State {
   closed,  // by a rollback that was accepted; nothing of it was delivered
 };
 State state(const Job& job);
+// The provider still has to decide on it, to run, to bill or to deliver it. A job that waits only for its customer's
+// payment is not unfinished.
+bool is_unfinished(State state);
 std::string_view name(State state);
 std::span<const State> all_states();
 

@@ -22,6 +22,7 @@ struct Observation {
   std::optional<base::Error> warning;      // it works, and this must be known
   std::string note;                        // for a person, of what works: "balance 12 sat"
   std::optional<std::int64_t> latency_ms;  // of its last answer
+  std::optional<TimeMs> observed_at;       // when that came; nothing: it is observed all the time
 };
 
 // What was observed, all of it at about the same time.

@@ -28,20 +28,21 @@ std::optional<CreditDay> credit_change(const Accounts& before, const Accounts& a
 
 Accounts accounts_of(const Job& job) {
   const bool from_pool = job.quote && !payment_first(job) && !within_credit(job.quote->basis, job.quote->price);
-  return {
-      .exposure = std::max(Msat{}, exposure(job)),  // a damaged ledger may have prices below zero
-      .settled = earned(job),
-      .settled_first = payment_first(job) ? earned(job) : Msat{},
-      .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
-      .stranger_quote = from_pool ? job.quote->price : Msat{},
-      .told = job.declined && job.declined->told,
-      .offered_at = offered_at(job),
-      .standing = job.quote && job.request ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh};
+  return {.exposure = std::max(Msat{}, exposure(job)),  // a damaged ledger may have prices below zero
+          .settled = earned(job),
+          .settled_first = payment_first(job) ? earned(job) : Msat{},
+          .unpaid = canary(Canary::defaults_forgotten) ? Msat{} : unpaid_by_default(job),
+          .stranger_quote = from_pool ? job.quote->price : Msat{},
+          .told = job.declined && job.declined->told,
+          .offered_at = offered_at(job),
+          .standing = job.quote && job.request ? standing_of(job.quote->basis, job.request->pow_bits) : Standing::fresh,
+          .unfinished = job.request && is_unfinished(state(job))};
 }
 
 Accounts while_open(const Job& job) {
   const Accounts all = accounts_of(job);
-  return {.exposure = all.exposure, .offered_at = all.offered_at, .standing = all.standing};
+  return {
+      .exposure = all.exposure, .offered_at = all.offered_at, .standing = all.standing, .unfinished = all.unfinished};
 }
 
 void Shop::account(const Job& job, TimeMs time, const Accounts& before, const Accounts& after) {
@@ -53,6 +54,10 @@ void Shop::account(const Job& job, TimeMs time, const Accounts& before, const Ac
     total_exposure += after.exposure - before.exposure;
     CHECK(owes.exposure >= Msat{} && owes.exposure <= total_exposure, owes.exposure, total_exposure);
     drop_if_empty(customer);
+  }
+  if (after.unfinished != before.unfinished) {
+    CHECK(after.unfinished || unfinished > 0);
+    after.unfinished ? ++unfinished : --unfinished;
   }
   if (const auto change = credit_change(before, after, time)) change_credit(customer, *change);
   if (after.offered_at != before.offered_at) {

@@ -23,9 +23,10 @@ struct Accounts {
   // Since when it waits for its payment.
   std::optional<TimeMs> offered_at;
   Standing standing = Standing::fresh;
+  bool unfinished = false;
 };
 Accounts accounts_of(const Job& job);
-// The part of these that counts only while the job is open: its exposure and its offer.
+// The part of these that counts only while the job is open: its exposure, its offer, and whether it is unfinished.
 Accounts while_open(const Job& job);
 
 // What a fact at this time changed, or nothing.
@@ -52,6 +53,7 @@ struct Shop {
   // Folded from facts.
   std::unordered_map<PublicKey, Customer, base::FixedBytesHash> customers;
   Msat total_exposure;
+  std::size_t unfinished = 0;  // jobs (is_unfinished())
   std::map<std::pair<TimeMs, JobId>, Offer> offers;            // that hold a place; older ones until forget()
   std::deque<std::pair<std::int64_t, PublicKey>> credit_days;  // whose credit changed on which day, oldest first
   std::deque<std::pair<TimeMs, Msat>> stranger_quotes;         // oldest first

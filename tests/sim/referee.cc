@@ -64,6 +64,7 @@ void Referee::on_rollback() {
   leaves_ = 0;
   tree_ = {};
   exposure_ = settled_msat_ = refunded_msat_ = {};
+  unfinished_ = 0;
   policy_ = {};
   stranger_quotes_.clear();
   settled_.clear();
@@ -287,6 +288,8 @@ void Referee::check_retried(const Job& before, const ledger::NoticeRetried& retr
 }
 
 void Referee::check_money(const Job& before, const Job& after, const ledger::Entry& entry) {
+  if (before.request && core::is_unfinished(core::state(before))) --unfinished_;
+  if (core::is_unfinished(core::state(after))) ++unfinished_;
   exposure_ += core::exposure(after) - core::exposure(before);
   demand(exposure_ <= policy_.exposure_limit, "more is owed than the limit allows" + about(after.id));
   if (const auto* settled = std::get_if<ledger::InvoiceSettled>(&entry.fact)) {
@@ -315,6 +318,7 @@ void Referee::check_money(const Job& before, const Job& after, const ledger::Ent
 
 void Referee::check_live(const core::Engine& engine, const std::set<base::JobId>& touched) const {
   demand(engine.shop().total_exposure == exposure_, "the engine's exposure is not the ledger's");
+  demand(engine.unfinished_jobs() == unfinished_, "the engine's count of unfinished jobs is not the ledger's");
   for (const auto& id : touched) {
     const Job* live = engine.find(id);
     const Job& folded = jobs_.at(id);

@@ -94,6 +94,7 @@ class Referee {
   ledger::MerkleTree tree_;
   std::map<base::JobId, core::Job> jobs_;  // folded from what is durable
   base::Msat exposure_;
+  std::size_t unfinished_ = 0;  // jobs
   core::Policy policy_;
   std::deque<std::pair<TimeMs, base::Msat>> stranger_quotes_;
   std::map<base::Hash256, base::JobId> settled_;  // which job each settled payment belongs to

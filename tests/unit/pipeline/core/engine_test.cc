@@ -336,6 +336,24 @@ TEST(Recovery, AtAnyPointTheRestOfTheJobFollowsFromItsFactsAlone) {
 }
 
 // The ledger is input: whatever jobs it holds, a start does not end the process.
+TEST(Engine, AJobThatOnlyWaitsForItsPaymentIsNotUnfinished) {
+  EngineDriver first(payment_first_policy());
+  first.hold_inference = true;
+  first.ask(1);
+  EXPECT_EQ(first.engine().open_jobs(), 1u);
+  EXPECT_EQ(first.engine().unfinished_jobs(), 0u) << "it waits for the customer";
+  first.pay(1);
+  EXPECT_EQ(first.engine().unfinished_jobs(), 1u) << "it waits for the model";
+  first.restart(payment_first_policy(), first.job(1));
+  EXPECT_EQ(first.engine().unfinished_jobs(), 1u) << "a restart does not forget it";
+
+  EngineDriver later(EngineDriver::policy());
+  later.ask(1);
+  EXPECT_EQ(state(later.job(1)), State::delivered_unpaid);
+  EXPECT_EQ(later.engine().open_jobs(), 1u);
+  EXPECT_EQ(later.engine().unfinished_jobs(), 0u);
+}
+
 TEST(Engine, AJobWithoutARequestIsLeftAlone) {
   EngineDriver shop(EngineDriver::policy());
   Job job{.id = EngineDriver::id(1)};
