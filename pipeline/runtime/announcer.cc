@@ -226,9 +226,9 @@ void Announcer::send_heartbeat_if_due() {
   // A last one in the future was sent before the clock was set back.
   const std::int64_t age_ms = last_heartbeat_ ? ports_.scheduler.now() - *last_heartbeat_ : kHeartbeatIntervalMs;
   const bool due = age_ms < 0 || age_ms >= kHeartbeatIntervalMs;
-  if (!shown || !due || heartbeat_under_way_) return;
-  heartbeat_trouble_ = ports_.obstacle();
-  if (heartbeat_trouble_.empty()) send_heartbeat();
+  if (!shown || heartbeat_under_way_) return;
+  heartbeat_trouble_ = due ? ports_.obstacle() : "";
+  if (due && heartbeat_trouble_.empty()) send_heartbeat();
 }
 
 void Announcer::send_heartbeat() {

@@ -397,6 +397,7 @@ TEST_F(AnnouncerTest, AfterAWithdrawalItCanBeAnnouncedAgain) {
   pass(kMinuteMs);
   EXPECT_TRUE(announcer->visibility()[0].visible);
   EXPECT_TRUE(announcer->visibility()[1].visible);
+  EXPECT_EQ(announcer->heartbeat_trouble(), "") << "the last one is less than five minutes old";
 }
 
 TEST_F(AnnouncerTest, WhatOneRelayDeletedAndAnotherStillShowsIsAnnouncedAnew) {
