@@ -33,9 +33,10 @@ class Foreground {
  public:
   Foreground(Context& context, const Config& config)
       : context_(context),
-        live_(context.error_terminal.interactive && context.verbosity == Verbosity::normal),
+        watched_(context.error_terminal.interactive && context.verbosity != Verbosity::quiet),
+        live_(watched_ && context.verbosity == Verbosity::normal),
         json_(config.log.format == "json" || (config.log.format == "auto" && !context.error_terminal.is_terminal)),
-        logger_(make_logger(live_ ? "warning" : config.log.level, json_, context.error_terminal.colour)) {}
+        logger_(make_logger(live_ ? "info" : config.log.level, json_, context.error_terminal.colour)) {}
 
   Result<ExitCode> run(Config config, bool accept_rollback) {
     if (const auto files = raise_file_limit(); files < kFilesNeeded) {
@@ -77,21 +78,24 @@ class Foreground {
     activity_.count(entry);
     const bool loud = std::holds_alternative<ledger::RefundOwed>(entry.fact);
     log(loud ? spdlog::level::warn : spdlog::level::info, describe(entry),
-        ledger::type_name(ledger::type_of(entry.fact)), entry.job.is_zero() ? "" : entry.job.hex());
+        ledger::type_name(ledger::type_of(entry.fact)), entry.job.is_zero() ? "" : entry.job.hex(),
+        is_headline(entry.fact));
   }
 
   void on_online() {
     const std::string npub = nostr::encode_npub(service_->public_key());
-    if (live_) {
+    const core::Engine& engine = service_->runtime().engine();
+    if (watched_) {
       context_.err << kSameLine
-                   << first_screen(npub, service_->runtime().engine().policy(), service_->runtime().readiness(),
+                   << first_screen(npub, engine.policy(), service_->runtime().readiness(), engine.unfinished_jobs(),
                                    context_.error_terminal)
                    << std::flush;
       return;
     }
     log(spdlog::level::info, "selling as " + npub, "Selling", "");
-    if (service_->runtime().engine().policy().play_money)
-      log(spdlog::level::warn, "the wallet's money is play money", "PlayMoney", "");
+    if (engine.policy().play_money) log(spdlog::level::warn, "the wallet's money is play money", "PlayMoney", "");
+    if (const auto unfinished = engine.unfinished_jobs(); unfinished > 0)
+      log(spdlog::level::info, "going on with " + counted(unfinished, "job") + " from before", "Unfinished", "");
   }
 
   void on_readiness(const core::Readiness& before, const core::Readiness& now) {
@@ -110,11 +114,14 @@ class Foreground {
     io_.stop();
   }
 
-  // Relays, wallets and model servers speak in these texts.
-  void log(spdlog::level::level_enum level, const std::string& words, std::string_view type, const std::string& job) {
+  // Relays, wallets and model servers speak in these texts. Above a live line only warnings and headlines are shown.
+  void log(spdlog::level::level_enum level, const std::string& words, std::string_view type, const std::string& job,
+           bool headline = false) {
     const std::string text = printable(words);
-    if (live_ && logger_->should_log(level))
+    if (live_) {
+      if (level < spdlog::level::warn && !headline) return;
       context_.err << kSameLine << std::flush;  // the live line comes again below
+    }
     if (!json_) return logger_->log(level, "{}", text);
     nlohmann::ordered_json fields{{"type", type}, {"text", text}};
     if (!job.empty()) fields["job"] = job;
@@ -154,7 +161,7 @@ class Foreground {
     const std::string hint = shop.ending ? "; Ctrl-C ends at once" : "";
     context_.err << kSameLine
                  << (waits_for.empty()
-                         ? activity_.line(state, service_->runtime().engine().open_jobs(), width)
+                         ? activity_.live_line(state, service_->runtime().engine().unfinished_jobs(), width)
                          : shortened("draining: " + waits_for, width - static_cast<int>(hint.size())) + hint)
                  << std::flush;
     live_timer_.expires_after(std::chrono::milliseconds(kLiveLineMs));
@@ -165,12 +172,13 @@ class Foreground {
 
   // In the place of the live line, which no longer holds.
   void show_last_line() {
-    context_.err << kSameLine << activity_.line("offline", service_->runtime().engine().open_jobs(), live_width())
+    context_.err << kSameLine << activity_.last_line(service_->runtime().engine().unfinished_jobs(), live_width())
                  << '\n';
   }
 
   Context& context_;
-  const bool live_;
+  const bool watched_;  // by a person
+  const bool live_;     // with a live line
   const bool json_;
   std::shared_ptr<spdlog::logger> logger_;
   boost::asio::io_context io_;

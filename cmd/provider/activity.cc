@@ -34,19 +34,41 @@ void Activity::count(const ledger::NewEntry& entry) {
   }
 }
 
-std::string Activity::line(std::string_view state, std::size_t open_jobs, int width) const {
+bool is_headline(const ledger::Fact& fact) {
+  if (const auto* e = std::get_if<ledger::NoticePublished>(&fact))
+    return e->purpose == ledger::NoticePurpose::result && !e->final;
+  if (const auto* e = std::get_if<ledger::InferenceFailed>(&fact)) return !e->retry_at;
+  if (const auto* e = std::get_if<ledger::InvoiceFailed>(&fact)) return !e->retry_at;
+  return std::holds_alternative<ledger::InvoiceSettled>(fact) || std::holds_alternative<ledger::JobCancelled>(fact) ||
+         std::holds_alternative<ledger::RefundOwed>(fact) || std::holds_alternative<ledger::RefundPaid>(fact) ||
+         std::holds_alternative<ledger::RefundFailed>(fact);
+}
+
+std::string Activity::live_line(std::string_view state, std::size_t unfinished, int width) const {
   const auto live = std::ranges::count_if(relays, [](const auto& one) { return one.second; });
-  const std::string parts[] = {std::string(state),
-                               " · " + std::to_string(live) + "/" + std::to_string(relays.size()) + " relays",
-                               " · " + std::to_string(open_jobs) + " open",
-                               " · since the start: " + std::to_string(delivered) + " delivered",
-                               ", " + sats(settled) + " settled",
-                               ", " + counted(requested, "request"),
-                               ", " + std::to_string(declined) + " declined"};
-  std::string out;
-  for (const std::string& part : parts) {
-    if (display_width(out) + display_width(part) > width) break;
-    out += part;
+  return line({std::string(state), std::to_string(live) + "/" + std::to_string(relays.size()) + " relays",
+               std::to_string(unfinished) + " in progress"},
+              width);
+}
+
+std::string Activity::last_line(std::size_t unfinished, int width) const {
+  std::vector<std::string> parts{"offline"};
+  if (unfinished > 0) parts.push_back(counted(unfinished, "job goes on", "jobs go on") + " after the next start");
+  return line(std::move(parts), width);
+}
+
+std::string Activity::line(std::vector<std::string> parts, int width) const {
+  parts.push_back("since the start: " + std::to_string(delivered) + " delivered");
+  std::string out = std::move(parts.front());
+  const auto add = [&](const std::string& part) {
+    const bool fits = display_width(out) + display_width(part) <= width;
+    if (fits) out += part;
+    return fits;
+  };
+  const bool all = std::all_of(parts.begin() + 1, parts.end(), [&](const auto& part) { return add(" · " + part); });
+  if (all) {
+    add(", " + sats(settled) + " settled") && add(", " + counted(requested, "request")) &&
+        add(", " + std::to_string(declined) + " declined");
   }
   return out;
 }

@@ -23,6 +23,10 @@ std::shared_ptr<spdlog::logger> make_logger(const std::string& level, bool json,
 // A fact as one line for a person: "job a53c9389 quoted 9 sat, llama3.2". Never the text of a prompt or a result.
 std::string describe(const ledger::NewEntry& entry);
 
+// Whether this fact is a line of its own for a person who watches the live line: a result that was delivered, money that
+// came, is owed back or went back, and work that was cancelled or given up.
+bool is_headline(const ledger::Fact& fact);
+
 // The counters of the live line, since the program started.
 struct Activity {
   std::uint64_t requested = 0;
@@ -31,9 +35,15 @@ struct Activity {
   base::Msat settled;
   std::map<std::string, bool> relays;  // live or not
   void count(const ledger::NewEntry& entry);
-  // "online · 2/2 relays · 3 open · since the start: 9 delivered, 81 sat settled, …", at most so many columns: what
-  // does not fit is left out from the end. `state` as shop_state() (cli/readiness_report.h).
-  std::string line(std::string_view state, std::size_t open_jobs, int width) const;
+  // "online · 2/2 relays · 3 in progress · since the start: 9 delivered, 81 sat settled, …". Both lines have at most so
+  // many columns: what does not fit is left out from the end. `state` as shop_state() (cli/readiness_report.h);
+  // `unfinished` as core::Engine::unfinished_jobs().
+  std::string live_line(std::string_view state, std::size_t unfinished, int width) const;
+  // "offline · 1 job goes on after the next start · since the start: …"
+  std::string last_line(std::size_t unfinished, int width) const;
+
+ private:
+  std::string line(std::vector<std::string> parts, int width) const;
 };
 
 }  // namespace cmd

@@ -60,7 +60,7 @@ class Screen {
 }  // namespace
 
 std::string first_screen(const std::string& npub, const ledger::ProviderConfigured& policy,
-                         const core::Readiness& readiness, const Terminal& terminal) {
+                         const core::Readiness& readiness, std::size_t unfinished, const Terminal& terminal) {
   Screen screen(terminal);
   screen.add("selling", "as " + npub, Colour::bold);
   for (const core::Condition& one : readiness.conditions) {
@@ -74,13 +74,16 @@ std::string first_screen(const std::string& npub, const ledger::ProviderConfigur
     screen.add("models", "and " + std::to_string(policy.models.size() - kMostModels) + " more");
   screen.add("payment", std::string(payment_words(policy.payment_mode)));
   for (const core::Condition& one : readiness.conditions) {
-    if (one.part == ReadinessPart::relays) screen.add("relays", one.seen.which + "  " + one.seen.note);
+    if (one.part == ReadinessPart::relays) screen.add("relays", one.seen.which);
   }
   for (const core::Condition& one : readiness.conditions) {
     if (one.seen.error) screen.add("wrong", trouble_of(one), Colour::red);
     if (one.seen.warning) screen.add("note", one.seen.warning->describe(), Colour::yellow);
   }
   if (policy.play_money) screen.add("note", "the wallet's money is play money", Colour::yellow);
+  if (unfinished > 0) screen.add("jobs", counted(unfinished, "job") + " from before: going on");
+  screen.add("keys", "Ctrl-C goes offline when the started jobs are finished", Colour::dim);
+  screen.add("keys", "`sellcompute jobs tail` in another terminal shows each step", Colour::dim);
   return screen.text();
 }
 

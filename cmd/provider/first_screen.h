@@ -8,8 +8,9 @@
 
 namespace cmd {
 
-// Who sells, through which wallet and relays, what at which price, and what is wrong. Each line ends with a line feed.
+// Who sells, through which wallet and relays, what at which price, what is wrong, and how many jobs of before are
+// `unfinished`. Each line ends with a line feed.
 std::string first_screen(const std::string& npub, const ledger::ProviderConfigured& policy,
-                         const core::Readiness& readiness, const Terminal& terminal);
+                         const core::Readiness& readiness, std::size_t unfinished, const Terminal& terminal);
 
 }  // namespace cmd

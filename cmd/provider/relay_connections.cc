@@ -19,7 +19,8 @@ core::Observation observation_of(const nostr::RelayHealth& relay, base::TimeMs n
   core::Observation out{.which = relay.url, .latency_ms = relay.latency_ms};
   const std::string notice = relay.last_notice.empty() ? "" : "its last notice: " + relay.last_notice;
   out.note = std::string(nostr::name(relay.state));
-  if (relay.cursor) out.note += ", read until " + age(now - *relay.cursor) + " ago";
+  const bool reads = relay.state == nostr::RelayState::live || relay.state == nostr::RelayState::catching_up;
+  if (reads && relay.cursor) out.note += ", read until " + age(now - *relay.cursor) + " ago";
   if (relay.reason.empty()) {
     out.note += notice.empty() ? "" : "; " + notice;
     return out;

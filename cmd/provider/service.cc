@@ -437,6 +437,7 @@ nlohmann::json Service::summary() const {
           {"payments_in_doubt", supervised_->doubts().invoices},
           {"payment_doubt", supervised_->doubts().reason},
           {"open_jobs", runtime_->engine().open_jobs()},
+          {"unfinished_jobs", runtime_->engine().unfinished_jobs()},
           {"relays", connections_->summary()},
           {"books", bookkeeper_->summary()},
           {"announcing", announcer_ ? describe_announcing(*announcer_, config_.announce) : nlohmann::json()}};

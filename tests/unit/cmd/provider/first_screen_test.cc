@@ -39,8 +39,10 @@ ledger::ModelOffer offer(std::string name, Msat base, Msat input, Msat output) {
   return {.name = std::move(name), .base = base, .input_per_1k_tokens = input, .output_per_1k_tokens = output};
 }
 
-std::string screen(const ledger::ProviderConfigured& policy, core::Observations seen = all_well(), int width = 200) {
-  return first_screen(kNpub, policy, core::judge(std::move(seen)), Terminal{.is_terminal = true, .width = width});
+std::string screen(const ledger::ProviderConfigured& policy, core::Observations seen = all_well(), int width = 200,
+                   std::size_t unfinished = 0) {
+  return first_screen(kNpub, policy, core::judge(std::move(seen)), unfinished,
+                      Terminal{.is_terminal = true, .width = width});
 }
 
 TEST(FirstScreen, ShowsWhoSellsWhatThroughWhichWalletAndRelays) {
@@ -50,8 +52,10 @@ TEST(FirstScreen, ShowsWhoSellsWhatThroughWhichWalletAndRelays) {
                 "wallet   nwc: Alby Hub, balance 12 sat\n"
                 "models   llama3.2  1 sat a job + 0.5 sat in, 2 sat out per 1,000 tokens\n"
                 "payment  after the work, within credit and the strangers' pool (result_first)\n"
-                "relays   wss://a.example  live\n"
-                "         wss://b.example  connecting\n");
+                "relays   wss://a.example\n"
+                "         wss://b.example\n"
+                "keys     Ctrl-C goes offline when the started jobs are finished\n"
+                "         `sellcompute jobs tail` in another terminal shows each step\n");
 }
 
 TEST(FirstScreen, LeavesOutOfAPriceWhatCostsNothing) {
@@ -75,6 +79,11 @@ TEST(FirstScreen, NamesWhatIsWrongAndThatMoneyIsPlayMoney) {
   policy.play_money = true;
   EXPECT_THAT(screen(policy, seen), AllOf(HasSubstr("wrong    the wallet does not answer"), HasSubstr("start it"),
                                           HasSubstr("note     the wallet's money is play money\n")));
+}
+
+TEST(FirstScreen, TellsOfJobsThatGoOn) {
+  EXPECT_THAT(screen(selling({}), all_well(), 200, 2), HasSubstr("jobs     2 jobs from before: going on\n"));
+  EXPECT_THAT(screen(selling({})), Not(HasSubstr("from before")));
 }
 
 TEST(FirstScreen, NamesTheRelayThatIsDown) {
