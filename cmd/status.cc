@@ -25,6 +25,8 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 using base::Result;
+using core::Condition;
+using ledger::PaymentMode;
 
 StatusLine passed(std::string what, std::string which, std::string note) {
   return {.what = std::move(what), .which = std::move(which), .note = std::move(note)};
@@ -45,9 +47,10 @@ StatusLine check_identity(const Result<nostr::SecretKey>& key) {
   return passed("identity", nostr::encode_npub(key->public_key()), "key file ok");
 }
 
-// What the operator owes to customers. A sum over many jobs is not worth a long wait.
+constexpr std::size_t kMostSummed = 1'000;  // jobs; a sum over more is not worth the wait
+
+// What the operator owes to customers.
 Result<std::vector<StatusLine>> check_owed(const ledger::Reader& reader) {
-  constexpr std::size_t kMostSummed = 1'000;
   const auto jobs = replay::list_jobs(reader, {.state = core::State::refund_owed, .limit = kMostSummed});
   if (!jobs) return tl::unexpected(jobs.error());
   if (jobs->empty()) return std::vector<StatusLine>{};
@@ -63,7 +66,35 @@ Result<std::vector<StatusLine>> check_owed(const ledger::Reader& reader) {
               "`sellcompute jobs list --state refund_owed` names them, `jobs refund` pays back"})};
 }
 
-std::vector<StatusLine> check_ledger(const Config& config) {
+// Jobs that the provider began, and that nobody works on now. `goes_on` is the command that continues them.
+Result<std::vector<StatusLine>> check_unfinished(const ledger::Reader& reader, const std::string& goes_on) {
+  std::size_t count = 0;
+  bool all = true;
+  base::Msat received;
+  for (const core::State state : core::all_states()) {
+    if (!core::is_unfinished(state)) continue;
+    const auto jobs = replay::list_jobs(reader, {.state = state, .limit = kMostSummed});
+    if (!jobs) return tl::unexpected(jobs.error());
+    count += jobs->size();
+    all = all && jobs->size() < kMostSummed;
+    for (const core::Job& job : *jobs) {
+      const core::Invoice* held = core::held(job);
+      received += core::settled_amount(job) + (held ? held->issued.amount : base::Msat{});
+    }
+  }
+  if (count == 0) return std::vector<StatusLine>{};
+  const std::string them = count == 1 ? "it" : "them";
+  const std::string paid = received == base::Msat{} ? "" : "; " + sats(received) + " was paid for " + them;
+  return std::vector{warned("jobs", "",
+                            {ErrorKind::job_processing,
+                             "status.unfinished",
+                             (all ? "" : "at least ") + counted(count, "job is", "jobs are") + " unfinished" + paid,
+                             {},
+                             "`" + goes_on + "` continues " + them})};
+}
+
+// `goes_on` as check_unfinished(); empty: somebody works on them.
+std::vector<StatusLine> check_ledger(const Config& config, const std::string& goes_on) {
   const auto store = ledger::open_reader(config.paths.ledger());
   if (!store && store.error().code == "ledger.absent") return {passed("ledger", "", "none yet: `serve` begins one")};
   if (!store) return {failed("ledger", "", store.error())};
@@ -82,6 +113,10 @@ std::vector<StatusLine> check_ledger(const Config& config) {
   auto owed = check_owed(reader);
   if (!owed) return {failed("ledger", "", owed.error())};
   std::ranges::move(*owed, std::back_inserter(out));
+  if (goes_on.empty()) return out;
+  auto unfinished = check_unfinished(reader, goes_on);
+  if (!unfinished) return {failed("ledger", "", unfinished.error())};
+  std::ranges::move(*unfinished, std::back_inserter(out));
   return out;
 }
 
@@ -96,20 +131,40 @@ bool is_online(const Result<nlohmann::json>& serve) {
   return serve && serve->value("online", false);
 }
 
+bool is_running(const Result<nlohmann::json>& serve) {
+  return serve || serve.error().code != "control.not_running";
+}
+
+// The command that continues the jobs; empty: they are being worked on.
+std::string command_that_goes_on(const Result<nlohmann::json>& serve) {
+  if (!is_running(serve)) return "sellcompute serve";
+  const bool rests = serve && !is_online(serve) && serve->value("draining", "").empty();
+  return rests ? "sellcompute online" : "";
+}
+
+// "2 jobs in progress, 5 more await their payment"
+std::string jobs_at_work(const nlohmann::json& serve) {
+  const auto unfinished = serve.value("unfinished_jobs", std::uint64_t{0});
+  const auto open = std::max(unfinished, serve.value("open_jobs", std::uint64_t{0}));
+  const std::string watched = open == unfinished ? "" : ", " + counted(open - unfinished, "invoice") + " watched";
+  return counted(unfinished, "job") + " in progress" + watched;
+}
+
+PaymentMode mode_of(const nlohmann::json& serve) {
+  return ledger::enum_named<PaymentMode>(serve.value("payment_mode", "")).value_or(PaymentMode::unspecified);
+}
+
 StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readiness& readiness) {
-  if (!serve && serve.error().code == "control.not_running")
-    return passed("selling", "offline", "probed; `sellcompute serve` is not running");
+  if (!is_running(serve)) return passed("selling", "offline", "`sellcompute serve` is not running; asked just now");
   if (!serve) return failed("selling", "", serve.error());
-  const std::string open = counted(serve->value("open_jobs", std::uint64_t{0}), "open job");
+  const std::string jobs = jobs_at_work(*serve);
   if (const std::string draining = serve->value("draining", ""); !draining.empty())
-    return passed("selling", "going offline", open + "; waits for " + draining);
-  if (!is_online(serve)) return passed("selling", "offline", open + "; probed; `sellcompute online` goes on");
-  const auto mode = ledger::enum_named<ledger::PaymentMode>(serve->value("payment_mode", ""));
-  const auto known_mode = mode.value_or(ledger::PaymentMode::unspecified);
-  const auto* obstacle = readiness.obstacle(known_mode);
-  if (!obstacle) return passed("selling", "online", open);
+    return passed("selling", "going offline", jobs + "; waits for " + draining);
+  if (!is_online(serve)) return passed("selling", "offline", jobs + "; asked just now; `sellcompute online` goes on");
+  const Condition* obstacle = readiness.obstacle(mode_of(*serve));
+  if (!obstacle) return passed("selling", "online", jobs);
   Error why = *obstacle->seen.error;
-  why.message = "no jobs are accepted: " + obstacle_words(readiness, known_mode);
+  why.message = "no jobs are accepted: " + obstacle_words(readiness, mode_of(*serve));
   return failed("selling", "not ready", why);
 }
 
@@ -134,10 +189,11 @@ std::vector<StatusLine> check_books(const nlohmann::json& serve) {
   const std::string trouble = books.value("trouble", "");
   if (!trouble.empty()) return {passed("books", "", "not compared with the wallet: " + trouble)};
   const auto differences = books.value("differences", 0ULL);
-  if (differences == 0) {
-    return {passed("books", "",
-                   "the wallet lists the same " + counted(books.value("matched", 0ULL), "payment") + ", " + when)};
-  }
+  const auto matched = books.value("matched", 0ULL);
+  if (differences == 0 && matched == 0)
+    return {passed("books", "", "neither wallet nor ledger has a payment, " + when)};
+  if (differences == 0)
+    return {passed("books", "", "the wallet lists the same " + counted(matched, "payment") + ", " + when)};
   return {failed("books", "",
                  {ErrorKind::payment,
                   "status.books",
@@ -159,16 +215,18 @@ StatusLine check_visibility(const nlohmann::json& site) {
   return passed("announced", relay, "seen there " + age(wall_clock() - looked_at) + " ago");
 }
 
-StatusLine check_heartbeat(const nlohmann::json& announcing) {
-  const std::string trouble = announcing.value("heartbeat_trouble", "");
+// `obstacle`: why none is sent as things are now; empty: nothing.
+StatusLine check_heartbeat(const nlohmann::json& announcing, const std::string& obstacle) {
   const auto& at = announcing["heartbeat_at_ms"];
   const std::string last =
       at.is_number() ? "last " + age(wall_clock() - base::TimeMs{at.get<std::int64_t>()}) + " ago" : "none yet";
-  return passed("heartbeat", "", last + (trouble.empty() ? "" : "; " + trouble));
+  const std::string trouble = obstacle.empty() ? announcing.value("heartbeat_trouble", "") : obstacle;
+  if (trouble.empty()) return passed("heartbeat", "", last);
+  return warned("heartbeat", "", {ErrorKind::invocation, "status.heartbeat", "none is sent: " + trouble, last, {}});
 }
 
 // Where and how a running `serve` is visible.
-std::vector<StatusLine> check_announcing(const nlohmann::json& serve) {
+std::vector<StatusLine> check_announcing(const nlohmann::json& serve, const core::Readiness& readiness) {
   const auto& announcing = serve.contains("announcing") ? serve["announcing"] : nlohmann::json();
   if (!announcing.is_object() || !serve.value("online", false)) return {};
   if (!announcing.value("enabled", false)) return {passed("announced", "no", "announce.enabled is false")};
@@ -176,7 +234,7 @@ std::vector<StatusLine> check_announcing(const nlohmann::json& serve) {
     return {passed("announced", "withdrawn", "`sellcompute announce` undoes it")};
   std::vector<StatusLine> checks;
   for (const auto& site : announcing["relays"]) checks.push_back(check_visibility(site));
-  checks.push_back(check_heartbeat(announcing));
+  checks.push_back(check_heartbeat(announcing, obstacle_words(readiness, mode_of(serve))));
   return checks;
 }
 
@@ -190,12 +248,12 @@ std::vector<StatusLine> check_all(const Config& config) {
   std::vector<StatusLine> lines{check_identity(key)};
   std::ranges::move(status_lines(readiness), std::back_inserter(lines));
   if (const auto chosen = check_relays(config); !chosen) lines.push_back(failed("relays", "none", chosen.error()));
-  std::ranges::move(check_ledger(config), std::back_inserter(lines));
+  std::ranges::move(check_ledger(config, command_that_goes_on(serve)), std::back_inserter(lines));
   lines.push_back(check_selling(serve, readiness));
   if (!serve) return lines;
   std::ranges::move(check_payments(*serve), std::back_inserter(lines));
   std::ranges::move(check_books(*serve), std::back_inserter(lines));
-  std::ranges::move(check_announcing(*serve), std::back_inserter(lines));
+  std::ranges::move(check_announcing(*serve, readiness), std::back_inserter(lines));
   return lines;
 }
 
@@ -212,9 +270,16 @@ Cell verdict(const StatusLine& line) {
   return {"ok", true, Colour::green};
 }
 
+// How fast it answered, and when that was.
+std::string asked_words(const StatusLine& line) {
+  std::string out = line.latency_ms ? took(*line.latency_ms) : "";
+  if (line.observed_at) out += (out.empty() ? "" : ", ") + age(wall_clock() - *line.observed_at) + " ago";
+  return out.empty() ? "" : " (" + out + ")";
+}
+
 std::string note_of(const StatusLine& line) {
-  if (line.error) return line.error->describe();
-  return line.warning ? line.warning->describe() : line.note;
+  const base::Error* trouble = line.error ? &*line.error : line.warning ? &*line.warning : nullptr;
+  return (trouble ? trouble->describe() : line.note) + asked_words(line);
 }
 
 void print(const std::vector<StatusLine>& lines, Format format, Context& context) {
@@ -224,7 +289,7 @@ void print(const std::vector<StatusLine>& lines, Format format, Context& context
     table.add({{line.what == before ? "" : line.what, line.what},
                {shown(line.which), line.which},
                verdict(line),
-               line.latency_ms ? Cell(took(*line.latency_ms), *line.latency_ms) : Cell("", nullptr),
+               line.latency_ms ? Cell("", *line.latency_ms) : Cell("", nullptr),
                note_of(line)});
     before = line.what;
   }

@@ -52,6 +52,9 @@ Condition condition_from(const json& one) {
   if (const json latency = one.value("latency_ms", json()); latency.is_number()) {
     out.seen.latency_ms = latency.get<std::int64_t>();
   }
+  if (const json at = one.value("observed_at_ms", json()); at.is_number()) {
+    out.seen.observed_at = base::TimeMs{at.get<std::int64_t>()};
+  }
   return out;
 }
 
@@ -86,12 +89,15 @@ json to_json(const Readiness& readiness) {
   for (const Condition& one : readiness.conditions) {
     json latency;
     if (one.seen.latency_ms) latency = *one.seen.latency_ms;
+    json observed_at_ms;
+    if (one.seen.observed_at) observed_at_ms = one.seen.observed_at->ms;
     out.push_back({{"part", ledger::name(one.part)},
                    {"which", one.seen.which},
                    {"error", to_json(one.seen.error)},
                    {"warning", to_json(one.seen.warning)},
                    {"note", one.seen.note},
                    {"latency_ms", std::move(latency)},
+                   {"observed_at_ms", std::move(observed_at_ms)},
                    {"stops_all", one.stops_all},
                    {"stops_escrow", one.stops_escrow}});
   }
@@ -123,6 +129,7 @@ std::vector<StatusLine> status_lines(const Readiness& readiness) {
                    .error = one.seen.error,
                    .warning = one.seen.warning,
                    .latency_ms = one.seen.latency_ms,
+                   .observed_at = one.seen.observed_at,
                    .note = one.seen.note});
   }
   return out;

@@ -23,11 +23,13 @@ bool same(const core::Condition& a, const core::Condition& b) {
 
 void ReadinessWatch::hear(const Result<wallet::WalletStatus>& told) {
   wallet_.error = told ? std::nullopt : std::optional(told.error());
+  wallet_.observed_at = context_.ports.scheduler.now();
   wallet_.note = told ? wallet::describe(*told, context_.ports.wallet) : "";
 }
 
 void ReadinessWatch::hear(const Result<inference::BackendStatus>& told) {
   backend_.error = told ? std::nullopt : std::optional(told.error());
+  backend_.observed_at = context_.ports.scheduler.now();
   backend_.note = told ? inference::list_models(*told) : "";
   if (told) models_ = *told;
 }

@@ -1,7 +1,7 @@
 // What cannot be sold, and that every report of it agrees.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressed, assertClean, openMarket } from '../harness/market.mjs';
+import { addressed, assertClean, openMarket, pay, untilState } from '../harness/market.mjs';
 import { skipWithoutProgram } from '../harness/provider.mjs';
 
 const options = { skip: skipWithoutProgram, timeout: 120_000 };
@@ -57,4 +57,23 @@ test('a dead model server closes the shop, in every report, and opens it when it
   const facts = await provider.cli(['ledger', 'export']);
   const changes = facts.stdout.split('\n').filter(Boolean).map((row) => JSON.parse(row)).filter((row) => row.type === 'ReadinessChanged');
   assert.deepEqual(changes.slice(0, 1).map((row) => [row.facts.part, row.facts.ready, row.facts.code]), [['inference', false, 'inference.unreachable']]);
+});
+
+test('a paid job that nobody works on is in status, until serve goes on', options, async (t) => {
+  const market = await openMarket(t, { mode: 'payment_first', ollamaOptions: { wordDelayMs: 300 } });
+  const { provider, customer } = market;
+  const job = await customer.ask(addressed(provider));
+  await pay(market, job);
+  await untilState(market, job, 'working');
+  const busy = rowOf(await status(provider), 'selling').note;
+  assert.equal(busy, '1 job in progress');
+  await provider.kill();
+  const left = rowOf(await status(provider), 'jobs');
+  assert.equal(left.ok, true, 'it is a warning');
+  assert.match(left.note, /^1 job is unfinished; [\d.,]+ sat was paid for it: `sellcompute serve` continues it$/);
+  await provider.start();
+  await job.result();
+  await untilState(market, job, 'settled');
+  assert.equal(rowOf(await status(provider), 'jobs'), undefined);
+  await assertClean(market);
 });
