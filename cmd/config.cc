@@ -2,29 +2,41 @@
 #include <ostream>
 
 #include "cmd/commands.h"
+#include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
 
-std::string source_text(const Setting& setting) {
-  return setting.where.empty() ? std::string(name(setting.source)) : setting.where;
+// On a terminal as short as possible ("config.toml:6", "environment"), so that the value has room.
+std::string source_text(const Setting& setting, const Terminal& terminal) {
+  if (setting.where.empty()) return std::string(name(setting.source));
+  if (!terminal.is_terminal) return setting.where;
+  return setting.source == Source::file ? std::filesystem::path(setting.where).filename().string()
+                                        : std::string(name(setting.source));
+}
+
+void print_paths(const Paths& paths, const Context& context) {
+  const auto shown = [&](const std::filesystem::path& path) {
+    return context.terminal.is_terminal ? path_text(path, paths.home) : path.string();
+  };
+  context.out << "config file  " << shown(paths.config_file) << "\ndata folder  " << shown(paths.data_dir) << "\n\n";
 }
 
 base::Result<ExitCode> run_config(const Arguments& arguments, Context& context) {
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
-  Table table({{"SETTING", "key"}, {"VALUE", "value"}, {"", "source"}, {"FROM", "where"}});
+  Table table({{"SETTING", "key", Align::left, Fit::fold},
+               {"VALUE", "value", Align::left, Fit::fold},
+               {"", "source"},
+               {"FROM", "where"}});
   for (const Setting& setting : config->settings) {
     const bool chosen = setting.source != Source::fallback;
     table.add({setting.name,
                {toml_text(setting.value), json_value(setting.value), chosen ? Colour::bold : Colour::plain},
                {"", std::string(name(setting.source))},
-               {source_text(setting), setting.where, chosen ? Colour::plain : Colour::dim}});
+               {source_text(setting, context.terminal), setting.where, chosen ? Colour::plain : Colour::dim}});
   }
-  if (arguments.format() == Format::people) {
-    context.out << "config file  " << config->paths.config_file.string() << '\n'
-                << "data folder  " << config->paths.data_dir.string() << "\n\n";
-  }
+  if (arguments.format() == Format::people) print_paths(config->paths, context);
   table.print(context.out, arguments.format(), context.terminal);
   return ExitCode::done;
 }

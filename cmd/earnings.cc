@@ -8,6 +8,7 @@
 #include "cmd/text/humanize.h"
 #include "cmd/text/journal.h"
 #include "cmd/text/when.h"
+#include "pipeline/core/model_name.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/earnings_report.h"
 
@@ -123,6 +124,7 @@ void print_csv(const replay::Report& report, const replay::ReportQuery& query, C
 
 std::string key_text(const std::string& key, GroupBy by) {
   if (key.empty()) return "–";
+  if (by == GroupBy::model) return std::string(core::short_model_name(key));
   if (by != GroupBy::customer) return key;
   const auto customer = base::PublicKey::from_hex(key);
   return customer ? short_npub(nostr::encode_npub(*customer)) : key;
@@ -132,9 +134,9 @@ Cell amount(Msat amount, Colour colour = Colour::plain) {
   return {amount == Msat{} ? "–" : sats(amount), nullptr, amount == Msat{} ? Colour::dim : colour};
 }
 
-std::vector<Cell> row(const std::string& name, Colour colour, const Figures& figures, const std::string& picture) {
-  return {{name, nullptr, colour},
-          {grouped(static_cast<std::int64_t>(figures.jobs)), nullptr, colour},
+std::vector<Cell> row(const std::string& name, const Figures& figures, const std::string& picture) {
+  return {name,
+          grouped(static_cast<std::int64_t>(figures.jobs)),
           amount(figures.quoted),
           amount(figures.invoiced),
           amount(figures.settled, Colour::green),
@@ -146,6 +148,12 @@ std::vector<Cell> row(const std::string& name, Colour colour, const Figures& fig
           {picture, nullptr}};
 }
 
+std::vector<Cell> total_row(const Figures& total) {
+  std::vector<Cell> cells = row("total", total, "");
+  for (Cell& cell : cells) cell.colour = Colour::bold;
+  return cells;
+}
+
 void print_table(const replay::Report& report, const replay::ReportQuery& query, Context& context) {
   Msat most;
   for (const auto& one : report.rows) most = std::max(most, one.figures.settled);
@@ -155,18 +163,39 @@ void print_table(const replay::Report& report, const replay::ReportQuery& query,
                right("QUOTED", 2),
                right("INVOICED", 3),
                right("SETTLED", kEssential),
-               right("OPEN", 4),
-               right("UNPAID", 7),
+               right("NOT YET PAID", 4),
+               right("NEVER PAID", 7),
                right("UNDELIVERED", 8),
                right("OWED BACK", kEssential),
                right("REFUNDED", 5),
                {"", "", Align::left, Fit::whole, 1}});
   for (const auto& [key, figures] : report.rows) {
     const bool picture = context.terminal.interactive;
-    table.add(row(key_text(key, query.by), Colour::plain, figures,
-                  picture ? bar(figures.settled.value, most.value, kBarColumns) : ""));
+    table.add(
+        row(key_text(key, query.by), figures, picture ? bar(figures.settled.value, most.value, kBarColumns) : ""));
   }
-  if (report.rows.size() > 1) table.add(row("total", Colour::bold, report.total, ""));
+  if (report.rows.size() > 1) table.add(total_row(report.total));
+  table.print(context.out, Format::people, context.terminal);
+}
+
+// What the columns that have amounts mean, and how they belong together, where a reader would add them up.
+void print_meaning(const Figures& total, Context& context) {
+  Table table({{"", ""}, {"", ""}});
+  const auto add = [&table](const char* name, const std::string& meaning) {
+    table.add({{name, nullptr, Colour::dim}, {meaning, nullptr, Colour::dim}});
+  };
+  if (total.declined > 0) add("JOBS", grouped(static_cast<std::int64_t>(total.declined)) + " of them declined");
+  if (total.quoted > Msat{}) add("QUOTED", "the most that the jobs could cost; an invoice is for what they did cost");
+  if (total.invoiced != total.settled + total.delivered_unpaid + total.unpaid) {
+    add("INVOICED",
+        "differs from SETTLED, NOT YET PAID and NEVER PAID together: it counts when an invoice is made, "
+        "also for a job that is not delivered; SETTLED counts when money arrives");
+  }
+  if (total.delivered_unpaid > Msat{}) add("NOT YET PAID", "delivered, and the invoice can still be paid");
+  if (total.unpaid > Msat{}) add("NEVER PAID", "delivered, and the invoice is over without a payment");
+  if (total.paid_undelivered > Msat{}) add("UNDELIVERED", "part of SETTLED: paid, and not delivered yet");
+  if (total.owed_back > Msat{}) add("OWED BACK", "part of SETTLED: must be paid back");
+  if (total.refunded > Msat{}) add("REFUNDED", "paid back; it stays in SETTLED");
   table.print(context.out, Format::people, context.terminal);
 }
 
@@ -180,7 +209,8 @@ std::string summary(const Figures& total, Money money) {
   if (total.sales > 0) {
     out += " in " + counted(total.sales, "sale");
   }
-  out += "; " + or_nothing(total.delivered_unpaid) + " delivered and unpaid";
+  out += "; " + or_nothing(total.delivered_unpaid) + " delivered and not yet paid";
+  if (total.unpaid > Msat{}) out += "; " + sats(total.unpaid) + " delivered and never paid";
   if (total.paid_undelivered > Msat{}) out += "; " + sats(total.paid_undelivered) + " paid and not delivered";
   if (total.refunded > Msat{}) out += "; " + sats(total.refunded) + " paid back";
   return out + "; " + or_nothing(total.owed_back) + " owed back";
@@ -227,6 +257,7 @@ Result<ExitCode> run_report(const Arguments& arguments, Context& context) {
     return ExitCode::done;
   }
   if (!report->rows.empty()) print_table(*report, *query, context);
+  if (!report->rows.empty() && context.terminal.interactive) print_meaning(report->total, context);
   context.out << paragraph(summary(report->total, query->money), context.terminal.width) << '\n';
   if (auto done = mention_other_money(ledger->reader, *query, context); !done) return tl::unexpected(done.error());
   return ExitCode::done;
@@ -258,9 +289,13 @@ Command earnings_command() {
                        "  sellcompute earnings report --journal --since 2026-01-01 > sales.journal\n",
            .notes =
                "SETTLED is what arrived in the wallet, in the period in which it arrived; REFUNDED is what was paid\n"
-               "back, likewise. OPEN was delivered, and its invoice is not paid yet. UNPAID was delivered, and was\n"
-               "never paid. UNDELIVERED was paid, and is not delivered yet. OWED BACK was paid, and must be paid\n"
-               "back. These four count in the period of the job's request, and disappear when they are resolved.\n"
+               "back, likewise. QUOTED is the most that the jobs could cost. INVOICED counts when the first invoice\n"
+               "of a job was made. NOT YET PAID was delivered, and its invoice can still be paid. NEVER PAID was\n"
+               "delivered, and its invoice is over. UNDELIVERED was paid, and is not delivered yet. OWED BACK was\n"
+               "paid, and must be paid back. These four count in the period of the job's request, and disappear\n"
+               "when they are resolved. UNDELIVERED, OWED BACK and REFUNDED are parts of SETTLED.\n"
+               "INVOICED is more than SETTLED, NOT YET PAID and NEVER PAID together where a job ended before its\n"
+               "delivery, and differs in a period where an invoice was paid in another one.\n"
                "Days are those of your time zone (TZ); times are exact to 15 minutes. Play money is never added to\n"
                "real money.\n",
            .options = report_options,

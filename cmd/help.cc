@@ -6,7 +6,7 @@ namespace cmd {
 namespace {
 
 base::Result<ExitCode> run_help(const Arguments& arguments, Context& context) {
-  if (auto done = print_help(context.out, commands(), arguments.words); !done) return tl::unexpected(done.error());
+  if (auto done = print_help(context, commands(), arguments.words); !done) return tl::unexpected(done.error());
   return ExitCode::done;
 }
 

@@ -134,7 +134,7 @@ Result<ExitCode> run_list(const Arguments& arguments, Context& context) {
 }
 
 void print_life(const std::vector<replay::ReplayStep>& steps, Context& context) {
-  Table life({{"", ""}, {"", ""}, {"", "", Align::right}, {"", ""}});
+  Table life({{"ENTRY", ""}, {"TIME", ""}, {"AFTER", "", Align::right}, {"FACT", ""}});
   const auto start = steps.front().entry.header.time;
   for (const auto& step : steps) {
     life.add({{"#" + std::to_string(step.entry.seq), nullptr, Colour::dim},
@@ -182,8 +182,8 @@ Result<ExitCode> run_show(const Arguments& arguments, Context& context) {
     print_words(context.out, context.terminal, *words);
     return ExitCode::done;
   }
-  print_job(context.out, context.terminal, job);
-  if (const auto texts = texts_of(ledger->reader, job); texts != "kept") context.out << "texts      " << texts << '\n';
+  const std::string texts = texts_of(ledger->reader, job);
+  print_job(context.out, context.terminal, job, texts == "kept" ? NamedTexts() : NamedTexts{{"texts", texts}});
   print_life(*steps, context);
   return ExitCode::done;
 }
@@ -217,15 +217,18 @@ Command jobs_command() {
           .summary = "Lists, follows and shows jobs; cancels, closes or retries one, or pays its customer back.",
           .examples =
               "  sellcompute jobs list --since 1d\n"
-              "  sellcompute jobs show a53c\n",
+              "  sellcompute jobs show a53c\n"
+              "  sellcompute jobs show a53c --text   # question and answer\n",
           .subcommands = {
               {.name = "list",
                .summary = "Lists jobs, newest first.",
                .examples = "  sellcompute jobs list --state 'delivered, unpaid'\n"
                            "  sellcompute jobs list --customer npub1wu7e --since 7d --limit 100\n"
                            "  sellcompute jobs list --json | jq -r 'select(.state == \"declined\") | .remark'\n",
-               .notes = "PRICE is what was invoiced, or else quoted; SETTLED is what arrived in the wallet.\n"
-                        "Works while `serve` runs.\n",
+               .notes =
+                   "PRICE is what was invoiced, or else quoted; SETTLED is what arrived in the wallet. The reason why\n"
+                   "a job is as it is stands last. A narrow terminal leaves columns out; `jobs show` has it all.\n"
+                   "Works while `serve` runs.\n",
                .options = list_options,
                .run = run_list},
               {.name = "show",
@@ -234,7 +237,7 @@ Command jobs_command() {
                            "  sellcompute jobs show a53c --text         # question and answer\n"
                            "  sellcompute jobs show note1... --json | jq '.facts[].type'\n",
                .words = "ID",
-               .notes = "ID is a unique prefix of the job's id or of its note, or an nevent.\n",
+               .notes = "ID is a unique prefix of the job's id (`jobs list` shows one) or of its note, or an nevent.\n",
                .options = show_options,
                .run = run_show},
               tail_command(),

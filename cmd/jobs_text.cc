@@ -76,8 +76,10 @@ Result<void> fill_answer(JobWords& out, const runtime::JobTexts& texts, const Jo
   return {};
 }
 
-void print_text(std::ostream& out, const std::string& text) {
-  out << printable_lines(text) << (text.ends_with('\n') ? "" : "\n");
+void print_text(std::ostream& out, const Terminal& terminal, const std::string& text) {
+  const std::string harmless = printable_lines(text);
+  out << (terminal.is_terminal ? wrapped_lines(harmless, terminal.width) : harmless)
+      << (text.ends_with('\n') ? "" : "\n");
 }
 
 }  // namespace
@@ -102,11 +104,11 @@ void print_words(std::ostream& out, const Terminal& terminal, const JobWords& wo
   if (!words.question_state.why.empty()) title("question", words.question_state.why);
   for (const auto& message : words.question) {
     title(message.role == "user" ? "question" : "question (" + message.role + ")", {});
-    print_text(out, message.content);
+    print_text(out, terminal, message.content);
   }
   out << '\n';
   title("answer", words.answer_state.why);
-  if (words.answer_state.why.empty()) print_text(out, words.answer);
+  if (words.answer_state.why.empty()) print_text(out, terminal, words.answer);
 }
 
 void add_words(ordered_json& object, const JobWords& words) {

@@ -130,13 +130,13 @@ void print_stats_for_programs(const Stats& stats, Context& context) {
 
 void print_stats_for_people(const Stats& stats, Context& context) {
   const auto number = [](auto count) { return grouped(static_cast<std::int64_t>(count)); };
-  Table table({{"", "what"}, {"", "value", Align::right}, {"", "note"}});
-  table.add({"entries", number(stats.entries), ""});
+  Table table({{"", "what"}, {"", "value", Align::right}});
+  table.add({"entries", number(stats.entries)});
   for (const auto& [type, count] : stats.by_type) {
-    table.add({"  " + std::string(ledger::type_name(type)), number(count), ""});
+    table.add({"  " + std::string(ledger::type_name(type)), number(count)});
   }
-  table.add({"jobs", number(stats.jobs.size()), ""});
-  table.add({"on disk", number(stats.disk_bytes / 1'024) + " KiB", ""});
+  table.add({"jobs", number(stats.jobs.size())});
+  table.add({"KiB on disk", number(stats.disk_bytes / 1'024)});
   table.print(context.out, Format::people, context.terminal);
   if (stats.entries > 0) {
     context.out << "from        " << utc_time(stats.first) << "\nuntil       " << utc_time(stats.last) << '\n';

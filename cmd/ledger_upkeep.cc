@@ -53,8 +53,12 @@ Result<std::optional<json>> ask_if_running(const Context& context, const json& r
   return tl::unexpected(reply.error());
 }
 
-void tell(const Context& context, const std::string& text) {
-  if (context.verbosity != Verbosity::quiet) context.err << printable_lines(text) << '\n';
+void tell_signed(const Context& context, const std::string& path) {
+  if (context.verbosity == Verbosity::quiet) return;
+  context.err << paragraph("signed, in " + printable(path) +
+                               ": keep it where this machine's owner cannot change it, and check with",
+                           context.error_terminal.width)
+              << "\n  sellcompute audit --against " << printable(path) << '\n';
 }
 
 // ---- checkpoint -----------------------------------------------------------------------------------------------------
@@ -94,10 +98,7 @@ Result<ExitCode> run_checkpoint(const Arguments& arguments, Context& context) {
   file << *note;
   file.close();
   if (!file) return usage_error("the checkpoint cannot be written to " + path, "is the folder there, and writable?");
-  tell(context, "signed, in " + path +
-                    ": keep it where this machine's owner cannot change it, and check with\n"
-                    "  sellcompute audit --against " +
-                    path);
+  tell_signed(context, path);
   return ExitCode::done;
 }
 
@@ -133,7 +134,7 @@ std::string in_words(const ledger::TextsPruned& pruned) {
 
 Result<ExitCode> run_prune(const Arguments& arguments, Context& context) {
   if (!arguments.has("older-than")) return usage_error("say how old the texts must be", "for example --older-than 90d");
-  const auto older_than_ms = parse_duration_ms(arguments.text("older-than"));
+  const auto older_than_ms = parse_typed_duration_ms(arguments.text("older-than"));
   if (!older_than_ms)
     return usage_error("\"" + arguments.text("older-than") + "\" is no duration", "give it with its unit: 90d, 12 h");
   const auto reply = ask_if_running(context, {{"method", "prune"}, {"older_than_ms", *older_than_ms}}, kLongAnswer);

@@ -48,7 +48,7 @@ Result<replay::Until> read_until(const Arguments& arguments, const ledger::Reade
   return parse_until(arguments.text("at"), *job ? (*job)->requested_at : base::TimeMs{}, make_clock(context.sources)());
 }
 
-std::string due_text(const ReplayStep& step) {
+std::string to_do_text(const ReplayStep& step) {
   std::string out;
   for (const auto& due : step.due) out += (out.empty() ? "" : "; ") + replay::describe(due, step.job.updated_at);
   return out.empty() ? "nothing" : out;
@@ -61,15 +61,21 @@ std::string basis_text(const ledger::Fact& event) {
   return {};
 }
 
-void print_step(const ReplayStep& step, base::TimeMs start, Context& context) {
+// The first step's time, then how much later each other one is.
+std::string when_text(const ReplayStep& step, std::optional<base::TimeMs> start) {
+  const base::TimeMs time = step.entry.header.time;
+  return start ? "+" + took(time - *start) : local_time(time);
+}
+
+void print_step(const ReplayStep& step, std::optional<base::TimeMs> start, Context& context) {
   const Terminal& terminal = context.terminal;
   const std::string type(ledger::type_name(ledger::type_of(step.entry.fact)));
   const std::string position = "#" + std::to_string(step.entry.seq);
-  const std::string later = "  +" + took(step.entry.header.time - start) + "  ";
+  const std::string when = "  " + when_text(step, start) + "  ";
   const std::string what = printable(replay::phrase(step.entry.fact));
-  const bool fits = display_width(position + later + type + "  " + what) <= terminal.width;
+  const bool fits = display_width(position + when + type + "  " + what) <= terminal.width;
   const std::string margin(kIndent, ' ');
-  context.out << terminal.paint(Colour::dim, position) << later << terminal.paint(Colour::bold, type)
+  context.out << terminal.paint(Colour::dim, position) << when << terminal.paint(Colour::bold, type)
               << (fits ? "  " + what : "\n" + margin + paragraph(what, terminal.width, kIndent)) << '\n';
   const auto line = [&](const std::string& name, const std::string& text) {
     if (text.empty()) return;
@@ -80,7 +86,7 @@ void print_step(const ReplayStep& step, base::TimeMs start, Context& context) {
   const auto state = core::state(step.job);
   line("basis: ", basis_text(step.entry.fact));
   line("state: ", state_text(state));
-  line("due:   ", due_text(step));
+  line("to do: ", to_do_text(step));
 }
 
 ordered_json step_json(const ReplayStep& step) {
@@ -104,9 +110,7 @@ void print_state(const ReplayStep& step, Format format, Context& context) {
     context.out << json_line(object) << '\n';
     return;
   }
-  print_job(context.out, context.terminal, step.job);
-  constexpr int kNameWidth = 11;
-  context.out << "due        " << paragraph(due_text(step), context.terminal.width, kNameWidth) << '\n';
+  print_job(context.out, context.terminal, step.job, {{"to do", to_do_text(step)}});
 }
 
 Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
@@ -126,11 +130,13 @@ Result<ExitCode> replay_one(const Arguments& arguments, Context& context) {
     print_state(steps->back(), arguments.format(), context);
     return ExitCode::done;
   }
+  std::optional<base::TimeMs> start;
   for (const ReplayStep& step : *steps) {
     if (arguments.format() == Format::json)
       context.out << json_line(step_json(step)) << '\n';
     else
-      print_step(step, steps->front().entry.header.time, context);
+      print_step(step, start, context);
+    start = steps->front().entry.header.time;
   }
   return ExitCode::done;
 }
@@ -178,7 +184,7 @@ void replay_options(cxxopts::OptionAdder& add) {
 
 Command replay_command() {
   return {.name = "replay",
-          .summary = "Shows a job step by step: each fact, the job's state after it, and what was due.",
+          .summary = "Shows a job step by step: each fact, the job's state after it, and what was to do.",
           .examples =
               "  sellcompute replay --job a53c\n"
               "  sellcompute replay --job a53c --at '#1207'            # as it was after that entry\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/number_text.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/rules.h"
 #include "pipeline/wallet/bolt11.h"
@@ -11,8 +12,8 @@ namespace replay {
 namespace {
 
 using base::Msat;
+using base::sats;
 using core::Job;
-using core::sats;
 
 // Checks each fact against the job as it was before.
 class JobAudit {

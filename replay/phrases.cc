@@ -2,27 +2,44 @@
 
 #include <algorithm>
 
-#include "pipeline/core/pricing.h"
+#include "base/number_text.h"
+#include "pipeline/core/model_name.h"
 #include "pipeline/nostr/nip19.h"
 
 namespace replay {
 namespace {
 
-using core::sats;
+using base::counted;
+using base::grouped;
+using base::sats;
 
 constexpr std::size_t kShownOfNpub = 9;
-
-std::string counted(std::uint64_t count, const std::string& one, const std::string& many) {
-  return std::to_string(count) + " " + (count == 1 ? one : many);
-}
 
 std::string short_npub(const base::PublicKey& key) {
   return nostr::encode_npub(key).substr(0, kShownOfNpub) + "…";
 }
 
+std::string model_text(std::string_view name) {
+  return std::string(core::short_model_name(name));
+}
+
+std::string when_paid(ledger::PaymentMode mode) {
+  switch (mode) {
+    case ledger::PaymentMode::unspecified:
+      return "unspecified";
+    case ledger::PaymentMode::result_first:
+      return "to pay afterwards";
+    case ledger::PaymentMode::payment_first:
+      return "to pay first";
+    case ledger::PaymentMode::escrow:
+      return "to pay into escrow first";
+  }
+  return "unknown";
+}
+
 struct Phrase {
   std::string operator()(const ledger::ProviderConfigured& e) const {
-    return "selling " + counted(e.models.size(), "model", "models") + " through " + e.wallet +
+    return "selling " + counted(e.models.size(), "model") + " through " + e.wallet +
            (e.play_money ? " (play money)" : "");
   }
   std::string operator()(const ledger::WentOnline& e) const { return "online, version " + e.version; }
@@ -31,14 +48,13 @@ struct Phrase {
     std::string out = "not recorded:";
     for (const auto& one : e.counts) {
       out += out.ends_with(':') ? " " : ", ";
-      out += counted(one.count, "request", "requests") + " (" + one.reason + ")";
-      if (one.keys > 0) out += " of " + counted(one.keys, "key", "keys");
+      out += counted(one.count, "request") + " (" + one.reason + ")";
+      if (one.keys > 0) out += " of " + counted(one.keys, "key");
     }
     return out;
   }
   std::string operator()(const ledger::TextsPruned& e) const {
-    return counted(e.texts, "text", "texts") + " of " + counted(e.jobs, "ended job", "ended jobs") + " pruned, " +
-           counted(e.bytes, "byte", "bytes");
+    return counted(e.texts, "text") + " of " + counted(e.jobs, "ended job") + " pruned, " + counted(e.bytes, "byte");
   }
   std::string operator()(const ledger::RollbackAccepted& e) const {
     return "went on after the ledger had gone back in time: " + e.evidence;
@@ -48,8 +64,8 @@ struct Phrase {
   }
   std::string operator()(const ledger::JobRequested& e) const {
     return "requested by " + short_npub(e.customer) + " through " + e.relay + ", about " +
-           counted(e.input_tokens, "token", "tokens") + (e.bid ? ", bid " + sats(*e.bid) : "") +
-           (e.sources.empty() ? "" : ", " + counted(e.sources.size(), "input", "inputs") + " to gather") +
+           counted(e.input_tokens, "token") + (e.bid ? ", bid " + sats(*e.bid) : "") +
+           (e.sources.empty() ? "" : ", " + counted(e.sources.size(), "input") + " to gather") +
            (e.encryption == ledger::Encryption::none ? ""
                                                      : ", encrypted (" + std::string(ledger::name(e.encryption)) + ")");
   }
@@ -58,7 +74,7 @@ struct Phrase {
            (e.text_dropped ? "; its text was not kept" : "");
   }
   std::string operator()(const ledger::JobQuoted& e) const {
-    return "quoted " + sats(e.price) + ", " + e.terms.name + ", " + std::string(ledger::name(e.payment_mode));
+    return "quoted " + sats(e.price) + ", " + model_text(e.terms.name) + ", " + when_paid(e.payment_mode);
   }
   std::string operator()(const ledger::InvoiceIssued& e) const { return "invoiced " + sats(e.amount); }
   std::string operator()(const ledger::InvoiceFailed& e) const {
@@ -79,9 +95,9 @@ struct Phrase {
   std::string operator()(const ledger::InvoiceUnknown&) const {
     return "the wallet does not know the invoice; it is still asked";
   }
-  std::string operator()(const ledger::InferenceStarted& e) const { return "runs on " + e.model; }
+  std::string operator()(const ledger::InferenceStarted& e) const { return "runs on " + model_text(e.model); }
   std::string operator()(const ledger::InferenceCompleted& e) const {
-    return "answered: " + counted(e.output_tokens, "token", "tokens") + " in " + std::to_string(e.total_ms) + " ms";
+    return "answered: " + counted(e.output_tokens, "token") + " in " + base::took(e.total_ms);
   }
   std::string operator()(const ledger::InferenceFailed& e) const {
     return "inference failed (" + std::string(ledger::name(e.failure)) + "): " + e.message +
@@ -93,7 +109,7 @@ struct Phrase {
   std::string operator()(const ledger::NoticePublished& e) const {
     const auto accepted = std::ranges::count_if(e.answers, &ledger::RelayAnswer::accepted);
     std::string out = "published " + std::string(ledger::name(e.purpose)) + " to " +
-                      counted(static_cast<std::uint64_t>(accepted), "relay", "relays");
+                      counted(static_cast<std::uint64_t>(accepted), "relay");
     for (const auto& answer : e.answers) {
       if (!answer.accepted) out += "; " + answer.relay + ": " + answer.message;
     }
@@ -101,7 +117,7 @@ struct Phrase {
   }
   std::string operator()(const ledger::NoticeRetried& e) const {
     return "published again by the operator's order: " + std::string(ledger::name(e.purpose)) + ", to " +
-           counted(e.targets.size(), "relay", "relays");
+           counted(e.targets.size(), "relay");
   }
   std::string operator()(const ledger::JobCancelled& e) const {
     return "cancelled by the " + std::string(ledger::name(e.by)) + (e.reason.empty() ? "" : ": " + e.reason);
@@ -122,8 +138,7 @@ struct Phrase {
   }
   std::string operator()(const ledger::RefundFailed& e) const { return "not paid back: " + e.message; }
   std::string operator()(const ledger::InputsGathered& e) const {
-    return "gathered " + counted(e.texts.size(), "input", "inputs") + ", about " +
-           counted(e.input_tokens, "token", "tokens") + " in all";
+    return "gathered " + counted(e.texts.size(), "input") + ", about " + counted(e.input_tokens, "token") + " in all";
   }
   std::string operator()(const ledger::InputsFailed& e) const { return "an input is missing: " + e.message; }
 };
@@ -136,8 +151,8 @@ std::string phrase(const ledger::Fact& event) {
 
 std::string phrase(const ledger::Basis& basis) {
   const std::uint32_t free = basis.slots - std::min(basis.slots, basis.slots_busy);
-  std::string out = std::to_string(free) + " of " + counted(basis.slots, "slot", "slots") + " free";
-  if (basis.queued > 0) out += ", " + std::to_string(basis.queued) + " waiting";
+  std::string out = grouped(free) + " of " + counted(basis.slots, "slot") + " free";
+  if (basis.queued > 0) out += ", " + grouped(basis.queued) + " waiting";
   out += basis.stranger
              ? ", a stranger"
              : ", credit " + sats(basis.customer_credit) + " of which " + sats(basis.customer_exposure) + " is used";

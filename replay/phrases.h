@@ -6,10 +6,10 @@
 
 namespace replay {
 
-// "quoted 9 sat, llama3.2, result_first"; "settled 9 sat". Says who and what, not which job and when.
+// "quoted 9 sat, llama3.2, to pay afterwards"; "settled 9 sat". Says who and what, not which job and when.
 std::string phrase(const ledger::Fact& event);
 
-// What a decision was based on: "1 of 2 slots free, stranger, pool 20 sat".
+// What a decision was based on: "1 of 2 slots free, a stranger, strangers' pool 20 sat".
 std::string phrase(const ledger::Basis& basis);
 
 }  // namespace replay

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/number_text.h"
 #include "pipeline/core/pricing.h"
 #include "replay/jobs_view.h"
 
@@ -12,8 +13,8 @@ namespace {
 using base::Hash256;
 using base::Msat;
 using base::Result;
+using base::sats;
 using base::TimeMs;
-using core::sats;
 
 constexpr std::int64_t kClocksDifferMs = base::kHourMs;
 constexpr std::size_t kJobDigits = 8;           // of its id, in the description of a job's invoice

@@ -28,7 +28,7 @@ using Until = std::variant<std::monostate, base::Seq, base::TimeMs>;
 base::Result<std::vector<ReplayStep>> replay_job(const ledger::Reader& reader, const base::JobId& id,
                                                  const Until& until = {});
 
-// "inference: infer #1"; "inference: in 2000 ms" where only time is waited for;
+// What is to be done, in words: "run the model, attempt 1"; "run the model again in 2 s" where only time has to pass.
 // `now` is the time of the step.
 std::string describe(const StageDue& due, base::TimeMs now);
 

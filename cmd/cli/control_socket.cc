@@ -153,7 +153,7 @@ class Question {
       return control_unreachable(failure_.message(), path_);
     }
     return base::fail(ErrorKind::connection, "control.not_running", "no `sellcompute serve` is running here",
-                      path_.string(), "start it with `sellcompute serve`");
+                      path_.string(), "start it with `sellcompute serve`, or name its --data-dir");
   }
 
   tl::unexpected<base::Error> broken() const {

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kOwn{};
 constexpr std::string_view kGlobal = "Everywhere";
 constexpr std::string_view kSettings = "Settings";
+constexpr int kMostReadable = 100;  // columns of a text
 
 // A group may be missing: commands without options of their own.
 std::vector<cxxopts::HelpOptionDetails> details(const cxxopts::Options& options, std::string_view group) {
@@ -41,15 +42,29 @@ std::string padded(std::string text, std::size_t width) {
   return shown < width ? text.append(width - shown, ' ') : text + "  ";
 }
 
-void print_list(std::ostream& out, std::span<const Command> commands) {
-  std::size_t width = 0;
-  for (const Command& command : commands) width = std::max(width, command.name.size() + 4);
+// Several lines of sentences, with empty lines between paragraphs.
+std::string prose(std::string_view text, int width) {
+  return width == kAnyWidth ? std::string(text) : reflowed(text, std::min(width, kMostReadable));
+}
+
+// A name and, in the column of that width behind it, what is to be known about it; below it where the name is too long.
+void print_entry(std::ostream& out, int width, const std::string& name, std::size_t column, std::string_view text) {
+  const int indent = static_cast<int>(column) + 2;
+  const bool beside = width == kAnyWidth || display_width(name) < static_cast<int>(column);
+  out << "  " << (beside ? padded(name, column) : name + "\n" + std::string(column + 2, ' '))
+      << paragraph(text, width == kAnyWidth ? width : std::min(width, kMostReadable), indent) << '\n';
+}
+
+void print_list(std::ostream& out, int width, std::span<const Command> commands) {
+  std::size_t column = 0;
+  for (const Command& command : commands) column = std::max(column, command.name.size() + 4);
   for (const Command& command : commands) {
-    if (!command.hidden) out << "  " << padded(std::string(command.name), width) << command.summary << '\n';
+    if (!command.hidden) print_entry(out, width, std::string(command.name), column, command.summary);
   }
 }
 
-void print_options(std::ostream& out, std::string_view title, const std::vector<cxxopts::HelpOptionDetails>& options) {
+void print_options(std::ostream& out, int width, std::string_view title,
+                   const std::vector<cxxopts::HelpOptionDetails>& options) {
   constexpr std::size_t kColumn = 26;
   if (options.empty()) return;
   out << '\n' << title << ":\n";
@@ -58,8 +73,8 @@ void print_options(std::ostream& out, std::string_view title, const std::vector<
     if (!option.l.empty()) name += "--" + option.l.front();
     if (takes_value(option)) name += " " + option.arg_help;
     const bool says_default = takes_value(option) && !option.default_value.empty();
-    out << "  " << padded(name, kColumn) << option.desc
-        << (says_default ? " (default " + option.default_value + ")" : "") << '\n';
+    print_entry(out, width, name, kColumn,
+                option.desc + (says_default ? " (default " + option.default_value + ")" : ""));
   }
 }
 
@@ -131,9 +146,9 @@ std::vector<std::string> global_options_with_value() {
   return names;
 }
 
-void print_program_help(std::ostream& out, std::span<const Command> commands) {
-  out << "sellcompute sells AI inference on Nostr, paid over Lightning.\n"
-         "\n"
+void print_program_help(std::ostream& out, int width, std::span<const Command> commands) {
+  out << prose("sellcompute sells AI inference on Nostr, paid over Lightning.\n", width)
+      << "\n"
          "Examples:\n"
          "  sellcompute init                     write a config file and a new key\n"
          "  sellcompute status                   check everything that selling needs\n"
@@ -142,33 +157,39 @@ void print_program_help(std::ostream& out, std::span<const Command> commands) {
          "Usage: sellcompute [OPTION...] COMMAND ...\n"
          "\n"
          "Commands:\n";
-  print_list(out, commands);
-  print_options(out, "Options", details(options_of(Command{}), kGlobal));
-  out << "      --version               the version\n"
-         "\n"
-         "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
-         "`sellcompute help COMMAND` shows a command's examples, options and settings.\n"
-         "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
-         "4 audit found a fault, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
-         "141 the reader of the output closed it.\n";
+  print_list(out, width, commands);
+  auto options = details(options_of(Command{}), kGlobal);
+  options.push_back({.l = {"version"}, .desc = "the version", .is_boolean = true});
+  print_options(out, width, "Options", options);
+  out << '\n'
+      << prose(
+             "Settings come from flags, then SELLCOMPUTE_... variables, then the config file, then defaults.\n"
+             "`sellcompute help COMMAND` shows a command's examples, options and settings.\n"
+             "\n"
+             "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 something needed is unreachable,\n"
+             "4 audit found a fault, 5 the ledger is locked, damaged or cannot be written, 130 interrupted,\n"
+             "141 the reader of the output closed it.\n",
+             width);
 }
 
-void print_group_help(std::ostream& out, const Command& group) {
-  out << group.summary << "\n\nExamples:\n"
+void print_group_help(std::ostream& out, int width, const Command& group) {
+  out << prose(group.summary, width) << "\n\nExamples:\n"
       << group.examples << "\nUsage: sellcompute " << group.name << " COMMAND ...\n\nCommands:\n";
-  print_list(out, group.subcommands);
-  out << "\n`sellcompute " << group.name << " COMMAND --help` shows the help of a command.\n";
+  print_list(out, width, group.subcommands);
+  out << '\n'
+      << prose("`sellcompute " + std::string(group.name) + " COMMAND --help` shows the help of a command.\n", width);
 }
 
-void print_command_help(std::ostream& out, const std::string& path, const Command& command) {
+void print_command_help(std::ostream& out, int width, const std::string& path, const Command& command) {
   const auto options = options_of(command);
-  out << command.summary << "\n\nExamples:\n"
+  out << prose(command.summary, width) << "\n\nExamples:\n"
       << command.examples << "\nUsage: " << path << " [OPTION...]" << (command.words.empty() ? "" : " ")
       << command.words << '\n';
-  if (!command.notes.empty()) out << '\n' << command.notes;
-  print_options(out, "Options", details(options, kOwn));
-  print_options(out, kGlobal, details(options, kGlobal));
-  if (command.uses_settings) print_options(out, "Settings (instead of the config file's)", details(options, kSettings));
+  if (!command.notes.empty()) out << '\n' << prose(command.notes, width);
+  print_options(out, width, "Options", details(options, kOwn));
+  print_options(out, width, kGlobal, details(options, kGlobal));
+  if (command.uses_settings)
+    print_options(out, width, "Settings (instead of the config file's)", details(options, kSettings));
 }
 
 }  // namespace cmd

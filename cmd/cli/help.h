@@ -27,9 +27,11 @@ std::vector<std::string> option_names(const Command& command);
 // Those global options (dashes included) behind which a value follows.
 std::vector<std::string> global_options_with_value();
 
-void print_program_help(std::ostream& out, std::span<const Command> commands);
-void print_group_help(std::ostream& out, const Command& group);
+// The help fits a terminal of `width` columns, except for examples, and has at most 100; with kAnyWidth, its lines are
+// as the commands have them.
+void print_program_help(std::ostream& out, int width, std::span<const Command> commands);
+void print_group_help(std::ostream& out, int width, const Command& group);
 // `path` is what one types: "sellcompute wallet pay".
-void print_command_help(std::ostream& out, const std::string& path, const Command& command);
+void print_command_help(std::ostream& out, int width, const std::string& path, const Command& command);
 
 }  // namespace cmd

@@ -89,7 +89,9 @@ Result<void> check_word_count(std::size_t count, const std::string& path, const 
   }
   if (count >= needed && (any_number || count <= allowed)) return {};
   const std::string usage = path + (command.words.empty() ? "" : " ") + std::string(command.words);
-  return usage_error(count < needed ? "something is missing" : "too many words", "usage: " + usage);
+  if (count > allowed) return usage_error("too many words", "usage: " + usage);
+  return usage_error("`" + path + "` needs " + std::string(command.words),
+                     "usage: " + usage + "; see `" + path + " --help`");
 }
 
 // The settings that were given as flags, under their keys.
@@ -125,14 +127,14 @@ Result<void> apply_global_options(const cxxopts::ParseResult& parsed, Context& c
   return {};
 }
 
-Result<void> detect_terminals(const std::string& choice_text, Context& context) {
-  ColourChoice choice = ColourChoice::automatic;
-  if (choice_text == "always")
-    choice = ColourChoice::always;
-  else if (choice_text == "never")
-    choice = ColourChoice::never;
-  else if (choice_text != "auto")
-    return usage_error("--color cannot be " + choice_text, "it is auto, always or never");
+Result<ColourChoice> colour_choice(const std::string& text) {
+  if (text == "auto") return ColourChoice::automatic;
+  if (text == "always") return ColourChoice::always;
+  if (text == "never") return ColourChoice::never;
+  return usage_error("--color cannot be " + text, "it is auto, always or never");
+}
+
+void detect_terminals(ColourChoice choice, Context& context) {
   const auto variable = [&](const char* name) {
     const auto found = context.sources.environment.find(name);
     return found == context.sources.environment.end() ? std::string() : found->second;
@@ -141,7 +143,6 @@ Result<void> detect_terminals(const std::string& choice_text, Context& context) 
        {std::pair(&context.terminal, STDOUT_FILENO), std::pair(&context.error_terminal, STDERR_FILENO)}) {
     *terminal = detect_terminal(descriptor, choice, variable("NO_COLOR"), variable("TERM"), variable("COLUMNS"));
   }
-  return {};
 }
 
 // What cxxopts throws, in our words. It quotes an option's name without its dashes.
@@ -178,9 +179,9 @@ Result<ExitCode> run_command(const Named& named, const Typed& typed, Context& co
     if (!words) return tl::unexpected(words.error());
     if (auto done = check_word_count(words->size(), path, *command); !done) return tl::unexpected(done.error());
     if (auto done = apply_global_options(parsed, context); !done) return tl::unexpected(done.error());
-    if (auto done = detect_terminals(parsed["color"].as<std::string>(), context); !done) {
-      return tl::unexpected(done.error());
-    }
+    const auto choice = colour_choice(parsed["color"].as<std::string>());
+    if (!choice) return tl::unexpected(choice.error());
+    detect_terminals(*choice, context);
     return command->run({parsed, std::move(*words)}, context);
   } catch (const cxxopts::exceptions::exception& error) {
     return option_fault(error, typed, path);
@@ -203,7 +204,7 @@ Result<ExitCode> dispatch(std::span<const Command> commands, const Typed& typed,
   const auto named = find_named(commands, typed.path);
   if (!named) return tl::unexpected(named.error());
   if (asks(typed, "--help", "-h")) {
-    if (auto done = print_help(context.out, commands, typed.path); !done) return tl::unexpected(done.error());
+    if (auto done = print_help(context, commands, typed.path); !done) return tl::unexpected(done.error());
     return ExitCode::done;
   }
   const Command* command = named->command;
@@ -223,8 +224,9 @@ ExitCode report(const base::Error& error, Context& context) {
   context.out.flush();
   const std::string text = error.describe();
   const bool of_many_lines = error.code == kManyFaults;
-  context.err << (of_many_lines ? "sellcompute: " + printable_lines(text)
-                                : paragraph("sellcompute: " + printable(text), context.error_terminal.width, 2))
+  const int width = context.error_terminal.width;
+  context.err << (of_many_lines ? wrapped_lines("sellcompute: " + printable_lines(text), width)
+                                : paragraph("sellcompute: " + printable(text), width, 2))
               << std::endl;
   return exit_code_of(error);
 }
@@ -268,22 +270,23 @@ const Command* find_command(std::span<const Command> commands, std::string_view 
   return found == commands.end() ? nullptr : &*found;
 }
 
-Result<void> print_help(std::ostream& out, std::span<const Command> commands, std::span<const std::string> names) {
+Result<void> print_help(const Context& context, std::span<const Command> commands, std::span<const std::string> names) {
   const auto named = find_named(commands, names);
   if (!named) return tl::unexpected(named.error());
   if (!named->command) {
-    print_program_help(out, commands);
+    print_program_help(context.out, context.terminal.width, commands);
   } else if (named->command->subcommands.empty()) {
-    print_command_help(out, named->path, *named->command);
+    print_command_help(context.out, context.terminal.width, named->path, *named->command);
   } else {
-    print_group_help(out, *named->command);
+    print_group_help(context.out, context.terminal.width, *named->command);
   }
   return {};
 }
 
 ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context) {
   try {
-    if (arguments.empty()) print_program_help(context.err, commands);
+    detect_terminals(ColourChoice::automatic, context);  // help and faults come before --color is read
+    if (arguments.empty()) print_program_help(context.err, context.error_terminal.width, commands);
     const auto code = dispatch(commands, take_apart(arguments, commands), context);
     if (!code) return report(code.error(), context);
     if (context.out.flush()) return *code;

@@ -12,9 +12,10 @@ namespace cmd {
 // `context`; this function sets the rest.
 ExitCode run_program(std::span<const Command> commands, std::span<const std::string> arguments, Context& context);
 
-// Prints the help of the command that is named ("wallet", "pay"), or of the program if none is. Fails with "usage",
-// which suggests the nearest name, if there is no such command.
-base::Result<void> print_help(std::ostream& out, std::span<const Command> commands, std::span<const std::string> names);
+// Prints to context.out the help of the command that is named ("wallet", "pay"), or of the program if none is. Fails
+// with "usage", which suggests the nearest name, if there is no such command.
+base::Result<void> print_help(const Context& context, std::span<const Command> commands,
+                              std::span<const std::string> names);
 
 // The command of this name, or null.
 const Command* find_command(std::span<const Command> commands, std::string_view name);

@@ -135,7 +135,7 @@ Result<ledger::Encryption> read_encryption(const Arguments& arguments) {
 
 Result<std::int64_t> read_timeout_ms(const Arguments& arguments) {
   const std::string text = arguments.text("timeout");
-  const auto ms = parse_duration_ms(is_number<std::int64_t>(text) ? text + " s" : text);
+  const auto ms = parse_typed_duration_ms(is_number<std::int64_t>(text) ? text + " s" : text);
   if (ms && *ms > 0 && *ms <= kMaxTimeoutMs) return *ms;
   return usage_error("--timeout cannot be \"" + text + "\"", "it is a number of seconds, or a time like \"2 min\"");
 }

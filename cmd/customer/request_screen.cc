@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 #include <span>
+#include <utility>
 
 #include "cmd/text/humanize.h"
 #include "pipeline/nostr/nip19.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMaxSellersShown = 20;  // to people
 constexpr std::size_t kMaxModelsShown = 3;    // of each
+constexpr int kRoomForKeys = 140;             // columns of a terminal that has room for keys beside all else
+constexpr int kTimeWidth = 9;
 
 template <class T>
 std::span<const T> first(const std::vector<T>& all, std::size_t most) {
@@ -67,10 +70,21 @@ void RequestScreen::sellers(const std::vector<Seller>& sellers) {
     return;
   }
   if (context_.verbosity == Verbosity::quiet) return;
-  Table table(
-      {{"SELLER", ""}, {"MODELS", ""}, {"PRICE", "", Align::right}, {"ALIVE", ""}, {"SUITS", ""}, {"NPUB", ""}});
-  for (const Seller& seller : first(sellers, kMaxSellersShown)) table.add(row(seller));
+  Table table({{"SELLER", "", Align::left, Fit::cut},
+               {"MODELS", "", Align::left, Fit::cut},
+               {"PRICE", "", Align::right},
+               {"ALIVE", ""},
+               {"SUITS", ""},
+               {"NPUB", "", Align::left, Fit::whole}});
+  Table keys({{"SELLER", "", Align::left, Fit::cut}, {"NPUB", "", Align::left, Fit::whole}});
+  const bool keys_apart = context_.error_terminal.width < kRoomForKeys;
+  for (const Seller& seller : first(sellers, kMaxSellersShown)) {
+    auto cells = row(seller);
+    if (keys_apart) keys.add({cells.front(), std::exchange(cells.back(), "")});
+    table.add(std::move(cells));
+  }
   if (!table.empty()) table.print(context_.err, Format::people, context_.error_terminal);
+  if (!keys.empty()) keys.print(context_.err << '\n', Format::people, context_.error_terminal);
   if (sellers.size() > kMaxSellersShown) line("and " + std::to_string(sellers.size() - kMaxSellersShown) + " more");
 }
 
@@ -82,7 +96,7 @@ void RequestScreen::cancelling(const nostr::EventId& request) {
   if (json_) return object("cancelling", {{"id", request.hex()}});
   wait_.clear();
   awaited_ = "the provider's last word";
-  context_.out << growing_.interrupt() << std::flush;
+  show(growing_.interrupt());
   line("taking request " + short_id(request.hex()) + " back");
 }
 
@@ -95,9 +109,11 @@ void RequestScreen::status(const nostr::Answer& answer, const std::string& relay
   if (answer.known == nostr::Status::payment_required && !answer.is_result) awaited_ = "the payment, then the result";
   if (json_) return object("status", fields(answer, relay));
   const Colour colour = answer.known == nostr::Status::error ? Colour::red : Colour::bold;
-  line(short_npub(nostr::encode_npub(answer.provider)) + "  " +
-       context_.error_terminal.paint(colour, printable(answer.status)) +
-       (answer.amount ? ", " + sats(*answer.amount) : "") + (answer.text.empty() ? "" : ": " + printable(answer.text)));
+  const std::string status = printable(answer.status);
+  line(short_npub(nostr::encode_npub(answer.provider)) + "  " + status +
+           (answer.amount ? ", " + sats(*answer.amount) : "") +
+           (answer.text.empty() ? "" : ": " + printable(answer.text)),
+       status, colour);
 }
 
 void RequestScreen::partial(const nostr::Answer& answer, const std::string& relay) {
@@ -114,7 +130,7 @@ void RequestScreen::result(const nostr::Answer& answer, const std::string& relay
 // A file or a program gets the bytes as they are.
 void RequestScreen::show(const std::string& text) {
   wait_.clear();
-  context_.out << context_.terminal.strangers(text) << std::flush;
+  context_.out << (context_.terminal.is_terminal ? shown_.add(printable_lines(text)) : text) << std::flush;
 }
 
 void RequestScreen::still_waiting() {
@@ -122,8 +138,7 @@ void RequestScreen::still_waiting() {
 }
 
 void RequestScreen::end() {
-  wait_.clear();
-  context_.out << growing_.interrupt() << std::flush;
+  show(growing_.interrupt());
 }
 
 void RequestScreen::note(const std::string& text) {
@@ -135,9 +150,11 @@ void RequestScreen::invoice(const nostr::Answer& answer) {
   wait_.clear();
   const bool play_money = answer.bolt11.starts_with("lnbcrt");
   context_.err << "\ninvoice" << (answer.amount ? " over " + sats(*answer.amount) : "") << ":\n"
-               << printable(answer.bolt11) << "\npay it with "
-               << (play_money ? "`sellcompute wallet pay INVOICE` (the sandbox's play money), or ask with --pay"
-                              : "any Lightning wallet")
+               << printable(answer.bolt11) << '\n'
+               << paragraph(play_money ? "pay it with `sellcompute wallet pay INVOICE` (the sandbox's play money), or "
+                                         "ask with --pay"
+                                       : "pay it with any Lightning wallet",
+                            context_.error_terminal.width)
                << std::endl;
 }
 
@@ -150,8 +167,10 @@ void RequestScreen::paid(const Payment& payment, const std::string& bolt11) {
                               {"bolt11", bolt11}});
   }
   awaited_ = "the result";
-  line(context_.error_terminal.paint(Colour::green, "paid " + sats(payment.amount)) + ", payment " +
-       short_id(payment.payment_hash.hex()) + (payment.preimage.is_zero() ? ", held until the answer is there" : ""));
+  const std::string paid = "paid " + sats(payment.amount);
+  line(paid + ", payment " + short_id(payment.payment_hash.hex()) +
+           (payment.preimage.is_zero() ? ", held until the answer is there" : ""),
+       paid, Colour::green);
 }
 
 void RequestScreen::relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what) {
@@ -167,14 +186,21 @@ void RequestScreen::object(const char* type, const nlohmann::ordered_json& field
   context_.out << json_line(out) << std::endl;
 }
 
-void RequestScreen::line(const std::string& text) {
+void RequestScreen::line(const std::string& text, const std::string& words, Colour colour) {
   if (context_.verbosity == Verbosity::quiet) return;
   wait_.clear();
   const std::string time = "+" + took(clock_() - began_);
-  if (growing_.is_open() && context_.error_terminal.interactive) context_.err << '\n';  // out of the answer's line
-  context_.err << context_.error_terminal.paint(Colour::dim,
-                                                time + std::string(9 - std::min<std::size_t>(8, time.size()), ' '))
-               << text << std::endl;
+  const Terminal& terminal = context_.error_terminal;
+  if (growing_.is_open() && terminal.interactive) {  // out of the answer's line
+    context_.err << '\n';
+    shown_.interrupted();
+  }
+  std::string shown = paragraph(text, terminal.width, kTimeWidth);
+  const std::size_t at = shown.find(words);  // not there if it is broken
+  if (at != std::string::npos) shown.replace(at, words.size(), terminal.paint(colour, words));
+  context_.err << terminal.paint(Colour::dim,
+                                 time + std::string(kTimeWidth - std::min<std::size_t>(8, time.size()), ' '))
+               << shown << std::endl;
 }
 
 }  // namespace cmd

@@ -14,7 +14,12 @@ namespace cmd {
 class RequestScreen {
  public:
   RequestScreen(Context& context, bool json, base::Clock clock)
-      : context_(context), json_(json), clock_(std::move(clock)), began_(clock_()), wait_(context, clock_) {}
+      : context_(context),
+        json_(json),
+        clock_(std::move(clock)),
+        began_(clock_()),
+        shown_(context.terminal.width),
+        wait_(context, clock_) {}
 
   void asked(const nostr::Event& request);
   // The best first.
@@ -40,7 +45,8 @@ class RequestScreen {
  private:
   void relay_said(const ledger::RelayAnswer& answer, const char* type, const std::string& what);
   void object(const char* type, const nlohmann::ordered_json& fields);
-  void line(const std::string& text);
+  // One of these words may be painted.
+  void line(const std::string& text, const std::string& words = {}, Colour colour = Colour::plain);
   void show(const std::string& text);
 
   Context& context_;
@@ -48,6 +54,7 @@ class RequestScreen {
   const base::Clock clock_;
   const base::TimeMs began_;
   GrowingAnswer growing_;
+  GrowingText shown_;
   WaitLine wait_;
   std::string awaited_ = "a provider";
 };

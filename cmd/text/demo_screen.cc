@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kTimeWidth = 9;
 constexpr std::size_t kWhoWidth = 11;
+constexpr int kPartColumn = 2 + static_cast<int>(kWhoWidth);               // of the text about a part
+constexpr int kWhatColumn = static_cast<int>(kTimeWidth + 2 + kWhoWidth);  // of what happened
 constexpr int kMaxTextWidth = 80;
 
 std::string padded(std::string_view text, std::size_t width) {
@@ -36,18 +38,19 @@ Colour colour_of(const ledger::Fact& event) {
 }  // namespace
 
 void DemoScreen::title(std::string_view text) {
-  out_ << terminal_.paint(Colour::bold, text) << "\n\n" << std::flush;
+  out_ << terminal_.paint(Colour::bold, paragraph(text, terminal_.width)) << "\n\n" << std::flush;
 }
 
 void DemoScreen::part(std::string_view name, std::string_view text) {
-  out_ << "  " << terminal_.paint(Colour::dim, padded(name, kWhoWidth)) << text << std::endl;
+  out_ << "  " << terminal_.paint(Colour::dim, padded(name, kWhoWidth)) << paragraph(text, terminal_.width, kPartColumn)
+       << std::endl;
 }
 
 void DemoScreen::happened(std::int64_t elapsed_ms, std::string_view who, std::string_view what, Colour colour) {
   const std::string time = "+" + took(elapsed_ms);
   out_ << std::string(kTimeWidth - std::min(kTimeWidth, time.size()), ' ') << terminal_.paint(Colour::dim, time) << "  "
        << terminal_.paint(who == "customer" ? Colour::yellow : Colour::bold, padded(who, kWhoWidth))
-       << terminal_.paint(colour, printable(what)) << std::endl;
+       << terminal_.paint(colour, paragraph(printable(what), terminal_.width, kWhatColumn)) << std::endl;
 }
 
 void DemoScreen::recorded(std::int64_t elapsed_ms, const ledger::Fact& fact) {
@@ -55,7 +58,7 @@ void DemoScreen::recorded(std::int64_t elapsed_ms, const ledger::Fact& fact) {
 }
 
 void DemoScreen::quote(std::string_view text) {
-  const std::string margin(kTimeWidth + 2 + kWhoWidth, ' ');
+  const std::string margin(kWhatColumn, ' ');
   const int width = std::min(terminal_.width, static_cast<int>(margin.size()) + kMaxTextWidth);
   std::istringstream words{printable(text)};
   std::string line, word;
@@ -80,7 +83,7 @@ void DemoScreen::command(std::string_view text) {
 }
 
 void DemoScreen::hint(std::string_view what_for, const std::vector<std::string>& commands) {
-  out_ << '\n' << what_for << '\n';
+  out_ << '\n' << paragraph(what_for, terminal_.width) << '\n';
   for (const std::string& command : commands) out_ << "  " << terminal_.paint(Colour::bold, command) << '\n';
   out_ << std::flush;
 }

@@ -1,6 +1,7 @@
 #include "cmd/text/fit.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cmd/text/humanize.h"
 
@@ -35,6 +36,51 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
+// As many of the first characters as fit.
+std::string_view beginning(std::string_view text, int width) {
+  std::size_t end = 0;
+  for (int taken = 0; end < text.size();) {
+    std::size_t size = 1;
+    while (end + size < text.size() && (static_cast<unsigned char>(text[end + size]) & 0xC0) == 0x80) ++size;
+    taken += display_width(text.substr(end, size));
+    if (taken > width) break;
+    end += size;
+  }
+  return text.substr(0, end);
+}
+
+constexpr int kWidestCharacter = 2;
+
+// The first part of a word that is broken.
+std::string_view first_part(std::string_view word, int width) {
+  const std::string_view most = beginning(word, width);
+  const std::size_t mark = most.find_last_of("/._,:-");
+  return mark == std::string_view::npos ? most : most.substr(0, mark + 1);
+}
+
+std::vector<std::string> filled(std::string_view text, int width, bool breaks_words) {
+  if (display_width(text) <= width) return {std::string(text)};
+  std::vector<std::string> lines;
+  int taken = 0;
+  for (std::string_view word = take_word(text); !word.empty(); word = take_word(text)) {
+    while (breaks_words && display_width(word) > std::max(width, kWidestCharacter)) {
+      lines.emplace_back(first_part(word, std::max(width, kWidestCharacter)));
+      word.remove_prefix(lines.back().size());
+      taken = width;
+    }
+    const int more = display_width(word);
+    if (lines.empty() || taken + 1 + more > width) {
+      lines.emplace_back(word);
+      taken = more;
+    } else {
+      lines.back().append(" ").append(word);
+      taken += 1 + more;
+    }
+  }
+  if (lines.empty()) lines.emplace_back();
+  return lines;
+}
+
 }  // namespace
 
 std::vector<int> fit_columns(std::span<const ColumnNeed> needs, int width) {
@@ -61,36 +107,29 @@ std::vector<int> fit_columns(std::span<const ColumnNeed> needs, int width) {
 
 std::string shortened(std::string_view text, int width) {
   if (display_width(text) <= width) return std::string(text);
-  std::string out;
-  int taken = 1;  // the "…"
-  while (!text.empty()) {
-    std::size_t size = 1;
-    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) ++size;
-    const std::string_view character = text.substr(0, size);
-    taken += display_width(character);
-    if (taken > width) break;
-    out += character;
-    text.remove_prefix(size);
-  }
-  return out + "…";
+  return std::string(beginning(text, width - 1)) + "…";
 }
 
 std::vector<std::string> wrapped(std::string_view text, int width) {
-  if (display_width(text) <= width) return {std::string(text)};
-  std::vector<std::string> lines;
-  int taken = 0;
-  for (std::string_view word = take_word(text); !word.empty(); word = take_word(text)) {
-    const int more = display_width(word);
-    if (lines.empty() || taken + 1 + more > width) {
-      lines.emplace_back(word);
-      taken = more;
-    } else {
-      lines.back().append(" ").append(word);
-      taken += 1 + more;
-    }
+  return filled(text, width, false);
+}
+
+std::vector<std::string> folded(std::string_view text, int width) {
+  return filled(text, width, true);
+}
+
+std::string wrapped_lines(std::string_view text, int width) {
+  std::string out = GrowingText(width).add(std::string(text) + "\n");
+  out.pop_back();
+  return out;
+}
+
+std::string reflowed(std::string_view text, int width) {
+  std::string joined(text);
+  for (std::size_t i = 1; i + 1 < joined.size(); ++i) {
+    if (joined[i] == '\n' && joined[i - 1] != '\n' && joined[i + 1] != '\n') joined[i] = ' ';
   }
-  if (lines.empty()) lines.emplace_back();
-  return lines;
+  return wrapped_lines(joined, width);
 }
 
 std::string paragraph(std::string_view text, int width, int indent) {
@@ -108,6 +147,56 @@ int longest_word(std::string_view text) {
     longest = std::max(longest, display_width(word));
   }
   return longest;
+}
+
+std::string GrowingText::add(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c != ' ' && c != '\t' && c != '\n') {
+      word_ += c;
+      continue;
+    }
+    put_word(out);
+    if (c != '\n') {
+      blanks_ += c;
+      continue;
+    }
+    out += c;
+    blanks_.clear();
+    column_ = indent_ = 0;
+    begins_line_ = true;
+  }
+  if (display_width(word_) > width_) {
+    put_word(out);
+    within_word_ = true;
+  }
+  return out;
+}
+
+void GrowingText::interrupted() {
+  blanks_.clear();
+  column_ = indent_ = 0;
+  within_word_ = false;
+}
+
+void GrowingText::put_word(std::string& out) {
+  const bool goes_on = std::exchange(within_word_, false);
+  if (word_.empty()) return;
+  if (begins_line_) {
+    if (word_.starts_with("```")) in_code_ = !in_code_;
+    indent_ = std::min(display_width(blanks_), width_ / 2);
+  } else if (!goes_on && !in_code_ && column_ > indent_ &&
+             column_ + display_width(blanks_) + display_width(word_) > width_) {
+    out.append("\n").append(static_cast<std::size_t>(indent_), ' ');
+    blanks_.clear();
+    column_ = indent_;
+  }
+  out.append(blanks_).append(word_);
+  column_ += display_width(blanks_) + display_width(word_);
+  if (column_ > width_) column_ %= width_;  // a long word goes on in the next line by itself
+  begins_line_ = false;
+  blanks_.clear();
+  word_.clear();
 }
 
 }  // namespace cmd

@@ -23,14 +23,6 @@ struct Unit {
 constexpr std::array<Unit, 6> kUnits = {
     {{"ms", 1}, {"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"w", 604'800'000}}};
 
-std::string decimals(std::int64_t whole, std::int64_t thousandths) {
-  std::string out = grouped(whole);
-  if (thousandths == 0) return out;
-  std::string fraction = std::to_string(thousandths + 1'000).substr(1);
-  fraction.erase(fraction.find_last_not_of('0') + 1);
-  return out + "." + fraction;
-}
-
 // Takes one code point off the front (RFC 3629: no overlong forms, no surrogates); kBroken takes one byte.
 char32_t take_code_point(std::string_view& text) {
   const auto first = static_cast<std::uint8_t>(text.front());
@@ -61,37 +53,6 @@ bool is_control(char32_t code) {
 
 }  // namespace
 
-std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  const std::size_t sign = number < 0 ? 1 : 0;
-  for (std::size_t at = digits.size(); at > sign + 3;) digits.insert(at -= 3, 1, ',');
-  return digits;
-}
-
-std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
-  const std::string plural = many.empty() ? std::string(one) + "s" : std::string(many);
-  return grouped(static_cast<std::int64_t>(count)) + " " + (count == 1 ? std::string(one) : plural);
-}
-
-std::string sats(base::Msat amount) {
-  const std::string sign = amount.value < 0 && amount.value > -1'000 ? "-" : "";
-  return sign + decimals(amount.value / 1'000, std::abs(amount.value % 1'000)) + " sat";
-}
-
-std::string age(std::int64_t age_ms) {
-  const std::int64_t seconds = std::max<std::int64_t>(age_ms, 0) / 1'000;
-  if (seconds < 60) return std::to_string(seconds) + " s";
-  if (seconds < 3'600) return std::to_string(seconds / 60) + " min";
-  if (seconds < 48 * 3'600) return std::to_string(seconds / 3'600) + " h";
-  return grouped(seconds / 86'400) + " d";
-}
-
-std::string took(std::int64_t duration_ms) {
-  if (duration_ms < 1'000) return std::to_string(std::max<std::int64_t>(duration_ms, 0)) + " ms";
-  if (duration_ms < 60'000) return decimals(duration_ms / 1'000, duration_ms % 1'000 / 100 * 100) + " s";
-  return age(duration_ms);
-}
-
 std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
   std::int64_t number = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -104,6 +65,11 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
     return number * known.ms;
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> parse_typed_duration_ms(std::string_view text) {
+  const bool is_short = text.ends_with('m');
+  return parse_duration_ms(is_short ? std::string(text) + "in" : std::string(text));
 }
 
 std::optional<std::int64_t> parse_took_ms(std::string_view text) {
@@ -155,6 +121,12 @@ std::string short_id(std::string_view hex) {
 std::string short_npub(std::string_view npub) {
   constexpr std::size_t kShown = 9;
   return npub.size() <= kShown ? std::string(npub) : std::string(npub.substr(0, kShown)) + "…";
+}
+
+std::string path_text(const std::filesystem::path& path, const std::filesystem::path& home) {
+  const std::filesystem::path below = path.lexically_relative(home);
+  const bool is_below = !home.empty() && !below.empty() && *below.begin() != ".." && *below.begin() != ".";
+  return is_below ? (std::filesystem::path("~") / below).string() : path.string();
 }
 
 std::string bar(std::int64_t value, std::int64_t maximum, int width) {

@@ -2,28 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/number_text.h"
 #include "base/types.h"
 
 namespace cmd {
 
-// 41208 as "41,208".
-std::string grouped(std::int64_t number);
-
-// "1 job", "1,234 jobs"; where another plural than one with an s is needed, it is `many`.
-std::string counted(std::uint64_t count, std::string_view one, std::string_view many = {});
-
-// "1,234 sat"; fractions of a sat as decimals: "9.5 sat", "0.021 sat".
-std::string sats(base::Msat amount);
-
-// How long ago or how old, in one rounded-down unit: "12 s", "3 min", "5 h", "2 d". Negative ages count as none.
-std::string age(std::int64_t age_ms);
-
-// How long something took: "38 ms", "1.2 s", and from a minute on as `age` says it.
-std::string took(std::int64_t duration_ms);
+using base::age;
+using base::counted;
+using base::grouped;
+using base::sats;
+using base::took;
 
 // The last millisecond that took() writes like this: "1.2 s" is 1299, "3 min" is 239999. Nothing for any other text.
 std::optional<std::int64_t> parse_took_ms(std::string_view text);
@@ -31,6 +24,8 @@ std::optional<std::int64_t> parse_took_ms(std::string_view text);
 // A duration as it is written in settings and options: a whole number and ms, s, min, h, d or w, with or without a
 // space ("90 s", "15min", "30 d"). Returns nothing for any other text.
 std::optional<std::int64_t> parse_duration_ms(std::string_view text);
+// The same as people type it on a command line, where "m" is short for "min" ("5m").
+std::optional<std::int64_t> parse_typed_duration_ms(std::string_view text);
 // The shortest text that parse_duration_ms reads back exactly: 3600000 is "1 h".
 std::string duration_text(std::int64_t duration_ms);
 
@@ -41,6 +36,9 @@ std::string utc_time(base::TimeMs time);
 std::string short_id(std::string_view hex);
 // "npub1wu7e…": the first nine characters of a bech32 text.
 std::string short_npub(std::string_view npub);
+
+// A path for people: "~/demo" for a path below `home`, which may be empty. Programs do not know the "~".
+std::string path_text(const std::filesystem::path& path, const std::filesystem::path& home);
 
 // value / maximum of `width` columns, drawn in eighths of a block. Nothing where the value or the maximum is not
 // positive.

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/when.h"
+#include "pipeline/core/model_name.h"
 #include "pipeline/core/rules.h"
 #include "pipeline/nostr/nip19.h"
 #include "replay/phrases.h"
@@ -69,9 +70,6 @@ std::string remark(const Job& job) {
   return {};
 }
 
-// Each line's name, then what there is to say; lines with nothing to say are left out.
-using Lines = std::vector<std::pair<std::string, std::string>>;
-
 std::string money_text(const Job& job) {
   const Summary summary(job);
   std::string out;
@@ -122,9 +120,10 @@ std::string asked_text(const Job& job) {
          (request.model.empty() ? "" : " for " + request.model) + ", through " + request.relay;
 }
 
-Lines lines_of(const Job& job) {
+// Lines with nothing to say are left out.
+NamedTexts lines_of(const Job& job) {
   const Summary summary(job);
-  Lines out{{"job", job.id.hex()}, {"note", nostr::encode_note(job.id)}};
+  NamedTexts out{{"job", job.id.hex()}, {"note", nostr::encode_note(job.id)}};
   if (job.request) {
     out.emplace_back("customer", nostr::encode_npub(job.request->customer));
     out.emplace_back("requested", local_time(job.requested_at));
@@ -135,7 +134,7 @@ Lines lines_of(const Job& job) {
   }
   out.emplace_back("state", state_text(summary.state));
   out.emplace_back("why", remark(job));
-  out.emplace_back("model", summary.model);
+  out.emplace_back("model", core::short_model_name(summary.model));
   out.emplace_back("money", money_text(job));
   for (const auto& invoice : job.invoices) out.emplace_back("invoice", invoice_text(job, invoice));
   if (job.completion) {
@@ -184,16 +183,34 @@ ordered_json inputs_json(const Job& job) {
   return out;
 }
 
+// Nothing is to be paid for a job that ended without a sale.
+std::string price_text(const Summary& job) {
+  switch (job.state) {
+    case State::declined:
+    case State::failed:
+    case State::cancelled:
+    case State::expired:
+      return "–";
+    default:
+      break;
+  }
+  const auto price = job.invoiced ? job.invoiced : job.quoted;
+  return price ? sats(*price) : "–";
+}
+
+constexpr int kLeastReason = 20;  // columns in which a reason can be recognised
+
+// The reason is worth more than what can be looked up: of a job that failed, it is what people want to know.
 const std::vector<Column>& columns() {
   static const std::vector<Column> kColumns = {{"JOB", "job", Align::left, Fit::whole},
                                                {"WHEN", "requested_at_ms", Align::left, Fit::whole},
-                                               {"CUSTOMER", "customer", Align::left, Fit::whole, 4},
-                                               {"MODEL", "model", Align::left, Fit::cut, 3},
+                                               {"CUSTOMER", "customer", Align::left, Fit::whole, 3},
+                                               {"MODEL", "model", Align::left, Fit::cut, 2},
                                                {"STATE", "state", Align::left, Fit::whole},
-                                               {"TOKENS", "", Align::right, Fit::whole, 2},
+                                               {"TOKENS", "", Align::right, Fit::whole, 1},
                                                {"PRICE", "invoiced_msat", Align::right},
                                                {"SETTLED", "settled_msat", Align::right},
-                                               {"", "remark", Align::left, Fit::cut, 1},
+                                               {"", "remark", Align::left, Fit::cut, 4, kLeastReason},
                                                {"", "quoted_msat"},
                                                {"", "input_tokens"},
                                                {"", "output_tokens"}};
@@ -202,15 +219,15 @@ const std::vector<Column>& columns() {
 
 std::vector<Cell> cells(const Job& job, base::TimeMs now) {
   const Summary summary(job);
-  const auto price = summary.invoiced ? summary.invoiced : summary.quoted;
+  const std::string model(core::short_model_name(summary.model));
   const std::string npub = job.request ? nostr::encode_npub(summary.customer) : std::string();
   return {{short_id(job.id.hex()), job.id.hex(), Colour::bold},
           {age(now - job.requested_at), job.requested_at.ms},
           {short_npub(npub), job.request ? ordered_json(summary.customer.hex()) : ordered_json(nullptr)},
-          {summary.model.empty() ? "–" : summary.model, text_or_null(summary.model)},
+          {model.empty() ? "–" : model, text_or_null(summary.model)},
           {state_text(summary.state), std::string(core::name(summary.state)), state_colour(summary.state)},
           {tokens_text(summary), nullptr},
-          {price ? sats(*price) : "–", number(summary.invoiced)},
+          {price_text(summary), number(summary.invoiced)},
           {core::paid(job) ? sats(summary.settled) : "–", summary.settled.value},
           {remark(job), text_or_null(remark(job)), Colour::dim},
           {"", number(summary.quoted)},
@@ -228,7 +245,7 @@ void add_job(Table& table, const Job& job, base::TimeMs now) {
   table.add(cells(job, now));
 }
 
-void print_job(std::ostream& out, const Terminal& terminal, const Job& job) {
+void print_job(std::ostream& out, const Terminal& terminal, const Job& job, const NamedTexts& more) {
   Table table({{"", ""}, {"", ""}});
   const auto add = [&](const std::string& name, const std::string& text, Colour colour = Colour::plain) {
     table.add({{name, nullptr, Colour::dim}, {text, nullptr, colour}});
@@ -237,6 +254,7 @@ void print_job(std::ostream& out, const Terminal& terminal, const Job& job) {
     add(name, text, name == "state" ? state_colour(core::state(job)) : Colour::plain);
   }
   for (const auto& notice : job.notices) add(std::string(ledger::name(notice.notice.purpose)), answers_text(notice));
+  for (const auto& [name, text] : more) add(name, text);
   table.print(out, Format::people, terminal);
 }
 
@@ -259,6 +277,7 @@ std::string state_text(State state) {
   if (state == State::delivered_unpaid) return "delivered, unpaid";
   if (state == State::delivered_free) return "delivered, free";
   if (state == State::refund_owed) return "OWED BACK";
+  if (state == State::unpaid) return "never paid";
   std::string out(core::name(state));
   std::ranges::replace(out, '_', ' ');
   return out;

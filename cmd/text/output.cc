@@ -142,8 +142,9 @@ ColumnNeed Table::need(const std::vector<Row>& lines, std::size_t column, bool l
     // A word that is too long for the last column does no harm: nothing follows it.
     if (what.fit == Fit::wrap && !last) longest = std::max(longest, longest_word(line[column].text));
   }
-  const int remark = what.fit == Fit::wrap || what.title.empty() ? kLeastRemark : kLeastText;
-  const int wanted = std::max({display_width(what.title), remark, longest});
+  const bool goes_on = what.fit == Fit::wrap || what.fit == Fit::fold;
+  const int remark = goes_on || what.title.empty() ? kLeastRemark : kLeastText;
+  const int wanted = std::max({display_width(what.title), remark, longest, what.least});
   out.least = whole ? out.full : std::min(out.full, wanted);
   return out;
 }
@@ -165,7 +166,7 @@ std::vector<std::string> Table::pieces(const std::string& text, std::size_t colu
   if (width == 0) return {};
   if (display_width(text) <= width || columns_[column].fit == Fit::whole) return {text};
   if (columns_[column].fit == Fit::cut) return {shortened(text, width)};
-  return wrapped(text, width);
+  return columns_[column].fit == Fit::fold ? folded(text, width) : wrapped(text, width);
 }
 
 void Table::print_line(std::ostream& out, const Row& line, const std::vector<int>& fitted,

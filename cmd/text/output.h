@@ -51,7 +51,8 @@ enum class Align { left, right };
 
 // What becomes of a column's texts where the table is wider than the terminal.
 enum class Fit {
-  wrap,   // they go on in the lines below
+  wrap,   // they go on in the lines below; long words stay whole, so that they can be copied
+  fold,   // they go on in the lines below, long words too
   cut,    // they end in "…"
   whole,  // they stay whole; columns that are aligned to the right always do
 };
@@ -62,6 +63,7 @@ struct Column {
   Align align = Align::left;
   Fit fit = Fit::wrap;
   int worth = kEssential;  // where the terminal is too narrow, the columns of the least worth are left out first
+  int least = 0;           // of a text that is cut: columns of less worth are left out before it has less than this
 };
 
 // One fact, said twice: `text` for people, `value` for programs.

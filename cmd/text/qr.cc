@@ -13,9 +13,10 @@ constexpr char kPlain[] = "\x1b[0m";
 
 }  // namespace
 
-std::string qr_code(std::string_view text, int width) {
+std::string qr_code(std::string_view invoice, int width) {
+  constexpr int kInCapitals = 0;  // the library calls it "not case-sensitive", and then has a denser mode
   const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
-      QRcode_encodeString(std::string(text).c_str(), 0, QR_ECLEVEL_L, QR_MODE_8, 1), QRcode_free);
+      QRcode_encodeString(std::string(invoice).c_str(), 0, QR_ECLEVEL_L, QR_MODE_8, kInCapitals), QRcode_free);
   if (!code || code->width + 2 * kQuietZone > width) return {};
   const auto dark = [&](int x, int y) {
     const bool inside = x >= 0 && y >= 0 && x < code->width && y < code->width;

@@ -99,13 +99,15 @@ std::string local_time(TimeMs time) {
 base::Result<TimeMs> parse_when(std::string_view text, TimeMs now) {
   constexpr std::string_view kAgo = " ago";
   const bool says_ago = text.ends_with(kAgo);
-  if (const auto ago = parse_duration_ms(text.substr(0, text.size() - (says_ago ? kAgo.size() : 0)))) return now - *ago;
+  if (const auto ago = parse_typed_duration_ms(text.substr(0, text.size() - (says_ago ? kAgo.size() : 0))))
+    return now - *ago;
   if (const auto moment = read_milliseconds(text)) return *moment;
   if (const auto date = read_date(std::string(text))) return *date;
   if (const auto day = read_day(std::string(text), now)) return *day;
-  return usage_error("\"" + std::string(text) + "\" is no moment",
-                     "give how long ago (90 min, 7d), a day (today, yesterday, 2026-11-20), a time (21:30), or both "
-                     "(yesterday 21:30, 2026-11-20T12:00:05Z)");
+  return usage_error(
+      "\"" + std::string(text) + "\" is no moment",
+      "give how long ago (90s, 5m, 2h, 7d, 1w), a day (today, yesterday, 2026-11-20), a time (21:30), or both "
+      "(yesterday 21:30, 2026-11-20T12:00:05Z)");
 }
 
 }  // namespace cmd

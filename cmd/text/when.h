@@ -14,7 +14,7 @@ std::int64_t local_utc_offset(base::TimeMs time);
 // "2026-11-20 13:00:05".
 std::string local_time(base::TimeMs time);
 
-// A moment as it is given in options, and as commands print it: "7d", "5 min ago"; "2026-11-20" (its local midnight),
+// A moment as it is given in options, and as commands print it: "7d", "5m", "5 min ago"; "2026-11-20" (its local midnight),
 // "today", "yesterday"; "21:30" (the last one); a day and a time, as "yesterday 21:30" or "2026-11-20 13:00:05"
 // (local), with T for the space, in UTC with a Z behind it ("2026-11-20T12:00:05.250Z"); milliseconds since 1970, as in
 // --json. Fails as a usage error.

@@ -36,15 +36,4 @@ std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& 
   return affordable;
 }
 
-std::string sats(Msat amount) {
-  const std::int64_t rest = amount.value % 1000;
-  std::string out = std::to_string(amount.value / 1000);
-  if (rest != 0) {
-    std::string digits = std::to_string(1000 + rest).substr(1);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    out += "." + digits;
-  }
-  return out + " sat";
-}
-
 }  // namespace core

@@ -15,7 +15,4 @@ std::optional<std::uint64_t> affordable_output_tokens(const ledger::ModelOffer& 
 
 inline constexpr base::Msat kSat{1'000};
 
-// "9 sat", "9.5 sat": exact, for sentences.
-std::string sats(base::Msat amount);
-
 }  // namespace core

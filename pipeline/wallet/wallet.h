@@ -1,6 +1,8 @@
 // The port to a Lightning wallet. Adapters live beside it, one file per wallet. All calls return at once; answers come
 // through the callback, on the thread of the io_context the adapter was made with (simulated wallets: from virtual
 // time), exactly once each, also after an outage. Facts about each wallet: its own file's head comment.
+// An adapter may call back before the call returns, for example to refuse at once what it cannot do. So a caller brings
+// its own state in order before it calls, and relies on nothing afterwards that the callback may change.
 #pragma once
 
 #include <functional>
@@ -9,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/number_text.h"
 #include "ledger/fact.h"
 #include "pipeline/core/pricing.h"
 
@@ -149,7 +152,7 @@ class Wallet {
 // out.
 inline std::string describe(const WalletStatus& told, const Wallet& wallet) {
   const std::string name = told.name == wallet.kind() ? "" : told.name;
-  const std::string balance = told.balance ? "balance " + core::sats(*told.balance) : "";
+  const std::string balance = told.balance ? "balance " + base::sats(*told.balance) : "";
   return name + (name.empty() || balance.empty() ? "" : ", ") + balance + (wallet.play_money() ? " (play money)" : "");
 }
 

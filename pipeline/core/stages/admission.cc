@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/number_text.h"
 #include "pipeline/core/model_name.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/stages/stage.h"
@@ -122,15 +123,16 @@ tl::expected<JobQuoted, Refusal> quote(const Job& job, const ledger::JobRequeste
   const std::uint64_t room = input >= offer->context_tokens ? 0 : offer->context_tokens - input;
   const std::uint64_t cap = std::min({wanted, offer->max_output_tokens, room, output_tokens_that_fit(request, policy)});
   if (cap < std::min(wanted, kMinOutputTokens)) {
-    return tl::unexpected(Refusal{DeclineReason::too_long, "the prompt (about " + std::to_string(input) +
-                                                               " tokens) leaves no room for an answer; " + offer->name +
-                                                               " takes " + std::to_string(offer->context_tokens) +
-                                                               " tokens in all"});
+    return tl::unexpected(
+        Refusal{DeclineReason::too_long, "the prompt (about " + base::grouped(static_cast<std::int64_t>(input)) +
+                                             " tokens) leaves no room for an answer; " + offer->name + " takes " +
+                                             base::grouped(static_cast<std::int64_t>(offer->context_tokens)) +
+                                             " tokens in all"});
   }
   const Msat asked = price(*offer, input, cap, policy.wallet_unit, policy.wallet_minimum);
   if (request.bid && asked > *request.bid) {
     std::string message =
-        "bid " + sats(*request.bid) + ", asked " + sats(asked) + " for up to " + std::to_string(cap) + " tokens";
+        "bid " + sats(*request.bid) + ", asked " + sats(asked) + " for up to " + base::counted(cap, "token");
     const auto affordable =
         affordable_output_tokens(*offer, input, *request.bid, policy.wallet_unit, policy.wallet_minimum);
     if (affordable && *affordable >= kMinOutputTokens) {

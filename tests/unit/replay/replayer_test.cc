@@ -37,17 +37,28 @@ TEST(Replayer, ShowsEachFactTheStateAfterItAndWhatWasDue) {
   EXPECT_EQ(
       lines(steps),
       (std::vector<std::string>{
-          "requested by npub1qurs… through wss://relay.example, about 20 tokens | admission: decide; requested",
-          "quoted 7 sat, llama3.2:latest, result_first | inference: infer #1; feedback: sign processing; working",
-          "runs on llama3.2:latest | inference: infer #1; feedback: sign processing; working",
-          "signed processing | inference: infer #1; delivery: publish processing; working",
-          "answered: 100 tokens in 0 ms | invoicing: create invoice #1; delivery: publish processing; invoicing",
-          "published processing to 1 relay | invoicing: create invoice #1; invoicing",
-          "invoiced 3 sat | delivery: sign result; settlement: watch invoice; invoicing",
-          "signed result | delivery: publish result; settlement: watch invoice; delivering",
-          "published result to 1 relay | feedback: sign success; settlement: watch invoice; delivered_unpaid",
-          "signed success | delivery: publish success; settlement: watch invoice; delivered_unpaid",
-          "published success to 1 relay | settlement: watch invoice; delivered_unpaid", "settled 3 sat | settled"}));
+          "requested by npub1qurs… through wss://relay.example, about 20 tokens | decide whether to take the job; "
+          "requested",
+          "quoted 7 sat, llama3.2, to pay afterwards | run the model, attempt 1; sign the notice \"processing\"; "
+          "working",
+          "runs on llama3.2 | run the model, attempt 1; sign the notice \"processing\"; working",
+          "signed processing | run the model, attempt 1; publish the notice \"processing\"; working",
+          "answered: 100 tokens in 0 ms | make the invoice, attempt 1; publish the notice \"processing\"; invoicing",
+          "published processing to 1 relay | make the invoice, attempt 1; invoicing",
+          "invoiced 3 sat | sign the result; watch the invoice; invoicing",
+          "signed result | publish the result; watch the invoice; delivering",
+          "published result to 1 relay | sign the notice \"success\"; watch the invoice; delivered_unpaid",
+          "signed success | publish the notice \"success\"; watch the invoice; delivered_unpaid",
+          "published success to 1 relay | watch the invoice; delivered_unpaid", "settled 3 sat | settled"}));
+}
+
+TEST(Phrases, GroupTheDigitsOfLargeNumbers) {
+  EXPECT_EQ(phrase(ledger::JobQuoted{.terms = {.name = "a:latest"},
+                                     .price = base::Msat{12'345'000},
+                                     .payment_mode = ledger::PaymentMode::payment_first}),
+            "quoted 12,345 sat, a, to pay first");
+  EXPECT_EQ(phrase(ledger::InferenceCompleted{.output_tokens = 1'234, .total_ms = 61'500}),
+            "answered: 1,234 tokens in 1 min");
 }
 
 TEST(Phrases, CountInTheSingularToo) {
@@ -88,7 +99,7 @@ TEST(Replayer, WhatOnlyWaitsForTimeSaysHowLong) {
       steps, [](const auto& step) { return std::holds_alternative<ledger::InferenceFailed>(step.entry.fact); });
   ASSERT_NE(failed, steps.end());
   EXPECT_EQ(phrase(failed->entry.fact), "inference failed (timed_out): broken; it is tried again");
-  EXPECT_EQ(describe(failed->due.front(), failed->job.updated_at), "inference: in 2000 ms");
+  EXPECT_EQ(describe(failed->due.front(), failed->job.updated_at), "run the model again in 2 s");
 }
 
 TEST(Phrase, ABasisSaysWhatTheDecisionStoodOn) {

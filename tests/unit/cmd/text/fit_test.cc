@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 
 #include "cmd/text/humanize.h"
+#include "cmd/text/output.h"
 
 namespace cmd {
 namespace {
@@ -71,6 +73,80 @@ TEST(Wrapped, BreaksAtSpacesAndLeavesLongWordsWhole) {
   EXPECT_EQ(wrapped("   ", 2), Lines{""});
   EXPECT_EQ(paragraph("why is the sky blue", 12, 2), "why is the\n  sky blue");
   EXPECT_EQ(longest_word("why is 日本語 blue"), 6);
+}
+
+TEST(Folded, BreaksLongWordsAfterAMarkIfThereIsOne) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(folded("why is the sky blue", 10), wrapped("why is the sky blue", 10));
+  EXPECT_EQ(folded("abcdefghijkl mn", 5), (Lines{"abcde", "fghij", "kl mn"}));
+  EXPECT_EQ(folded("selling.default_base_msat", 18), (Lines{"selling.default_", "base_msat"}));
+  EXPECT_EQ(folded("日本語", 4), (Lines{"日本", "語"}));
+  EXPECT_EQ(folded("日", 1), Lines{"日"}) << "what cannot be narrower stays whole";
+}
+
+TEST(WrappedLines, KeepTheirEndsAndGoOnWhereTheyBegin) {
+  EXPECT_EQ(wrapped_lines("why is the sky blue\n\n  - why is it\n", 10), "why is the\nsky blue\n\n  - why is\n  it\n");
+  EXPECT_EQ(wrapped_lines("two  spaces stay", 12), "two  spaces\nstay");
+  EXPECT_EQ(wrapped_lines("", 12), "");
+  EXPECT_EQ(wrapped_lines("why is the sky blue", kAnyWidth), "why is the sky blue");
+}
+
+TEST(Reflowed, ParagraphsAreWrappedAnew) {
+  EXPECT_EQ(reflowed("why is\nthe sky\nblue\n\nand at\ndusk red\n", 11), "why is the\nsky blue\n\nand at dusk\nred\n");
+}
+
+// What has been printed after each part.
+std::vector<std::string> grown(GrowingText text, const std::vector<std::string>& parts) {
+  std::vector<std::string> out;
+  std::string all;
+  for (const std::string& part : parts) out.push_back(all += text.add(part));
+  return out;
+}
+
+TEST(GrowingText, KeepsTheLastWordBackBecauseItMayNotFit) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(grown(GrowingText(10), {"why is th", "e sk", "y", " blue\n"}),
+            (Lines{"why is", "why is the", "why is the", "why is the\nsky blue\n"}));
+}
+
+TEST(GrowingText, DoesNotKeepBackWhatIsLongerThanALine) {
+  const auto shown = grown(GrowingText(10), {"see https://example", ".com/path", " there\n"});
+  EXPECT_EQ(shown[0], "see\nhttps://example");
+  EXPECT_EQ(shown[1], "see\nhttps://example");
+  EXPECT_EQ(shown[2], "see\nhttps://example.com/path there\n") << "the terminal breaks it";
+}
+
+TEST(GrowingText, LeavesCodeAsItIs) {
+  const std::string code = "```sh\nsellcompute request --to npub1 \"Why?\"\n```\n";
+  EXPECT_EQ(grown(GrowingText(10), {code + "and that is all\n"}).back(), code + "and that\nis all\n");
+}
+
+TEST(GrowingText, BeginsALineAfterOtherLines) {
+  GrowingText text(10);
+  EXPECT_EQ(text.add("why is the "), "why is the");
+  text.interrupted();
+  EXPECT_EQ(text.add("sky blue\n"), "sky blue\n");
+}
+
+TEST(GrowingText, IsTheSameInWhateverPartsItComes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    std::string whole;
+    while (whole.size() < 200) {
+      for (auto letters = random() % 12; letters > 0; --letters) whole += random() % 9 == 0 ? "日" : "a";
+      whole += std::array{" ", "  ", "\n", "\n\n", "\n  ", "\n```"}[random() % 6];
+    }
+    whole += "\n";
+    const int width = 12 + static_cast<int>(random() % 40);
+    std::vector<std::string> parts;
+    for (std::size_t at = 0; at < whole.size();) {
+      std::size_t size = 1 + random() % 9;
+      while (at + size < whole.size() && (static_cast<unsigned char>(whole[at + size]) & 0xC0) == 0x80) ++size;
+      parts.push_back(whole.substr(at, size));
+      at += size;
+    }
+    EXPECT_EQ(grown(GrowingText(width), parts).back(), wrapped_lines(whole, width)) << i;
+  }
 }
 
 }  // namespace

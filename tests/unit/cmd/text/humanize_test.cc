@@ -71,6 +71,9 @@ TEST(Humanize, ReadsDurationsWithTheirUnit) {
   EXPECT_EQ(parse_duration_ms("15 min"), 900'000);
   EXPECT_EQ(parse_duration_ms("7d"), 604'800'000);
   EXPECT_EQ(parse_duration_ms("1 w"), 604'800'000);
+  EXPECT_EQ(parse_typed_duration_ms("5m"), 300'000);
+  EXPECT_EQ(parse_typed_duration_ms("2h"), 7'200'000);
+  EXPECT_FALSE(parse_duration_ms("5m")) << "in a config file it is min";
   for (const char* bad : {"", "30", "s", "-1 s", "+1 s", "1.5 h", "1  s", "1 s ", "1 m", "9223372036854775807 d"}) {
     EXPECT_FALSE(parse_duration_ms(bad)) << bad;
   }
@@ -88,6 +91,15 @@ TEST(Humanize, WritesTimeAsRfc3339) {
   EXPECT_EQ(utc_time({0}), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(utc_time({1'795'694'400'250}), "2026-11-26T12:00:00.250Z");
   EXPECT_EQ(utc_time({-1}), "1969-12-31T23:59:59.999Z");
+}
+
+TEST(Humanize, WritesPathsBelowTheHomeFolderWithATilde) {
+  EXPECT_EQ(path_text("/home/ann/.config/sellcompute/config.toml", "/home/ann"), "~/.config/sellcompute/config.toml");
+  EXPECT_EQ(path_text("/home/ann/demo", "/home/ann/"), "~/demo");
+  EXPECT_EQ(path_text("/home/anna/demo", "/home/ann"), "/home/anna/demo");
+  EXPECT_EQ(path_text("/home/ann", "/home/ann"), "/home/ann");
+  EXPECT_EQ(path_text("demo", "/home/ann"), "demo");
+  EXPECT_EQ(path_text("/home/ann", ""), "/home/ann");
 }
 
 TEST(Humanize, ShortensIds) {

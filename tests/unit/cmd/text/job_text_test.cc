@@ -54,13 +54,46 @@ TEST(JobTable, FitsEveryTerminalOf60ColumnsAndMoreOnOneLineAJob) {
 }
 
 TEST(JobTable, ShowsMoreWhereThereIsRoom) {
-  EXPECT_EQ(printed(jobs(), 60).find("CUSTOMER"), std::string::npos);
-  EXPECT_NE(printed(jobs(), 80).find("CUSTOMER"), std::string::npos);
-  EXPECT_NE(printed(jobs(), 80).find("MODEL"), std::string::npos);
+  const std::vector<core::Job> sold{jobs()[1], jobs()[2]};
+  EXPECT_EQ(printed(sold, 60).find("CUSTOMER"), std::string::npos);
+  EXPECT_NE(printed(sold, 80).find("CUSTOMER"), std::string::npos);
+  EXPECT_NE(printed(sold, 80).find("MODEL"), std::string::npos);
   EXPECT_NE(printed(jobs(), 120).find("TOKENS"), std::string::npos);
   EXPECT_NE(printed(jobs(), 200).find("bid 2 sat, asked "), std::string::npos) << printed(jobs(), 200);
   EXPECT_NE(printed({jobs()[0]}, 80).find("bid 2 sat, asked"), std::string::npos)
       << "columns that say nothing give their place to the reason";
+}
+
+TEST(JobTable, TheReasonIsLeftOutLast) {
+  EXPECT_NE(printed(jobs(), 80).find("bid 2 sat, asked "), std::string::npos) << printed(jobs(), 80);
+  EXPECT_EQ(printed(jobs(), 80).find("CUSTOMER"), std::string::npos);
+}
+
+TEST(JobTable, LeavesOutWhatPeopleNeedNotRead) {
+  auto policy = EngineDriver::policy();
+  policy.models[0].name = "llama3.2:latest";
+  EngineDriver driver(policy);
+  driver.ask(1);
+  const std::string sold = printed({driver.job(1)}, 200);
+  EXPECT_NE(sold.find("  llama3.2  "), std::string::npos) << sold;
+  EXPECT_EQ(job_json(driver.job(1))["model"], "llama3.2:latest");
+
+  driver.inference_fails = ledger::InferenceFailure::rejected;
+  driver.ask(2);
+  ASSERT_EQ(core::state(driver.job(2)), State::failed);
+  EXPECT_EQ(printed({driver.job(2)}, 200).find("PRICE"), std::string::npos) << "nothing is to be paid";
+  EXPECT_GT(job_json(driver.job(2))["quoted_msat"], 0);
+}
+
+TEST(JobText, EveryLineBeginsItsTextInTheSameColumn) {
+  std::ostringstream out;
+  print_job(out, {.width = 80}, jobs()[2], {{"texts", "pruned"}});
+  const std::string text = out.str();
+  const auto column = [&](const std::string& line) {
+    const auto begin = text.find("\n" + line.substr(0, line.find(' ')) + " ") + 1;
+    return text.find(line.substr(line.find(' ') + 1), begin) - begin;
+  };
+  EXPECT_EQ(column("texts pruned"), column("state settled")) << text;
 }
 
 TEST(JobStates, AreNamedAsPeopleSeeThemAndAsProgramsDo) {

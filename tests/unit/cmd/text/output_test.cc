@@ -115,6 +115,17 @@ TEST(Output, FitsTheTerminal) {
             "                 for up to 790 tokens\n");
 }
 
+TEST(Output, AColumnOfLessWorthGoesBeforeATextHasLessThanItMust) {
+  Table table({{"JOB", ""}, {"CUSTOMER", "", Align::left, Fit::whole, 1}, {"", "", Align::left, Fit::cut, 2, 20}});
+  table.add({"a53c9389", "npub1wu7e…", "bid 2 sat, asked 9 sat for up to 790 tokens"});
+  EXPECT_EQ(printed(table, Format::people, {.width = 42}),
+            "JOB       CUSTOMER\n"
+            "a53c9389  npub1wu7e…  bid 2 sat, asked 9 …\n");
+  EXPECT_EQ(printed(table, Format::people, {.width = 41}),
+            "JOB\n"
+            "a53c9389  bid 2 sat, asked 9 sat for up …\n");
+}
+
 TEST(Output, ProgramsGetAllColumnsWhateverTheTerminal) {
   EXPECT_EQ(printed(wide(), Format::csv, {.width = 40}), printed(wide(), Format::csv));
   EXPECT_EQ(printed(wide(), Format::json, {.width = 40}), printed(wide(), Format::json));
@@ -125,6 +136,15 @@ TEST(Output, WhatIsToBeCopiedIsNeverCut) {
   const std::string bolt11 = "lnbc" + std::string(100, 'q');
   table.add({"invoice", bolt11 + "; never paid"});
   EXPECT_EQ(printed(table, Format::people, {.width = 40}), "invoice  " + bolt11 + ";\n         never paid\n");
+}
+
+TEST(Output, LongWordsAreFoldedWhereTheyNeedNotBeCopied) {
+  Table table({{"SETTING", "", Align::left, Fit::fold}, {"VALUE", "", Align::left, Fit::fold}, {"FROM", ""}});
+  table.add({"selling.default_base_msat", "[\"wss://relay.one\", \"wss://relay.two\"]", "config.toml:6"});
+  EXPECT_EQ(printed(table, Format::people, {.width = 60}),
+            "SETTING                VALUE                   FROM\n"
+            "selling.default_base_  [\"wss://relay.one\",     config.toml:6\n"
+            "msat                   \"wss://relay.two\"]\n");
 }
 
 TEST(Output, WithoutHeadingsThereIsNoHeadingLine) {

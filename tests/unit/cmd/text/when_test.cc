@@ -33,7 +33,7 @@ class When : public testing::Test {
 };
 
 TEST_F(When, IsHowLongAgo) {
-  for (const char* text : {"5 min", "5min", "5 min ago"})
+  for (const char* text : {"5 min", "5min", "5 min ago", "5m", "5 m", "5m ago"})
     EXPECT_EQ(parse_when(text, kNow).value(), kNow - 5 * kMinuteMs) << text;
   EXPECT_EQ(parse_when("7d", kNow).value(), kNow - 7 * kDayMs);
 }
@@ -78,7 +78,7 @@ TEST_F(When, IsWhatCommandsPrint) {
 
 TEST_F(When, IsNothingElse) {
   for (const char* bad : {"", "soon", "2026-02-30", "2026-11-20 25:00", "25:00", "21.30", "2130", "17956944002",
-                          "2026-11-20T12:00:05.2Z", "tomorrow", "5 min later"}) {
+                          "2026-11-20T12:00:05.2Z", "tomorrow", "5 min later", "m", "5 mm"}) {
     const auto when = parse_when(bad, kNow);
     ASSERT_FALSE(when) << bad;
     EXPECT_EQ(when.error().code, "usage") << bad;

@@ -31,7 +31,7 @@ const Refused kRefused[] = {
     {"a model that we do not have", [](auto& request, auto&) { request.model = "gpt-9"; }, DeclineReason::unknown_model,
      "we serve llama3.2:latest"},
     {"a prompt as long as the context", [](auto& request, auto&) { request.input_tokens = 4096; },
-     DeclineReason::too_long, "takes 4096 tokens"},
+     DeclineReason::too_long, "takes 4,096 tokens"},
     {"a request that fills the result's event", [](auto& request, auto&) { request.request_bytes = 60'000; },
      DeclineReason::too_long, "no room for an answer"},
     {"a bid below the price", [](auto& request, auto&) { request.bid = Msat{3000}; }, DeclineReason::bid_too_low,

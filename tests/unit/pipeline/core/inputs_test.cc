@@ -71,7 +71,7 @@ TEST(Inputs, TooLongForTheModelIsSaidWithTheirTokens) {
   shop.ask(1, request);
   shop.give(InputsReady{EngineDriver::id(1), {.action = Action::gather}, {.texts = {{}}, .input_tokens = 5'000}, {}});
   EXPECT_EQ(shop.job(1).declined->reason, DeclineReason::too_long);
-  EXPECT_THAT(shop.job(1).declined->message, testing::HasSubstr("about 5000 tokens"));
+  EXPECT_THAT(shop.job(1).declined->message, testing::HasSubstr("about 5,000 tokens"));
 }
 
 TEST(Inputs, OfARequestWithAFaultAreLeftAlone) {
