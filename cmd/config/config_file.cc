@@ -7,17 +7,13 @@
 #include <optional>
 #include <sstream>
 
+#include "cmd/config/syntax_fault.h"
 #include "cmd/text/humanize.h"
 
 namespace cmd {
 namespace {
 
 using base::ErrorKind;
-
-const Key* find_key(std::string_view name) {
-  const auto found = std::ranges::find(config_keys(), name, &Key::name);
-  return found == config_keys().end() ? nullptr : &*found;
-}
 
 constexpr std::size_t kMinBegun = 3;  // letters of a name that is taken for the beginning of a longer one
 
@@ -80,7 +76,10 @@ class FileReader {
     try {
       return read(toml::parse(text, file_));
     } catch (const toml::parse_error& error) {
-      refuse(error.source(), "config.syntax", "the config file is no TOML: " + std::string(error.description()), {});
+      const std::uint64_t line = error.source().begin.line;
+      const SyntaxFault fault = explain_syntax(text, line, error.description());
+      const Place where{file_ + ":" + fault.lines, line};
+      faults_.add(where, {ErrorKind::config, "config.syntax", fault.message, where.text, fault.hint});
       return {};
     }
   }
@@ -146,7 +145,11 @@ class FileReader {
     for (const auto& [name, value] : *node.as_table()) {
       const std::string full = section + "." + std::string(name.str());
       const Key* key = find_key(full);
-      if (!key) {
+      if (!key && value.is_table() && is_section(name.str())) {
+        refuse(name.source(), "config.unknown_key",
+               "a setting of `" + std::string(name.str()) + "` stands in the table [" + section + "]",
+               "move the line above the first line that begins with [");
+      } else if (!key) {
         refuse_name(name.source(), full, known_names(section));
       } else if (auto read = to_value(value)) {
         out.emplace(full, Written{std::move(*read), place(name.source())});

@@ -234,4 +234,13 @@ std::span<const Key> config_keys() {
   return all;
 }
 
+const Key* find_key(std::string_view name) {
+  const auto found = std::ranges::find(config_keys(), name, &Key::name);
+  return found == config_keys().end() ? nullptr : &*found;
+}
+
+bool is_section(std::string_view name) {
+  return std::ranges::find(config_keys(), name, &Key::section) != config_keys().end();
+}
+
 }  // namespace cmd

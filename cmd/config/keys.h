@@ -56,5 +56,9 @@ struct Key {
 };
 
 std::span<const Key> config_keys();
+// Null if there is no such setting.
+const Key* find_key(std::string_view name);
+// Whether settings begin with this and a dot: "wallet".
+bool is_section(std::string_view name);
 
 }  // namespace cmd

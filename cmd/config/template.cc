@@ -46,8 +46,8 @@ std::string example(const Key& key) {
   if (key.name == "kinds.instruction") return "\"Summarise the text in {length|three sentences}. Say nothing else.\"";
   if (key.name == "models.name") return "\"llama3.2\"";
   const std::string fallback_name = "selling.default_" + std::string(key.name.substr(key.name.find('.') + 1));
-  const auto found = std::ranges::find(config_keys(), std::string_view(fallback_name), &Key::name);
-  return found == config_keys().end() ? "" : std::string(found->fallback);
+  const Key* key_of_fallback = find_key(fallback_name);
+  return key_of_fallback ? std::string(key_of_fallback->fallback) : "";
 }
 
 // "selling.slots = 1     # answers at the same time [1 to 1,024 inferences]"
@@ -81,15 +81,13 @@ class Template {
     return toml_text(value_of_text(key, text ? std::string_view(*text) : key.fallback));
   }
 
-  static const Key& key_named(std::string_view name) { return *std::ranges::find(config_keys(), name, &Key::name); }
-
   std::string living(std::string_view name) const {
-    const Key& key = key_named(name);
+    const Key& key = *find_key(name);
     return line(name, value(key), key, "");
   }
 
   std::string relays() const {
-    if (given(kRelays)) return std::string(kRelays) + " = " + value(key_named(kRelays)) + "\n";
+    if (given(kRelays)) return std::string(kRelays) + " = " + value(*find_key(kRelays)) + "\n";
     std::string out = std::string(kRelays) + " = [\n";
     for (const std::string_view url : kPublicRelays) out.append("#  \"").append(url).append("\",\n");
     return out + "]\n";

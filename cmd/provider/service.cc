@@ -68,37 +68,18 @@ Result<std::unique_ptr<Service>> Service::open(boost::asio::io_context& io, Conf
   if (const auto safe = check_play_money(config); !safe) return tl::unexpected(safe.error());
   if (const auto chosen = check_relays(config); !chosen) return tl::unexpected(chosen.error());
   std::unique_ptr<Service> out(new Service(io, std::move(config), std::move(clock), std::move(hooks), std::move(*key)));
-  auto opened = out->open_ledger();
-  if (opened) opened = out->open_adapters();
-  if (opened) opened = out->open_runtime(std::move(kill_at));
+  // The ledger comes after what often fails in a new shop, so that no empty ledger is left behind.
+  auto opened = out->open_adapters();
+  if (opened) opened = out->open_ledger();
   if (!opened) return tl::unexpected(opened.error());
+  out->open_relays();
+  if (opened = out->open_runtime(std::move(kill_at)); !opened) return tl::unexpected(opened.error());
   out->open_rollback_watch(accept_rollback);
   return out;
 }
 
-Result<void> Service::open_ledger() {
-  if (const auto folder = base::create_private_folder(config_.paths.data_dir); !folder) return folder;
-  auto store = ledger::open_writer(config_.paths.ledger());
-  if (!store) return tl::unexpected(store.error());
-  // Recovery stands on the views; without this, damage in them would stop us only when it is met.
-  if (const auto whole = (*store)->verify_views(); !whole) return whole;
-  store_ = std::move(*store);
-  projections_ = replay::projections();
-  auto opened = ledger::Ledger::open(*store_, replay::pointers(projections_));
-  if (!opened) return tl::unexpected(opened.error());
-  commits_ = std::make_unique<ledger::GroupCommit>(std::move(*opened));
-  scheduler_ = std::make_unique<net::IoScheduler>(io_, clock_);
-  checkpoints_ = std::make_unique<Checkpoints>(
-      Checkpoints::Ports{.scheduler = *scheduler_,
-                         .post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },
-                         .commits = *commits_,
-                         .key = key_,
-                         .random = nostr::generate_aux,
-                         .problem = hooks_.problem});
-  return {};
-}
-
 Result<void> Service::open_adapters() {
+  scheduler_ = std::make_unique<net::IoScheduler>(io_, clock_);
   auto opened = open_wallet(io_, *scheduler_, config_, clock_, random_bytes, hooks_.problem);
   if (!opened) return tl::unexpected(opened.error());
   wallet_.link = std::move(opened->link);
@@ -120,6 +101,31 @@ Result<void> Service::open_adapters() {
   if (!ollama) return tl::unexpected(ollama.error());
   backend_ = std::make_unique<inference::SupervisedBackend>(std::move(*ollama), *scheduler_);
   web_ = std::make_unique<web::WebClient>(io_, web::WebOptions{.allow_private = config_.web.allow_private});
+  return {};
+}
+
+Result<void> Service::open_ledger() {
+  if (const auto folder = base::create_private_folder(config_.paths.data_dir); !folder) return folder;
+  auto store = ledger::open_writer(config_.paths.ledger());
+  if (!store) return tl::unexpected(store.error());
+  // Recovery stands on the views; without this, damage in them would stop us only when it is met.
+  if (const auto whole = (*store)->verify_views(); !whole) return whole;
+  store_ = std::move(*store);
+  projections_ = replay::projections();
+  auto opened = ledger::Ledger::open(*store_, replay::pointers(projections_));
+  if (!opened) return tl::unexpected(opened.error());
+  commits_ = std::make_unique<ledger::GroupCommit>(std::move(*opened));
+  checkpoints_ = std::make_unique<Checkpoints>(
+      Checkpoints::Ports{.scheduler = *scheduler_,
+                         .post = [this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); },
+                         .commits = *commits_,
+                         .key = key_,
+                         .random = nostr::generate_aux,
+                         .problem = hooks_.problem});
+  return {};
+}
+
+void Service::open_relays() {
   connections_ = std::make_unique<RelayConnections>(
       RelayConnections::Ports{.io = io_, .scheduler = *scheduler_, .web = *web_, .store = *store_, .key = key_},
       config_,
@@ -139,7 +145,6 @@ Result<void> Service::open_adapters() {
                 hooks_.relay(relay, state, reason);
               },
           .on_notice = hooks_.notice});
-  return {};
 }
 
 Result<void> Service::open_runtime(std::string kill_at) {
@@ -432,6 +437,8 @@ nlohmann::json Service::summary() const {
           {"wallet", wallet_.wallet->kind()},
           {"play_money", wallet_.wallet->play_money()},
           {"ready", runtime_->readiness().ready(runtime_->engine().policy().payment_mode)},
+          {"stranger_pool_left_msat",
+           core::stranger_pool_left(runtime_->engine().shop(), runtime_->engine().policy(), clock_()).value},
           {"payment_mode", ledger::name(runtime_->engine().policy().payment_mode)},
           {"readiness", to_json(runtime_->readiness())},
           {"payments_in_doubt", supervised_->doubts().invoices},

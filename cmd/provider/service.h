@@ -65,8 +65,9 @@ class Service {
  private:
   Service(boost::asio::io_context& io, Config config, base::Clock clock, ServiceHooks hooks, nostr::SecretKey key);
 
-  base::Result<void> open_ledger();
   base::Result<void> open_adapters();
+  base::Result<void> open_ledger();
+  void open_relays();
   base::Result<void> open_runtime(std::string kill_at);
   void open_rollback_watch(bool accept);
   void probe();

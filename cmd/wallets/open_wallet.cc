@@ -39,10 +39,13 @@ using base::Result;
 Result<base::Secret> read_wallet_secret(const Config& config) {
   auto secret = base::read_secret(config.wallet.secret_file);
   if (secret || secret.error().code != "secret_file.missing") return secret;
-  return fail(ErrorKind::config, "config.wallet_secret", "the wallet's secret is missing",
-              config.wallet.secret_file.string(),
-              "restore it from your backup: the invoices of this shop are made with it; a shop that has sold nothing "
-              "yet gets one by `sellcompute init`");
+  const bool is_new_shop = base::is_absent(config.paths.ledger());
+  return fail(
+      ErrorKind::config, "config.wallet_secret", "the wallet's secret is missing", config.wallet.secret_file.string(),
+      is_new_shop
+          ? "`sellcompute init` makes one; a shop that has sold before restores it from its backup"
+          : "restore it from your backup: the invoices of this shop are made with it; a shop that has sold nothing "
+            "yet gets one by `sellcompute init`");
 }
 
 namespace {
