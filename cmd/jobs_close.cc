@@ -16,7 +16,7 @@ constexpr auto kWalletTime = std::chrono::minutes(2);  // that the wallets may t
 
 Result<json> read_reason(const Arguments& arguments) {
   if (arguments.has("never-paid") == arguments.has("paid-elsewhere")) {
-    return usage_error("what became of the payment?", "give --never-paid or --paid-elsewhere, one of them");
+    return usage_error("say what became of the payment", "give --never-paid WHY or --paid-elsewhere WHY, one of them");
   }
   const bool never_paid = arguments.has("never-paid");
   const std::string word = arguments.text(never_paid ? "never-paid" : "paid-elsewhere");

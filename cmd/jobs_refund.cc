@@ -5,6 +5,7 @@
 #include "base/secret_file.h"
 #include "cmd/cli/ask_about_job.h"
 #include "cmd/text/humanize.h"
+#include "cmd/typed_invoice.h"
 
 namespace cmd {
 namespace {
@@ -40,9 +41,12 @@ Result<json> read_order(const Arguments& arguments) {
   if (arguments.has("not-paid")) return read_word(arguments);
   json out = {{"method", "refund"}};
   if (arguments.has("invoice") == arguments.has("event")) {
-    return usage_error("where is it to be paid?", "give --invoice or --event, one of them");
+    return usage_error("say which invoice of the customer to pay",
+                       "give --invoice BOLT11 or --event FILE, one of them");
   }
   if (arguments.has("invoice")) {
+    const auto invoice = read_typed_invoice(arguments.text("invoice"));
+    if (!invoice) return tl::unexpected(invoice.error());
     out["bolt11"] = arguments.text("invoice");
   } else {
     const auto event = read_event(arguments.text("event"));
@@ -51,7 +55,8 @@ Result<json> read_order(const Arguments& arguments) {
   }
   if (arguments.has("max-fee")) {
     const auto sat = Msat::from_digits(arguments.text("max-fee"));
-    if (!sat || sat->value > kMaxFeeSat) return usage_error("--max-fee is no amount", "give whole satoshis, like 5");
+    if (!sat || sat->value > kMaxFeeSat)
+      return usage_error("--max-fee cannot be " + arguments.text("max-fee"), "give an amount in sat, like 5");
     out["fee_limit_msat"] = sat->value * 1000;
   }
   return out;

@@ -8,6 +8,8 @@
 #include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
 #include "cmd/text/qr.h"
+#include "cmd/text/usage_error.h"
+#include "cmd/typed_invoice.h"
 #include "cmd/wallet_settlements.h"
 #include "cmd/wallets/wallet_session.h"
 #include "pipeline/wallet/bolt11.h"
@@ -22,6 +24,8 @@ using base::Result;
 
 constexpr std::int64_t kInvoiceExpiryMs = 15 * base::kMinuteMs;
 constexpr std::int64_t kLookAgainMs = 1'000;  // where the wallet tells nothing
+constexpr std::int64_t kTroubleShownAfterMs = 5'000;
+constexpr std::int64_t kLateAnswerMs = base::kMinuteMs;  // a payment in the last second may be reported so much later
 constexpr std::int64_t kMaxSat = 100'000'000;
 
 std::string marked(base::Msat amount, bool play_money) {
@@ -32,14 +36,14 @@ std::string marked(base::Msat amount, bool play_money) {
 
 Result<ExitCode> run_wallet_pay(const Arguments& arguments, Context& context) {
   const std::string& bolt11 = arguments.words.front();
+  const auto invoice = read_typed_invoice(bolt11);
+  if (!invoice) return tl::unexpected(invoice.error());
   const auto config = context.config();
   if (!config) return tl::unexpected(config.error());
   wallet::SandboxBooks books(config->wallet.folder);
   if (auto done = books.prepare(); !done) return tl::unexpected(done.error());
   const auto preimage = books.pay(bolt11, make_clock(context.sources)());
   if (!preimage) return tl::unexpected(preimage.error());
-  const auto invoice = wallet::decode_bolt11(bolt11);
-  if (!invoice) return tl::unexpected(invoice.error());
   const base::Msat amount = invoice->amount.value_or(base::Msat{});
   if (arguments.format() == Format::people) {
     context.out << (preimage->is_zero() ? "held: " : "paid ") << marked(amount, true)
@@ -105,8 +109,8 @@ Result<ExitCode> run_wallet_status(const Arguments& arguments, Context& context)
 Result<base::Msat> parse_sats(const std::string& typed) {
   const auto sat = base::Msat::from_digits(typed);
   if (sat && sat->value > 0 && sat->value <= kMaxSat) return base::Msat{sat->value * 1000};
-  return fail(ErrorKind::invocation, "usage.amount", "\"" + printable(typed) + "\" is no amount", {},
-              "a whole number of satoshis from 1 to 100,000,000");
+  return usage_error("\"" + typed + "\" is no amount for an invoice",
+                     "give an amount in sat, a whole number from 1 to " + grouped(kMaxSat) + ", like 21");
 }
 
 Result<ledger::InvoiceIssued> make(WalletSession& counter, const Config& config, base::Msat amount,
@@ -128,21 +132,59 @@ Result<ledger::InvoiceIssued> make(WalletSession& counter, const Config& config,
                                .reference = made->reference};
 }
 
+// Why the wallet's answer tells nothing about the payment; empty if it does.
+std::string trouble(const Result<wallet::LookupAnswer>& said) {
+  if (!said) return "the wallet does not say whether the invoice is paid: " + said.error().message;
+  return std::holds_alternative<wallet::Unknown>(*said) ? "the wallet does not list this invoice yet" : "";
+}
+
+// Tells a trouble once, when it has lasted.
+class TroubleNote {
+ public:
+  explicit TroubleNote(Context& context) : context_(context) {}
+
+  void see(const std::string& text, base::TimeMs now, WaitLine& line) {
+    if (text != text_) {
+      text_ = text;
+      since_ = now;
+      told_ = false;
+    }
+    if (text.empty() || told_ || now - since_ < kTroubleShownAfterMs) return;
+    told_ = true;
+    line.clear();
+    if (context_.verbosity != Verbosity::quiet) context_.err << "note: " << printable(text) << std::endl;
+  }
+
+ private:
+  Context& context_;
+  std::string text_;
+  base::TimeMs since_;
+  bool told_ = false;
+};
+
+bool ends_wait(const Result<wallet::LookupAnswer>& said, const ledger::InvoiceIssued& invoice, base::TimeMs now) {
+  if (!said) return now > invoice.expires_at + kLateAnswerMs;
+  if (std::holds_alternative<wallet::Unknown>(*said)) return now > invoice.expires_at;
+  return std::holds_alternative<ledger::InvoiceSettled>(*said) || std::holds_alternative<wallet::Expired>(*said) ||
+         now > invoice.expires_at + kLateAnswerMs;
+}
+
 // What the wallet says of the invoice when it is paid or its time is over.
-wallet::LookupAnswer wait(WalletSession& counter, const ledger::InvoiceIssued& invoice, Context& context) {
+Result<wallet::LookupAnswer> wait(WalletSession& counter, const ledger::InvoiceIssued& invoice, Context& context) {
   WaitLine line(context, make_clock(context.sources));
+  TroubleNote note(context);
   bool look = true;
   counter.wallet().on_news([&look](const std::optional<base::Hash256>&) { look = true; });
   for (;;) {
     look = false;
     const auto said = counter.ask<wallet::LookupAnswer>([&](auto done) { counter.wallet().look_up(invoice, done); });
-    const bool over = said && (std::holds_alternative<ledger::InvoiceSettled>(*said) ||
-                               std::holds_alternative<wallet::Expired>(*said));
-    if (over || counter.now() > invoice.expires_at + 60'000) {
+    const base::TimeMs now = counter.now();
+    if (ends_wait(said, invoice, now)) {
       counter.wallet().on_news([](const std::optional<base::Hash256>&) {});
-      return said.value_or(wallet::Unknown{});
+      return said;
     }
-    line.show("the payment; the invoice can be paid for " + age(invoice.expires_at - counter.now()) + " more");
+    note.see(trouble(said), now, line);
+    line.show("the payment; the invoice can be paid for " + age(invoice.expires_at - now) + " more");
     counter.run_until([&] { return look; }, kLookAgainMs);
   }
 }
@@ -161,9 +203,17 @@ void print_made(const ledger::InvoiceIssued& invoice, bool play_money, Format fo
   context.out << invoice.bolt11 << std::endl;
 }
 
-Result<ExitCode> print_end(const wallet::LookupAnswer& end, bool play_money, Format format, Context& context) {
-  const auto* settled = std::get_if<ledger::InvoiceSettled>(&end);
-  if (!settled) return fail(ErrorKind::payment, "wallet.unpaid", "the invoice was not paid in time");
+Result<ExitCode> print_end(const Result<wallet::LookupAnswer>& end, bool play_money, Format format, Context& context) {
+  if (!end) return tl::unexpected(end.error());
+  if (std::holds_alternative<wallet::Unknown>(*end)) {
+    return fail(ErrorKind::payment, "wallet.unlisted", "the invoice's time is over, and the wallet does not list it",
+                {}, "look in the wallet itself whether it was paid, and whether it is the account of the settings");
+  }
+  const auto* settled = std::get_if<ledger::InvoiceSettled>(&*end);
+  if (!settled) {
+    return fail(ErrorKind::payment, "wallet.unpaid", "the invoice was not paid in time", {},
+                "make another one with `sellcompute wallet invoice`");
+  }
   if (format == Format::people) {
     context.out << "settled: " << marked(settled->received, play_money)
                 << (settled->fee == base::Msat{} ? "" : ", of which " + sats(settled->fee) + " are fees") << '\n';

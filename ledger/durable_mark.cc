@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 
 #include "base/check.h"
 #include "base/sync_folder.h"
@@ -44,6 +48,33 @@ tl::unexpected<Error> io_error(std::string what, const std::filesystem::path& fi
               "check the disk and the folder's permissions");
 }
 
+// How /proc/locks names a file.
+std::string place_in_locks(const struct stat& file) {
+  std::ostringstream out;
+  out << std::hex << std::setfill('0') << std::setw(2) << major(file.st_dev) << ':' << std::setw(2)
+      << minor(file.st_dev) << ':' << std::dec << file.st_ino;
+  return out.str();
+}
+
+// "process 1234 (sellcompute)", which holds the lock of this file, as the kernel lists it in /proc/locks; "another
+// process" if it does not.
+std::string holder_text(int descriptor) {
+  struct stat info {};
+  if (::fstat(descriptor, &info) != 0) return "another process";
+  const std::string file = place_in_locks(info);
+  std::ifstream locks("/proc/locks");
+  std::string number, kind, advisory, mode, place, begin, end;
+  for (int pid = 0; locks >> number >> kind;) {
+    if (kind == "->") locks >> kind;  // it only waits
+    if (!(locks >> advisory >> mode >> pid >> place >> begin >> end)) break;
+    if (kind != "FLOCK" || place != file || pid <= 0) continue;
+    std::string name;
+    std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> name;
+    return "process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
+  }
+  return "another process";
+}
+
 }  // namespace
 
 // Under another name first: a mark that has its name is whole, whatever fails meanwhile.
@@ -74,8 +105,8 @@ Result<DurableMark> DurableMark::lock(const std::filesystem::path& folder) {
   DurableMark mark(descriptor, file);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return mark;
   if (errno != EWOULDBLOCK) return io_error("cannot lock the ledger", file);
-  return fail(ErrorKind::invocation, "ledger.locked", "another process writes this ledger", folder.string(),
-              "a ledger has one writer: stop the other `sellcompute serve`, or use another ledger");
+  return fail(ErrorKind::invocation, "ledger.locked", holder_text(descriptor) + " writes this ledger", folder.string(),
+              "a ledger has one writer, usually `sellcompute serve`: stop it first, or choose another --data-dir");
 }
 
 Result<std::optional<Durable>> DurableMark::read(const std::filesystem::path& folder) {

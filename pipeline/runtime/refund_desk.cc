@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/number_text.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/nostr/event.h"
 #include "pipeline/nostr/nip01.h"
@@ -44,6 +45,18 @@ Result<Destination> destination_of(const Job& job, const RefundOrder& order) {
   return Destination{std::string(event->tag_value("bolt11").value_or(event->content)), event->id};
 }
 
+tl::unexpected<base::Error> nothing_owed(const Job& job) {
+  if (job.refunds.empty()) {
+    return refuse("refund.nothing_owed", "nothing is owed back for this job",
+                  "`sellcompute jobs list --state refund_owed` lists the jobs for which something is");
+  }
+  Msat sum;
+  for (const core::Refund& refund : job.refunds) sum += refund.paid->amount;  // none is left unpaid
+  return refuse("refund.nothing_owed",
+                "nothing is owed back for this job any more: " + base::sats(sum) + " were paid back already",
+                "`sellcompute jobs show` says when");
+}
+
 Result<Job> existing(FoundJob found) {
   if (!found) return tl::unexpected(found.error());
   if (!*found) return refuse("refund.no_job", "there is no such job");
@@ -58,7 +71,7 @@ RefundDesk::RefundDesk(const Context& context)
 // Everything but the number of the attempt.
 Result<ledger::RefundStarted> RefundDesk::prepare(const Job& job, const RefundOrder& order) const {
   const auto unpaid = std::ranges::find_if(job.refunds, [](const core::Refund& refund) { return !refund.paid; });
-  if (unpaid == job.refunds.end()) return refuse("refund.nothing_owed", "nothing is owed back for this job");
+  if (unpaid == job.refunds.end()) return nothing_owed(job);
   if (core::under_way(*unpaid)) {
     return refuse("refund.under_way", "it is being paid back already",
                   "`sellcompute jobs show` says how that goes; what stays so, `jobs refund --not-paid` can end");
@@ -93,7 +106,7 @@ Result<wallet::DecodedInvoice> RefundDesk::check_invoice(const std::string& bolt
   if (!invoice && whole != owed) invoice = wallet::check_invoice(bolt11, whole, networks, now);
   if (invoice) return invoice;
   auto error = invoice.error();
-  error.hint = "ask the customer for an invoice of exactly " + core::sats(whole);
+  error.hint = "ask the customer for an invoice of exactly " + base::sats(whole);
   return tl::unexpected(std::move(error));
 }
 

@@ -244,8 +244,9 @@ Result<void> settle(const path& folder, const Record& record, TimeMs now) {
   if (!outcome) return tl::unexpected(outcome.error());
   const bool paid = *outcome && (std::holds_alternative<ledger::InvoiceSettled>(**outcome) ||
                                  std::holds_alternative<Held>(**outcome));
-  if (paid) return refuse("sandbox.already_paid", "this invoice is paid already");
-  if (*outcome || now >= record.invoice.expires_at()) return refuse("sandbox.expired", "this invoice has expired");
+  if (paid) return refuse("sandbox.already_paid", "this invoice is paid already", {}, "nothing is left to pay");
+  if (*outcome || now >= record.invoice.expires_at())
+    return refuse("sandbox.expired", "this invoice has expired", {}, "ask the seller for a new one");
   return record.hold ? write_word(folder, record, ".held", "held_at_ms", now) : write_paid(folder, record, now);
 }
 

@@ -75,6 +75,8 @@ TEST(RocksDbStore, HasOneWriter) {
   const auto second = open_writer(folder.path());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, "ledger.locked");
+  EXPECT_TRUE(second.error().message.starts_with("process " + std::to_string(getpid()) + " ("))
+      << second.error().message;
   first.reset();
   EXPECT_TRUE(open_writer(folder.path()));
 }

@@ -133,6 +133,13 @@ TEST_F(RefundDeskTest, RefuseWhatIsNotOwedOrIsUnderWay) {
   order({.bolt11 = theirs({9'000})});
   EXPECT_EQ(refusal(), "refund.nothing_owed");
   outcomes.clear();
+  core::Job refunded = owing_job();
+  refunded.refunds.back().paid = ledger::RefundPaid{.amount = base::Msat{9'000}};
+  open({refunded});
+  order({.bolt11 = theirs({9'000})});
+  ASSERT_EQ(refusal(), "refund.nothing_owed");
+  EXPECT_THAT(outcomes[0].error().message, HasSubstr("9 sat were paid back already"));
+  outcomes.clear();
   open({job_under_way()});
   order({.bolt11 = theirs({9'000})});
   EXPECT_EQ(refusal(), "refund.under_way");
