@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/number_text.h"
 #include "pipeline/core/pricing.h"
 #include "pipeline/core/rules.h"
 #include "pipeline/nostr/nip01.h"
@@ -83,8 +84,8 @@ std::string error_text(const Job& job) {
 std::string status_text(const Job& job, NoticePurpose purpose) {
   switch (purpose) {
     case NoticePurpose::payment_required:
-      return core::sats(core::amount_due(job).rounded_up_to(core::kSat)) + " for up to " +
-             std::to_string(job.quote->max_output_tokens) + " tokens of " + job.quote->terms.name +
+      return base::sats(core::amount_due(job).rounded_up_to(core::kSat)) + " for up to " +
+             base::counted(job.quote->max_output_tokens, "token") + " of " + job.quote->terms.name +
              (core::escrowed(job) ? ", held until the answer is there and else given back" : "");
     case NoticePurpose::processing:
       return job.quote->terms.name + " is working on it";
@@ -143,15 +144,14 @@ Result<nostr::Unsigned> compose_result(const Job& job, const TextReader& texts, 
 
 }  // namespace
 
-Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, const core::Policy& policy,
-                                      std::vector<std::string> targets, const TextReader& texts,
-                                      const nostr::SecretKey& key, const Random& random, TimeMs now,
-                                      unsigned pow_bits) {
-  auto unsigned_notice = work.purpose == NoticePurpose::result ? compose_result(job, texts, now)
-                                                               : compose_status(job, work.purpose, key, random, now);
+Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, NoticeInputs inputs) {
+  const nostr::SecretKey& key = inputs.key;
+  auto unsigned_notice = work.purpose == NoticePurpose::result
+                             ? compose_result(job, inputs.texts, inputs.now)
+                             : compose_status(job, work.purpose, key, inputs.random, inputs.now);
   if (!unsigned_notice) return tl::unexpected(unsigned_notice.error());
-  const nostr::Event event =
-      nostr::sign(nostr::with_work(std::move(*unsigned_notice), key.public_key(), pow_bits), key, {random().bytes});
+  const nostr::Event event = nostr::sign(
+      nostr::with_work(std::move(*unsigned_notice), key.public_key(), inputs.pow_bits), key, {inputs.random().bytes});
   CHECK(event.pubkey == key.public_key() && nostr::compute_id(event) == event.id, event.kind);
 
   core::NoticeReady out{.job = job.id, .work = work};
@@ -160,10 +160,10 @@ Result<core::NoticeReady> make_notice(const Job& job, const core::Work& work, co
                 .event = event.id,
                 .created_at_s = event.created_at,
                 .signature = event.sig,
-                .targets = std::move(targets),
-                .deadline = now + policy.delivery_deadline_ms};
+                .targets = std::move(inputs.targets),
+                .deadline = inputs.now + inputs.delivery_deadline_ms};
   const auto keep = [&](std::string bytes) {
-    out.texts.push_back({.salt = random(), .bytes = std::move(bytes)});
+    out.texts.push_back({.salt = inputs.random(), .bytes = std::move(bytes)});
     return ledger::ref(out.texts.back());
   };
   out.notice.tags = keep(nostr::stored_tags(event.tags));

@@ -11,12 +11,19 @@ namespace runtime {
 using base::Random;
 using nostr::TextReader;
 
-// Composes, signs and salts the notice that `work` asks for. Adds the proof of work that its relays require (NIP-13,
-// `pow_bits`), unless that would take too long. The relays then refuse the notice. `targets`: the relays that are to
-// have it.
-base::Result<core::NoticeReady> make_notice(const core::Job& job, const core::Work& work, const core::Policy& policy,
-                                            std::vector<std::string> targets, const TextReader& texts,
-                                            const nostr::SecretKey& key, const Random& random, base::TimeMs now,
-                                            unsigned pow_bits = 0);
+// What a notice is made with, besides its job.
+struct NoticeInputs {
+  std::vector<std::string> targets = {};  // the relays that are to have it
+  TextReader texts;                       // reads the texts of the job
+  const nostr::SecretKey& key;
+  Random random;
+  base::TimeMs now;
+  std::int64_t delivery_deadline_ms = 0;  // how long it is offered to relays, from `now`
+  unsigned pow_bits = 0;                  // proof of work that the relays require (NIP-13)
+};
+
+// Composes, signs and salts the notice that `work` asks for. Leaves out the proof of work if it would take too long. The
+// relays then refuse the notice.
+base::Result<core::NoticeReady> make_notice(const core::Job& job, const core::Work& work, NoticeInputs inputs);
 
 }  // namespace runtime

@@ -26,10 +26,14 @@ void NoticeSender::sign(const Job& job, const Work& work) {
   const Ports& ports = context_.ports;
   auto targets = customer_relays_.targets_of(job);
   const unsigned pow_bits = nostr::required_pow(ports.relays, targets);
-  auto notice = make_notice(
-      job, work, context_.engine.policy(), std::move(targets),
-      [this](const base::TextRef& ref) { return texts_.read(ref); }, context_.key, ports.random, ports.scheduler.now(),
-      pow_bits);
+  auto notice = make_notice(job, work,
+                            {.targets = std::move(targets),
+                             .texts = [this](const base::TextRef& ref) { return texts_.read(ref); },
+                             .key = context_.key,
+                             .random = ports.random,
+                             .now = ports.scheduler.now(),
+                             .delivery_deadline_ms = context_.engine.policy().delivery_deadline_ms,
+                             .pow_bits = pow_bits});
   if (!notice) return report(job, notice.error());
   // Relays refuse what is dated in the future; the engine counts deadlines in the ledger's time, which may be ahead.
   notice->notice.deadline =

@@ -122,9 +122,12 @@ class HonestShop {
       case core::Action::create_invoice:
         return give(core::InvoiceCreated{id, work, invoice(job, work.attempt)});
       case core::Action::sign:
-        return give(runtime::make_notice(
-                        job, work, policy_, {}, [this](const auto& ref) { return texts_.at(ref); }, key,
-                        [this] { return salt(); }, now)
+        return give(runtime::make_notice(job, work,
+                                         {.texts = [this](const auto& ref) { return texts_.at(ref); },
+                                          .key = key,
+                                          .random = [this] { return salt(); },
+                                          .now = now,
+                                          .delivery_deadline_ms = policy_.delivery_deadline_ms})
                         .value());
       case core::Action::publish:
         give(core::RelayAnswered{id, work, {.relay = "wss://relay.example", .accepted = true, .at = now}});

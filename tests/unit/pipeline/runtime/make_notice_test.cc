@@ -27,8 +27,8 @@ core::NoticeReady notice_with(unsigned pow_bits) {
   const auto key = *nostr::SecretKey::from_bytes(std::string(32, '\x07'));
   const auto no_texts = [](const base::TextRef&) { return base::Result<std::string>(); };
   return make_notice(
-             declined_job(), {.action = core::Action::sign, .purpose = ledger::NoticePurpose::error}, {}, {}, no_texts,
-             key, [] { return base::Salt{}; }, kNow, pow_bits)
+             declined_job(), {.action = core::Action::sign, .purpose = ledger::NoticePurpose::error},
+             {.texts = no_texts, .key = key, .random = [] { return base::Salt{}; }, .now = kNow, .pow_bits = pow_bits})
       .value();
 }
 
@@ -57,9 +57,8 @@ std::string told_of(ledger::InferenceFailure failure, bool paid = false) {
   fold(ledger::InferenceFailed{.attempt = 1, .failure = failure, .message = "HTTP 500: dial tcp 10.0.0.7:11434"});
   const auto key = *nostr::SecretKey::from_bytes(std::string(32, '\x07'));
   const auto no_texts = [](const base::TextRef&) { return base::Result<std::string>(); };
-  const auto made = make_notice(
-      job, {.action = core::Action::sign, .purpose = ledger::NoticePurpose::error}, {}, {}, no_texts, key,
-      [] { return base::Salt{}; }, kNow, 0);
+  const auto made = make_notice(job, {.action = core::Action::sign, .purpose = ledger::NoticePurpose::error},
+                                {.texts = no_texts, .key = key, .random = [] { return base::Salt{}; }, .now = kNow});
   const auto tags = nostr::tags_from_json(made->texts.at(0).bytes).value();
   return std::ranges::find(tags, "status", [](const nostr::Tag& tag) { return tag.at(0); })->at(2);
 }
