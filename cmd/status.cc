@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/secret_file.h"
 #include "cmd/cli/control_socket.h"
 #include "cmd/cli/passphrase.h"
 #include "cmd/cli/readiness_report.h"
@@ -154,6 +155,14 @@ PaymentMode mode_of(const nlohmann::json& serve) {
   return ledger::enum_named<PaymentMode>(serve.value("payment_mode", "")).value_or(PaymentMode::unspecified);
 }
 
+// Why a new customer may have to pay first although the shop bills afterwards.
+std::string pool_words(const nlohmann::json& serve) {
+  if (mode_of(serve) != PaymentMode::result_first) return "";
+  const base::Msat left{serve.value("stranger_pool_left_msat", std::int64_t{0})};
+  if (left == base::Msat{}) return "; the strangers' pool is used up: new customers pay first";
+  return "; strangers' pool: " + sats(left) + " left";
+}
+
 StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readiness& readiness) {
   if (!is_running(serve)) return passed("selling", "offline", "`sellcompute serve` is not running; asked just now");
   if (!serve) return failed("selling", "", serve.error());
@@ -162,7 +171,7 @@ StatusLine check_selling(const Result<nlohmann::json>& serve, const core::Readin
     return passed("selling", "going offline", jobs + "; waits for " + draining);
   if (!is_online(serve)) return passed("selling", "offline", jobs + "; asked just now; `sellcompute online` goes on");
   const Condition* obstacle = readiness.obstacle(mode_of(*serve));
-  if (!obstacle) return passed("selling", "online", jobs);
+  if (!obstacle) return passed("selling", "online", jobs + pool_words(*serve));
   Error why = *obstacle->seen.error;
   why.message = "no jobs are accepted: " + obstacle_words(readiness, mode_of(*serve));
   return failed("selling", "not ready", why);
@@ -240,7 +249,21 @@ std::vector<StatusLine> check_announcing(const nlohmann::json& serve, const core
 
 // ---- the report -----------------------------------------------------------------------------------------------------
 
+// Before `init`, every other line would only say the same.
+bool is_set_up(const Config& config) {
+  return !base::is_absent(config.paths.config_file) || !base::is_absent(config.identity.key_file) ||
+         !base::is_absent(config.paths.ledger());
+}
+
 std::vector<StatusLine> check_all(const Config& config) {
+  if (!is_set_up(config)) {
+    return {failed("setup", "",
+                   {ErrorKind::config,
+                    "status.not_set_up",
+                    "nothing is set up yet",
+                    {},
+                    "`sellcompute init` writes a config file and a key"})};
+  }
   const auto key = nostr::read_key_file(config.identity.key_file, passphrase_source(config.identity));
   const auto serve = ask_serve(config);
   const core::Readiness readiness = is_online(serve) ? readiness_from_json(serve->value("readiness", nlohmann::json()))

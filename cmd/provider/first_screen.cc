@@ -3,6 +3,7 @@
 #include "cmd/cli/readiness_report.h"
 #include "cmd/text/fit.h"
 #include "cmd/text/humanize.h"
+#include "pipeline/core/model_name.h"
 
 namespace cmd {
 namespace {
@@ -69,7 +70,8 @@ std::string first_screen(const std::string& npub, const ledger::ProviderConfigur
     }
   }
   for (std::size_t i = 0; i < std::min(kMostModels, policy.models.size()); ++i)
-    screen.add("models", policy.models[i].name + "  " + price_words(policy.models[i]));
+    screen.add("models",
+               std::string(core::short_model_name(policy.models[i].name)) + "  " + price_words(policy.models[i]));
   if (policy.models.size() > kMostModels)
     screen.add("models", "and " + std::to_string(policy.models.size() - kMostModels) + " more");
   screen.add("payment", std::string(payment_words(policy.payment_mode)));

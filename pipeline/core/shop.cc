@@ -165,6 +165,10 @@ Msat pool_left(const Shop& shop, const Policy& policy, Standing standing, Msat o
 
 }  // namespace
 
+Msat stranger_pool_left(const Shop& shop, const Policy& policy, TimeMs now) {
+  return pool_left(shop, policy, Standing::fresh, {}, now);
+}
+
 ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now,
                     std::uint32_t pow_bits) {
   Credit credit;

@@ -53,7 +53,7 @@ struct Shop {
   // Folded from facts.
   std::unordered_map<PublicKey, Customer, base::FixedBytesHash> customers;
   Msat total_exposure;
-  std::size_t unfinished = 0;  // jobs (is_unfinished())
+  std::size_t unfinished = 0;                                  // jobs (is_unfinished())
   std::map<std::pair<TimeMs, JobId>, Offer> offers;            // that hold a place; older ones until forget()
   std::deque<std::pair<std::int64_t, PublicKey>> credit_days;  // whose credit changed on which day, oldest first
   std::deque<std::pair<TimeMs, Msat>> stranger_quotes;         // oldest first
@@ -96,6 +96,10 @@ Standing standing_of(const ledger::Basis& basis, std::uint32_t pow_bits);
 // The standing of a quoted job. A customer who pays first counts as `paid`, because the job runs only after the
 // payment.
 Standing standing_of(const Job& job);
+
+// What a customer without standing may be served for before they pay (selling.stranger_pool). Where it is less than a
+// price, the customer has to pay first.
+Msat stranger_pool_left(const Shop& shop, const Policy& policy, TimeMs now);
 
 // The part of the shop's state that a decision about this customer, who asks with so much work, uses.
 ledger::Basis basis(const Shop& shop, const Policy& policy, const PublicKey& customer, TimeMs now,

@@ -75,6 +75,16 @@ TEST_F(LedgerCommand, CountsWhatIsThere) {
   EXPECT_THAT(sellcompute({"ledger", "stats"}).out, StartsWith("entries"));
 }
 
+TEST_F(LedgerCommand, CountsInAColumn) {
+  make_ledger(1'200);
+  std::istringstream lines(sellcompute({"ledger", "stats"}).out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_THAT(line, testing::EndsWith(" 1,200"));
+  const std::size_t width = line.size();
+  while (std::getline(lines, line) && !line.starts_with("from")) EXPECT_EQ(line.size(), width) << line;
+}
+
 TEST_F(LedgerCommand, OnlyWhatReadsViewsAsksForFreshOnes) {
   make_ledger(33);  // its views are none of this program's
   EXPECT_EQ(sellcompute({"ledger", "export"}).exit_code, 0);
@@ -157,8 +167,31 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
 }
 
 TEST_F(WalletCommand, RefusesWhatIsNoInvoiceOfOurs) {
-  EXPECT_EQ(sellcompute({"wallet", "pay", "lnbc1nonsense"}).exit_code, 1);
+  const Ran garbled = sellcompute({"wallet", "pay", "lnbc1nonsense"});
+  EXPECT_EQ(garbled.exit_code, 2);
+  EXPECT_EQ(garbled.err,
+            "sellcompute: \"lnbc1nonsense\" is no Lightning invoice: characters are missing or wrong: copy the whole "
+            "text of the invoice again\n");
+  EXPECT_THAT(sellcompute({"wallet", "pay", "hello"}).err, HasSubstr("it does not begin with \"ln\""));
+  EXPECT_EQ(sellcompute({"jobs", "refund", "a53c", "--invoice", "lnbc1nonsense"}).err, garbled.err);
   EXPECT_EQ(sellcompute({"wallet", "pay"}).exit_code, 2);
+}
+
+TEST_F(WalletCommand, AnAmountIsAWholeNumberOfSat) {
+  for (const char* amount : {"abc", "0", "1.5", "100000001"}) {
+    const Ran ran = sellcompute({"wallet", "invoice", amount});
+    EXPECT_EQ(ran.exit_code, 2) << amount;
+    EXPECT_THAT(ran.err, HasSubstr("give an amount in sat, a whole number from 1 to 100,000,000, like 21")) << amount;
+  }
+}
+
+TEST_F(WalletCommand, WaitingForAnInvoiceThatTheWalletForgotSaysSo) {
+  sellcompute({"init"});
+  const std::string forget = "rm -f " + (home_ / ".local/share/sellcompute/wallet/").string() + "*.json";
+  const std::string ends_later = "(sleep 1; " + forget + "; sleep 8; kill -TERM $$) & exec ";
+  const Ran ran =
+      type_into(home_, {"/bin/sh", "-c", ends_later + SELLCOMPUTE_PROGRAM + " wallet invoice 21 --wait"}, "", "");
+  EXPECT_THAT(ran.out, HasSubstr("note: the wallet does not list this invoice yet"));
 }
 
 // ---- status ---------------------------------------------------------------------------------------------------------
@@ -223,6 +256,13 @@ TEST_F(Status, WhatIsConfiguredWronglyIsExitCode2) {
   const Ran missing = status(relay_url_, ollama_url_, {"--config", "a.toml"});
   EXPECT_EQ(missing.exit_code, 2);
   EXPECT_THAT(missing.out, HasSubstr("the model server has no model `missing`: `ollama pull missing`"));
+}
+
+TEST_F(Status, BeforeInitIsOneLineThatNamesInit) {
+  std::filesystem::remove_all(home_ / ".config");
+  const Ran ran = status(relay_url_, ollama_url_);
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "setup  FAIL  nothing is set up yet: `sellcompute init` writes a config file and a key\n");
 }
 
 TEST_F(Status, PlayMoneyIsKeptFromPublicRelays) {

@@ -143,7 +143,7 @@ test('no heartbeat while the model server is away, and none of anything when it 
   await provider.start();
   await untilSeen(provider);
   const told = (rows) => rows.find((row) => row.what === 'heartbeat').note;
-  await provider.eventually(async () => /none yet; .*(refused|connect)/i.test(told(await status(provider))), 'status to tell why');
+  await provider.eventually(async () => /none is sent: .*(refused|connect)/i.test(told(await status(provider))), 'status to tell why');
   assert.deepEqual(heard(relay, HEARTBEAT), []);
 
   const silent = await openMarket(t, { settings: { 'announce.enabled': false } });

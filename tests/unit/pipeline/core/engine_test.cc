@@ -164,10 +164,16 @@ Policy small_pool() {
 
 TEST(Exposure, StrangersShareAPoolAndThenPayFirst) {
   EngineDriver shop(small_pool());
+  const auto left = [&] { return stranger_pool_left(shop.engine().shop(), shop.engine().policy(), shop.now); };
+  const Msat whole = left();
+  EXPECT_EQ(whole, Msat{share_of_class(small_pool().stranger_pool.value, Standing::fresh)});
   EXPECT_EQ(shop.ask(1).quote->payment_mode, ledger::PaymentMode::result_first);
+  EXPECT_EQ(left(), whole - shop.job(1).quote->price);
   EXPECT_EQ(shop.ask(2, shop.request(8)).quote->payment_mode, ledger::PaymentMode::result_first);
   EXPECT_EQ(shop.ask(3, shop.request(9)).quote->payment_mode, ledger::PaymentMode::payment_first);
+  EXPECT_LT(left(), shop.job(3).quote->price);
   shop.wait(3'600'000);
+  EXPECT_EQ(left(), whole);
   EXPECT_EQ(shop.ask(4, shop.request(10)).quote->payment_mode, ledger::PaymentMode::result_first);
 }
 
