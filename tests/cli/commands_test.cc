@@ -3,14 +3,18 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "cmd/text/humanize.h"
 #include "tests/cli/cli.h"
 
 namespace cli {
 namespace {
 
 using nlohmann::json;
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 // ---- config ---------------------------------------------------------------------------------------------------------
@@ -26,6 +30,30 @@ TEST_F(ConfigCommand, NamesTheSourceOfEverySetting) {
   EXPECT_THAT(ran.out, HasSubstr("\nselling.queue_limit,16,default,\n"));
   EXPECT_THAT(ran.out, HasSubstr("\nlog.level,debug,environment,SELLCOMPUTE_LOG_LEVEL\n"));
   EXPECT_THAT(ran.out, HasSubstr("\nrelays.urls,\"[\"\"ws://127.0.0.1:7000\"\"]\",flag,--relay\n"));
+}
+
+TEST_F(ConfigCommand, OnATerminalTheValueHasTheRoom) {
+  const std::string folder = ".config/sellcompute";
+  std::filesystem::create_directories(home_ / folder);
+  write(folder + "/config.toml", "[relays]\nurls = [\"wss://relay.one.example\", \"wss://relay.two.example\"]\n");
+  variables_ = {"SELLCOMPUTE_LOG_LEVEL=debug", "NO_COLOR=1"};
+  const auto shown = [&](int columns) {
+    std::string text = run_at_terminal(home_, {"config", "--slots", "2"}, {}, variables_, columns).out;
+    std::erase(text, '\r');
+    return text;
+  };
+  for (const int columns : {60, 80, 200}) {
+    std::istringstream lines(shown(columns));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(cmd::display_width(line), columns) << line;
+  }
+  EXPECT_THAT(shown(80), StartsWith("config file  ~/.config/sellcompute/config.toml\n"
+                                    "data folder  ~/.local/share/sellcompute\n"));
+  EXPECT_THAT(shown(200), ContainsRegex("\nrelays.urls  .*two.example\"]  +config.toml:2\n"));
+  EXPECT_THAT(shown(80), ContainsRegex("\nlog.level +\"debug\" +environment\n"));
+  EXPECT_THAT(shown(80), ContainsRegex("\nselling.slots +2 +flag\n"));
+  const std::string piped = sellcompute({"config"}).out;
+  EXPECT_THAT(piped, StartsWith("config file  " + (home_ / folder / "config.toml").string() + "\n"));
+  EXPECT_THAT(piped, HasSubstr((home_ / folder / "config.toml:2").string())) << "a script can open it";
 }
 
 TEST_F(ConfigCommand, JsonIsOneObjectALine) {
@@ -62,6 +90,13 @@ class Init : public CommandLine {
     EXPECT_EQ(stat((home_ / file).c_str(), &info), 0) << file;
     return info.st_mode & 0777;
   }
+  // Without the line breaks that fit it into a terminal.
+  static std::string on_one_line(const std::string& text) {
+    std::istringstream words(text);
+    std::string out;
+    for (std::string word; words >> word;) out += word + " ";
+    return out;
+  }
   const std::string folder_ = ".config/sellcompute/";
 };
 
@@ -94,8 +129,62 @@ TEST_F(Init, WritesTheSettingsThatAreGivenIntoANewFile) {
   EXPECT_THAT(config, HasSubstr("\nrelays.urls,\"[\"\"wss://relay.one\"\"]\",file,"));
   EXPECT_THAT(config, HasSubstr("\nwallet.kind,nwc,file,"));
   EXPECT_THAT(config, HasSubstr("\nlog.level,info,default,")) << "-v is no setting of the shop's";
-  EXPECT_THAT(sellcompute({"init", "--wallet-kind", "lnd"}).err, HasSubstr("the settings that you gave are not in it"));
-  EXPECT_THAT(sellcompute({"config", "--csv"}).out, HasSubstr("\nwallet.kind,nwc,file,"));
+}
+
+TEST_F(Init, SaysOfAFileThatIsKeptWhatWasNotChangedAndWhereItIs) {
+  std::filesystem::create_directories(home_ / folder_);
+  write(folder_ + "config.toml", "wallet.kind = \"nwc\"\n");
+  variables_ = {"SELLCOMPUTE_INFERENCE_URL=http://127.0.0.1:7"};
+  const std::string file = (home_ / folder_ / "config.toml").string();
+  const Ran ran =
+      sellcompute({"init", "--wallet-kind", "lnd", "--slots", "2", "--inference-url", "http://127.0.0.1:8"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(
+      on_one_line(ran.err),
+      HasSubstr("warning: the config file was there and is kept. wallet.kind was NOT changed: it is \"nwc\". To "
+                "change it, edit this line: " +
+                file + ":1 "));
+  EXPECT_THAT(on_one_line(ran.err),
+              HasSubstr("selling.slots was NOT changed: it is 1, the default. To change it, set selling.slots = 2 in " +
+                        file + ", above the first line that begins with ["));
+  EXPECT_THAT(on_one_line(ran.err), HasSubstr("The variable SELLCOMPUTE_INFERENCE_URL sets it."));
+  EXPECT_THAT(on_one_line(ran.err), HasSubstr("wallet.credential")) << "the steps are those of the wallet in the file";
+  EXPECT_THAT(on_one_line(ran.err), Not(HasSubstr("macaroon")));
+  EXPECT_EQ(read(folder_ + "config.toml"), "wallet.kind = \"nwc\"\n");
+  EXPECT_THAT(sellcompute({"init", "--wallet-kind", "nwc"}).err, Not(HasSubstr("warning"))) << "it is so already";
+}
+
+TEST_F(Init, NamesTheCredentialFileOfTheWalletUntilItIsThere) {
+  for (const char* kind : {"nwc", "lnd", "phoenixd", "lnbits", "electrum", "spark"}) {
+    const std::string folder = std::string(kind) + "/";
+    const std::string file = (home_ / folder / "wallet.credential").string();
+    const auto init = [&] {
+      return on_one_line(sellcompute({"--config", folder + "config.toml", "init", "--wallet-kind", kind}).err);
+    };
+    EXPECT_THAT(init(), HasSubstr(" into " + file + " - let nobody else read that file: chmod 600 " + file + " "))
+        << kind;
+    write(folder + "wallet.credential", "x");
+    EXPECT_THAT(init(), Not(HasSubstr(file))) << kind;
+  }
+}
+
+TEST_F(Init, NamesWhatAWalletWithoutACredentialNeeds) {
+  const auto init = [&](const std::string& kind) {
+    return on_one_line(sellcompute({"--config", kind + "/config.toml", "init", "--wallet-kind", kind}).err);
+  };
+  EXPECT_THAT(init("lightning_address"), HasSubstr("`wallet.address`"));
+  EXPECT_THAT(init("core_lightning"), HasSubstr("lightning-rpc"));
+  EXPECT_THAT(init("sandbox"), HasSubstr("play money"));
+  for (const char* kind : {"lightning_address", "core_lightning", "sandbox"}) {
+    EXPECT_THAT(init(kind), Not(HasSubstr("wallet.credential"))) << kind;
+  }
+}
+
+TEST_F(Init, AServeThatCannotStartLeavesNoLedgerBehind) {
+  EXPECT_EQ(sellcompute({"serve"}).exit_code, 2) << "without a key";
+  sellcompute({"init", "--relay", "ws://127.0.0.1:1", "--wallet-kind", "nwc"});
+  EXPECT_EQ(sellcompute({"serve"}).exit_code, 2) << "without a credential";
+  EXPECT_FALSE(std::filesystem::exists(home_ / ".local"));
 }
 
 TEST_F(Init, RefusesAWrongSettingBeforeItWritesAnything) {

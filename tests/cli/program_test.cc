@@ -1,6 +1,10 @@
 // The program's manners: help, suggestions, streams, exit codes.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <sstream>
+
+#include "cmd/text/humanize.h"
 #include "tests/cli/cli.h"
 
 namespace cli {
@@ -68,6 +72,52 @@ TEST_F(Program, HelpShowsExamplesFirst) {
   }
 }
 
+// What a terminal of so many columns shows, line by line.
+std::vector<std::string> shown(const std::filesystem::path& home, const std::vector<std::string>& arguments,
+                               int columns) {
+  std::string text = run_at_terminal(home, arguments, {}, {}, columns).out;
+  std::erase(text, '\r');
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST_F(Program, HelpFitsTheTerminalExceptForExamples) {
+  const auto prose_of = [&](const std::vector<std::string>& arguments, int columns) {
+    auto lines = shown(home_, arguments, columns);
+    const auto examples = std::ranges::find(lines, "Examples:");
+    EXPECT_NE(examples, lines.end());
+    lines.erase(examples, std::find(examples, lines.end(), ""));
+    return lines;
+  };
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"help"},
+                                                  {"help", "jobs"},
+                                                  {"help", "request"},
+                                                  {"jobs", "refund", "--help"},
+                                                  {"config", "--help"},
+                                                  {"serve", "--help"}}) {
+    for (const int columns : {60, 80, 200}) {
+      for (const std::string& line : prose_of(command, columns)) {
+        EXPECT_LE(cmd::display_width(line), std::min(columns, 100)) << testing::PrintToString(command) << line;
+      }
+    }
+  }
+  EXPECT_THAT(prose_of({"help", "request"}, 75),
+              testing::Contains("Without PROMPT and other inputs, the command reads the prompt from stdin."));
+  EXPECT_THAT(shown(home_, {"request", "--help"}, 60),
+              testing::Contains(HasSubstr("https://example.com \"What do both say?\"")))
+      << "an example is copied";
+}
+
+TEST_F(Program, AFaultOfTheCommandLineFitsTheTerminal) {
+  for (const std::string& line : shown(home_, {"jobs"}, 60)) EXPECT_LE(cmd::display_width(line), 60) << line;
+  write("a.toml", "selling.slots = 'many, many more than there are'\nselling.queue_limit = 'none at all, please'\n");
+  for (const std::string& line : shown(home_, {"config", "--config", "a.toml"}, 60)) {
+    EXPECT_TRUE(cmd::display_width(line) <= 60 || line.find(home_) != std::string::npos) << line;
+  }
+}
+
 TEST_F(Program, SaysItsVersion) {
   EXPECT_THAT(sellcompute({"--version"}).out, StartsWith("sellcompute 0."));
 }
@@ -89,7 +139,8 @@ TEST_F(Program, AMistypedOptionIsNamedWithTheNearest) {
 
 TEST_F(Program, WordsAreCounted) {
   EXPECT_EQ(sellcompute({"completion"}).err,
-            "sellcompute: something is missing: usage: sellcompute completion SHELL\n");
+            "sellcompute: `sellcompute completion` needs SHELL: usage: sellcompute completion SHELL; see "
+            "`sellcompute completion --help`\n");
   const Ran ran = sellcompute({"config", "please"});
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_EQ(ran.err, "sellcompute: too many words: usage: sellcompute config\n");

@@ -19,6 +19,7 @@ namespace cli {
 namespace {
 
 using nlohmann::json;
+using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
@@ -173,7 +174,7 @@ TEST_F(Reports, AJobIsShownByAnyOfItsNames) {
     EXPECT_EQ(job["facts"].back()["type"], "InvoiceSettled");
   }
   const std::string shown = sellcompute({"jobs", "show", paid_.hex()}).out;
-  for (const std::string part : {"settled", "wss://relay.example took it", "runs on llama3.2:latest"})
+  for (const std::string part : {"settled", "wss://relay.example took it", "runs on llama3.2"})
     EXPECT_THAT(shown, HasSubstr(part));
   EXPECT_THAT(shown, HasSubstr("settled " + billed(one({"jobs", "show", paid_.hex(), "--json"}))));
   EXPECT_EQ(sellcompute({"jobs", "show", std::string(64, '0')}).exit_code, 1);
@@ -202,10 +203,17 @@ TEST_F(Reports, EarningsForPeopleEndInASentence) {
   const std::string sum = billed(one({"jobs", "show", paid_.hex(), "--json"}));
   const Ran ran = sellcompute({"earnings", "report", "--by", "customer"});
   EXPECT_THAT(ran.out, HasSubstr("what arrived in the wallet: " + sum + " in 1 sale; " + sum +
-                                 " delivered and unpaid; nothing owed back"));
+                                 " delivered and not yet paid; nothing owed back"));
   EXPECT_THAT(ran.out, HasSubstr("npub1"));
   EXPECT_EQ(lines_of(sellcompute({"earnings", "report", "--csv"}).out), 2U);
   EXPECT_THAT(sellcompute({"earnings", "report", "--by", "yar"}).err, HasSubstr("earnings cannot be grouped"));
+}
+
+TEST_F(Reports, EarningsSayWhatTheirColumnsMean) {
+  const std::string terminal = shown({"earnings", "report"}, 100);
+  EXPECT_THAT(terminal, HasSubstr("NOT YET PAID  delivered, and the invoice can still be paid"));
+  EXPECT_THAT(terminal, Not(HasSubstr("INVOICED      differs")));
+  EXPECT_THAT(sellcompute({"earnings", "report"}).out, Not(HasSubstr("can still be paid"))) << "scripts need it not";
 }
 
 TEST_F(Reports, EarningsOfOneRowHaveNoTotal) {
@@ -243,13 +251,19 @@ TEST_F(Reports, EarningsAreAJournalForHledger) {
 TEST_F(Reports, AJobIsReplayedStepByStep) {
   const Ran ran = sellcompute({"replay", "--job", paid_.hex().substr(0, 8)});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  for (const std::string part :
-       {"JobQuoted", "basis: 1 of 1 slot free, a stranger", "due:   inference: infer #1", "state: delivered, unpaid"})
+  for (const std::string part : {"JobQuoted", "basis: 1 of 1 slot free, a stranger", "to do: run the model, attempt 1",
+                                 "state: delivered, unpaid"})
     EXPECT_THAT(ran.out, HasSubstr(part));
   const auto steps = rows_of(sellcompute({"replay", "--job", paid_.hex(), "--json"}).out);
   EXPECT_EQ(steps.front()["state"], "requested");
   EXPECT_EQ(steps.front()["due"][0]["stage"], "admission");
   EXPECT_EQ(steps.back()["state"], "settled");
+}
+
+TEST_F(Reports, AReplayBeginsWithTheTimeOfTheRequest) {
+  const std::string steps = sellcompute({"replay", "--job", paid_.hex()}).out;
+  EXPECT_THAT(steps, ContainsRegex("^#[0-9]+  2023-11-14 [0-9:]+  JobRequested"));
+  EXPECT_THAT(steps, ContainsRegex("\n#[0-9]+  \\+[0-9.]+ m?s  JobQuoted"));
 }
 
 TEST_F(Reports, AJobIsShownAsItWasThen) {
@@ -433,6 +447,10 @@ TEST_F(Reports, ACheckpointIsSignedWithTheKeyThatServed) {
   EXPECT_EQ(sellcompute({"audit", "--against", "note.txt"}).exit_code, 0);
   EXPECT_EQ(one({"audit", "--json"})["checkpoints"], 1) << "it is kept in the ledger too";
   EXPECT_EQ(sellcompute({"ledger", "checkpoint", "--out", "none/note.txt"}).exit_code, 2);
+  EXPECT_EQ(shown({"ledger", "checkpoint", "--out", "note.txt"}, 80),
+            "signed, in note.txt: keep it where this machine's owner cannot change it, and\n"
+            "check with\n"
+            "  sellcompute audit --against note.txt\n");
 }
 
 TEST_F(Reports, OldTextsArePrunedAndEverythingElseStays) {
@@ -452,7 +470,8 @@ TEST_F(Reports, OldTextsArePrunedAndEverythingElseStays) {
   EXPECT_THAT(sellcompute({"ledger", "export"}).out, HasSubstr("TextsPruned"));
   EXPECT_EQ(one({"jobs", "show", paid_.hex(), "--json"})["texts"], "pruned");
   EXPECT_EQ(one({"jobs", "show", open_.hex(), "--json"})["texts"], "kept");
-  EXPECT_THAT(sellcompute({"jobs", "show", paid_.hex()}).out, HasSubstr("texts      pruned"));
+  EXPECT_THAT(sellcompute({"jobs", "show", paid_.hex()}).out,
+              ContainsRegex("\nsuccess     delivered.*\ntexts       pruned\n"));
 }
 
 // ---- damage ---------------------------------------------------------------------------------------------------------

@@ -41,11 +41,11 @@ class Demo : public CommandLine {
 };
 
 TEST_F(Demo, SellsWithTheResultFirst) {
-  expect_a_whole_sale(sellcompute({"demo"}), "result_first");
+  expect_a_whole_sale(sellcompute({"demo"}), "to pay afterwards");
 }
 
 TEST_F(Demo, SellsWithThePaymentFirst) {
-  expect_a_whole_sale(sellcompute({"demo", "--payment-first"}), "payment_first");
+  expect_a_whole_sale(sellcompute({"demo", "--payment-first"}), "to pay first");
 }
 
 TEST_F(Demo, GoesOnInTheFolderOfAnEarlierDemo) {
