@@ -54,7 +54,7 @@ for (const mode of ['result_first', 'payment_first']) {
     const [shown] = await provider.json(['jobs', 'show', job.id, '--json']);
     assert.deepEqual(shown.inputs, [{ type: 'url', data: `${site.url}/moved`, relay: null }]);
     const replayed = await provider.cli(['replay', '--job', job.id]);
-    assert.match(replayed.stdout, /gather inputs[^]*InputsGathered[^]*gathered 1 input/);
+    assert.match(replayed.stdout, /gather the inputs[^]*InputsGathered[^]*gathered 1 input/);
     assertNothingTwice(market, job);
     await assertClean(market);
   });
