@@ -185,14 +185,14 @@ void print_meaning(const Figures& total, Context& context) {
     table.add({{name, nullptr, Colour::dim}, {meaning, nullptr, Colour::dim}});
   };
   if (total.declined > 0) add("JOBS", grouped(static_cast<std::int64_t>(total.declined)) + " of them declined");
-  if (total.quoted > Msat{}) add("QUOTED", "the most that the jobs could cost; an invoice is for what they did cost");
+  if (total.quoted > Msat{}) add("QUOTED", "the most that the jobs could cost, before they were run");
   if (total.invoiced != total.settled + total.delivered_unpaid + total.unpaid) {
     add("INVOICED",
         "differs from SETTLED, NOT YET PAID and NEVER PAID together: it counts when an invoice is made, "
         "also for a job that is not delivered; SETTLED counts when money arrives");
   }
   if (total.delivered_unpaid > Msat{}) add("NOT YET PAID", "delivered, and the invoice can still be paid");
-  if (total.unpaid > Msat{}) add("NEVER PAID", "delivered, and the invoice is over without a payment");
+  if (total.unpaid > Msat{}) add("NEVER PAID", "delivered, and no payment for the invoice came in time");
   if (total.paid_undelivered > Msat{}) add("UNDELIVERED", "part of SETTLED: paid, and not delivered yet");
   if (total.owed_back > Msat{}) add("OWED BACK", "part of SETTLED: must be paid back");
   if (total.refunded > Msat{}) add("REFUNDED", "paid back; it stays in SETTLED");

@@ -237,7 +237,7 @@ Result<ExitCode> run_request(const Arguments& arguments, Context& context) {
   if (arguments.has("cancel")) return take_back(arguments, context, *config, *timeout_ms);
   auto key = read_key(arguments);
   if (!key) return tl::unexpected(key.error());
-  auto question = read_question(arguments, *config, context.in);
+  auto question = read_question(arguments, *config, context);
   if (!question) return tl::unexpected(question.error());
   Conversation conversation(context, arguments, *config);
   if (arguments.has("find")) {

@@ -1,7 +1,10 @@
 #include "cmd/customer/question.h"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <fstream>
+#include <ostream>
 
 #include "cmd/cli/passphrase.h"
 #include "cmd/text/humanize.h"
@@ -91,12 +94,12 @@ Result<Input> read_source(InputType type, const std::string& typed) {
 
 // What the options name, in the order in which they were typed; then the prompt: a question stands best behind what it
 // is about. Without any input but standard input, that is the prompt.
-Result<std::vector<Input>> read_inputs(const Arguments& arguments, std::istream& in) {
+Result<std::vector<Input>> read_inputs(const Arguments& arguments, Context& context) {
   std::vector<Input> inputs;
   for (const auto& option : arguments.options.arguments()) {
     for (const auto type : {InputType::text, InputType::url, InputType::event, InputType::job}) {
       if (option.key() != (type == InputType::text ? "file" : name(type))) continue;
-      auto input = type == InputType::text ? read_file(option.value(), in) : read_source(type, option.value());
+      auto input = type == InputType::text ? read_file(option.value(), context.in) : read_source(type, option.value());
       if (!input) return tl::unexpected(input.error());
       inputs.push_back(std::move(*input));
     }
@@ -105,8 +108,10 @@ Result<std::vector<Input>> read_inputs(const Arguments& arguments, std::istream&
   if (!arguments.words.empty()) {
     prompt = arguments.words.front();
   } else if (inputs.empty()) {
-    prompt = read_text(in);
-    if (const auto good = whole(in, "the prompt on standard input"); !good) return tl::unexpected(good.error());
+    if (isatty(STDIN_FILENO) == 1 && context.verbosity != Verbosity::quiet)
+      context.err << "type the prompt, then Ctrl-D in an empty line:" << std::endl;
+    prompt = read_text(context.in);
+    if (const auto good = whole(context.in, "the prompt on standard input"); !good) return tl::unexpected(good.error());
   }
   if (!prompt.empty()) inputs.push_back({.data = std::move(prompt)});
   return inputs;
@@ -140,7 +145,7 @@ Result<std::int64_t> read_timeout_ms(const Arguments& arguments) {
   return usage_error("--timeout cannot be \"" + text + "\"", "it is a number of seconds, or a time like \"2 min\"");
 }
 
-Result<Question> read_question(const Arguments& arguments, const Config& config, std::istream& in) {
+Result<Question> read_question(const Arguments& arguments, const Config& config, Context& context) {
   Question out{.relays = config.relays.urls};
   if (arguments.has("to") && arguments.has("find")) {
     return usage_error("--to and --find contradict each other", "name the provider, or let it be chosen");
@@ -164,7 +169,7 @@ Result<Question> read_question(const Arguments& arguments, const Config& config,
   if (!encryption) return tl::unexpected(encryption.error());
   out.encryption = *encryption;
   if (arguments.has("output")) out.output = arguments.text("output");
-  auto inputs = read_inputs(arguments, in);
+  auto inputs = read_inputs(arguments, context);
   if (!inputs) return tl::unexpected(inputs.error());
   out.inputs = std::move(*inputs);
   return out;

@@ -11,8 +11,9 @@ namespace cmd {
 
 void add_question_options(cxxopts::OptionAdder& add);
 
-// Each fails with a usage error that names the option.
-base::Result<nostr::Question> read_question(const Arguments& arguments, const Config& config, std::istream& in);
+// Each fails with a usage error that names the option. Without any input, the prompt is read from context.in; a person
+// at a terminal is asked for it.
+base::Result<nostr::Question> read_question(const Arguments& arguments, const Config& config, Context& context);
 base::Result<std::int64_t> read_timeout_ms(const Arguments& arguments);
 
 // What its provider must be able to do.

@@ -381,5 +381,16 @@ TEST_F(EventCommand, WithoutAKeyItSaysWhatToDo) {
   EXPECT_THAT(ran.err, HasSubstr("sellcompute init"));
 }
 
+// ---- request --------------------------------------------------------------------------------------------------------
+
+TEST_F(CommandLine, RequestAsksAPersonForThePrompt) {
+  const std::vector<std::string> words = {SELLCOMPUTE_PROGRAM, "request",   "--relay",
+                                          "ws://127.0.0.1:1",  "--timeout", "1"};
+  const Ran ran = type_into(home_, words, "Ctrl-D in an empty line:\r\n", "\x04");
+  EXPECT_EQ(ran.exit_code, 2) << "nothing was asked: " << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("type the prompt, then Ctrl-D in an empty line:"));
+  EXPECT_THAT(sellcompute({"request", "--relay", "ws://127.0.0.1:1"}).err, Not(HasSubstr("type the prompt")));
+}
+
 }  // namespace
 }  // namespace cli
