@@ -24,7 +24,7 @@ struct StatusLine {
   std::optional<base::Error> warning = {};  // WARN: it works, and this must be known
   std::optional<std::int64_t> latency_ms = {};
   std::optional<base::TimeMs> observed_at = {};  // nothing: just now
-  std::string note = {};  // what works, in words; for a line without error
+  std::string note = {};                         // what works, in words; for a line without error
 };
 
 // Wallet, model server, relays, and what else is wrong; models and disk only if something is.
