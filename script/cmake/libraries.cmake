@@ -75,7 +75,6 @@ function(unit_test name)
   # Tests are compiled more often than they run, and most of their compiling is GoogleTest's headers. GoogleTest itself
   # reports where a test fails; who looks with a debugger builds the preset `debug`.
   target_compile_options(${name} PRIVATE -O0 $<$<CONFIG:Release>:-g0>)
-  set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
   compile_without_coverage(${name})
   target_compile_definitions(${name} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)

@@ -151,7 +151,7 @@ TEST_F(WalletCommand, PaysTheSandboxesInvoicesOnce) {
   const json row = json::parse(paid.out);
   EXPECT_EQ(row["amount_msat"], 9'000);
   const auto preimage = base::from_hex(row["preimage"].get<std::string>());
-  EXPECT_EQ(base::sha256(*preimage).hex(), row["payment_hash"]) << "the preimage proves the payment";
+  EXPECT_EQ(base::sha256(*preimage).hex(), row["payment_hash"].get<std::string>()) << "the preimage proves the payment";
   EXPECT_EQ(sellcompute({"wallet", "status"}).out,
             "sandbox  balance 9 sat (play money)\namounts in steps of 1 sat; an invoice that was interrupted is found "
             "again by preimage; payments are looked for, and can be held (escrow)\n");

@@ -37,10 +37,10 @@ TEST(Replayer, ShowsEachFactTheStateAfterItAndWhatWasDue) {
   EXPECT_EQ(
       lines(steps),
       (std::vector<std::string>{
-          "requested by npub1qurs… through wss://relay.example, about 20 tokens | decide whether to take the job; "
-          "requested",
-          "quoted 7 sat, llama3.2, to pay afterwards | run the model, attempt 1; sign the notice \"processing\"; "
-          "working",
+          ("requested by npub1qurs… through wss://relay.example, about 20 tokens | decide whether to take the job; "
+           "requested"),
+          ("quoted 7 sat, llama3.2, to pay afterwards | run the model, attempt 1; sign the notice \"processing\"; "
+           "working"),
           "runs on llama3.2 | run the model, attempt 1; sign the notice \"processing\"; working",
           "signed processing | run the model, attempt 1; publish the notice \"processing\"; working",
           "answered: 100 tokens in 0 ms | make the invoice, attempt 1; publish the notice \"processing\"; invoicing",

@@ -15,7 +15,6 @@ using base::Error;
 using base::ErrorKind;
 using core::Observations;
 using ledger::DeclineReason;
-using ledger::ReadinessPart;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;

@@ -13,7 +13,6 @@
 namespace cmd {
 namespace {
 
-using testing::EndsWith;
 using testing::HasSubstr;
 
 constexpr char kRelay[] = "wss://relay.one";

@@ -17,7 +17,6 @@ namespace {
 
 using base::TimeMs;
 using nostr::Event;
-using nostr::required_pow;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
