@@ -348,18 +348,17 @@ void Service::leave(std::string reason, std::optional<std::int64_t> model_limit_
 }
 
 void Service::farewell() {
-  checkpoints_->make([this](const Result<std::string>& note) {
-    rollback_->publish_last(note.value_or(std::string()), [this] { hang_up(); });
-  });
-}
-
-void Service::hang_up() {
-  connections_->hang_up();
-  // What still waited in the pool is answered first.
-  boost::asio::post(io_, [this] {
-    connections_->disconnect();
-    online_ = false;
-    for (const auto& done : std::exchange(leaving_, {})) done();
+  const auto hang_up = [this] {
+    connections_->hang_up();
+    // What still waited in the pool is answered first.
+    boost::asio::post(io_, [this] {
+      connections_->disconnect();
+      online_ = false;
+      for (const auto& done : std::exchange(leaving_, {})) done();
+    });
+  };
+  checkpoints_->make([this, hang_up](const Result<std::string>& note) {
+    rollback_->publish_last(note.value_or(std::string()), hang_up);
   });
 }
 

@@ -76,7 +76,6 @@ class Service {
   void go_on();
   void leave(std::string reason, std::optional<std::int64_t> model_limit_ms, std::function<void()> done);
   void farewell();
-  void hang_up();
   void judge_orphan(const replay::Difference& orphan);
   void go_online();
   void sell(const base::Result<inference::BackendStatus>& status);
